@@ -1,0 +1,5 @@
+"""Real servers for the tests: PostgreSQL, MariaDB and Valkey.
+
+A server is started by the first test that asks for it, serves all workers of the run, and ends with
+the run, however the run ends. Nothing outside a temporary folder is touched.
+"""
