@@ -1,0 +1,1 @@
+"""Course and class boards: stages and money of each course."""

@@ -1,0 +1,1 @@
+"""Campaigns: audience, frozen ledger, sending, policy, report."""

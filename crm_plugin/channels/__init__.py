@@ -1,0 +1,1 @@
+"""How a message reaches a person: SMS, e-mail, private message; content, carriers, rates."""

@@ -1,0 +1,1 @@
+"""What every capability stands on: settings, errors, database, queue, clock, audit, resources."""

@@ -1,0 +1,1 @@
+"""Finding people: one filter language as a tree, compiled to SQL, explained for one person."""

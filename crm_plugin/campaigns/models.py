@@ -1,0 +1,115 @@
+"""Tables of campaigns and of the ledger; only this capability reads and writes them."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
+
+
+class Campaign(Base):
+    """An audience, a channel, a content, a purpose and a policy."""
+
+    __tablename__ = "crm_campaign"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(Key())
+    kind: Mapped[str] = mapped_column(Key(16), default="campaign")
+    """``campaign``, or ``single`` for a one-to-one message (kept off the list)."""
+    parent_id: Mapped[int | None] = mapped_column(Id)
+    channel: Mapped[str] = mapped_column(Key(16))
+    purpose: Mapped[str] = mapped_column(Key(16), default="marketing")
+    state: Mapped[str] = mapped_column(Key(16), default="draft", index=True)
+    reason: Mapped[str | None] = mapped_column(Key(64))
+    """Why it is paused or held."""
+    audience: Mapped[dict[str, Any]] = mapped_column(Json)
+    content: Mapped[dict[str, Any]] = mapped_column(Json)
+    """``template`` or ``subject html text``; ``variables``; ``link``."""
+    policy: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    holdout: Mapped[float] = mapped_column(sa.Double, default=0.0)
+    planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    scope: Mapped[list[str] | None] = mapped_column(Json)
+    """Courses (host ids) that its author is limited to; None = everything."""
+    created_by: Mapped[str] = mapped_column(Key())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    launched_by: Mapped[str | None] = mapped_column(Key())
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    as_of: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The present of the freeze: every condition was decided at this instant."""
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    freeze_step: Mapped[str | None] = mapped_column(Key(16))
+    """``staging``, ``copying`` or ``done``."""
+    freeze_after: Mapped[int] = mapped_column(Id, default=0)
+    freeze_token: Mapped[str | None] = mapped_column(Key(36))
+    freeze_lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Staged(Base):
+    """The freeze's decision for one person: written by one statement in one snapshot."""
+
+    __tablename__ = "crm_staged"
+
+    campaign_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    address: Mapped[str | None] = mapped_column(Key(255))
+    address_key: Mapped[str | None] = mapped_column(Key(255))
+    reason: Mapped[str | None] = mapped_column(Key(16))
+    """Why they are excluded; None = they are to get it."""
+
+
+class Delivery(Base):
+    """A row of the ledger: one considered person of one campaign.
+
+    ``UNIQUE(campaign, channel, address_key)``: the database itself refuses a second message to
+    one address; ``address_key`` is NULL on excluded rows, so that they do not take the place.
+    """
+
+    __tablename__ = "crm_delivery"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "person_id"),
+        sa.UniqueConstraint("campaign_id", "channel", "address_key"),
+        sa.Index("ix_crm_delivery_state", "campaign_id", "state", "id"),
+        sa.Index("ix_crm_delivery_lease", "state", "lease_until"),
+        sa.Index("ix_crm_delivery_token", "token"),
+        sa.Index("ix_crm_delivery_person", "person_id", "state", "handed_at"),
+        sa.Index("ix_crm_delivery_carrier", "carrier", "carrier_ref"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(Id)
+    person_id: Mapped[int] = mapped_column(Id)
+    channel: Mapped[str] = mapped_column(Key(16))
+    address: Mapped[str | None] = mapped_column(Key(255))
+    address_key: Mapped[str | None] = mapped_column(Key(255))
+    variant: Mapped[str | None] = mapped_column(Key(8))
+    state: Mapped[str] = mapped_column(Key(20))
+    reason: Mapped[str | None] = mapped_column(Key(64))
+    """Why excluded, waiting, failed, unknown or cancelled."""
+    waits_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    token: Mapped[str | None] = mapped_column(Key(36))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(default=0)
+    marketing: Mapped[bool] = mapped_column(default=True)
+    """The campaign's purpose is marketing: counts for caps and the fact ``last_marketed_at``."""
+    carrier: Mapped[str | None] = mapped_column(Key(32))
+    carrier_ref: Mapped[str | None] = mapped_column(Key(128))
+    handed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the row was marked *sending* for the attempt that counts."""
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class EarlyReport(Base):
+    """A delivery report that matched no row yet; it is matched when the row settles."""
+
+    __tablename__ = "crm_early_report"
+    __table_args__ = (sa.UniqueConstraint("carrier", "carrier_ref", "state"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    carrier: Mapped[str] = mapped_column(Key(32))
+    carrier_ref: Mapped[str] = mapped_column(Key(128))
+    state: Mapped[str] = mapped_column(Key(20))
+    reason: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,58 @@
+"""SMS templates, and what the outbox carrier took instead of sending."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
+
+
+class SmsTemplate(Base):
+    """An SMS text with its approval life; only an approved one sends."""
+
+    __tablename__ = "crm_sms_template"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(Key(64), unique=True)
+    locale: Mapped[str] = mapped_column(Key(8))
+    name: Mapped[str] = mapped_column(Key())
+    text: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(Key(16), default="marketing")
+    state: Mapped[str] = mapped_column(Key(16), default="draft")
+    """``draft submitted approved rejected``."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    carrier_codes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    """Carrier → the code it gave this template."""
+    stock: Mapped[bool] = mapped_column(default=False)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OutboxMessage(Base):
+    """A message that the outbox carrier took: what would have been sent, to whom."""
+
+    __tablename__ = "crm_outbox"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(Key(64), unique=True)
+    """The ledger row's key: the database refuses a second message for it."""
+    campaign_id: Mapped[int | None] = mapped_column(Id, index=True)
+    channel: Mapped[str] = mapped_column(Key(16))
+    person: Mapped[str] = mapped_column(Key())
+    """The school's id of the person; empty for a test send."""
+    address: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    html: Mapped[str | None] = mapped_column(Text)
+    links: Mapped[list[str]] = mapped_column(Json, default=list)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class RateWindow(Base):
+    """Grants of a rate limit when there is no Redis: one row for each limit, guarded by its lock."""
+
+    __tablename__ = "crm_rate_window"
+
+    name: Mapped[str] = mapped_column(Key(), primary_key=True)
+    next_at: Mapped[float]
+    """When the next message may leave, in seconds of the database's clock."""

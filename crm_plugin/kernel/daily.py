@@ -1,0 +1,52 @@
+"""Work that is done once a business day, and small values that one installation keeps."""
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crm_plugin.kernel.db import Base, Json, Key, UtcDateTime, insert_missing, upsert
+
+
+class DailyRun(Base):
+    """One daily job of one business date; the key makes two tickers harmless."""
+
+    __tablename__ = "crm_daily_run"
+
+    job: Mapped[str] = mapped_column(Key(64), primary_key=True)
+    business_date: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    token: Mapped[str] = mapped_column(Key(36))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Kept(Base):
+    """A small value of this installation (confirmed URLs, signing keys), by name."""
+
+    __tablename__ = "crm_kept"
+
+    name: Mapped[str] = mapped_column(Key(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(Json)
+
+
+def claim(session: Session, job: str, day: date, at: datetime, token: str) -> bool:
+    """Take a daily job for a date; return False when somebody has it.
+
+    :param token: of the caller, unique to it.
+    """
+    row = {"job": job, "business_date": day, "token": token, "started_at": at}
+    insert_missing(session, DailyRun.__table__, [row], key=["job", "business_date"])  # type: ignore[arg-type]
+    taken = session.get(DailyRun, (job, day))
+    return taken is not None and taken.token == token
+
+
+def kept(session: Session, name: str, default: Any = None) -> Any:
+    """Return a kept value, or ``default``."""
+    row = session.get(Kept, name)
+    return default if row is None else row.value
+
+
+def keep(session: Session, name: str, value: Any) -> None:
+    """Keep a value under a name, over an earlier one."""
+    upsert(session, Kept.__table__, [{"name": name, "value": value}], key=["name"])  # type: ignore[arg-type]

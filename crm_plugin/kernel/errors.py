@@ -1,0 +1,128 @@
+"""The one tree of errors and the table of their codes.
+
+A capability raises a :class:`CrmError` with a code and parameters and never words for people;
+:func:`message` turns it into one clear line. Codes are part of the interface: they never change
+their meaning, and ``docs/errors.md`` lists each of them (a test compares).
+"""
+
+from typing import Any
+
+CODES: dict[str, str] = {
+    # settings and running
+    "settings.unknown": "unknown setting {name}",
+    "settings.bad_value": "{name}: {value!r} is not {expected}",
+    "settings.missing": "{name} is not set: {help}",
+    "settings.bad_file": "{path}: {reason}",
+    "database.unreachable": "the database does not answer: {reason}",
+    "database.not_migrated": "the database has no CRM tables yet: run crm init",
+    "input.bad": "{reason}",
+    "input.not_json": "not valid JSON: {reason}",
+    "access.refused": "you may not do this: it needs the permission {permission}",
+    "access.signed_out": "sign in first",
+    "object.missing": "there is no {kind} {id}",
+    # hosts
+    "host.none": "no host is registered: set CRM_HOST",
+    "host.unknown": "there is no host named {name}; installed: {known}",
+    "host.several": "more than one plug-in answers the host hooks: {names}",
+    "host.failed": "the school's {hook} failed: {reason}",
+    "host.slow": "the school's {hook} took longer than {seconds} s",
+    "host.garbage": "the school's {hook} returned {reason}",
+    "host.backing_off": "the school's {hook} failed lately; next try at {until}",
+    "host.no_capability": "this school cannot do {capability}",
+    # segments
+    "segment.not_a_tree": "expected a group or a rule, found {found}",
+    "segment.unknown_key": "unknown key {key}",
+    "segment.unknown_combinator": "combinator is {found!r}; it must be and or or",
+    "segment.empty_group": "this group has no rules",
+    "segment.unknown_field": "unknown field {field!r}{hint}",
+    "segment.field_not_offered": "the school does not tell {field!r}",
+    "segment.unknown_operator": "{field} cannot be compared by {operator!r}; it takes {known}",
+    "segment.bad_value": "{field}: {value} is not {expected}",
+    "segment.bad_match": "{reason}",
+    "segment.bad_aggregate": "{reason}",
+    "segment.too_deep": "groups are nested deeper than {limit}",
+    "segment.too_many_rules": "more than {limit} rules",
+    "segment.too_many_values": "more than {limit} values",
+    "segment.needs_currency": "a sum of money needs one currency: add a rule on currency",
+    "segment.cycle": "saved search {id} refers to itself",
+    "segment.missing_query": "there is no saved search {id}",
+    "segment.in_use": "in use by {users}",
+    "segment.needs_contacts": "conditions on {field} need the permission crm.contacts",
+    # campaigns
+    "campaign.bad_state": "a campaign that is {state} cannot be {verb}",
+    "campaign.unknown_key": "unknown key {key}",
+    "campaign.missing_key": "{key} is missing",
+    "campaign.bad_value": "{reason}",
+    "campaign.unknown_channel": "unknown channel {channel!r}; known: {known}",
+    "campaign.unknown_template": "there is no SMS template {template!r}",
+    "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
+    "campaign.empty_audience": "nobody matches this audience",
+    "campaign.changed": "the campaign changed in the meantime: reload it",
+    "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
+    # channels
+    "content.syntax": "line {line}: {reason}",
+    "content.not_allowed": "line {line}: {what} is not allowed",
+    "content.unknown_variable": "line {line}: unknown variable {name}",
+    "content.too_long": "longer than {limit} bytes",
+    "content.missing_variable": "{name} has no value for {count} people and no default",
+    "channel.bad_address": "{address!r} is not an address for {channel}",
+    # links
+    "link.bad_url": "{url!r} is not a web address",
+}
+"""Code → English message; ``web`` translates the same text by gettext."""
+
+
+class CrmError(Exception):
+    """A failure that a person or a program is told about.
+
+    :param code: a key of :data:`CODES`.
+    :param place: where in the input it is, for example ``rules[2].value``; empty when there is no place.
+    :param params: what the message names.
+    """
+
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, code: str, /, place: str = "", **params: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.place = place
+        self.params = params
+
+    def __str__(self) -> str:
+        text = CODES[self.code].format(**self.params)
+        return f"{self.place}: {text}" if self.place else text
+
+
+class BadInput(CrmError):
+    """What came in cannot be understood or is not allowed: exit 2, HTTP 400."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class Refused(CrmError):
+    """The actor may not do this: HTTP 403."""
+
+    exit_code = 2
+    http_status = 403
+
+
+class NotFound(CrmError):
+    """There is no such thing: HTTP 404."""
+
+    exit_code = 2
+    http_status = 404
+
+
+class Conflict(CrmError):
+    """The thing is not in a state for this: HTTP 409."""
+
+    exit_code = 2
+    http_status = 409
+
+
+class Unavailable(CrmError):
+    """Something outside (database, queue, school, carrier) does not answer now: HTTP 503."""
+
+    http_status = 503

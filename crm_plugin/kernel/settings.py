@@ -1,0 +1,139 @@
+"""One table of settings, read from ``crm.toml`` and from ``CRM_*`` variables (which win)."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from crm_plugin.kernel.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: its name (lower case; ``CRM_`` + upper case outside), type, default, help."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    secret: bool = False
+
+
+TABLE = (
+    Setting("host", str, "", "Name of the host adapter, for example demo_school or moodle."),
+    Setting("host_url", str, "", "SQLAlchemy URL of the school's database; a read-only account.", secret=True),
+    Setting("host_region", str, "", "Country of the school (ISO 3166, two letters): reads telephone numbers."),
+    Setting("host_timezone", str, "UTC", "The school's time zone (IANA name)."),
+    Setting("host_currency", str, "", "The school's own currency (ISO 4217)."),
+    Setting("host_base_url", str, "", "Web address of the school."),
+    Setting("database_url", str, "", "SQLAlchemy URL of the CRM's tables; empty: the Flask host's own.", True),
+    Setting("redis_url", str, "", "Redis or Valkey; empty: an embedded one, else none.", secret=True),
+    Setting("public_url", str, "http://127.0.0.1:5000", "Where learners reach links and opt-out pages."),
+    Setting("secret_key", str, "", "Signs sessions and opt-out links; at least 32 letters.", secret=True),
+    Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
+    Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox writes messages down and sends nothing."),
+    Setting("smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True),
+    Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
+    Setting("consent_unknown", str, "", "Marketing to people of unknown consent: send or skip; empty: by region."),
+    Setting("sync_overlap", int, 120, "Seconds read again at each round of changes, for late commits."),
+    Setting("lease_seconds", int, 60, "How long a worker may hold a batch before it is given back."),
+    Setting("worker_processes", int, 1, "Worker processes that crm worker starts."),
+    Setting("late_start_minutes", int, 60, "A campaign later than this at its planned time waits for a person."),
+    Setting("interest_days", int, 180, "How long a signal of interest counts."),
+    Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
+)
+"""Every setting there is; ``docs/settings.md`` is compared with it."""
+
+_BY_NAME = {row.name: row for row in TABLE}
+
+
+class Settings:
+    """The values in force, as attributes (``settings.database_url``).
+
+    :param values: name → value; names that are left out take their default.
+    :raises BadInput: ``settings.unknown``, ``settings.bad_value``.
+    """
+
+    host: str
+    host_url: str
+    host_region: str
+    host_timezone: str
+    host_currency: str
+    host_base_url: str
+    database_url: str
+    redis_url: str
+    public_url: str
+    secret_key: str
+    instance: str
+    sms_carrier: str
+    smtp_url: str
+    mail_from: str
+    consent_unknown: str
+    sync_overlap: int
+    lease_seconds: int
+    worker_processes: int
+    late_start_minutes: int
+    interest_days: int
+    confirm_above: int
+
+    def __init__(self, **values: Any) -> None:
+        for name in values:
+            if name not in _BY_NAME:
+                raise BadInput("settings.unknown", name=name)
+        for row in TABLE:
+            setattr(self, row.name, _typed(row, values.get(row.name, row.default)))
+        _check(self)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The school's time zone."""
+        return ZoneInfo(self.host_timezone)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the values with every secret replaced, for pages and ``crm doctor``."""
+        return {
+            row.name: "(set)" if row.secret and getattr(self, row.name) else getattr(self, row.name)
+            for row in TABLE
+        }
+
+
+def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
+    """Read ``crm.toml`` (or the file that ``CRM_CONFIG`` names), then ``CRM_*`` variables over it."""
+    path = file or Path(environ.get("CRM_CONFIG", "crm.toml"))
+    values = _from_file(path) if path.exists() else {}
+    for row in TABLE:
+        outside = environ.get(f"CRM_{row.name.upper()}")
+        if outside is not None:
+            values[row.name] = outside
+    return Settings(**values)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput("settings.bad_file", path=str(path), reason=str(error)) from error
+
+
+def _typed(row: Setting, value: Any) -> Any:
+    if row.type is int:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise BadInput("settings.bad_value", name=row.name, value=value, expected="a number") from None
+    return str(value)
+
+
+def _check(settings: Settings) -> None:
+    try:
+        ZoneInfo(settings.host_timezone)
+    except (KeyError, ValueError, OSError):
+        raise BadInput(
+            "settings.bad_value",
+            name="host_timezone",
+            value=settings.host_timezone,
+            expected="a time zone such as Europe/London",
+        ) from None

@@ -1,0 +1,12 @@
+"""One metadata of all tables, for migrations."""
+
+import crm_plugin.campaigns.models
+import crm_plugin.channels.models
+import crm_plugin.kernel.audit
+import crm_plugin.kernel.daily
+import crm_plugin.links.models
+import crm_plugin.profiles.models
+import crm_plugin.segments.models  # noqa: F401 - each import adds its tables
+from crm_plugin.kernel.db import Base
+
+metadata = Base.metadata

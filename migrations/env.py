@@ -1,0 +1,32 @@
+"""Alembic's environment: the connection is passed in; only ``crm_`` tables are looked at."""
+
+from typing import Any
+
+from alembic import context
+
+from crm_plugin.kernel.migrate import VERSION_TABLE
+from crm_plugin.tables import metadata
+
+
+def _ours(name: str | None, kind: str, parents: Any) -> bool:
+    return kind != "table" or (name or "").startswith("crm_")
+
+
+def _render(kind: str, item: Any, autogen: Any) -> str | bool:
+    if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db":
+        return False
+    autogen.imports.add("from crm_plugin.kernel import db")
+    length = getattr(item, "length", None)
+    return f"db.{type(item).__name__}({length or ''})"
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    include_name=_ours,
+    render_item=_render,
+    compare_type=False,
+)
+with context.begin_transaction():
+    context.run_migrations()
