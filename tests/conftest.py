@@ -22,7 +22,7 @@ from tests.servers.databases import KINDS, Cleaner, empty_database
 from tests.servers.guard import close_the_network
 from tests.servers.run import Unavailable, close_run, open_run, url_of
 
-_FOR_TESTS = {"CRM_TEST_RUN", "CRM_TEST_PG_URL", "CRM_TEST_MARIADB_URL", "CRM_TEST_REDIS_URL", "CRM_TEST_MOODLE"}
+_FOR_TESTS = ("CRM_TEST_", "CRM_REQUIRE_ASSETS")
 _RUN = pytest.StashKey[Any]()
 _ABSENT = "not on this machine: "
 
@@ -41,8 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Close the network; the process that a person started also opens the run that all workers share."""
     close_the_network()
-    for name in [name for name in os.environ if name.startswith("CRM_") and name not in _FOR_TESTS]:
-        del os.environ[name]  # a developer's own settings must not decide what the tests see
+    for name in list(os.environ):
+        # A developer's own settings must not decide what the tests see.
+        if name.startswith("CRM_") and not name.startswith(_FOR_TESTS):
+            del os.environ[name]
     if not hasattr(config, "workerinput"):
         config.stash[_RUN] = open_run()
 

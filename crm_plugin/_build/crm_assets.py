@@ -85,7 +85,16 @@ def _run_esbuild(node: list[str]) -> dict[str, dict[str, dict[str, str]]]:
         "--legal-comments=linked --log-level=warning"
     ).split()
     entries = [str(SOURCES / name) for name in ENTRIES]
-    _run([*node, "node_modules/esbuild/bin/esbuild", *entries, *options, f"--outdir={TARGET}", f"--metafile={meta}"])
+    _run(
+        [
+            *node,
+            "node_modules/esbuild/bin/esbuild",
+            *entries,
+            *options,
+            f"--outdir={TARGET}",
+            f"--metafile={meta}",
+        ]
+    )
     result: dict[str, dict[str, dict[str, str]]] = json.loads(meta.read_text())
     return result
 

@@ -33,7 +33,7 @@ def own(folder: Path) -> None:
         shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
 
 
-def run(command: Sequence[str | Path], **environment: str) -> None:
+def run(command: Sequence[object], **environment: str) -> None:
     """Run a set-up command to its end as the server's account; its output is shown if it fails."""
     done = subprocess.run(
         [str(word) for word in command],
@@ -49,10 +49,10 @@ def run(command: Sequence[str | Path], **environment: str) -> None:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def spawn(command: Sequence[str | Path], log: Path) -> "subprocess.Popen[bytes]":
+def spawn(command: Sequence[object], log: Path) -> "subprocess.Popen[bytes]":
     """Start a server as its account, output to the file `log`; it is killed when this process dies."""
     with log.open("wb") as output:
-        # The order matters: a change of account clears the death signal, and Popen runs preexec_fn after it.
+        # A change of account clears the death signal; Popen runs preexec_fn after the change.
         return subprocess.Popen(
             [str(word) for word in command],
             user=unprivileged_user(),

@@ -72,7 +72,8 @@ class Cleaner:
 
 
 _FOREIGN_KEYS = {
-    "postgresql": ("SET LOCAL session_replication_role = replica", "SET LOCAL session_replication_role = origin"),
+    "postgresql": ("SET session_replication_role = replica", "SET session_replication_role = origin"),
+    "sqlite": ("PRAGMA defer_foreign_keys = on", "PRAGMA defer_foreign_keys = off"),
     "mysql": ("SET foreign_key_checks = 0", "SET foreign_key_checks = 1"),
     "mariadb": ("SET foreign_key_checks = 0", "SET foreign_key_checks = 1"),
 }

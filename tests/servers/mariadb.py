@@ -34,11 +34,11 @@ def start(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     data, socket = folder / "data", folder / "data" / "server.sock"
     own(data)
     install = _program("mariadb-install-db", "mysql_install_db") or ""
-    run([install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-         "--skip-test-db", *_RELAXED])  # fmt: skip
-    command = [_program("mariadbd", "mysqld") or "", "--no-defaults", f"--datadir={data}", f"--socket={socket}",
-               "--skip-networking", "--character-set-server=utf8mb4", *_RELAXED]  # fmt: skip
-    return spawn(command, folder / "server.log"), f"mariadb+pymysql://root@localhost/mysql?unix_socket={socket}"
+    options = ["--no-defaults", f"--datadir={data}", *_RELAXED]
+    run([install, *options, "--auth-root-authentication-method=normal", "--skip-test-db"])
+    listening = [f"--socket={socket}", "--skip-networking", "--character-set-server=utf8mb4"]
+    process = spawn([_program("mariadbd", "mysqld") or "", *options, *listening], folder / "server.log")
+    return process, f"mariadb+pymysql://root@localhost/mysql?unix_socket={socket}"
 
 
 def _program(*names: str) -> str | None:

@@ -32,7 +32,8 @@ def start(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     binaries = _binaries(folder)
     data = folder / "data"
     own(data)
-    run([binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])
+    options = "-U postgres -A trust -E UTF8 --locale=C --no-sync".split()
+    run([binaries / "initdb", "-D", data, *options])
     settings = [word for name, value in _RELAXED.items() for word in ("-c", f"{name}={value}")]
     command = [binaries / "postgres", "-D", data, "-c", "listen_addresses=", "-k", data, *settings]
     return spawn(command, folder / "server.log"), f"postgresql+psycopg://postgres@/postgres?host={data}"

@@ -20,8 +20,8 @@ def start(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
         program = Path(shutil.copy(program, folder / "valkey-server"))
     own(folder / "data")
     socket = folder / "data" / "server.sock"
-    command = [program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--databases", "64",
-               "--save", "", "--dir", folder / "data"]  # fmt: skip
+    options = ["--port", "0", "--unixsocketperm", "700", "--databases", "64", "--save", ""]
+    command = [program, *options, "--unixsocket", socket, "--dir", folder / "data"]
     return spawn(command, folder / "server.log"), f"unix://{socket}"
 
 
