@@ -20,6 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.process import forget_after_fork
 
 T = TypeVar("T")
 MONEY_UNIT = 10_000
@@ -145,6 +146,7 @@ class Database:
         self.engine = engine
         self.dialect = "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
         self._writer = engine.execution_options(crm_immediate=True)
+        forget_after_fork(self, "_forget_connections")
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -185,6 +187,10 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    def _forget_connections(self) -> None:
+        # A forked child must neither use nor close the connections of its parent.
+        self.engine.dispose(close=False)
+
 
 _NOW = {
     "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
@@ -193,7 +199,7 @@ _NOW = {
 }
 
 
-def connect(url: str, **options: Any) -> Database:
+def connect(url: str | sa.URL, **options: Any) -> Database:
     """Open a database for the CRM.
 
     :param url: a SQLAlchemy URL; PostgreSQL as ``postgresql+psycopg://``, MariaDB as ``mariadb+pymysql://``.

@@ -65,7 +65,12 @@ CODES: dict[str, str] = {
     "content.unknown_variable": "line {line}: unknown variable {name}",
     "content.too_long": "longer than {limit} bytes",
     "content.missing_variable": "{name} has no value for {count} people and no default",
+    "content.no_value": "{name} has no value and no default",
+    "content.missing": "{part} is missing",
+    "content.bad_header": "{part} may not contain a line break or a control character",
+    "content.no_link": "{{{{ link }}}} stands in the text but the campaign has no link",
     "channel.bad_address": "{address!r} is not an address for {channel}",
+    "channel.unknown_carrier": "there is no carrier {carrier!r}; installed: {known}",
     # links
     "link.bad_url": "{url!r} is not a web address",
 }

