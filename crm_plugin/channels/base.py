@@ -1,0 +1,175 @@
+"""The small protocols that the campaign engine sees of a channel and of a carrier.
+
+A *channel* (SMS, e-mail, private message) turns content into messages; a *carrier* (outbox, SMTP, the
+school's own messages) takes messages away. The engine knows neither HTTP nor SMTP, the carriers know
+neither campaigns nor the ledger.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+MARKETING = "marketing"
+SERVICE = "service"
+PURPOSES = (MARKETING, SERVICE)
+"""What a message is for; ``service`` is what a person needs for something they have already."""
+
+Status = Literal["accepted", "rejected", "unavailable", "unknown", "not_called"]
+
+
+@dataclass(slots=True)
+class Recipient:
+    """One person that a compiled content is rendered for."""
+
+    key: str
+    """The ledger row's key, the same at each attempt."""
+    person: str
+    """The school's id."""
+    address: str
+    """Where the channel sends to: E.164, an e-mail address, or the school's id again."""
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    """Variable → value of this person, for the names in :attr:`Compiled.variables`."""
+    links: Sequence[str] = ()
+    """Short addresses for :attr:`Compiled.targets`, in that order; empty = the targets themselves."""
+    campaign_id: int | None = None
+    """None for a test send."""
+
+
+@dataclass(slots=True)
+class Message:
+    """One message as a carrier takes it."""
+
+    key: str
+    """Unique to the message; a carrier with idempotent keys takes it once."""
+    person: str
+    address: str
+    subject: str | None
+    text: str
+    html: str | None = None
+    links: list[str] = field(default_factory=list)
+    """The tracked short addresses in it."""
+    campaign_id: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    """Values of an SMS template's placeholders, for carriers that fill in themselves."""
+    channel: str = ""
+    mime: Callable[[bool], bytes] | None = None
+    """E-mail only: writes the message out; the argument says whether the server takes 8-bit lines."""
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of one message at the carrier."""
+
+    key: str
+    status: Status
+    """``accepted``; ``rejected`` (see ``permanent``); ``unavailable``: surely not taken, try again;
+    ``unknown``: perhaps taken, nobody tries again by himself; ``not_called``: no call was made."""
+    ref: str | None = None
+    """The carrier's own id of the message."""
+    reason: str | None = None
+    """A short stable code, at most 64 letters."""
+    permanent: bool = True
+    retry_after: float | None = None
+    """Seconds that the carrier asks to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that pre-flight shows: a code of :data:`crm_plugin.kernel.errors.CODES` and its place."""
+
+    code: str
+    place: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    severe: bool = True
+    """An error blocks the launch; a warning does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsText:
+    """An SMS template as a compiled content needs it."""
+
+    key: str
+    text: str
+    purpose: str
+    state: str
+    locale: str = "en"
+    carrier_codes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a channel must know beside the content; :func:`crm_plugin.channels.service.context` makes it."""
+
+    site_name: str = ""
+    """Signs SMS (【…】) and stands in the footer of e-mail."""
+    locale: str = "en"
+    sender: str = ""
+    """From header of e-mail, as ``Name <address>``."""
+    sms: SmsText | None = None
+    max_chars: int | None = None
+    """Longest private message that the school takes."""
+
+
+class Compiled(Protocol):
+    """A content made ready once per campaign; rendering a recipient only joins pieces."""
+
+    variables: frozenset[str]
+    """Names whose values differ from person to person; constants of the campaign are folded in."""
+    required: frozenset[str]
+    """Those of :attr:`variables` that have no default at some place."""
+    targets: tuple[str, ...]
+    """Web addresses in the content that are replaced by tracked links, byte for byte as written."""
+
+    def render(self, recipient: Recipient) -> Message:
+        """Return the message for one recipient.
+
+        :raises BadInput: ``content.no_value`` when a required variable has no value.
+        """
+
+
+class Channel(Protocol):
+    """One way to reach people."""
+
+    name: str
+
+    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
+        """Return what is wrong with a content, without raising."""
+
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Compiled:
+        """Return the content ready to render.
+
+        :raises BadInput: the first severe problem of :meth:`check`.
+        """
+
+    def carrier(self, crm: Any) -> str:
+        """Return the name of the carrier that this installation uses for the channel."""
+
+
+class Carrier(Protocol):
+    """Who takes messages away; one instance serves one process."""
+
+    name: str
+    in_flight: int
+    """How many rows may be marked *sending* at once."""
+    batch: int
+    """How many messages one call takes."""
+    idempotent: bool
+    """The same key is taken once, so that an unknown message may be submitted again."""
+    call_seconds: float
+    """The time-out of one call."""
+
+    def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
+        """Hand messages over; return one receipt for each, in order. Never raises.
+
+        ``may_call`` is asked right before each call to the outside; once it says False, the messages
+        that are left come back as ``not_called``.
+        """
+
+    def close(self) -> None:
+        """Give connections back; the carrier may be used again afterwards."""
+
+
+def not_called(messages: Sequence[Message]) -> list[Receipt]:
+    """Return receipts for messages that no call was made for."""
+    return [Receipt(message.key, "not_called") for message in messages]

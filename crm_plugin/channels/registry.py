@@ -1,0 +1,32 @@
+"""The channels and carriers there are: a new one is its file and one line here."""
+
+import os
+from collections.abc import Callable
+
+from crm_plugin.channels.base import Carrier, Channel
+from crm_plugin.channels.outbox import OutboxCarrier
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.registry import Registry
+
+CHANNELS: Registry[Channel] = Registry("channel")
+
+CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
+CARRIERS.add("outbox", OutboxCarrier)
+
+
+def carrier_for(crm: Crm, channel: str) -> Carrier:
+    """Return the carrier that this installation uses for a channel, kept for this process.
+
+    :raises BadInput: ``channel.unknown_carrier`` when a setting names one that is not there.
+    """
+    name = CHANNELS[channel].carrier(crm)
+    factory = CARRIERS.get(name)
+    if factory is None:
+        raise BadInput("channel.unknown_carrier", carrier=name, known=", ".join(CARRIERS))
+    # A forked worker must not write to its parent's connection.
+    kept: dict[tuple[str, int], Carrier] = crm.extras.setdefault("carriers", {})
+    place = (name, os.getpid())
+    if place not in kept:
+        kept[place] = factory(crm)
+    return kept[place]
