@@ -1,0 +1,96 @@
+"""The wheel: it holds what it should, and the whole road runs on it from another folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.project.tree import RESOURCES, ROOT, files
+from tests.servers.run import Unavailable, url_of
+
+DIST = Path("crm_plugin/web/static/dist")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from an sdist of the tree, so that the sdist is proven too."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = folder / "tree"
+    for path in [*files(), *(found.relative_to(ROOT) for found in (ROOT / DIST).iterdir())]:
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tree / path)
+    _run([_program("uv"), "build", "--quiet", "--python", sys.executable, "--out-dir", folder], tree)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a fresh environment with the wheel in it, beside the libraries of ours."""
+    folder = tmp_path_factory.mktemp("environment")
+    _run([_program("uv"), "venv", "--quiet", "--python", sys.executable, folder / "venv"], folder)
+    python = folder / "venv" / "bin" / "python"
+    _run([_program("uv"), "pip", "install", "--quiet", "--python", python, "--no-deps", wheel], folder)
+    # A path file adds our libraries, but not what the path files among them would add: the checkout.
+    site = next(folder.glob("venv/lib/python*/site-packages"))
+    (site / "libraries.pth").write_text(str(Path(pytest.__file__).parents[1]) + "\n")
+    return python
+
+
+def test_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"crm_plugin"}
+    wrong = ("/_build/", "web/assets/", ".pyc", ".po", "node_modules")
+    assert not [name for name in names if any(part in name for part in wrong)]
+
+
+def test_holds_every_module_resource_and_the_bundle(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        (path if path.parts[0] == "crm_plugin" else "crm_plugin" / path).as_posix()
+        for path in [*files(), *(found.relative_to(ROOT) for found in (ROOT / DIST).iterdir())]
+        if path.parts[0] in ("crm_plugin", *RESOURCES)
+        and "_build" not in path.parts
+        and path.suffix != ".po"
+        and path.parts[:3] != ("crm_plugin", "web", "assets")
+    }
+    assert expected - names == set()
+
+
+def test_the_road_runs_on_it_from_another_folder(python: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)  # for its pytest settings
+    where = "import crm_plugin.hooks; print(crm_plugin.__file__, crm_plugin.hooks.__file__)"
+    for found in _run([python, "-c", where], tmp_path).split():
+        assert Path(found).is_relative_to(python.parents[1])
+    _run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_flow.py"], tmp_path, _servers())
+
+
+def _servers() -> dict[str, str]:
+    """The databases of this run, for a run inside it. (Not Valkey: each run empties it between tests.)"""
+    found = {}
+    for kind, name in [("postgresql", "CRM_TEST_PG_URL"), ("mariadb", "CRM_TEST_MARIADB_URL")]:
+        try:
+            found[name] = url_of(kind)
+        except Unavailable:
+            continue  # the inner run says so itself
+    return found
+
+
+def _program(name: str) -> Path:
+    return Path(sys.executable).with_name(name)
+
+
+def _run(command: list[str | Path], folder: Path, environment: dict[str, str] | None = None) -> str:
+    """What a command prints; the test fails with all its output when it fails."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words, cwd=folder, env=ours | (environment or {}), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.fail(f"{command[0]} failed:\n{done.stdout[-5000:]}{done.stderr[-3000:]}")
+    return done.stdout
