@@ -1,0 +1,164 @@
+"""Fills an empty school with a believable year, the same for the same seed, present and size."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import Engine
+
+from crm_plugin.demo.ledger import DAY, Ledger
+from crm_plugin.demo.lives import Lives
+from crm_plugin.demo.models import Base
+
+LEAST_PEOPLE = 60
+TEACHERS = 6
+_PASSWORD = "lantern-2026"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A login of the generated school."""
+
+    role: str
+    username: str
+    password: str
+    display_name: str
+
+
+def demo_accounts() -> list[Account]:
+    """Return the logins that ``fill`` makes: administrator, consultant, teacher, learner (in this order)."""
+    return [
+        Account("admin", "admin", _PASSWORD, "Ada Lin"),
+        Account("staff", "consultant", _PASSWORD, "周小满"),
+        Account("teacher", "teacher", _PASSWORD, "Marta Keller"),
+        Account("learner", "learner", _PASSWORD, "林知夏"),
+    ]
+
+
+def fill(engine: Engine, people: int = 2000, seed: int = 20260901, now: int | None = None) -> dict[str, int]:
+    """Make the tables and fill them; return the number of rows by table.
+
+    :param people: accounts in all, staff included; at least 60, so that every kind of person is there
+    :param now: the present in seconds since 1970; the year ends there
+    :raises ValueError: for fewer people
+    """
+    if people < LEAST_PEOPLE:
+        raise ValueError(f"a school needs at least {LEAST_PEOPLE} people to have one of each kind")
+    data = json.loads((files("crm_plugin.demo") / "catalogue.json").read_text("utf-8"))
+    ledger = Ledger(seed, int(time.time()) if now is None else now)
+    _staff(ledger)
+    _catalogue(ledger, data)
+    _offers(ledger)
+    Lives(ledger, data).populate(people)
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        ledger.write(connection)
+    return {table: len(rows) for table, rows in ledger.rows.items()}
+
+
+def _hash(password: str) -> str:
+    """Return the password's scrypt hash as werkzeug writes it, with a fixed salt (the year is repeatable)."""
+    salt = "demonstration-only"
+    made = hashlib.scrypt(
+        password.encode(), salt=salt.encode(), n=2**15, r=8, p=1, maxmem=2**26
+    )
+    return f"scrypt:32768:8:1${salt}${made.hex()}"
+
+
+def _staff(ledger: Ledger) -> None:
+    secret, start = _hash(_PASSWORD), ledger.now - 380 * DAY
+    for account in demo_accounts()[:3]:
+        ledger.add(
+            "school_users", username=account.username, display_name=account.display_name,
+            real_name=account.display_name, email=f"{account.username}@lantern.example", email_verified=True,
+            roles=account.role, password_hash=secret, registered_at=start, last_login_at=ledger.ago(0, 2),
+            last_active_at=ledger.ago(0, 1), tags="",
+        )  # fmt: skip
+    for name in ("顾明远", "Ingrid Sol", "许砚", "Tom Okafor", "沈清和"):
+        number = len(ledger.rows["school_users"]) + 1
+        ledger.add(
+            "school_users", username=f"teacher{number - 2}", display_name=name, real_name=name,
+            email=f"teacher{number - 2}@lantern.example", roles="teacher", registered_at=start,
+            last_login_at=ledger.ago(0, 9), last_active_at=ledger.ago(0, 9), tags="",
+        )  # fmt: skip
+    ledger.add(
+        "school_users", username="learner", display_name="林知夏", real_name="林知夏", locale="zh",
+        email="learner@lantern.example", email_verified=True, phone="13800138000", phone_verified=True,
+        password_hash=secret, registered_at=ledger.now - 300 * DAY, last_login_at=ledger.ago(0, 2),
+        last_active_at=ledger.ago(0, 1), tags="", city="杭州",
+    )  # fmt: skip
+
+
+def _catalogue(ledger: Ledger, data: dict[str, Any]) -> None:
+    shelves: dict[str, int] = {}
+    roots: dict[str, str] = {}
+    for slug, name, name_zh, parent in data["categories"]:
+        roots[slug] = parent or slug
+        row = ledger.add(
+            "school_categories", slug=slug, name=name, name_zh=name_zh, parent_id=shelves.get(parent or "")
+        )
+        shelves[slug] = row["id"]
+    for slug, title, title_zh, price, tags, lessons, blurb, blurb_zh in data["courses"]:
+        row = _course(ledger, shelves[slug], title, title_zh, price, tags, blurb, blurb_zh)
+        _lessons(ledger, row["id"], data["lessons"][roots[slug]][:lessons])
+    for slug, title, title_zh, tags in data["open"]:
+        blurb, blurb_zh = "Free, for everybody who is curious.", "免费，欢迎每一位好奇的人。"
+        row = _course(ledger, shelves[slug], title, title_zh, 0, tags, blurb, blurb_zh, kind="open")
+        _lessons(ledger, row["id"], data["lessons"][slug][:3])
+    for title, title_zh, price, parts, blurb, blurb_zh in data["classes"]:
+        first = ledger.rows["school_courses"][parts[0] - 1]
+        row = _course(
+            ledger, first["category_id"], title, title_zh, price, first["tags"], blurb, blurb_zh,
+            kind="class", capacity=60, starts_at=ledger.now - 60 * DAY, ends_at=ledger.now + 60 * DAY,
+        )  # fmt: skip
+        for part in parts:
+            ledger.rows["school_class_courses"].append({"class_id": row["id"], "course_id": part})
+    _oddities(ledger, data)
+
+
+def _course(ledger: Ledger, shelf: int, title: str, title_zh: str, price: int, tags: str, blurb: str,
+            blurb_zh: str, **more: Any) -> dict[str, Any]:  # fmt: skip
+    number = len(ledger.rows["school_courses"])
+    return ledger.add(
+        "school_courses",
+        **{"kind": "course", "category_id": shelf, "teacher_id": 3 + number % TEACHERS, "title": title,
+           "title_zh": title_zh, "price": price, "tags": tags, "blurb": blurb, "blurb_zh": blurb_zh,
+           "status": "published"} | more,
+    )  # fmt: skip
+
+
+def _lessons(ledger: Ledger, course_id: int, titles: list[list[str]]) -> None:
+    for position, (title, title_zh) in enumerate(titles, 1):
+        ledger.add(
+            "school_lessons", course_id=course_id, position=position, title=title, title_zh=title_zh,
+            minutes=12 + (course_id * 7 + position * 5) % 25, free=position == 1,
+        )  # fmt: skip
+
+
+def _oddities(ledger: Ledger, data: dict[str, Any]) -> None:
+    """Add what real catalogues have: new runs of old courses, a draft, a course no longer sold."""
+    for original, season, season_zh in ((1, "spring run", "春季班次"), (9, "evening run", "晚间班次")):
+        old = ledger.rows["school_courses"][original - 1]
+        row = _course(
+            ledger, old["category_id"], f"{old['title']} ({season})", f"{old['title_zh']}（{season_zh}）",
+            old["price"] - 5000, old["tags"], old["blurb"], old["blurb_zh"], parent_id=original,
+        )  # fmt: skip
+        root = "programming" if original == 1 else "languages"
+        _lessons(ledger, row["id"], data["lessons"][root])
+    _course(ledger, 1, "Rust for the patient", "给耐心者的 Rust", 89900, "rust", "Soon.", "即将上线。", status="draft")
+    _course(ledger, 5, "Flash animation", "Flash 动画", 9900, "web", "A farewell.", "告别。", status="closed")
+
+
+def _offers(ledger: Ledger) -> None:
+    levels = (("Silver lantern", "银灯会员", 19900, 90), ("Gold lantern", "金灯会员", 59900, 365),
+              ("Evergreen lantern", "长明灯会员", 129900, 365))  # fmt: skip
+    for rank, (name, name_zh, price, days) in enumerate(levels, 1):
+        ledger.add("school_levels", name=name, name_zh=name_zh, rank=rank, price=price, days=days)
+    for code, percent, until in (("WELCOME10", 10, None), ("AUTUMN20", 20, 60), ("MOON15", 15, -30)):
+        ends = None if until is None else ledger.now + until * DAY
+        ledger.add("school_coupons", code=code, percent=percent, until=ends)
