@@ -10,7 +10,9 @@ BIN = .venv/bin
 UV = $(BIN)/uv
 PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 SOURCES = pyproject.toml package.json package-lock.json $(wildcard crm_plugin/_build/*.py)
-PYTEST = CRM_REQUIRE_ASSETS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
+# A time limit in seconds follows: a test that hangs shows where, and fails, instead of holding up the run.
+PYTEST = CRM_REQUIRE_ASSETS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15 \
+	-o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-long check assets lock clean
@@ -24,10 +26,10 @@ demo: .venv/run.stamp ## A reference school with the CRM in it, on 127.0.0.1:$PO
 	@PORT=$(PORT) exec $(BIN)/crm demo
 
 test: .venv/dev.stamp assets ## All tests but the long ones
-	$(PYTEST)
+	$(PYTEST)=300
 
 test-long: .venv/dev.stamp assets ## The long tests: kills, random trees
-	$(PYTEST) -m long
+	$(PYTEST)=7200 -m long
 
 check: .venv/dev.stamp ## Lint, format, types, import rule
 	$(BIN)/ruff check .

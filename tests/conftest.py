@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -31,6 +32,11 @@ _CHROMIUM_FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+
+
+# Two busy cores make single examples late; what takes long is seen in the durations.
+hypothesis.settings.register_profile("crm", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("crm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -155,6 +161,12 @@ def chromium() -> str:
     if found is None:
         absent("Chromium (Debian: apt-get install chromium)")
     return str(found)
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    """No common address of pages; replaces pytest-playwright's fixture, whose form pytest warns of."""
+    return ""
 
 
 @pytest.fixture(scope="session")

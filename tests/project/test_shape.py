@@ -120,6 +120,16 @@ def test_locks_carry_hashes_and_no_addresses() -> None:
     assert '"resolved"' not in text_of(Path("package-lock.json"))
 
 
+def test_locks_hold_what_is_declared() -> None:
+    project = _pyproject()["project"]
+    run = [project["dependencies"], *(project["optional-dependencies"][name] for name in RUN_TIME_EXTRAS)]
+    develop = [*run, project["optional-dependencies"]["test"], project["optional-dependencies"]["dev"]]
+    for name, groups in {"requirements.txt": run, "requirements-dev.txt": develop}.items():
+        locked = set(re.findall(r"^([\w.-]+)==", text_of(Path(name)), re.MULTILINE))
+        wanted = {_distribution(word) for words in groups for word in words} - {"crm-plugin"}
+        assert wanted <= locked, f"run `make lock` for {name}"
+
+
 def test_what_is_built_is_not_committed() -> None:
     built = ("dist/", ".egg-info", "node_modules/", "__pycache__")
     assert not [str(path) for path in files() if any(part in path.as_posix() for part in built)]
@@ -144,7 +154,7 @@ def test_every_import_is_declared() -> None:
 
 def _module(requirement: str) -> str:
     """The name under which a declared distribution is imported."""
-    name = re.split(r"[\[><=;! ]", requirement, maxsplit=1)[0].lower().replace("-", "_")
+    name = _distribution(requirement).replace("-", "_")
     return {"argon2_cffi": "argon2"}.get(name, name)
 
 
@@ -156,3 +166,8 @@ def _imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.split(".")[0])
     return names
+
+
+def _distribution(requirement: str) -> str:
+    """The normalised name of a declared distribution."""
+    return re.split(r"[\[><=;! ]", requirement, maxsplit=1)[0].lower().replace("_", "-")

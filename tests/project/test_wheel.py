@@ -30,10 +30,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a fresh environment with the wheel in it, beside the libraries of ours."""
-    folder = tmp_path_factory.mktemp("environment")
+    return _environment(tmp_path_factory.mktemp("environment"), wheel)
+
+
+def _environment(folder: Path, *packages: Path | str) -> Path:
+    """A fresh environment with just these packages; all others are those that the tests run with."""
     _run([_program("uv"), "venv", "--quiet", "--python", sys.executable, folder / "venv"], folder)
     python = folder / "venv" / "bin" / "python"
-    _run([_program("uv"), "pip", "install", "--quiet", "--python", python, "--no-deps", wheel], folder)
+    _run([_program("uv"), "pip", "install", "--quiet", "--python", python, "--no-deps", *packages], folder)
     # A path file adds our libraries, but not what the path files among them would add: the checkout.
     site = next(folder.glob("venv/lib/python*/site-packages"))
     (site / "libraries.pth").write_text(str(Path(pytest.__file__).parents[1]) + "\n")
@@ -61,16 +65,31 @@ def test_holds_every_module_resource_and_the_bundle(wheel: Path) -> None:
 
 
 def test_the_road_runs_on_it_from_another_folder(python: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)  # for its pytest settings
+    _copy_tests(tmp_path)
     where = "import crm_plugin.hooks; print(crm_plugin.__file__, crm_plugin.hooks.__file__)"
     for found in _run([python, "-c", where], tmp_path).split():
         assert Path(found).is_relative_to(python.parents[1])
-    _run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_flow.py"], tmp_path, _servers())
+    _run([*_pytest(python), "tests/test_flow.py"], tmp_path, _servers())
+
+
+def test_the_road_runs_on_the_oldest_rq(wheel: Path, tmp_path: Path) -> None:
+    python = _environment(tmp_path, wheel, "rq==2.12.0")
+    _copy_tests(tmp_path)
+    assert _run([python, "-c", "import rq; print(rq.VERSION)"], tmp_path).strip() == "2.12.0"
+    _run([*_pytest(python), "--db", "sqlite", "tests/kernel", "tests/test_flow.py"], tmp_path)
+
+
+def _copy_tests(folder: Path) -> None:
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)  # for its pytest settings
+
+
+def _pytest(python: Path) -> list[str | Path]:
+    return [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
 
 def _servers() -> dict[str, str]:
-    """The databases of this run, for a run inside it. (Not Valkey: each run empties it between tests.)"""
+    """The databases of this run, for a run inside it; not Valkey, which each run empties between tests."""
     found = {}
     for kind, name in [("postgresql", "CRM_TEST_PG_URL"), ("mariadb", "CRM_TEST_MARIADB_URL")]:
         try:
