@@ -1,6 +1,5 @@
 """Composition root: one place where settings, database, school, queue and capabilities come together."""
 
-import secrets
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,10 @@ from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db import Database, connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
+from crm_plugin.web import menu, pages
+from crm_plugin.web.public import PublicApp
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -30,16 +32,18 @@ def init_app(app: "Flask", host: object, settings: Settings | None = None) -> Cr
     :param host: the plug-in that answers the host hooks (:mod:`crm_plugin.host.hookspecs`).
     :param settings: read from ``crm.toml`` and ``CRM_*`` variables when left out.
     """
-    from crm_plugin.web import menu, pages
-    from crm_plugin.web.public import PublicApp
-
     crm = open_crm(settings or load(), host=host, app=app)
+    mount(app, crm)
+    return crm
+
+
+def mount(app: "Flask", crm: Crm) -> None:
+    """Put the pages and public routes of ``crm`` into a Flask application."""
     app.extensions["crm"] = crm
     blueprint = pages(crm)
     if not crm.host.mount(app, blueprint, menu(crm)):
         app.register_blueprint(blueprint, url_prefix="/admin/crm")
     app.wsgi_app = PublicApp(crm, app.wsgi_app)  # type: ignore[method-assign]
-    return crm
 
 
 def open_crm(
@@ -52,7 +56,7 @@ def open_crm(
     :raises BadInput: ``host.unknown``.
     """
     plugin = host if host is not None else load_host(settings)
-    settings.secret_key = settings.secret_key or _own_secret(Path(settings.instance))
+    settings.secret_key = settings.secret_key or kept_secret(Path(settings.instance) / "secret_key")
     crm = Crm(settings, _database(settings, app), Gateway(plugin, clock=clock), _queue(settings), clock)
     compose(crm)
     return crm
@@ -92,11 +96,3 @@ def _url_of(app: "Flask") -> Any:
 def _queue(settings: Settings) -> Queue:
     return Queue(settings.redis_url or embedded.find(Path(settings.instance)) or "")
 
-
-def _own_secret(folder: Path) -> str:
-    file = folder / "secret_key"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    return file.read_text(encoding="ascii").strip()

@@ -2,6 +2,7 @@
 
 import crm_plugin.campaigns.models
 import crm_plugin.channels.models
+import crm_plugin.kernel.accounts
 import crm_plugin.kernel.audit
 import crm_plugin.kernel.daily
 import crm_plugin.links.models

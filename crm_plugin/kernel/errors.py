@@ -19,6 +19,7 @@ CODES: dict[str, str] = {
     "input.not_json": "not valid JSON: {reason}",
     "access.refused": "you may not do this: it needs the permission {permission}",
     "access.signed_out": "sign in first",
+    "access.stale_form": "this page is too old: reload it and try again",
     "object.missing": "there is no {kind} {id}",
     # hosts
     "host.none": "no host is registered: set CRM_HOST",

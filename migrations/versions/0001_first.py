@@ -14,6 +14,18 @@ depends_on = None
 def upgrade() -> None:
 
     op.create_table(
+        "crm_account",
+        sa.Column("login", db.Key(64), nullable=False),
+        sa.Column("display_name", db.Text(), nullable=False),
+        sa.Column("password_hash", db.Text(), nullable=False),
+        sa.Column("permissions", db.Json(), nullable=False),
+        sa.Column("scope", db.Json(), nullable=True),
+        sa.Column("locale", db.Key(16), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("locked_until", db.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("login", name=op.f("pk_crm_account")),
+    )
+    op.create_table(
         "crm_audit",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("at", db.UtcDateTime(), nullable=False),
@@ -631,3 +643,4 @@ def downgrade() -> None:
     op.drop_table("crm_campaign")
     op.drop_index(op.f("ix_crm_audit_at"), table_name="crm_audit")
     op.drop_table("crm_audit")
+    op.drop_table("crm_account")

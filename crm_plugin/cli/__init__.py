@@ -1,0 +1,52 @@
+"""The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones."""
+
+import sys
+from typing import Any
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from crm_plugin import __version__
+from crm_plugin.cli import campaigns, data, demo, hosts, segments, serve, work
+from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
+
+
+class Commands(click.Group):
+    """A group that turns every error of ours into one clear line and the right exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; 2 on bad input, 1 on other failures."""
+        try:
+            return super().invoke(ctx)
+        except CrmError as error:
+            _fail(str(error), error.exit_code)
+        except DBAPIError as error:
+            reason = str(error.orig or error).splitlines()[0]
+            _fail(str(Unavailable("database.unreachable", reason=reason)), 1)
+
+
+def _fail(line: str, code: int) -> None:
+    click.echo(f"crm: {line}", err=True)
+    sys.exit(code)
+
+
+def _group(name: str) -> click.Group:
+    group = Commands(name, help="The CRM of an online school.")
+    for module in (demo, serve, data, work, hosts, segments, campaigns):
+        for command in module.COMMANDS:
+            group.add_command(command)
+    return group
+
+
+flask_group = _group("crm")
+"""What Flask's entry-point group ``flask.commands`` finds."""
+
+_console = click.version_option(__version__, prog_name="crm")(_group("crm"))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the console script ``crm``."""
+    try:
+        _console.main(args=args, prog_name="crm")
+    except BadInput as error:  # raised while the command line itself was read
+        _fail(str(error), error.exit_code)

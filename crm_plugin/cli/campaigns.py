@@ -1,0 +1,94 @@
+"""``crm campaign …`` and ``crm outbox``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from crm_plugin.campaigns import service
+from crm_plugin.channels import outbox as outbox_carrier
+from crm_plugin.cli.base import as_json, read_document, show, with_crm
+from crm_plugin.host.context import Crm
+
+ACTOR = "command"
+
+
+@click.group()
+def campaign() -> None:
+    """Make, launch and steer campaigns."""
+
+
+@campaign.command()
+@click.argument("file", metavar="FILE|-")
+@as_json
+@with_crm
+def create(crm: Crm, file: str, as_json: bool) -> None:
+    """Make a draft from a campaign file (JSON)."""
+    ident = service.create(crm, ACTOR, read_document(file))
+    show({"id": ident}, as_json, f"campaign {ident} is a draft; send it by: crm campaign launch {ident}")
+
+
+def _verb(name: str, verb: Callable[[Crm, int, str], Any], words: str) -> click.Command:
+    def command(crm: Crm, ident: int, as_json: bool) -> None:
+        verb(crm, ident, ACTOR)
+        status = service.status(crm, ident)
+        show(status, as_json, f"campaign {ident} is {status['state']}")
+
+    command.__doc__ = words
+    made = as_json(with_crm(command))
+    return campaign.command(name)(click.argument("ident", metavar="ID", type=int)(made))
+
+
+_verb("launch", service.launch, "Freeze the audience and start sending (or wait for the planned time).")
+_verb("pause", service.pause, "Stop sending; resume goes on exactly.")
+_verb("resume", service.resume, "Go on after a pause or a hold.")
+_verb("cancel", service.cancel, "Send nothing more, for good.")
+
+
+@campaign.command()
+@click.argument("ident", metavar="ID", type=int)
+@as_json
+@with_crm
+def status(crm: Crm, ident: int, as_json: bool) -> None:
+    """Show the state, the books and the clicks."""
+    document = service.status(crm, ident)
+    show(document, as_json, _status_text(document))
+
+
+@campaign.command()
+@click.argument("ident", metavar="ID", type=int)
+@click.option("--as", "decision", type=click.Choice(["sent", "again"]), required=True)
+@as_json
+@with_crm
+def resolve(crm: Crm, ident: int, decision: str, as_json: bool) -> None:
+    """Decide about messages of which nobody knows whether they left: treat as sent, or send again."""
+    changed = service.resolve(crm, ident, ACTOR, decision)
+    show({"resolved": changed}, as_json, f"{changed} messages are resolved")
+
+
+@click.command()
+@click.option("--campaign", "ident", type=int, required=True)
+@as_json
+@with_crm
+def outbox(crm: Crm, ident: int, as_json: bool) -> None:
+    """Show what the outbox carrier took instead of sending."""
+    service.get(crm, ident)
+    with crm.db.read() as session:
+        rows = [
+            {"person": row.person, "address": row.address, "text": row.text, "links": list(row.links)}
+            for row in outbox_carrier.listed(session, ident)
+        ]
+    show(rows, as_json, "\n".join(f"{row['person']}\t{row['address']}\t{row['text']}" for row in rows))
+
+
+def _status_text(status: dict[str, Any]) -> str:
+    books = dict(status["books"])
+    excluded = books.pop("excluded")
+    lines = [f"campaign {status['id']}: {status['state']}"]
+    lines += [f"  {name:<18}{number:>10,}" for name, number in books.items()]
+    lines += [f"  excluded: {reason:<8}{number:>10,}" for reason, number in excluded.items()]
+    lines += [f"  {name:<18}{status[name]:>10,}" for name in ("hits", "human_hits", "people_clicked")]
+    return "\n".join(lines)
+
+
+COMMANDS = (campaign, outbox)

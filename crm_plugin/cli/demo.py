@@ -1,0 +1,117 @@
+"""``crm demo``: the reference school with the CRM in it, filled, running, and unable to message anybody."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+from sqlalchemy import create_engine, inspect, select
+
+from crm_plugin.cli import server
+from crm_plugin.cli.progress import Bars
+from crm_plugin.demo.app import create_app
+from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
+from crm_plugin.demo.models import User
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel import embedded
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.migrate import upgrade
+from crm_plugin.kernel.process import die_with_parent
+from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.secret import kept_secret
+from crm_plugin.kernel.settings import Settings
+from crm_plugin.plugin import init_app, load_host
+from crm_plugin.profiles.sync import sync
+
+LOCALHOST = "127.0.0.1"
+
+
+@click.command()
+@click.option("--people", type=int, default=2000, show_default=True, help="People of the generated school.")
+@click.option("--port", type=int, default=None, help="Port on 127.0.0.1; PORT or 5000 when left out.")
+@click.option("--instance", default="instance/demo", show_default=True, help="Folder of the demo's files.")
+def demo(people: int, port: int | None, instance: str) -> None:
+    """Start the reference school with the CRM in it."""
+    chosen = server.port_of(port)
+    server.need_free(LOCALHOST, chosen)
+    settings = _settings(Path(instance), chosen)
+    _fill(settings.host_url, people)
+    app, crm = _compose(settings)
+    with Bars() as bars:
+        sync(crm, full=not _is_read(crm), progress=bars.show)
+    queue = embedded.start(crm.instance)
+    crm.queue = Queue(queue.url if queue else "")
+    worker = _start_worker(settings)
+    try:
+        _announce(chosen)
+        server.run(app, LOCALHOST, chosen)
+    finally:
+        worker.terminate()
+        worker.wait(timeout=15)
+
+
+def _settings(folder: Path, port: int) -> Settings:
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"sqlite:///{folder.resolve() / 'school.db'}"
+    return Settings(
+        host="demo_school",
+        host_url=url,
+        database_url=url,
+        host_region="CN",
+        host_timezone="Asia/Shanghai",
+        host_currency="CNY",
+        public_url=f"http://{LOCALHOST}:{port}",
+        host_base_url=f"http://{LOCALHOST}:{port}",
+        instance=str(folder.resolve()),
+    )
+
+
+def _fill(url: str, people: int) -> None:
+    if people < LEAST_PEOPLE:
+        raise BadInput("input.bad", reason=f"--people: at least {LEAST_PEOPLE}, to have one of each kind")
+    engine = create_engine(url)
+    try:
+        there = inspect(engine).has_table(User.__tablename__)
+        with engine.connect() as connection:
+            if there and connection.execute(select(User.id).limit(1)).first() is not None:
+                return
+        click.echo(f"Filling a school with {people:,} people …", err=True)
+        fill(engine, people)
+    finally:
+        engine.dispose()
+
+
+def _compose(settings: Settings) -> tuple[Flask, Crm]:
+    app = create_app(settings.host_url, secret_key=kept_secret(Path(settings.instance) / "school_key"))
+    crm = init_app(app, load_host(settings), settings)
+    upgrade(crm.db)
+    return app, crm
+
+
+def _is_read(crm: Crm) -> bool:
+    from crm_plugin.profiles.queries import streams
+
+    with crm.db.read() as session:
+        return all(stream.ok_at is not None for stream in streams(session, crm.clock()))
+
+
+def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
+    chosen = {f"CRM_{name.upper()}": str(value) for name, value in vars(settings).items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "crm_plugin.cli", "worker"],
+        env=os.environ | chosen,
+        preexec_fn=die_with_parent,
+    )
+
+
+def _announce(port: int) -> None:
+    admin, _, _, learner = demo_accounts()
+    click.echo(f"\n  The school: http://{LOCALHOST}:{port}/        the CRM: http://{LOCALHOST}:{port}/admin/crm/")
+    click.echo(f"  administrator  {admin.username} / {admin.password}")
+    click.echo(f"  learner        {learner.username} / {learner.password}")
+    click.echo("  Nothing is sent: messages go to the outbox page. Stop with Ctrl-C.\n")
+
+
+COMMANDS = (demo,)

@@ -1,0 +1,80 @@
+"""What ``crm doctor`` looks at."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.migrate import is_migrated
+from crm_plugin.profiles.queries import streams
+
+
+@dataclass
+class Line:
+    """One finding."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def examine(crm: Crm) -> list[Line]:
+    """Look at every part; a part that fails is a line, never an exception."""
+    parts: tuple[tuple[str, Callable[[Crm], Iterator[Line]]], ...] = (
+        ("settings", _settings),
+        ("database", _database),
+        ("queue", _queue),
+        ("school", _school),
+        ("data", _data),
+    )
+    return [line for name, part in parts for line in _guarded(name, part, crm)]
+
+
+def _guarded(name: str, part: Callable[[Crm], Iterator[Line]], crm: Crm) -> list[Line]:
+    try:
+        return list(part(crm))
+    except Exception as error:
+        reason = str(error) if isinstance(error, CrmError) else f"{type(error).__name__}: {error}"
+        return [Line(name, False, reason.splitlines()[0])]
+
+
+def _settings(crm: Crm) -> Iterator[Line]:
+    local = "127.0.0.1" in crm.settings.public_url or "localhost" in crm.settings.public_url
+    note = " (learners outside this machine cannot follow links)" if local else ""
+    yield Line("public_url", True, crm.settings.public_url + note)
+    yield Line("instance", True, str(crm.instance.resolve()))
+
+
+def _database(crm: Crm) -> Iterator[Line]:
+    url = crm.db.engine.url.render_as_string(hide_password=True)
+    ready = is_migrated(crm.db)
+    yield Line("database", ready, url if ready else f"{url}: no CRM tables yet, run crm init")
+
+
+def _queue(crm: Crm) -> Iterator[Line]:
+    if not crm.queue.url:
+        yield Line("queue", True, "none: crm worker does the work itself")
+    elif crm.queue.is_up():
+        yield Line("queue", True, f"answers; {crm.queue.length()} wake-ups wait")
+    else:
+        yield Line("queue", False, "does not answer; crm worker does the work itself until it does")
+
+
+def _school(crm: Crm) -> Iterator[Line]:
+    if not crm.host.present:
+        yield Line("school", False, "no host is registered: set CRM_HOST")
+        return
+    info = crm.host.info
+    yield Line("school", True, f"{info.site_name} ({info.host_name} {info.host_version})".rstrip())
+    for name, ok, detail in crm.host.check():
+        yield Line(f"school: {name}", ok, detail)
+
+
+def _data(crm: Crm) -> Iterator[Line]:
+    if not is_migrated(crm.db):
+        return
+    with crm.db.read() as session:
+        for stream in streams(session, crm.clock()):
+            ok = stream.state in ("current", "scanning")
+            age = "never read" if stream.ok_at is None else f"as of {stream.ok_at:%Y-%m-%d %H:%M:%S} UTC"
+            yield Line(f"stream {stream.stream}", ok, f"{stream.state}, {age} {stream.error or ''}".rstrip())

@@ -1,0 +1,66 @@
+"""``crm serve`` and ``crm account``: the CRM beside a school on another platform."""
+
+import secrets
+
+import click
+
+from crm_plugin.cli import server
+from crm_plugin.cli.base import with_crm
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import PERMISSIONS
+from crm_plugin.kernel import accounts, audit
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.plugin import load_host
+from crm_plugin.serve.app import create_app
+
+
+@click.command()
+@click.option("--bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, default=None, help="PORT or 5000 when left out.")
+@with_crm
+def serve(crm: Crm, bind: str, port: int | None) -> None:
+    """Serve the CRM's pages beside a school on another platform (run crm worker too)."""
+    adapter = load_host(crm.settings)
+    if adapter is None:
+        raise BadInput("host.none")
+    chosen = server.port_of(port)
+    server.need_free(bind, chosen)
+    _first_account(crm)
+    click.echo(f"The CRM: http://{bind}:{chosen}/")
+    server.run(create_app(crm, adapter), bind, chosen)
+
+
+@click.group()
+def account() -> None:
+    """Who may sign in to crm serve."""
+
+
+@account.command("add")
+@click.argument("login")
+@click.option("--permission", "permissions", multiple=True, type=click.Choice(PERMISSIONS), required=True)
+@click.option("--course", "courses", multiple=True, help="Limit to this course of the school; may repeat.")
+@with_crm
+def add(crm: Crm, login: str, permissions: tuple[str, ...], courses: tuple[str, ...]) -> None:
+    """Make an account, or give one a new password and new rights; prints the password once."""
+    grant = accounts.Grant(list(permissions), list(courses) or None)
+    click.echo(f"{login} / {_save(crm, login, grant)}")
+
+
+def _first_account(crm: Crm) -> None:
+    with crm.db.read() as session:
+        if accounts.has_any(session):
+            return
+    password = _save(crm, "admin", accounts.Grant(["crm.admin"]))
+    click.echo(f"First account (shown once): admin / {password}")
+
+
+def _save(crm: Crm, login: str, grant: accounts.Grant) -> str:
+    password = secrets.token_urlsafe(12)
+    with crm.db.begin() as session:
+        accounts.save(session, login, password, grant)
+        rights = ", ".join(grant.permissions)
+        audit.record(session, crm.clock(), "command", "account.save", ("account", login), permissions=rights)
+    return password
+
+
+COMMANDS = (serve, account)

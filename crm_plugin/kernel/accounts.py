@@ -1,0 +1,87 @@
+"""Accounts of the CRM's own shell, for schools whose platform cannot tell who is at the screen."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHash
+from sqlalchemy import func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crm_plugin.kernel.db import Base, Json, Key, Text, UtcDateTime, upsert
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_hex())
+FREE_TRIES = 5
+"""Wrong passwords before the account is locked for a while; each further one doubles the wait."""
+
+
+class Account(Base):
+    """Somebody who may sign in to ``crm serve``."""
+
+    __tablename__ = "crm_account"
+
+    login: Mapped[str] = mapped_column(Key(64), primary_key=True)
+    display_name: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    permissions: Mapped[list[str]] = mapped_column(Json)
+    scope: Mapped[list[str] | None] = mapped_column(Json)
+    """Course ids of the school that this person is limited to; None = everything."""
+    locale: Mapped[str | None] = mapped_column(Key(16))
+    failures: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass
+class Grant:
+    """What an account may do: permissions of the contract, and the courses it is limited to."""
+
+    permissions: list[str]
+    scope: list[str] | None = None
+
+
+def has_any(session: Session) -> bool:
+    """Tell whether somebody can sign in at all."""
+    return bool(session.scalar(select(func.count()).select_from(Account)))
+
+
+def save(session: Session, login: str, password: str, grant: Grant, name: str = "") -> None:
+    """Make an account, or give an existing one a new password and new rights."""
+    row = {
+        "login": login,
+        "display_name": name or login,
+        "password_hash": _hasher.hash(password),
+        "permissions": grant.permissions,
+        "scope": grant.scope,
+        "failures": 0,
+        "locked_until": None,
+    }
+    upsert(session, Account.__table__, [row], key=["login"])  # type: ignore[arg-type]
+
+
+def sign_in(session: Session, login: str, password: str, now: datetime) -> bool:
+    """Check a password; wrong ones are counted, and too many lock the account for a while."""
+    account = session.get(Account, login, with_for_update=True)
+    if account is None or (account.locked_until is not None and account.locked_until > now):
+        _matches(_NOBODY, password)  # the same work, so that the answer's time tells nothing
+        return False
+    if _matches(account.password_hash, password):
+        account.failures, account.locked_until = 0, None
+        return True
+    account.failures += 1
+    if account.failures >= FREE_TRIES:
+        account.locked_until = now + timedelta(seconds=min(3600, 30 * 2 ** (account.failures - FREE_TRIES)))
+    return False
+
+
+def find(session: Session, login: str) -> Account | None:
+    """Return an account."""
+    return session.get(Account, login)
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (Argon2Error, InvalidHash):
+        return False

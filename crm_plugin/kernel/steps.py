@@ -1,0 +1,38 @@
+"""Marked steps of the sending protocol, at which a test can have a process killed.
+
+In production a step is one look at a variable of this module. With ``CRM_KILL_AT=marked`` in the
+environment the process SIGKILLs itself at the step *marked*; with ``CRM_KILL_AT=marked:3`` at the third
+time it comes by.
+"""
+
+import os
+import signal
+
+STEPS = (
+    "freeze_staged",
+    "freeze_chunk",
+    "leased",
+    "rendered",
+    "marked",
+    "before_call",
+    "after_call",
+    "before_settle",
+    "settled",
+)
+"""Every step there is, in the order of a campaign's life."""
+
+_seen = 0
+_wanted, _, _times = os.environ.get("CRM_KILL_AT", "").partition(":")
+
+
+def step(name: str) -> None:
+    """Pass the step ``name``; ends the process at once when the environment asks for that."""
+    if _wanted == name:
+        _count()
+
+
+def _count() -> None:
+    global _seen
+    _seen += 1
+    if _seen >= int(_times or 1):
+        os.kill(os.getpid(), signal.SIGKILL)
