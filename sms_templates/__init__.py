@@ -1,0 +1,1 @@
+"""SMS templates that ship with the CRM; installs as `crm_plugin.sms_templates`."""

@@ -1,0 +1,1 @@
+"""Pages, e-mails and their parts; installs as `crm_plugin.templates`."""
