@@ -201,6 +201,7 @@ class Enrolment(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     end_kind: Mapped[str | None] = mapped_column(Key(16))
     end_reason: Mapped[str | None] = mapped_column(Text)
+    end_reason_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
     order_host_id: Mapped[str | None] = mapped_column(Key())
     progress: Mapped[float | None] = mapped_column(sa.Double)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -293,9 +294,12 @@ class Stream(Base):
     """The mark taken before the running scan; becomes ``mark`` when the scan ends."""
     scan_after: Mapped[str | None] = mapped_column(Text)
     scan_number: Mapped[int] = mapped_column(default=0)
+    rescan: Mapped[bool] = mapped_column(default=False)
+    """A full scan is due (lost mark, weekly, an estimate that is off)."""
     scanned: Mapped[int] = mapped_column(default=0)
     estimate: Mapped[int | None]
     quarantined: Mapped[int] = mapped_column(default=0)
+    """Rows of the running or last scan that broke the contract."""
     scan_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     scan_finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -345,30 +349,40 @@ class Quarantined(Base):
 
 
 class Touched(Base):
-    """A person whose facts are to be computed again."""
+    """A person whose facts are to be computed again.
+
+    Only added to, one row an event: with the person as key, a touch that commits while the facts are
+    being computed could meet the row that is just being removed, and be lost.
+    """
 
     __tablename__ = "crm_touched"
 
-    person_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Id)
 
 
 class ConsentRecord(Base):
     """One line of the consent ledger; lines are added, never changed."""
 
     __tablename__ = "crm_consent_record"
-    __table_args__ = (sa.Index("ix_crm_consent_record_person", "person_id", "channel"),)
+    __table_args__ = (
+        sa.Index("ix_crm_consent_record_person", "person_id", "channel"),
+        sa.Index("ix_crm_consent_record_push", "to_push", "id"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     person_id: Mapped[int] = mapped_column(Id)
     channel: Mapped[str] = mapped_column(Key(16))
     purpose: Mapped[str] = mapped_column(Key(16))
     state: Mapped[str] = mapped_column(Key(8))
-    """``granted`` or ``denied``."""
+    """``granted`` or ``denied``; ``unknown`` when the school took its answer back."""
     origin: Mapped[str] = mapped_column(Key(8))
     """``host`` or ``own``."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     source: Mapped[str] = mapped_column(Text, default="")
     text_version: Mapped[str] = mapped_column(Key(32), default="")
+    to_push: Mapped[bool] = mapped_column(default=False)
+    """The school is still to be told."""
 
 
 class Consent(Base):

@@ -98,11 +98,13 @@ def upgrade() -> None:
         sa.Column("at", db.UtcDateTime(), nullable=False),
         sa.Column("source", db.Text(), nullable=False),
         sa.Column("text_version", db.Key(32), nullable=False),
+        sa.Column("to_push", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_consent_record")),
     )
     op.create_index(
         "ix_crm_consent_record_person", "crm_consent_record", ["person_id", "channel"], unique=False
     )
+    op.create_index("ix_crm_consent_record_push", "crm_consent_record", ["to_push", "id"], unique=False)
     op.create_table(
         "crm_course",
         sa.Column("id", db.Id(), nullable=False),
@@ -533,6 +535,7 @@ def upgrade() -> None:
         sa.Column("scan_mark", db.Text(), nullable=True),
         sa.Column("scan_after", db.Text(), nullable=True),
         sa.Column("scan_number", sa.Integer(), nullable=False),
+        sa.Column("rescan", sa.Boolean(), nullable=False),
         sa.Column("scanned", sa.Integer(), nullable=False),
         sa.Column("estimate", sa.Integer(), nullable=True),
         sa.Column("quarantined", sa.Integer(), nullable=False),
@@ -567,8 +570,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "crm_touched",
-        sa.Column("person_id", db.Id(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_crm_touched")),
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_touched")),
     )
 
 
@@ -634,6 +638,7 @@ def downgrade() -> None:
     op.drop_table("crm_course_label")
     op.drop_index(op.f("ix_crm_course_root_id"), table_name="crm_course")
     op.drop_table("crm_course")
+    op.drop_index("ix_crm_consent_record_push", table_name="crm_consent_record")
     op.drop_index("ix_crm_consent_record_person", table_name="crm_consent_record")
     op.drop_table("crm_consent_record")
     op.drop_index("ix_crm_consent_state", table_name="crm_consent")
