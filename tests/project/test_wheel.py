@@ -20,7 +20,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from an sdist of the tree, so that the sdist is proven too."""
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
-    for path in [*files(), *(found.relative_to(ROOT) for found in (ROOT / DIST).iterdir())]:
+    bundle = (ROOT / DIST).iterdir() if (ROOT / DIST).exists() else ()
+    for path in [*files(), *(found.relative_to(ROOT) for found in bundle)]:
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tree / path)
     _run([_program("uv"), "build", "--quiet", "--python", sys.executable, "--out-dir", folder], tree)
@@ -55,13 +56,15 @@ def test_holds_every_module_resource_and_the_bundle(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {
         (path if path.parts[0] == "crm_plugin" else "crm_plugin" / path).as_posix()
-        for path in [*files(), *(found.relative_to(ROOT) for found in (ROOT / DIST).iterdir())]
+        for path in files()
         if path.parts[0] in ("crm_plugin", *RESOURCES)
         and "_build" not in path.parts
         and path.suffix != ".po"
         and path.parts[:3] != ("crm_plugin", "web", "assets")
     }
-    assert expected - names == set()
+    bundle = {(DIST / path.name).as_posix() for path in (wheel.parent / "tree" / DIST).iterdir()}
+    assert {Path(name).suffix for name in bundle} >= {".js", ".css", ".json"}
+    assert (expected | bundle) - names == set()
 
 
 def test_the_road_runs_on_it_from_another_folder(python: Path, tmp_path: Path) -> None:
