@@ -37,7 +37,8 @@ class Hit(Base):
     __tablename__ = "crm_hit"
     __table_args__ = (
         sa.UniqueConstraint("spool", "spool_offset"),
-        sa.Index("ix_crm_hit_link", "link_id", "delivery_id"),
+        sa.Index("ix_crm_hit_delivery", "delivery_id", "kind"),
+        sa.Index("ix_crm_hit_new", "kind", "delivery_id"),
         sa.Index("ix_crm_hit_campaign", "campaign_id", "kind", "person_id"),
     )
 

@@ -1,0 +1,101 @@
+"""What counts as a click, in one place: three measures, the same on every page, export and answer.
+
+*Hits*: every request for a tracked link, but for test sends. *Human hits*: those judged human or
+confirmed. *People*: different people with at least one human hit. Nothing else in the product counts
+clicks, and nothing is driven by a hit that is not human.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.kernel.db import upsert
+from crm_plugin.links.classify import CONFIRMED, HUMAN
+from crm_plugin.links.models import Hit, Tally
+
+COUNTED = (HUMAN, CONFIRMED)
+"""The classes that count as a person's click."""
+NOT_HITS = ("test",)
+"""The classes that count as nothing: test sends and previews."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The three measures of one campaign."""
+
+    hits: int = 0
+    human_hits: int = 0
+    people_clicked: int = 0
+    counted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clicked:
+    """A person who clicked: our id, when first, how often."""
+
+    person_id: int
+    first_at: datetime
+    human_hits: int
+
+
+def tally(session: Session, campaign_id: int) -> Measures:
+    """Return the three measures of a campaign as last counted."""
+    return tallies(session, [campaign_id])[campaign_id]
+
+
+def tallies(session: Session, campaign_ids: Sequence[int]) -> dict[int, Measures]:
+    """Return the three measures of each campaign; zeros where nobody has clicked."""
+    rows = session.scalars(sa.select(Tally).where(Tally.campaign_id.in_(campaign_ids)))
+    found = {row.campaign_id: _measures(row) for row in rows}
+    return {campaign: found.get(campaign, Measures()) for campaign in campaign_ids}
+
+
+def _measures(row: Tally) -> Measures:
+    return Measures(row.hits, row.human_hits, row.people_clicked, row.counted_at)
+
+
+def recount(session: Session, campaign_ids: Iterable[int], at: datetime) -> None:
+    """Count the hits of campaigns again, in the transaction that judged them."""
+    wanted = sorted(set(campaign_ids))
+    if not wanted:
+        return
+    human = Hit.kind.in_(COUNTED)
+    query = (
+        sa.select(
+            Hit.campaign_id,
+            sa.func.count().label("hits"),
+            sa.func.coalesce(sa.func.sum(sa.case((human, 1), else_=0)), 0).label("human_hits"),
+            sa.func.count(sa.distinct(sa.case((human, Hit.person_id)))).label("people_clicked"),
+        )
+        .where(Hit.campaign_id.in_(wanted), Hit.kind.not_in(NOT_HITS))
+        .group_by(Hit.campaign_id)
+    )
+    rows: list[dict[str, Any]] = [
+        {**row._mapping, "human_hits": int(row.human_hits), "counted_at": at}
+        for row in session.execute(query)
+    ]
+    upsert(session, Tally.__table__, rows, key=["campaign_id"])  # type: ignore[arg-type]
+
+
+def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) -> list[Clicked]:
+    """Return the people of the measure ``people_clicked``, by our id of them.
+
+    :param after: the last ``person_id`` seen.
+    """
+    query = (
+        sa.select(Hit.person_id, sa.func.min(Hit.at).label("first_at"), sa.func.count().label("human_hits"))
+        .where(Hit.campaign_id == campaign_id, Hit.kind.in_(COUNTED), Hit.person_id > after)
+        .group_by(Hit.person_id)
+        .order_by(Hit.person_id)
+        .limit(limit)
+    )
+    return [Clicked(row.person_id, row.first_at, row.human_hits) for row in session.execute(query)]
+
+
+def clicked_deliveries() -> sa.Select[Any]:
+    """Return a query of the ledger rows behind a person's click, for conditions on deliveries."""
+    return sa.select(Hit.delivery_id).where(Hit.kind.in_(COUNTED), Hit.delivery_id > 0)

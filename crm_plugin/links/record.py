@@ -1,0 +1,79 @@
+"""One click as the spool keeps it: a line of JSON with the code as it came."""
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+FOLDER = "clicks"
+"""Name of the spools' folder below the installation's own."""
+LONGEST_AGENT = 400
+
+_MARKS = ("purpose", "sec-purpose", "x-purpose", "x-moz")
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A request for a tracked link, before anybody has judged it."""
+
+    code: str
+    at: datetime
+    method: str
+    agent: str = ""
+    network: str = ""
+    """Keyed hash of the visitor's address; empty when there was no key at hand."""
+    marks: Mapping[str, Any] = field(default_factory=dict)
+
+
+def dump(click: Click) -> bytes:
+    """Return the line of a click."""
+    line = [click.code, click.at.timestamp(), click.method, click.agent, click.network, dict(click.marks)]
+    return json.dumps(line, separators=(",", ":")).encode("ascii")
+
+
+def load(line: bytes) -> Click | None:
+    """Return the click of a line, or None when a crash or a full disk left it torn."""
+    try:
+        code, at, method, agent, network, marks = json.loads(line)
+        return Click(code, datetime.fromtimestamp(at, UTC), method, agent, network, marks)
+    except (ValueError, TypeError):
+        return None
+
+
+def marks_of(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return what matters for the class: announced prefetches and the referring host.
+
+    :param headers: names in lower case.
+    """
+    found: dict[str, Any] = {name: headers[name][:40] for name in _MARKS if headers.get(name)}
+    try:
+        host = urlsplit(headers.get("referer", "")).hostname
+    except ValueError:
+        host = None
+    if host:
+        found["referer"] = host[:100]
+    return found
+
+
+def network_of(address: str, secret: bytes | None) -> str:
+    """Return a keyed hash that tells visitors' addresses apart and names none.
+
+    IPv6 by its /64, because one visitor has that whole network.
+    """
+    if not address or secret is None:
+        return ""
+    return hashlib.blake2b(_site(address).encode(), key=secret, digest_size=12).hexdigest()
+
+
+def _site(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))

@@ -1,0 +1,150 @@
+"""Answers a short link: the redirect first, then one line in a spool; no database on the way."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import idna
+
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.spool import Spool
+from crm_plugin.links.codes import key_of
+from crm_plugin.links.record import FOLDER, LONGEST_AGENT, Click, dump, marks_of, network_of
+from crm_plugin.links.targets import Targets
+
+log = logging.getLogger(__name__)
+
+GUESSES = 50
+"""Codes that we did not sign, from one address within the seconds below, before it learns nothing more."""
+GUESS_SECONDS = 60.0
+ADDRESSES = 10_000
+"""Addresses whose guesses are remembered at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to answer: 302 with a location, or 404."""
+
+    status: int
+    location: str | None = None
+
+
+NOT_OURS = Answer(404)
+
+
+class Redirector:
+    """Redirects visitors of short links; one for each process, safe between threads.
+
+    ``lost`` counts clicks that the disk refused; the visitors were redirected all the same.
+    """
+
+    def __init__(self, crm: Crm) -> None:
+        self._crm = crm
+        self._targets = Targets(crm)
+        self._spool = Spool(crm.instance / FOLDER, "clicks")
+        self._guesses = Guesses()
+        self.lost = 0
+
+    def answer(self, code: str, method: str, headers: Mapping[str, str], remote_addr: str) -> Answer:
+        """Return where to send a visitor, and note the click.
+
+        A code that we did not sign is 404. A code that we did sign is never an error: where its
+        target cannot be had now, the visitor comes to the school's front page. An address that has
+        tried too many codes is always sent there, so that it cannot tell a good code from a bad one.
+
+        :param headers: names in lower case.
+        """
+        signer = self._targets.ready()
+        guessing = self._guesses.too_many(remote_addr)
+        if signer is None:
+            # Neither database nor copy: the code is judged when the spool is drained.
+            self._note(code, method, headers, remote_addr)
+            return Answer(302, self.school())
+        found = self._read(code)
+        if found is None:
+            self._guesses.add(remote_addr)
+            return Answer(302, self.school()) if guessing else NOT_OURS
+        self._note(code, method, headers, remote_addr)
+        target = None if guessing else self._targets.get(found[0])
+        return Answer(302, self.school() if target is None else as_header(target))
+
+    def school(self) -> str:
+        """Return the school's front page."""
+        settings = self._crm.settings
+        return settings.host_base_url or f"{settings.public_url.rstrip('/')}/"
+
+    def close(self) -> None:
+        """Give the spool up, so that a drain can finish it."""
+        self._spool.close()
+
+    def _read(self, code: str) -> tuple[int, int] | None:
+        if not self._targets.knows_key(key_of(code)):
+            return None
+        return self._targets.signer.read(code) if self._targets.signer else None
+
+    def _note(self, code: str, method: str, headers: Mapping[str, str], remote_addr: str) -> None:
+        signer = self._targets.signer
+        secret = signer.keys[min(signer.keys)] if signer else None
+        agent = headers.get("user-agent", "")[:LONGEST_AGENT]
+        network = network_of(remote_addr, secret)
+        click = Click(code, self._crm.clock(), method, agent, network, marks_of(headers))
+        try:
+            self._spool.append(dump(click))
+        except (OSError, ValueError) as error:
+            self.lost += 1
+            log.error("a click could not be written down (%d so far): %s", self.lost, error)
+
+
+class Guesses:
+    """How many codes that we did not sign came from each address lately."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def add(self, address: str) -> None:
+        """Count one guess."""
+        with self._guard:
+            since, count = self._of(address)
+            self._seen[address] = (since, count + 1)
+            self._seen.move_to_end(address)
+            while len(self._seen) > ADDRESSES:
+                self._seen.popitem(last=False)
+
+    def too_many(self, address: str) -> bool:
+        """Tell whether an address has used its guesses up."""
+        with self._guard:
+            return self._of(address)[1] >= GUESSES
+
+    def _of(self, address: str) -> tuple[float, int]:
+        now = time.monotonic()
+        since, count = self._seen.get(address, (now, 0))
+        return (since, count) if now - since < GUESS_SECONDS else (now, 0)
+
+
+def as_header(target: str) -> str:
+    """Return a stored target as a Location header may carry it (RFC 9110 10.2.2: a URI, so ASCII).
+
+    ASCII is passed on byte for byte; other letters become what every browser asks for anyway: UTF-8
+    in percent signs (RFC 3987 3.1), in the host name IDNA.
+    """
+    if target.isascii():
+        return target
+    scheme, _, rest = target.partition("://")
+    host = urlsplit(target).netloc
+    if not host.isascii() and rest.startswith(host):
+        rest = _ascii_host(host) + rest[len(host) :]
+    return f"{scheme}://{''.join(letter if letter.isascii() else quote(letter) for letter in rest)}"
+
+
+def _ascii_host(netloc: str) -> str:
+    before, at, host = netloc.rpartition("@")
+    name, colon, port = host.partition(":")
+    try:
+        return f"{before}{at}{idna.encode(name, uts46=True).decode('ascii')}{colon}{port}"
+    except idna.IDNAError:
+        return netloc
