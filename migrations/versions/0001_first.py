@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("ended_at", db.UtcDateTime(), nullable=True),
         sa.Column("end_kind", db.Key(16), nullable=True),
         sa.Column("end_reason", db.Text(), nullable=True),
+        sa.Column("end_reason_folded", db.Key(255), nullable=True),
         sa.Column("order_host_id", db.Key(191), nullable=True),
         sa.Column("progress", sa.Double(), nullable=True),
         sa.Column("completed_at", db.UtcDateTime(), nullable=True),
@@ -258,7 +259,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("spool", "spool_offset", name=op.f("uq_crm_hit_spool_spool_offset")),
     )
     op.create_index("ix_crm_hit_campaign", "crm_hit", ["campaign_id", "kind", "person_id"], unique=False)
-    op.create_index("ix_crm_hit_link", "crm_hit", ["link_id", "delivery_id"], unique=False)
+    op.create_index("ix_crm_hit_delivery", "crm_hit", ["delivery_id", "kind"], unique=False)
+    op.create_index("ix_crm_hit_new", "crm_hit", ["kind", "delivery_id"], unique=False)
     op.create_table(
         "crm_interest",
         sa.Column("person_id", db.Id(), nullable=False),
@@ -617,7 +619,8 @@ def downgrade() -> None:
     op.drop_table("crm_kept")
     op.drop_index("ix_crm_interest_tag", table_name="crm_interest")
     op.drop_table("crm_interest")
-    op.drop_index("ix_crm_hit_link", table_name="crm_hit")
+    op.drop_index("ix_crm_hit_new", table_name="crm_hit")
+    op.drop_index("ix_crm_hit_delivery", table_name="crm_hit")
     op.drop_index("ix_crm_hit_campaign", table_name="crm_hit")
     op.drop_table("crm_hit")
     op.drop_table("crm_forgotten")
