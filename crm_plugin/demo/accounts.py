@@ -142,7 +142,7 @@ def _fault(username: str, email: str, password: str) -> str:
 
 
 def _store_consents(user: User, source: str) -> None:
-    """Keep what the form's boxes say; an unticked box is a refusal only where a person had been asked before."""
+    """Keep what the form's boxes say; an empty box is a refusal only where there was a consent before."""
     known = {consent.channel: consent for consent in user.consents}
     for channel in CHANNELS:
         set_consent(user, known.get(channel), channel, channel in request.form.getlist("consent"), source)

@@ -64,7 +64,8 @@ def _figures() -> list[dict[str, Any]]:
     taken = select(func.coalesce(func.sum(Order.amount - Order.refunded), 0))
     taken = taken.where(Order.state.in_(HELD_MONEY), Order.paid_at >= since)
     return [
-        {"label": "Takings, 30 days", "money": int(db.session.scalar(taken) or 0), "url": "/admin/orders?state=paid"},
+        {"label": "Takings, 30 days", "money": int(db.session.scalar(taken) or 0),
+         "url": "/admin/orders?state=paid"},
         {"label": "New people, 30 days", "value": _count(User.id, User.registered_at >= since),
          "url": "/admin/users"},
         {"label": "Active learners, 30 days", "value": _count(User.id, User.last_active_at >= since),
@@ -80,10 +81,10 @@ def _takings() -> list[tuple[int, int]]:
     """Return (first second of the day, cents) for the last thirty days of the school's calendar."""
     # The school's zone has no summer time: a day is 86,400 s, shifted by eight hours.
     shift, today = 8 * 3600, (now() + 8 * 3600) // 86_400
-    paid = select(Order.paid_at, Order.amount).where(
+    paid = select(func.coalesce(Order.paid_at, 0), Order.amount).where(
         Order.paid_at >= (today - 29) * 86_400 - shift, Order.state.in_(HELD_MONEY)
     )
-    sums = {number: 0 for number in range(today - 29, today + 1)}
+    sums = dict.fromkeys(range(today - 29, today + 1), 0)
     for at, amount in db.session.execute(paid):
         number = (at + shift) // 86_400
         sums[number] = sums.get(number, 0) + amount
@@ -165,7 +166,7 @@ def courses() -> str:
     return render_template(
         "school/admin/courses.html",
         courses=db.session.scalars(rows).all(),
-        seats={course_id: number for course_id, number in counted},
+        seats={row[0]: row[1] for row in counted},
     )
 
 
@@ -215,14 +216,15 @@ def _cents(yuan: str) -> int:
     return int(whole) * 100 + int(f"{part[:2]:0<2}") if valid else 0
 
 
-def render_plugin_page(title: str, head: str, body: str) -> str:
-    """Return a plug-in's page inside the panel; ``head`` and ``body`` are HTML the plug-in vouches for."""
-    return render_template("school/admin/plugin.html", title=title, head=head, body=body)
+def render_plugin_page(title: str, head: str, body: str, active: str = "") -> str:
+    """Return a plug-in's page inside the panel.
+
+    ``head`` and ``body`` are HTML that the plug-in vouches for; ``active`` is the key of its menu entry.
+    """
+    return render_template("school/admin/plugin.html", title=title, head=head, body=body, active=active)
 
 
 def teaches(person: User) -> list[str]:
     """Return the numbers of the courses that the person teaches, as text."""
     rows = select(Course.id).where(Course.teacher_id == person.id).order_by(Course.id)
     return [str(number) for number in db.session.scalars(rows)]
-
-

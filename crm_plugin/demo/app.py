@@ -8,7 +8,7 @@ from importlib.resources import files
 from flask import Flask, Response, render_template
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import make_url
 
 from crm_plugin.demo import accounts, admin, learning, shop, words
 from crm_plugin.demo.changes import now
@@ -58,7 +58,7 @@ def _engine_options(database_url: str) -> dict[str, object]:
     return {"pool_pre_ping": True}
 
 
-def _share_file(connection: object, record: object) -> None:
+def _share_file(connection: object, _record: object) -> None:
     """Let readers and one writer use the SQLite file at the same time."""
     connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[attr-defined]
 

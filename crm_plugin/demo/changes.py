@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable
 
 from blinker import Signal
+from flask import current_app
 from sqlalchemy import event
 from sqlalchemy.orm import Session, UOWTransaction
 
 from crm_plugin.demo.models import Base, Consent, Keyed, OrderLine, User, db
 
-rows_changed = Signal("Sent after a commit with ``rows``: a set of (table name, row id, owner's id or None).")
+# Sent by the application with ``rows``: a set of (table name, row id, its person's id or None).
+rows_changed = Signal()
 
 _KEPT = "school_rows_changed"
 
@@ -31,13 +33,13 @@ def _stamp(rows: Iterable[object], session: Session) -> None:
 
 
 @event.listens_for(db.session, "before_flush")
-def _before_flush(session: Session, context: UOWTransaction, instances: object) -> None:
+def _before_flush(session: Session, _context: UOWTransaction, _instances: object) -> None:
     dirty = (row for row in session.dirty if session.is_modified(row))
     _stamp([row for row in (*session.new, *dirty) if isinstance(row, Base)], session)
 
 
 @event.listens_for(db.session, "after_flush")
-def _after_flush(session: Session, context: UOWTransaction) -> None:
+def _after_flush(session: Session, _context: UOWTransaction) -> None:
     kept = session.info.setdefault(_KEPT, set())
     for row in (*session.new, *session.dirty):
         if isinstance(row, Keyed) and isinstance(row, Base) and not isinstance(row, OrderLine):
@@ -48,7 +50,7 @@ def _after_flush(session: Session, context: UOWTransaction) -> None:
 def _after_commit(session: Session) -> None:
     rows = session.info.pop(_KEPT, None)
     if rows:
-        rows_changed.send(None, rows=rows)
+        rows_changed.send(current_app._get_current_object(), rows=rows)  # type: ignore[attr-defined]
 
 
 @event.listens_for(db.session, "after_rollback")

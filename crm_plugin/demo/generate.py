@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -64,9 +65,7 @@ def fill(engine: Engine, people: int = 2000, seed: int = 20260901, now: int | No
 def _hash(password: str) -> str:
     """Return the password's scrypt hash as werkzeug writes it, with a fixed salt (the year is repeatable)."""
     salt = "demonstration-only"
-    made = hashlib.scrypt(
-        password.encode(), salt=salt.encode(), n=2**15, r=8, p=1, maxmem=2**26
-    )
+    made = hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**15, r=8, p=1, maxmem=2**26)
     return f"scrypt:32768:8:1${salt}${made.hex()}"
 
 
@@ -104,16 +103,16 @@ def _catalogue(ledger: Ledger, data: dict[str, Any]) -> None:
         )
         shelves[slug] = row["id"]
     for slug, title, title_zh, price, tags, lessons, blurb, blurb_zh in data["courses"]:
-        row = _course(ledger, shelves[slug], title, title_zh, price, tags, blurb, blurb_zh)
+        row = _course(ledger, shelves[slug], (title, title_zh, blurb, blurb_zh), price, tags=tags)
         _lessons(ledger, row["id"], data["lessons"][roots[slug]][:lessons])
     for slug, title, title_zh, tags in data["open"]:
-        blurb, blurb_zh = "Free, for everybody who is curious.", "免费，欢迎每一位好奇的人。"
-        row = _course(ledger, shelves[slug], title, title_zh, 0, tags, blurb, blurb_zh, kind="open")
+        texts = (title, title_zh, "Free, for everybody who is curious.", "免费，欢迎每一位好奇的人。")
+        row = _course(ledger, shelves[slug], texts, 0, tags=tags, kind="open")
         _lessons(ledger, row["id"], data["lessons"][slug][:3])
     for title, title_zh, price, parts, blurb, blurb_zh in data["classes"]:
         first = ledger.rows["school_courses"][parts[0] - 1]
         row = _course(
-            ledger, first["category_id"], title, title_zh, price, first["tags"], blurb, blurb_zh,
+            ledger, first["category_id"], (title, title_zh, blurb, blurb_zh), price, tags=first["tags"],
             kind="class", capacity=60, starts_at=ledger.now - 60 * DAY, ends_at=ledger.now + 60 * DAY,
         )  # fmt: skip
         for part in parts:
@@ -121,15 +120,12 @@ def _catalogue(ledger: Ledger, data: dict[str, Any]) -> None:
     _oddities(ledger, data)
 
 
-def _course(ledger: Ledger, shelf: int, title: str, title_zh: str, price: int, tags: str, blurb: str,
-            blurb_zh: str, **more: Any) -> dict[str, Any]:  # fmt: skip
-    number = len(ledger.rows["school_courses"])
-    return ledger.add(
-        "school_courses",
-        **{"kind": "course", "category_id": shelf, "teacher_id": 3 + number % TEACHERS, "title": title,
-           "title_zh": title_zh, "price": price, "tags": tags, "blurb": blurb, "blurb_zh": blurb_zh,
-           "status": "published"} | more,
-    )  # fmt: skip
+def _course(ledger: Ledger, shelf: int, texts: Sequence[str], price: int, **more: Any) -> dict[str, Any]:
+    """Add a course; ``texts`` are its title and its blurb, each in both languages."""
+    facts = dict(zip(("title", "title_zh", "blurb", "blurb_zh"), texts, strict=True))
+    teacher = 3 + len(ledger.rows["school_courses"]) % TEACHERS
+    more = {"kind": "course", "status": "published", "teacher_id": teacher} | facts | more
+    return ledger.add("school_courses", category_id=shelf, price=price, **more)
 
 
 def _lessons(ledger: Ledger, course_id: int, titles: list[list[str]]) -> None:
@@ -144,14 +140,17 @@ def _oddities(ledger: Ledger, data: dict[str, Any]) -> None:
     """Add what real catalogues have: new runs of old courses, a draft, a course no longer sold."""
     for original, season, season_zh in ((1, "spring run", "春季班次"), (9, "evening run", "晚间班次")):
         old = ledger.rows["school_courses"][original - 1]
+        titles = f"{old['title']} ({season})", f"{old['title_zh']}（{season_zh}）"
         row = _course(
-            ledger, old["category_id"], f"{old['title']} ({season})", f"{old['title_zh']}（{season_zh}）",
-            old["price"] - 5000, old["tags"], old["blurb"], old["blurb_zh"], parent_id=original,
+            ledger, old["category_id"], (*titles, old["blurb"], old["blurb_zh"]), old["price"] - 5000,
+            tags=old["tags"], parent_id=original,
         )  # fmt: skip
         root = "programming" if original == 1 else "languages"
         _lessons(ledger, row["id"], data["lessons"][root])
-    _course(ledger, 1, "Rust for the patient", "给耐心者的 Rust", 89900, "rust", "Soon.", "即将上线。", status="draft")
-    _course(ledger, 5, "Flash animation", "Flash 动画", 9900, "web", "A farewell.", "告别。", status="closed")
+    soon = ("Rust for the patient", "给耐心者的 Rust", "Soon.", "即将上线。")
+    _course(ledger, 1, soon, 89900, tags="rust", status="draft")
+    gone = ("Flash animation", "Flash 动画", "A farewell.", "告别。")
+    _course(ledger, 5, gone, 9900, tags="web", status="closed")
 
 
 def _offers(ledger: Ledger) -> None:

@@ -23,9 +23,7 @@ def mine() -> str:
     liked = (
         select(Course)
         .join(Activity, Activity.course_id == Course.id)
-        .where(
-            Activity.user_id == g.user.id, Activity.kind == "favourite", Activity.removed_at.is_(None)
-        )
+        .where(Activity.user_id == g.user.id, Activity.kind == "favourite", Activity.removed_at.is_(None))
     )
     rows = db.session.scalars(seats.order_by(Enrolment.enrolled_at.desc(), Enrolment.id.desc())).all()
     return render_template(

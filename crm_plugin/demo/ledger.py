@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import ColumnDefault, Connection, Table, func, insert, select, text
 
 from crm_plugin.demo.models import Base
 
@@ -65,7 +65,7 @@ class Ledger:
 
 def _default(table: Table, name: str) -> Any:
     default = table.columns[name].default
-    return default.arg if default is not None and default.is_scalar else None
+    return default.arg if isinstance(default, ColumnDefault) else None
 
 
 def _move_sequence(connection: Connection, table: Table) -> None:

@@ -15,6 +15,7 @@ KINDS = {
 _PREFIXES = ("130", "135", "138", "139", "150", "158", "176", "186", "189", "199")
 _SPELLINGS = ("{0}{1}{2}", "{0} {1} {2}", "{0}-{1}-{2}", "+86 {0}{1}{2}", "0086{0}{1}{2}")
 _LESSONS_A_WEEK = 2
+_COUPONS = (("WELCOME10", 10), ("AUTUMN20", 20))
 
 
 class Lives:
@@ -71,21 +72,24 @@ class Lives:
             real_name=name if self.ledger.chance(0.6) else None, registered_at=registered,
             email=f"{username}@{self.dice.choice(['example.com', 'example.net', 'mail.example'])}"
             if self.ledger.chance(0.85) else None,
-            email_verified=self.ledger.chance(0.5),
             phone=self._phone(number) if self.ledger.chance(0.82) else None,
-            phone_verified=self.ledger.chance(0.5), locale=self.dice.choice(["zh", "zh", "zh", "en", None]),
+            locale=self.dice.choice(["zh", "zh", "zh", "en", None]),
             gender=self.dice.choice(["female", "male", "female", "male", None]),
             birthday=self._birthday() if self.ledger.chance(0.6) else None,
             city=self.dice.choice(self.data["names"]["cities"]) if self.ledger.chance(0.7) else None,
             company=self.dice.choice(self.data["names"]["companies"]) if self.ledger.chance(0.1) else None,
         )  # fmt: skip
+        row["email_verified"] = row["email"] is not None and self.ledger.chance(0.5)
+        row["phone_verified"] = row["phone"] is not None and self.ledger.chance(0.5)
         self._consents(row)
         return row
 
     def _name(self, number: int) -> tuple[str, str]:
         names = self.data["names"]
         if self.ledger.chance(0.72):
-            return self.dice.choice(names["surnames"]) + self.dice.choice(names["given"]), f"lamp{10000 + number}"
+            return self.dice.choice(names["surnames"]) + self.dice.choice(
+                names["given"]
+            ), f"lamp{10000 + number}"
         first, last = self.dice.choice(names["first"]), self.dice.choice(names["last"])
         plain = "".join(letter for letter in first.lower() if letter.isascii())
         return f"{first} {last}", f"{plain}.{number}"
@@ -96,7 +100,9 @@ class Lives:
         return spelling.format(self.dice.choice(_PREFIXES), digits[:4], digits[4:])
 
     def _birthday(self) -> str:
-        return f"{self.dice.randint(1955, 2014)}-{self.dice.randint(1, 12):02d}-{self.dice.randint(1, 28):02d}"
+        return (
+            f"{self.dice.randint(1955, 2014)}-{self.dice.randint(1, 12):02d}-{self.dice.randint(1, 28):02d}"
+        )
 
     def _tags(self) -> str:
         return ",".join(tag for tag, share in (("wechat", 0.2), ("campus", 0.1), ("press", 0.02))
@@ -135,12 +141,20 @@ class Lives:
             if self.ledger.chance(share):
                 self._did(person, kind, self._pick(1)[0], self.ledger.between(start, last))
         seen = max(last, person.get("last_active_at") or 0)
-        self.ledger.touch(person, last_login_at=max(last, person.get("last_login_at") or 0), last_active_at=seen)
+        self.ledger.touch(
+            person, last_login_at=max(last, person.get("last_login_at") or 0), last_active_at=seen
+        )
 
     def _did(self, person: Row, kind: str, course: int | None, at: int, count: int = 1) -> None:
         text = self.dice.choice(self.data[f"{kind}s"]) if kind in ("question", "review") else None
         self.ledger.add(
-            "school_activities", user_id=person["id"], kind=kind, course_id=course, at=at, count=count, text=text
+            "school_activities",
+            user_id=person["id"],
+            kind=kind,
+            course_id=course,
+            at=at,
+            count=count,
+            text=text,
         )
 
     def _pick(self, number: int) -> list[int]:
@@ -193,7 +207,9 @@ class Lives:
         at = max(start, self.now - self.dice.randint(1, level["days"] - 5) * DAY)
         self._join(person, level, at)
         for course in self._pick(self.dice.randint(1, 3)):
-            self._seat(person, course, "membership", self.ledger.between(at, self.now), at + level["days"] * DAY)
+            self._seat(
+                person, course, "membership", self.ledger.between(at, self.now), at + level["days"] * DAY
+            )
 
     def _lapsed(self, person: Row, start: int, end: int) -> None:
         level = self.ledger.rows["school_levels"][0]
@@ -201,14 +217,16 @@ class Lives:
         self._seat(person, self._pick(1)[0], "membership", start, start + level["days"] * DAY)
 
     def _join(self, person: Row, level: Row, at: int) -> None:
-        order = self._money(person, "membership", level["id"], level["name"], level["price"], at)
+        order = self._money(person, ("membership", level["id"], level["name"], level["price"]), at)
         self.ledger.touch(
             person, level_id=level["id"], member_since=at, member_until=at + level["days"] * DAY,
             joined_at=order["paid_at"],
         )  # fmt: skip
 
     def _trial(self, person: Row, start: int, end: int) -> None:
-        self._did(person, "trial", self._pick(1)[0], self.ledger.between(max(start, self.now - 60 * DAY), end))
+        self._did(
+            person, "trial", self._pick(1)[0], self.ledger.between(max(start, self.now - 60 * DAY), end)
+        )
 
     def _free(self, person: Row, start: int, end: int) -> None:
         seat = self._seat(person, self.dice.choice(self.open), "free", self.ledger.between(start, end), None)
@@ -234,23 +252,23 @@ class Lives:
 
     def _order(self, person: Row, course: int, at: int, state: str = "paid") -> Row:
         item = self.courses[course]
-        return self._money(person, item["kind"], course, item["title"], item["price"], at, state)
+        return self._money(person, (item["kind"], course, item["title"], item["price"]), at, state)
 
-    def _money(self, person: Row, kind: str, item: int, title: str, price: int, at: int,
-               state: str = "paid") -> Row:  # fmt: skip
-        coupon = self.dice.choice([("WELCOME10", 10), ("AUTUMN20", 20)]) if self.ledger.chance(0.12) else None
-        amount = price * (100 - coupon[1]) // 100 if coupon else price
+    def _money(self, person: Row, item: tuple[str, int, str, int], at: int, state: str = "paid") -> Row:
+        kind, number, title, price = item
+        code, percent = self.dice.choice(_COUPONS) if self.ledger.chance(0.12) else (None, 0)
+        amount = price * (100 - percent) // 100
         closes = at + DAY
         if state == "pending" and closes <= self.now:
             state = "closed"
         order = self.ledger.add(
-            "school_orders", user_id=person["id"], state=state, amount=amount, created_at=at, closes_at=closes,
-            paid_at=min(at + self.dice.randint(30, 900), self.now) if state == "paid" else None,
-            closed_at=closes if state == "closed" else None, coupon=coupon[0] if coupon else None,
+            "school_orders", user_id=person["id"], state=state, amount=amount, created_at=at,
+            closes_at=closes, paid_at=min(at + self.dice.randint(30, 900), self.now) if state == "paid" else None,
+            closed_at=closes if state == "closed" else None, coupon=code,
             source="offline" if state == "paid" and self.ledger.chance(0.05) else "web",
         )  # fmt: skip
         order["line"] = self.ledger.add(
-            "school_order_lines", order_id=order["id"], kind=kind, item_id=item, title=title, amount=amount
+            "school_order_lines", order_id=order["id"], kind=kind, item_id=number, title=title, amount=amount
         )
         return order
 
@@ -308,13 +326,20 @@ class Lives:
             self.ledger.touch(next(rest), status=status)
         self.ledger.touch(next(rest), merged_into_id=next(rest)["id"], status="suspended")
         gone = next(rest)
-        empty = dict.fromkeys(("real_name", "email", "phone", "gender", "birthday", "city", "company", "locale"))
+        empty = dict.fromkeys(
+            ("real_name", "email", "phone", "gender", "birthday", "city", "company", "locale")
+        )
         self.ledger.touch(
-            gone, status="erased", username=f"erased-{gone['id']}", display_name=f"#{gone['id']}", **empty, tags=""
+            gone,
+            status="erased",
+            username=f"erased-{gone['id']}",
+            display_name=f"#{gone['id']}",
+            **empty,
+            tags="",
         )
         for person in people[::25]:
             self.ledger.add(
                 "school_messages", user_id=person["id"], sender="Lantern Academy", subject="Welcome · 欢迎",
-                body="Your lamp is lit. Start with a free lesson: every course has one.\n灯已点亮，从一节免费课开始吧。",
+                body="Your lamp is lit: every course has a free lesson.\n灯已点亮，从一节免费课开始吧。",
                 sent_at=person["registered_at"],
             )  # fmt: skip

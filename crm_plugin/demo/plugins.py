@@ -20,7 +20,10 @@ school_hook = pluggy.HookimplMarker("school")
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One line of the admin menu: a label by locale (``en``, ``zh``), an address and who may see it; ``key`` names it in a plug-in's page."""
+    """One line of the admin menu: a label by locale (``en``, ``zh``), an address, who may see it.
+
+    ``key`` is how a page of the plug-in names the entry that it belongs to.
+    """
 
     label: Mapping[str, str]
     url: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from sqlalchemy import ColumnElement, func, or_, select
 from werkzeug.wrappers import Response
@@ -42,14 +44,15 @@ def _published(*where: ColumnElement[bool]) -> list[Course]:
 
 
 def _shelves() -> list[Category]:
-    return list(db.session.scalars(select(Category).where(Category.parent_id.is_(None)).order_by(Category.id)))
+    rows = select(Category).where(Category.parent_id.is_(None)).order_by(Category.id)
+    return list(db.session.scalars(rows))
 
 
 @pages.get("/courses")
 def courses() -> str:
     """Show the catalogue, by shelf, kind and words."""
     shelf, kind, words = (request.args.get(name, "").strip() for name in ("category", "kind", "q"))
-    where = []
+    where: list[ColumnElement[bool]] = []
     if shelf:
         inside = select(Category.id).where(or_(Category.slug == shelf, Category.parent_id.in_(
             select(Category.id).where(Category.slug == shelf))))  # fmt: skip
@@ -183,7 +186,7 @@ def _mine(number: int) -> Order:
 def act(number: int, verb: str) -> Response:
     """Pay, cancel, or ask the money of one's order back."""
     own = _mine(number)
-    verbs = {
+    verbs: dict[str, tuple[Callable[[], None], str]] = {
         "pay": (lambda: trade.pay(own), "Paid. Enjoy learning!"),
         "cancel": (lambda: trade.cancel(own), "The order is closed."),
         "refund": (lambda: trade.ask_refund(own, request.form.get("reason", "")), "We will look at it soon."),
