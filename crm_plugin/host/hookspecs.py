@@ -78,7 +78,9 @@ class HostSpec:
         """Deliver one private message to one person; never raises for a bad person: ``rejected``."""
 
     @hookspec(firstresult=True)
-    def host_push_consent(self, person_id: str, channel: str, state: str, at: Any, reason: str) -> bool | None:
+    def host_push_consent(
+        self, person_id: str, channel: str, state: str, at: Any, reason: str
+    ) -> bool | None:
         """Take note of an opt-out (``denied``) or opt-in (``granted``) that the CRM received."""
 
     @hookspec(firstresult=True)

@@ -30,7 +30,7 @@ PERMISSIONS = (
 
 @dataclass(slots=True)
 class Consent:
-    """One recorded answer of a person: may this channel be used for this purpose?"""
+    """A recorded answer of a person: whether this channel may be used for this purpose."""
 
     channel: str
     """``email``, ``sms`` or ``message``."""

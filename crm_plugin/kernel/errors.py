@@ -25,6 +25,7 @@ CODES: dict[str, str] = {
     "host.none": "no host is registered: set CRM_HOST",
     "host.unknown": "there is no host named {name}; installed: {known}",
     "host.several": "more than one plug-in answers the host hooks: {names}",
+    "host.not_a_host": "{name} is no host: {reason}",
     "host.failed": "the school's {hook} failed: {reason}",
     "host.slow": "the school's {hook} took longer than {seconds} s",
     "host.garbage": "the school's {hook} returned {reason}",
