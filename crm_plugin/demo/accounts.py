@@ -151,7 +151,7 @@ def _store_consents(user: User, source: str) -> None:
 def set_consent(user: User, old: Consent | None, channel: str, granted: bool, source: str) -> None:
     """Keep one answer of a person about marketing by a channel; an unchanged one keeps its time."""
     if old is None and granted:
-        user.consents.append(Consent(channel=channel, granted=True, at=now(), source=source))
+        user.consents.append(Consent(user_id=user.id, channel=channel, granted=True, at=now(), source=source))
     elif old is not None and old.granted != granted:
         old.granted, old.at, old.source = granted, now(), source
 

@@ -72,24 +72,24 @@ def _hash(password: str) -> str:
 def _staff(ledger: Ledger) -> None:
     secret, start = _hash(_PASSWORD), ledger.now - 380 * DAY
     for account in demo_accounts()[:3]:
+        seen = ledger.ago(0, 2)
         ledger.add(
             "school_users", username=account.username, display_name=account.display_name,
             real_name=account.display_name, email=f"{account.username}@lantern.example", email_verified=True,
-            roles=account.role, password_hash=secret, registered_at=start, last_login_at=ledger.ago(0, 2),
-            last_active_at=ledger.ago(0, 1), tags="",
+            roles=account.role, password_hash=secret, registered_at=start, last_login_at=seen,
+            last_active_at=seen, tags="",
         )  # fmt: skip
     for name in ("顾明远", "Ingrid Sol", "许砚", "Tom Okafor", "沈清和"):
-        number = len(ledger.rows["school_users"]) + 1
+        number, seen = len(ledger.rows["school_users"]) + 1, ledger.ago(0, 9)
         ledger.add(
             "school_users", username=f"teacher{number - 2}", display_name=name, real_name=name,
             email=f"teacher{number - 2}@lantern.example", roles="teacher", registered_at=start,
-            last_login_at=ledger.ago(0, 9), last_active_at=ledger.ago(0, 9), tags="",
+            last_login_at=seen, last_active_at=seen, tags="",
         )  # fmt: skip
     ledger.add(
         "school_users", username="learner", display_name="林知夏", real_name="林知夏", locale="zh",
         email="learner@lantern.example", email_verified=True, phone="13800138000", phone_verified=True,
-        password_hash=secret, registered_at=ledger.now - 300 * DAY, last_login_at=ledger.ago(0, 2),
-        last_active_at=ledger.ago(0, 1), tags="", city="杭州",
+        password_hash=secret, registered_at=ledger.now - 300 * DAY, tags="", city="杭州",
     )  # fmt: skip
 
 

@@ -261,12 +261,13 @@ class Lives:
         closes = at + DAY
         if state == "pending" and closes <= self.now:
             state = "closed"
+        paid = min(at + self.dice.randint(30, 900), self.now) if state == "paid" else None
         order = self.ledger.add(
             "school_orders", user_id=person["id"], state=state, amount=amount, created_at=at,
-            closes_at=closes, paid_at=min(at + self.dice.randint(30, 900), self.now) if state == "paid" else None,
-            closed_at=closes if state == "closed" else None, coupon=code,
-            source="offline" if state == "paid" and self.ledger.chance(0.05) else "web",
+            closes_at=closes, paid_at=paid, closed_at=closes if state == "closed" else None, coupon=code,
+            source="offline" if paid and self.ledger.chance(0.05) else "web",
         )  # fmt: skip
+        self.ledger.touch(person, last_active_at=max(at, person.get("last_active_at") or 0))
         order["line"] = self.ledger.add(
             "school_order_lines", order_id=order["id"], kind=kind, item_id=number, title=title, amount=amount
         )
