@@ -101,12 +101,18 @@ def _inline(job: str) -> None:
 
 
 def _fork_rq_worker(queue: Queue) -> int:
+    parent = os.getpid()
     child = os.fork()
     if child:
         return child
     code = 1
     try:
+        # The supervisor's handlers would swallow a signal that comes before RQ has set its own.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         die_with_parent()
+        if os.getppid() != parent:
+            return code  # it ended before it could be watched
         queue.forget_connections()
         worker = RqWorker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
         worker.work(logging_level="WARNING")
