@@ -1,0 +1,1 @@
+"""Host adapters: one module per school platform, found by the entry-point group ``crm_plugin.hosts``."""

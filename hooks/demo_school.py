@@ -74,6 +74,12 @@ class DemoSchool(SqlHost):
         self._writer: sa.Engine | None = None
         super().__init__(read_only_engine(self._url), overlap=settings.sync_overlap)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+        if self._writer is not None:
+            self._writer.dispose()
+
     @hookimpl
     def host_info(self) -> r.HostInfo:
         """Return what the school is and can do."""
