@@ -211,8 +211,10 @@ def _by_source(sources: Sequence[Source], ids: Sequence[str]) -> list[tuple[Sour
     for id in ids:
         for number, source in enumerate(sources):
             rest = id.removeprefix(source.prefix)
-            # Other spellings of a number ("007", "١") are no ids of ours: they would come back as another.
-            if id.startswith(source.prefix) and rest.isdecimal() and str(int(rest)) == rest:
+            # Other spellings of a number ("007", "١") are no ids of ours: they would come back as another;
+            # what may pass 64 bits is none either, and databases refuse it with an error.
+            whole = len(rest) < 19 and rest.isdecimal() and str(int(rest)) == rest
+            if whole and id.startswith(source.prefix):
                 keys.setdefault(number, []).append(int(rest))
                 break
     return [(sources[number], found) for number, found in keys.items()]
