@@ -75,8 +75,11 @@ def test_the_road_runs_on_it_from_another_folder(python: Path, tmp_path: Path) -
     _run([*_pytest(python), "tests/test_flow.py"], tmp_path, _servers())
 
 
-def test_the_road_runs_on_the_oldest_rq(wheel: Path, tmp_path: Path) -> None:
-    python = _environment(tmp_path, wheel, "rq==2.12.0")
+def test_the_road_runs_on_the_oldest_libraries_allowed(wheel: Path, tmp_path: Path) -> None:
+    """RQ 2.12, SQLAlchemy 2.0 and marshmallow 3 among them: what a host may have pinned."""
+    options = ["--quiet", "--resolution", "lowest-direct", "--extra", "all", "--no-header", "--no-annotate"]
+    resolved = _run([_program("uv"), "pip", "compile", *options, ROOT / "pyproject.toml"], tmp_path)
+    python = _environment(tmp_path, wheel, *resolved.split("\n")[:-1])
     _copy_tests(tmp_path)
     assert _run([python, "-c", "import rq; print(rq.VERSION)"], tmp_path).strip() == "2.12.0"
     _run([*_pytest(python), "--db", "sqlite", "tests/kernel", "tests/test_flow.py"], tmp_path)
