@@ -31,8 +31,13 @@ CODES: dict[str, str] = {
     "host.garbage": "the school's {hook} returned {reason}",
     "host.backing_off": "the school's {hook} failed lately; next try at {until}",
     "host.no_capability": "this school cannot do {capability}",
+    # data initialisation
+    "sync.too_many_bad": "{bad} of {total} {stream} break the contract: look at them, then start it again",
+    "sync.too_many_gone": "{gone} of {total} {stream} are gone at the school: a person must confirm",
+    "sync.not_waiting": "{stream} waits for nobody's answer",
     # segments
     "segment.not_a_tree": "expected a group or a rule, found {found}",
+    "segment.not_a_group": "expected a group with combinator and rules, found {found}",
     "segment.unknown_key": "unknown key {key}",
     "segment.unknown_combinator": "combinator is {found!r}; it must be and or or",
     "segment.empty_group": "this group has no rules",
@@ -59,6 +64,9 @@ CODES: dict[str, str] = {
     "campaign.unknown_template": "there is no SMS template {template!r}",
     "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
     "campaign.empty_audience": "nobody matches this audience",
+    "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
+    "campaign.quiet_now": "quiet hours: messages wait until {until}",
+    "campaign.copied": "this looks like a copy of another installation: nothing leaves until somebody confirms",
     "campaign.changed": "the campaign changed in the meantime: reload it",
     "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
     # channels
@@ -68,9 +76,13 @@ CODES: dict[str, str] = {
     "content.too_long": "longer than {limit} bytes",
     "content.missing_variable": "{name} has no value for {count} people and no default",
     "content.no_value": "{name} has no value and no default",
+    "content.too_many_letters": "longer than the {limit} letters that the school takes",
     "content.missing": "{part} is missing",
     "content.bad_header": "{part} may not contain a line break or a control character",
     "content.no_link": "{{{{ link }}}} stands in the text but the campaign has no link",
+    "content.service_unsubscribe": "a service message has no opt-out: leave {{{{ unsubscribe }}}} out",
+    "content.unsafe_address": "line {line}: {name} may not stand in this part of an address or attribute",
+    "sms.marketing_template": "SMS template {template!r} is for marketing, not for service messages",
     "channel.bad_address": "{address!r} is not an address for {channel}",
     "channel.unknown_carrier": "there is no carrier {carrier!r}; installed: {known}",
     # links

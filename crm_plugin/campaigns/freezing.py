@@ -1,0 +1,36 @@
+"""The freeze of a campaign from its claim to the first row that may send."""
+
+from crm_plugin.campaigns import audience
+from crm_plugin.campaigns.audience import Freeze
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.running import compile_content, present_of, rules_of, targets, tree_of
+from crm_plugin.host.context import Crm
+from crm_plugin.links.service import make_links
+
+
+def freeze(crm: Crm, campaign_id: int) -> bool:
+    """Write the audience of a campaign down, or go on with it; True when it is ready to send now.
+
+    Does nothing while another process is at it.
+    """
+    token = audience.claim(crm, campaign_id)
+    if token is None:
+        return False
+    with crm.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+    tree = tree_of(crm, campaign.audience)
+    work = Freeze(campaign_id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
+    if campaign.freeze_step == "staging":
+        _store_links(crm, campaign)
+        if not audience.stage(crm, work):
+            return False
+    after = campaign.freeze_after if campaign.freeze_step == "copying" else 0
+    while (last := audience.copy_chunk(crm, work, after)) is not None:
+        after = last
+    return audience.end(crm, work, after, crm.clock())
+
+
+def _store_links(crm: Crm, campaign: Campaign) -> None:
+    with crm.db.begin() as session:
+        compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+        make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())

@@ -1,0 +1,111 @@
+"""Leases: a worker reserves a batch of rows before it does anything with them; a crash gives them back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.present import db_now
+from crm_plugin.host.context import Crm
+from crm_plugin.profiles.models import Person
+
+VALUES = ("username", "display_name", "real_name")
+"""Variables of a content that are columns of the person."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A leased row with what is needed to render it."""
+
+    id: int
+    person_id: int
+    person: str
+    """The school's id."""
+    address: str
+    timezone: str | None
+    tries: int
+    values: Mapping[str, str | None]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows leased under one token."""
+
+    token: str
+    rows: list[Row] = field(default_factory=list)
+
+
+def take(crm: Crm, campaign_id: int, count: int) -> Batch:
+    """Lease up to ``count`` pending rows of a campaign that is sending, oldest first."""
+    token = str(uuid4())
+
+    def work(session: Session) -> list[Row]:
+        ids = _free(session, campaign_id, count)
+        if not ids:
+            return []
+        until = db_now(session, crm.settings.lease_seconds)
+        move(session, "lease", ["pending"], "leased", Delivery.id.in_(ids), token=token, lease_until=until)
+        return _read(session, token)
+
+    return Batch(token, crm.db.run(work))
+
+
+def give_back(crm: Crm, token: str) -> int:
+    """Return what this token still only leases; a cancelled campaign has taken its rows already."""
+    return crm.db.run(
+        lambda session: move(
+            session, "give_back", ["leased"], "pending", Delivery.token == token, token=None, lease_until=None
+        )
+    )
+
+
+def ripen(crm: Crm, campaign_id: int) -> int:
+    """Turn waiting rows whose time has come into pending ones; return how many."""
+    due = (Delivery.campaign_id == campaign_id, Delivery.waits_until <= crm.clock())
+    with crm.db.read() as session:
+        if session.scalar(sa.select(Delivery.id).where(Delivery.state == "waiting", *due).limit(1)) is None:
+            return 0
+    return crm.db.run(
+        lambda session: move(session, "ripen", ["waiting"], "pending", *due, reason=None, waits_until=None)
+    )
+
+
+def _free(session: Session, campaign_id: int, count: int) -> Sequence[int]:
+    sending = sa.select(Campaign.id).where(Campaign.id == campaign_id, Campaign.state == "sending").exists()
+    query = (
+        sa.select(Delivery.id)
+        .where(Delivery.campaign_id == campaign_id, Delivery.state == "pending", sending)
+        .order_by(Delivery.id)
+        .limit(count)
+        .with_for_update(skip_locked=True)
+    )
+    return session.scalars(query).all()
+
+
+def _read(session: Session, token: str) -> list[Row]:
+    # A row whose person is gone is read too: the marking excludes it with its reason.
+    query = (
+        sa.select(
+            *(Delivery.id, Delivery.person_id, Delivery.address, Delivery.tries),
+            *(Person.host_id, Person.timezone, Person.username, Person.display_name, Person.real_name),
+        )
+        .outerjoin(Person, Person.id == Delivery.person_id)
+        .where(Delivery.token == token, Delivery.state == "leased")
+        .order_by(Delivery.id)
+    )
+    return [
+        Row(
+            id,
+            person_id,
+            host_id or "",
+            address or "",
+            timezone,
+            tries,
+            dict(zip(VALUES, names, strict=True)),
+        )
+        for id, person_id, address, tries, host_id, timezone, *names in session.execute(query)
+    ]

@@ -1,0 +1,163 @@
+"""Why somebody is not to get a message, as SQL: asked once by the freeze and again at each marking."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from crm_plugin.campaigns.ledger import COUNTED
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.schemas import Policy
+from crm_plugin.profiles import reach
+from crm_plugin.profiles.models import Person, Suppression
+from crm_plugin.segments.compile import condition
+from crm_plugin.segments.moments import Present
+from crm_plugin.segments.tree import Tree
+
+Condition = sa.ColumnElement[bool]
+Reasons = list[tuple[str, Condition]]
+"""(reason, who has it), in the order in which the first one counts."""
+
+_PARTS = 1_000_000
+_PRIME = 2_147_483_647
+
+
+@dataclass(slots=True)
+class Rules:
+    """All that decides about one campaign's people."""
+
+    campaign_id: int
+    channel: str
+    purpose: str
+    holdout: float
+    policy: Policy
+    goal: Tree | None
+    unknown_is_no: bool
+    """People of unknown consent do not get marketing."""
+    zone: ZoneInfo
+
+    @property
+    def marketing(self) -> bool:
+        """Service messages skip consent, holdout, leaving out and caps."""
+        return self.purpose == "marketing"
+
+
+def before_duplicates(rules: Rules, at: datetime) -> Reasons:
+    """Return the reasons that come before ``duplicate``, over :class:`Person`."""
+    _, key = reach.address_columns(rules.channel)
+    reasons = [*_lasting(rules)]
+    reasons.insert(2, ("no_address", key.is_(None)))
+    if rules.marketing:
+        if rules.holdout > 0:
+            reasons.append(("holdout", held_out(rules.campaign_id, rules.holdout)))
+        reasons += _frequency(rules, at)
+    return reasons
+
+
+def after_duplicates(rules: Rules, present: Present) -> Reasons:
+    """Return the reasons that come after ``duplicate``, over :class:`Person`."""
+    reasons: Reasons = []
+    if rules.goal is not None:
+        reasons.append(("goal", condition(rules.goal, present)))
+    if rules.policy.expires_at is not None and rules.policy.expires_at <= present.as_of:
+        reasons.append(("expired", sa.true()))
+    return reasons
+
+
+def verdicts(
+    session: Session, rules: Rules, ids: Sequence[int], present: Present
+) -> tuple[str, dict[int, str]]:
+    """Ask again, right before a batch is marked *sending*, in the transaction that has locked its people.
+
+    :param ids: ledger rows of this campaign.
+    :return: (state of the campaign, row → reason for those that must not get it any more). A row whose
+        person is gone has the reason ``status``.
+    """
+    reasons: Reasons = [("status", Person.id.is_(None)), *_lasting(rules)]
+    reasons.append(("suppressed", _address_suppressed(rules)))
+    if rules.marketing:
+        reasons += _frequency(rules, present.as_of)
+    reasons += after_duplicates(rules, present)
+    query = (
+        sa.select(Campaign.state, Delivery.id, first(reasons))
+        .select_from(Delivery)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .outerjoin(Person, Person.id == Delivery.person_id)
+        .where(Delivery.id.in_(tuple(ids)))
+    )
+    rows = session.execute(query).all()
+    state = rows[0][0] if rows else "cancelled"
+    return state, {id: reason for _, id, reason in rows if reason is not None}
+
+
+def first(reasons: Reasons) -> sa.ColumnElement[Any]:
+    """Return the first reason that holds, or NULL."""
+    if not reasons:
+        return sa.null()
+    return sa.case(*[(holds, sa.literal(reason, sa.String(16))) for reason, holds in reasons])
+
+
+def held_out(campaign_id: int, share: float) -> Condition:
+    """Draw lots by (campaign, person): the same for ever, on every database, and new for each campaign.
+
+    Two rounds of a quadratic mix modulo a Mersenne prime; every intermediate value fits 63 bits.
+    """
+    seed = (campaign_id * 16_807 + 11) % _PRIME
+    mixed = (Person.id * 48_271 + seed) % _PRIME
+    mixed = (mixed * (mixed + 7)) % _PRIME
+    mixed = (mixed * (mixed + seed % 1000 + 3)) % _PRIME
+    return mixed % _PARTS < round(share * _PARTS)
+
+
+def days_ago(at: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """Return the same wall time so many days ago in the school's zone, in UTC."""
+    return (at.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
+
+
+def _lasting(rules: Rules) -> Reasons:
+    reasons: Reasons = [
+        ("status", sa.or_(Person.status != "active", Person.merged_into.is_not(None))),
+        ("staff", Person.is_staff.is_(True)),
+        ("suppressed", reach.suppressed(rules.channel, rules.purpose)),
+    ]
+    if rules.marketing:
+        reasons.append(("no_consent", reach.lacks_consent(rules.channel, rules.unknown_is_no)))
+    return reasons
+
+
+def _address_suppressed(rules: Rules) -> Condition:
+    # The address of the ledger row is as it was at the freeze; the person's may be another one by now.
+    there = sa.exists().where(
+        Suppression.channel == rules.channel, Suppression.address_key == Delivery.address_key
+    )
+    if rules.marketing:
+        return there.correlate(Delivery)
+    binding = sa.or_(Suppression.scope == "all", Suppression.reason.in_(reach.BINDS_EVERYBODY))
+    return there.where(binding).correlate(Delivery)
+
+
+def _frequency(rules: Rules, at: datetime) -> Reasons:
+    reasons: Reasons = []
+    if rules.policy.leave_out_days is not None:
+        since = days_ago(at, rules.policy.leave_out_days, rules.zone)
+        reasons.append(("left_out", _marketed(since) > 0))
+    if rules.policy.cap is not None:
+        most, days = rules.policy.cap
+        reasons.append(("cap", _marketed(days_ago(at, days, rules.zone)) >= most))
+    return reasons
+
+
+def _marketed(since: datetime) -> sa.ColumnElement[int]:
+    earlier = aliased(Delivery)
+    return (
+        sa.select(sa.func.count())
+        .select_from(earlier)
+        .where(earlier.person_id == Person.id, earlier.state.in_(COUNTED))
+        .where(earlier.handed_at > since, earlier.marketing.is_(True))
+        .correlate(Person)
+        .scalar_subquery()
+    )

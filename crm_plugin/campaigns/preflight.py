@@ -1,0 +1,113 @@
+"""The pre-flight: what stands in the way of a launch, what deserves a look, and who will be reached."""
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import guard, queries, quiet
+from crm_plugin.campaigns.audience import decided
+from crm_plugin.campaigns.lease import VALUES
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.running import present_of, rules_of, tree_of
+from crm_plugin.channels import service as channel_service
+from crm_plugin.channels.base import Compiled, Problem
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles.models import Person
+
+
+@dataclass(slots=True)
+class Reach:
+    """Who a launch at this moment would reach."""
+
+    considered: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    reached: int = 0
+
+
+@dataclass(slots=True)
+class Preflight:
+    """What a person should know before the launch; an error blocks it."""
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    reach: Reach = field(default_factory=Reach)
+
+
+def preflight(crm: Crm, campaign_id: int) -> Preflight:
+    """Check a campaign as if it were launched now; changes nothing.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        campaign = queries.one(session, campaign_id)
+        context = channel_service.context(crm, session, campaign.channel, campaign.content)
+        channel = CHANNELS[campaign.channel]
+        problems = channel.check(campaign.content, campaign.purpose, context)
+        found = Preflight()
+        try:
+            decision = _decided(crm, campaign)
+        except BadInput as error:
+            # A field or saved search that was there when the draft was written may be gone.
+            problems = [*problems, Problem(error.code, error.place, error.params)]
+        else:
+            found.reach = _reach(session, decision)
+            problems = [*problems, *_audience(crm, session, campaign, found.reach)]
+            if not any(problem.severe for problem in problems):
+                compiled = channel.compile(campaign.content, campaign.purpose, context)
+                problems += _missing(session, decision, compiled)
+    found.errors = [problem for problem in problems if problem.severe]
+    found.warnings = [problem for problem in problems if not problem.severe]
+    return found
+
+
+def _decided(crm: Crm, campaign: Campaign) -> sa.Subquery:
+    tree = tree_of(crm, campaign.audience, "audience")
+    return decided(tree, rules_of(crm, campaign), present_of(crm, campaign))
+
+
+def _reach(session: Session, decision: sa.Subquery) -> Reach:
+    reach = Reach()
+    query = sa.select(decision.c.reason, sa.func.count()).group_by(decision.c.reason)
+    for reason, count in session.execute(query):
+        reach.considered += count
+        if reason is None:
+            reach.reached = count
+        else:
+            reach.excluded[reason] = count
+    return reach
+
+
+def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> list[Problem]:
+    problems = []
+    if not reach.considered:
+        problems.append(Problem("campaign.empty_audience", "audience"))
+    elif not reach.reached:
+        problems.append(Problem("campaign.nobody_reached", "audience", severe=False))
+    rules = rules_of(crm, campaign)
+    until = quiet.opens_at(campaign.planned_at or crm.clock(), rules.policy.quiet, rules.zone)
+    if until is not None:
+        params = {"until": until.astimezone(rules.zone).isoformat(timespec="minutes")}
+        problems.append(Problem("campaign.quiet_now", "policy.quiet_hours", params, severe=False))
+    if not guard.is_confirmed(crm, session):
+        problems.append(Problem("campaign.copied", severe=False))
+    return problems
+
+
+def _missing(session: Session, decision: sa.Subquery, compiled: Compiled) -> list[Problem]:
+    """Count the people who would be reached but lack a value that the content requires."""
+    problems = []
+    for name in sorted(compiled.required.intersection(VALUES)):
+        column = getattr(Person, name)
+        query = (
+            sa.select(sa.func.count())
+            .select_from(decision)
+            .join(Person, Person.id == decision.c.person_id)
+            .where(decision.c.reason.is_(None), sa.or_(column.is_(None), column == ""))
+        )
+        count = session.scalar(query)
+        if count:
+            problems.append(Problem("content.missing_variable", "", {"name": name, "count": count}))
+    return problems

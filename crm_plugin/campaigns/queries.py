@@ -1,0 +1,119 @@
+"""Reads of campaigns for pages and commands; everything comes back as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.ledger import Books, books
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.links.counting import Measures, tallies
+
+
+@dataclass(slots=True)
+class CampaignRow:
+    """A campaign as pages show it."""
+
+    id: int
+    name: str
+    kind: str
+    channel: str
+    purpose: str
+    state: str
+    reason: str | None
+    audience: dict[str, Any]
+    content: dict[str, Any]
+    policy: dict[str, Any]
+    holdout: float
+    planned_at: datetime | None
+    scope: list[str] | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    launched_by: str | None
+    launched_at: datetime | None
+    as_of: datetime | None
+    finished_at: datetime | None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as a campaign file, to edit or to copy."""
+        document: dict[str, Any] = {"name": self.name, "channel": self.channel, "purpose": self.purpose}
+        document |= {"audience": self.audience, **self.content, "policy": self.policy}
+        document |= {"holdout": self.holdout} if self.holdout else {}
+        return document | ({"at": self.planned_at.isoformat()} if self.planned_at else {})
+
+
+@dataclass(slots=True)
+class Listed:
+    """A line of the list: a campaign with its books and clicks."""
+
+    campaign: CampaignRow
+    books: Books
+    clicks: Measures
+
+
+def one(session: Session, campaign_id: int) -> Campaign:
+    """Return a campaign as it is in the database now.
+
+    :raises NotFound: ``object.missing``.
+    """
+    campaign = session.get(Campaign, campaign_id, populate_existing=True)
+    if campaign is None:
+        raise NotFound("object.missing", kind="campaign", id=campaign_id)
+    return campaign
+
+
+def get(crm: Crm, campaign_id: int) -> CampaignRow:
+    """Return a campaign.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        return _row(one(session, campaign_id))
+
+
+def listing(
+    crm: Crm, *, states: Sequence[str] = (), before: int | None = None, limit: int = 50
+) -> list[Listed]:
+    """Return campaigns with their numbers, newest first; one-to-one messages are not among them.
+
+    :param states: only these; empty = all.
+    :param before: the id of the last one seen.
+    """
+    query = sa.select(Campaign).where(Campaign.kind == "campaign").order_by(Campaign.id.desc()).limit(limit)
+    if states:
+        query = query.where(Campaign.state.in_(tuple(states)))
+    if before is not None:
+        query = query.where(Campaign.id < before)
+    with crm.db.read() as session:
+        rows = [_row(campaign) for campaign in session.scalars(query)]
+        ids = [row.id for row in rows]
+        numbers, clicks = books(session, ids), tallies(session, ids)
+    return [Listed(row, numbers[row.id], clicks[row.id]) for row in rows]
+
+
+def status(crm: Crm, campaign_id: int) -> dict[str, Any]:
+    """Return what ``crm campaign status --json`` prints.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        campaign = one(session, campaign_id)
+        clicks = tallies(session, [campaign_id])[campaign_id]
+        return {
+            "id": campaign_id,
+            "state": campaign.state,
+            "books": books(session, [campaign_id])[campaign_id].document(),
+            "hits": clicks.hits,
+            "human_hits": clicks.human_hits,
+            "people_clicked": clicks.people_clicked,
+        }
+
+
+def _row(campaign: Campaign) -> CampaignRow:
+    return CampaignRow(**{name: getattr(campaign, name) for name in CampaignRow.__slots__})

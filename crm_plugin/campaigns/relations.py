@@ -1,0 +1,37 @@
+"""What campaigns bring to the capabilities below: related rows, a fact, and what a click needs to know."""
+
+from crm_plugin.campaigns.facts import marketed
+from crm_plugin.campaigns.ledger import STATES
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.report import delivery_facts
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.links.counting import clicked_deliveries
+from crm_plugin.profiles import facts
+from crm_plugin.segments import fields
+from crm_plugin.segments.fields import Label, Relation, row_field
+from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
+from crm_plugin.segments.sources import Among, Column
+
+CHANNELS = ("sms", "email", "message")
+
+
+def compose(crm: Crm) -> None:
+    """Register all that; doing it again changes nothing."""
+    crm.extras["delivery_facts"] = delivery_facts
+    facts.register("marketed", marketed)
+    if "deliveries" not in fields.RELATIONS:
+        _register_fields()
+
+
+def _register_fields() -> None:
+    fields.add_field("marketed_count", "marketing messages received", "已收营销消息数", NUMBER)
+    fields.add_field("last_marketed_at", "last marketed", "最近一次营销", INSTANT)
+    fields.add_relation(
+        Relation("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
+        row_field("campaign_id", "campaign", "活动", NUMBER),
+        row_field("channel", "channel", "渠道", CODE, values=CHANNELS),
+        row_field("state", "state", "状态", CODE, values=STATES),
+        row_field("sent_at", "sent", "发送时间", INSTANT, Column("handed_at")),
+        row_field("clicked", "clicked", "点击过", FLAG, Among(clicked_deliveries)),
+    )

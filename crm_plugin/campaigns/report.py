@@ -1,0 +1,95 @@
+"""The report of a campaign: each number, and exactly the people behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import queries
+from crm_plugin.campaigns.ledger import STATES, Books, books
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links import counting
+from crm_plugin.profiles.models import Person
+
+
+@dataclass(slots=True)
+class Report:
+    """The numbers of a campaign."""
+
+    campaign: queries.CampaignRow
+    books: Books
+    clicks: counting.Measures
+
+
+@dataclass(slots=True)
+class Member:
+    """A person behind a number of the report."""
+
+    delivery_id: int
+    person_id: int
+    host_id: str
+    display_name: str
+    state: str
+    reason: str | None
+    waits_until: datetime | None
+    handed_at: datetime | None
+    settled_at: datetime | None
+
+
+def report(crm: Crm, campaign_id: int) -> Report:
+    """Return the numbers of a campaign.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        campaign = queries.get(crm, campaign_id)
+        numbers = books(session, [campaign_id])[campaign_id]
+        return Report(campaign, numbers, counting.tally(session, campaign_id))
+
+
+def people_of(crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int = 100) -> list[Member]:
+    """Return the people behind a number, in the order of their ledger rows.
+
+    :param what: ``considered``, a state, ``excluded:`` with a reason, or ``clicked``.
+    :param after: the ``delivery_id`` of the last one seen.
+    :raises BadInput: ``campaign.bad_value`` for another ``what``.
+    """
+    with crm.db.read() as session:
+        query = (
+            sa.select(
+                *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
+                *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
+            )
+            .outerjoin(Person, Person.id == Delivery.person_id)
+            .where(Delivery.campaign_id == campaign_id, _only(what), Delivery.id > after)
+            .order_by(Delivery.id)
+            .limit(limit)
+        )
+        return [_member(tuple(row)) for row in session.execute(query)]
+
+
+def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime | None, int]]:
+    """Return ledger row → (when it was handed over, our id of the person), for judging clicks."""
+    query = sa.select(Delivery.id, Delivery.handed_at, Delivery.person_id).where(Delivery.id.in_(ids))
+    return {id: (handed_at, person_id) for id, handed_at, person_id in session.execute(query)}
+
+
+def _only(what: str) -> sa.ColumnElement[bool]:
+    state, _, reason = what.partition(":")
+    if what == "considered":
+        return sa.true()
+    if what == "clicked":
+        return Delivery.id.in_(counting.clicked_deliveries())
+    if state not in STATES or (reason and state != "excluded"):
+        raise BadInput("campaign.bad_value", "what", reason=f"there is no number {what!r}")
+    return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
+
+
+def _member(row: Sequence[Any]) -> Member:
+    delivery_id, person_id, host_id, name, *rest = row
+    return Member(delivery_id, person_id, host_id or "", name or "", *rest)

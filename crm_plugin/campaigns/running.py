@@ -1,0 +1,142 @@
+"""A campaign as a worker needs it: rules, compiled content, carrier, links; made once per process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.lease import Row
+from crm_plugin.campaigns.ledger import key
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.policy import Rules
+from crm_plugin.campaigns.schemas import Policy
+from crm_plugin.channels import service as channel_service
+from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
+from crm_plugin.channels.registry import CHANNELS, carrier_for
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.settings import Settings
+from crm_plugin.links import service as links
+from crm_plugin.links.codes import Signer
+from crm_plugin.profiles import reach
+from crm_plugin.segments import service as segments
+from crm_plugin.segments.moments import Present
+from crm_plugin.segments.parse import parse
+from crm_plugin.segments.tree import Tree
+
+_KEPT = "campaigns.running"
+
+
+@dataclass(slots=True)
+class Running:
+    """What stays the same for all messages of a campaign."""
+
+    id: int
+    state: str
+    changed_at: datetime
+    rules: Rules
+    compiled: Compiled
+    carrier: Carrier
+    has_link: bool
+    """The first of ``links`` is the one that ``{{ link }}`` stands for."""
+    links: tuple[int, ...]
+    signer: Signer
+    settings: Settings
+
+    def render(self, row: Row) -> Message:
+        """Return the message of a row.
+
+        :raises BadInput: when a variable that the content requires has no value for this person.
+        """
+        values = {name: value for name, value in row.values.items() if name in self.compiled.variables}
+        if "unsubscribe" in self.compiled.variables:
+            token = self.signer.opt_out_token(row.person_id, self.rules.channel, row.id)
+            values["unsubscribe"] = links.opt_out_url(self.settings, token)
+        short = [links.short_url(self.settings, self.signer.code(link, row.id)) for link in self.links]
+        if self.has_link:
+            values["link"], *short = short
+        return self.compiled.render(
+            Recipient(key(self.id, row.id), row.person, row.address, values, short, self.id)
+        )
+
+
+def load(crm: Crm, campaign_id: int) -> Running | None:
+    """Return a campaign ready to send, from this process's memory when it has not changed."""
+    with crm.db.read() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None:
+            return None
+        kept: dict[int, Running] = crm.extras.setdefault(_KEPT, {})
+        running = kept.get(campaign_id)
+        if running is None or running.changed_at != campaign.updated_at:
+            running = kept[campaign_id] = _make(crm, session, campaign)
+    running.state = campaign.state
+    running.signer = links.signer(crm)
+    return running
+
+
+def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
+    compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+    return Running(
+        id=campaign.id,
+        state=campaign.state,
+        changed_at=campaign.updated_at,
+        rules=rules_of(crm, campaign),
+        compiled=compiled,
+        carrier=carrier_for(crm, campaign.channel),
+        has_link=_has_link(compiled, campaign.content),
+        links=tuple(links.targets_of(session, campaign.id)),
+        signer=links.signer(crm),
+        settings=crm.settings,
+    )
+
+
+def targets(compiled: Compiled, content: Mapping[str, str]) -> list[str]:
+    """Return the web addresses of a content that become tracked links: that of ``{{ link }}`` first."""
+    own = [content["link"]] if _has_link(compiled, content) else []
+    return [*own, *compiled.targets]
+
+
+def _has_link(compiled: Compiled, content: Mapping[str, str]) -> bool:
+    return "link" in compiled.variables and bool(content.get("link"))
+
+
+def compile_content(
+    crm: Crm, session: Session, channel: str, purpose: str, content: Mapping[str, object]
+) -> Compiled:
+    """Make a content ready to render.
+
+    :raises BadInput: the first thing that is wrong with it.
+    """
+    context = channel_service.context(crm, session, channel, content)
+    return CHANNELS[channel].compile(content, purpose, context)
+
+
+def rules_of(crm: Crm, campaign: Campaign) -> Rules:
+    """Return what decides about a campaign's people."""
+    policy = Policy.of(campaign.policy)
+    return Rules(
+        campaign_id=campaign.id,
+        channel=campaign.channel,
+        purpose=campaign.purpose,
+        holdout=campaign.holdout,
+        policy=policy,
+        goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
+        unknown_is_no=reach.unknown_is_no(crm.settings, crm.host.info),
+        zone=crm.settings.zone,
+    )
+
+
+def tree_of(crm: Crm, document: object, place: str = "") -> Tree:
+    """Read an audience, or a goal.
+
+    :raises BadInput: ``segment.*``.
+    """
+    return parse(document, segments.catalogue(crm), place)
+
+
+def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:
+    """Return the present, for the courses that the campaign's author is limited to."""
+    scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
+    currency = segments.catalogue(crm).currency
+    return Present(crm.clock(), crm.settings.zone, scope, currency, crm.db.dialect)

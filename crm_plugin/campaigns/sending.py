@@ -1,0 +1,231 @@
+"""The drain loop: lease, render, reserve the rate, mark, call, settle; for a bounded time.
+
+Rows of at most one micro-batch are *sending* at once: each marking settles the micro-batch before in
+the same transaction. What is left when the time is over goes back to *pending*.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from crm_plugin.campaigns import lease, life, marking, settle
+from crm_plugin.campaigns.facts import touch_people
+from crm_plugin.campaigns.lease import Batch, Row
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.running import Running, load, present_of
+from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.channels.throttle import Limit, Throttle
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.steps import step
+
+log = logging.getLogger(__name__)
+
+LEASED = 200
+"""Rows that a worker leases at once; ten micro-batches when those are smaller."""
+STREAK = 20
+"""Messages in a row that the carrier could not take now, after which the campaign pauses itself."""
+LOOK_SECONDS = 1.0
+"""How long a worker goes on without looking at the campaign's state."""
+SETTLE_SECONDS = 300.0
+"""How long a worker keeps trying to write down what it knows while the database is away."""
+
+
+@dataclass(slots=True)
+class Drain:
+    """One worker's work at one campaign."""
+
+    crm: Crm
+    running: Running
+    until: float
+    """Monotonic time at which it ends."""
+    handled: int = 0
+    streak: int = 0
+    stopped: bool = False
+    before: settle.Outcome | None = None
+    """Called, not settled yet."""
+    touched: set[int] = field(default_factory=set)
+    looked_at: float = 0.0
+    deadline: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Tell whether to begin nothing more."""
+        return self.stopped or stopping() or time.monotonic() >= self.until
+
+    def may_call(self) -> bool:
+        """Tell whether the next call to the outside may be made; asked right before it."""
+        if stopping() or time.monotonic() >= self.deadline:
+            return False
+        if time.monotonic() - self.looked_at >= LOOK_SECONDS:
+            self.look()
+        return not self.stopped
+
+    def look(self) -> None:
+        """Look at the campaign's state, and stop unless it is sending."""
+        try:
+            with self.crm.db.read() as session:
+                state = session.scalar(sa.select(Campaign.state).where(Campaign.id == self.running.id))
+        except DBAPIError:
+            state = None
+        self.looked_at = time.monotonic()
+        self.stopped = self.stopped or state != "sending"
+
+
+def drain(crm: Crm, campaign_id: int, seconds: float = 20.0) -> int:
+    """Send what is pending of a campaign for at most so many seconds; return how many rows it took up.
+
+    Several processes may drain one campaign. Ends early when nothing is pending, the campaign is not
+    sending any more, or the process is asked to stop.
+    """
+    running = load(crm, campaign_id)
+    if running is None or running.state != "sending":
+        return 0
+    work = Drain(crm, running, time.monotonic() + seconds)
+    work.looked_at = time.monotonic()
+    try:
+        while not work.over and (batch := _lease(work)).rows:
+            _send_batch(work, batch)
+    finally:
+        _settle_now(work)
+        touch_people(crm, work.touched)
+    life.finish(crm, campaign_id)
+    return work.handled
+
+
+def _lease(work: Drain) -> Batch:
+    count = min(LEASED, 10 * work.running.carrier.in_flight)
+    batch = lease.take(work.crm, work.running.id, count)
+    if not batch.rows and lease.ripen(work.crm, work.running.id):
+        batch = lease.take(work.crm, work.running.id, count)
+    if batch.rows:
+        step("leased")
+    return batch
+
+
+def _send_batch(work: Drain, batch: Batch) -> None:
+    for rows in _micro_batches(batch.rows, work.running.carrier.in_flight):
+        if work.over:
+            break
+        messages, broken = _render(work.running, rows)
+        step("rendered")
+        if not _reserve(work, len(messages)):
+            break
+        work.handled += len(rows)
+        _send(work, batch.token, rows, messages, broken)
+    if work.over:
+        _settle_now(work)
+        lease.give_back(work.crm, batch.token)
+    touch_people(work.crm, work.touched)
+    work.touched.clear()
+
+
+def _micro_batches(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _render(running: Running, rows: Sequence[Row]) -> tuple[dict[int, Message], dict[int, str]]:
+    messages: dict[int, Message] = {}
+    broken: dict[int, str] = {}
+    for row in rows:
+        try:
+            messages[row.id] = running.render(row)
+        except CrmError as error:
+            broken[row.id] = error.code
+        except Exception:
+            # One bad recipient harms one row, whatever is wrong with them.
+            log.exception("row %s of campaign %s cannot be rendered", row.id, running.id)
+            broken[row.id] = "content.render_failed"
+    return messages, broken
+
+
+def _reserve(work: Drain, count: int) -> bool:
+    """Wait until the rate allows so many messages, a second at most between looks; False = stop."""
+    limits = _limits(work.running)
+    if not limits or not count:
+        return True
+    throttle = Throttle(work.crm)
+    while not work.over:
+        wait = throttle.reserve(limits, count)
+        if wait <= 0:
+            return True
+        if wait > LOOK_SECONDS:
+            _settle_now(work)
+        time.sleep(min(wait, LOOK_SECONDS))
+        work.look()
+    return False
+
+
+def _limits(running: Running) -> list[Limit]:
+    rate = running.rules.policy.rate
+    return [] if rate is None else [Limit(f"campaign:{running.id}", *rate)]
+
+
+def _send(
+    work: Drain, token: str, rows: Sequence[Row], messages: dict[int, Message], broken: dict[int, str]
+) -> None:
+    carrier = work.running.carrier
+    # The sending lease is the settings' time and one carrier time-out: the deadline is before the latter.
+    work.deadline = time.monotonic() + work.crm.settings.lease_seconds
+    seconds = work.crm.settings.lease_seconds + int(carrier.call_seconds) + 1
+    ask = marking.Ask(token, rows, broken, seconds, work.before)
+    marked = marking.mark(work.crm, work.running.rules, ask, present_of(work.crm), work.deadline)
+    if marked.settled:
+        work.before = None
+    else:
+        _settle_now(work)
+    step("marked")
+    work.stopped = work.stopped or marked.state != "sending"
+    going = [row for row in rows if row.id in marked.ids and row.id in messages]
+    if going:
+        _call(work, token, going, [messages[row.id] for row in going])
+
+
+def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Message]) -> None:
+    carrier = work.running.carrier
+    step("before_call")
+    receipts = carrier.submit(messages, work.may_call)
+    step("after_call")
+    now = work.crm.clock()
+    work.before = settle.Outcome(work.running.id, token, carrier.name, rows, receipts, now)
+    work.touched.update(row.person_id for row in rows)
+    _watch(work, receipts)
+
+
+def _watch(work: Drain, receipts: Sequence[Receipt]) -> None:
+    """Pause the campaign when its carrier takes nothing any more; permanent refusals do not count."""
+    for receipt in receipts:
+        if receipt.status in ("unavailable", "unknown"):
+            work.streak += 1
+        elif receipt.status == "accepted":
+            work.streak = 0
+    if work.streak >= STREAK:
+        _settle_now(work)
+        life.pause_itself(work.crm, work.running.id, "carrier_failing")
+        work.stopped = True
+
+
+def _settle_now(work: Drain) -> None:
+    """Settle in a transaction of its own: no marking follows soon."""
+    outcome = work.before
+    if outcome is None:
+        return
+    step("before_settle")
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            work.crm.db.run(lambda session: settle.write(session, outcome))
+            break
+        except DBAPIError:
+            if time.monotonic() >= until:
+                raise
+            log.warning("campaign %s cannot be settled yet", work.running.id, exc_info=True)
+            time.sleep(1.0)
+    work.before = None
+    step("settled")

@@ -1,0 +1,272 @@
+"""Verbs of campaigns: make, launch, steer; each writes who did it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import guard, life, queries
+from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.preflight import preflight as _preflight
+from crm_plugin.campaigns.running import tree_of
+from crm_plugin.campaigns.schemas import Checks, Draft, read
+from crm_plugin.campaigns.trial import send_test
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.audit import record
+from crm_plugin.kernel.errors import BadInput, Conflict
+
+get = queries.get
+listing = queries.listing
+status = queries.status
+preflight = _preflight
+
+__all__ = [
+    "cancel",
+    "create",
+    "create_single",
+    "get",
+    "launch",
+    "listing",
+    "pause",
+    "preflight",
+    "remove",
+    "resolve",
+    "resume",
+    "retry_failed",
+    "send_test",
+    "status",
+    "update",
+]
+
+
+def create(
+    crm: Crm, actor_id: str, document: Any, *, scope: Collection[str] | None = None, kind: str = "campaign"
+) -> int:
+    """Make a draft of a campaign file; return its id.
+
+    :param document: as ``docs/campaigns.md`` describes it.
+    :param scope: courses (host ids) that its author is limited to; None = everything.
+    :raises BadInput: ``campaign.*``, ``segment.*``, with the place.
+    """
+    draft = _read(crm, document)
+    now = crm.clock()
+    campaign = Campaign(
+        **_columns(draft),
+        kind=kind,
+        scope=None if scope is None else sorted(scope),
+        created_by=actor_id,
+        created_at=now,
+        updated_at=now,
+    )
+    with crm.db.begin() as session:
+        session.add(campaign)
+        session.flush()
+        record(session, now, actor_id, "campaign.create", ("campaign", campaign.id))
+    return campaign.id
+
+
+def create_single(
+    crm: Crm,
+    actor_id: str,
+    person_host_id: str,
+    document: dict[str, Any],
+    *,
+    scope: Collection[str] | None = None,
+) -> int:
+    """Make a one-to-one message: a campaign of one person, kept off the list; launch it like any other.
+
+    :param document: a campaign file without ``audience`` and, if it has none, ``name``.
+    """
+    rule = {"field": "id", "operator": "=", "value": person_host_id}
+    audience = {"combinator": "and", "rules": [rule]}
+    document = {"name": "One-to-one message", **document, "audience": audience}
+    return create(crm, actor_id, document, scope=scope, kind="single")
+
+
+def update(crm: Crm, campaign_id: int, actor_id: str, document: Any) -> None:
+    """Write a draft anew.
+
+    :raises Conflict: ``campaign.bad_state`` once it was launched.
+    """
+    draft = _read(crm, document)
+    with crm.db.begin() as session:
+        _demand(session, campaign_id, ("draft",), "changed")
+        campaign = session.get_one(Campaign, campaign_id)
+        for name, value in _columns(draft).items():
+            setattr(campaign, name, value)
+        campaign.updated_at = crm.clock()
+        record(session, crm.clock(), actor_id, "campaign.update", ("campaign", campaign_id))
+
+
+def remove(crm: Crm, campaign_id: int, actor_id: str) -> None:
+    """Delete a draft that was never launched."""
+    with crm.db.begin() as session:
+        _demand(session, campaign_id, ("draft",), "deleted")
+        session.delete(session.get_one(Campaign, campaign_id))
+        record(session, crm.clock(), actor_id, "campaign.remove", ("campaign", campaign_id))
+
+
+def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
+    """Freeze the audience and send, or wait for the planned time; return the new state.
+
+    :raises BadInput: the first error of the pre-flight.
+    :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
+    """
+    with crm.db.read() as session:
+        _check_state(queries.one(session, campaign_id).state, ("draft",), "launched")
+    for problem in preflight(crm, campaign_id).errors:
+        raise BadInput(problem.code, problem.place, **problem.params)
+    state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
+    if state == "freezing":
+        crm.queue.wake("crm_plugin.campaigns.jobs.freeze", campaign_id)
+    return state
+
+
+def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
+    _check_state(life.lock(session, campaign_id), ("draft",), "launched")
+    now = crm.clock()
+    planned = queries.one(session, campaign_id).planned_at
+    record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
+    if not guard.is_confirmed(crm, session):
+        life.change(session, campaign_id, "hold", reason="copied", launched_by=actor)
+        return "held"
+    guard.confirm(crm, session)
+    if planned is not None:
+        life.change(session, campaign_id, "schedule", launched_by=actor)
+        return "scheduled"
+    life.start(session, campaign_id, actor, now, launched_by=actor)
+    return "freezing"
+
+
+def pause(crm: Crm, campaign_id: int, actor_id: str) -> None:
+    """Stop sending; what is at the carrier now is settled, nothing more is handed over."""
+
+    def work(session: Session) -> None:
+        life.demand(session, campaign_id, "pause", "paused", reason="by_hand")
+        record(session, crm.clock(), actor_id, "campaign.pause", ("campaign", campaign_id))
+
+    crm.db.run(work)
+
+
+def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
+    """Go on exactly where it stopped; for a held campaign this is the confirmation. Return the new state."""
+    state = crm.db.run(lambda session: _resume(crm, session, campaign_id, actor_id))
+    if state in life.ACTIVE:
+        job = "freeze" if state == "freezing" else "drain"
+        crm.queue.wake(f"crm_plugin.campaigns.jobs.{job}", campaign_id)
+    return state
+
+
+def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
+    _check_state(life.lock(session, campaign_id), ("paused", "held"), "resumed")
+    campaign = queries.one(session, campaign_id)
+    now = crm.clock()
+    guard.confirm(crm, session)
+    record(session, now, actor, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
+    if campaign.freeze_step == "done":
+        life.change(session, campaign_id, "resume", reason=None)
+        return "sending"
+    values: dict[str, Any] = {"reason": None}
+    if campaign.freeze_step is None:  # held or paused before its planned time
+        values |= {"freeze_step": "staging", "launched_at": now}
+        if campaign.planned_at is not None and campaign.planned_at > now:
+            life.change(session, campaign_id, "plan", reason=None)
+            return "scheduled"
+    life.change(session, campaign_id, "freeze", **values)
+    return "freezing"
+
+
+def cancel(crm: Crm, campaign_id: int, actor_id: str) -> int:
+    """Send nothing more, for good; return how many rows were cancelled."""
+
+    def work(session: Session) -> int:
+        now = crm.clock()
+        life.demand(session, campaign_id, "cancel", "cancelled", finished_at=now)
+        count = life.cancel_rows(session, campaign_id, now)
+        record(session, now, actor_id, "campaign.cancel", ("campaign", campaign_id), count=count)
+        return count
+
+    return crm.db.run(work)
+
+
+def resolve(
+    crm: Crm, campaign_id: int, actor_id: str, decision: str, ids: Collection[int] | None = None
+) -> int:
+    """Decide about messages of which nobody knows whether they left; return how many.
+
+    :param decision: ``sent`` = treat as sent; ``again`` = send again, which may double some.
+    :param ids: only these rows; None = all unknown ones of the campaign.
+    :raises Conflict: ``campaign.bad_state`` when they are to be sent again in a cancelled campaign.
+    """
+    if decision not in ("sent", "again"):
+        raise BadInput("campaign.needs_person")
+    where = [Delivery.campaign_id == campaign_id]
+    if ids is not None:
+        where.append(Delivery.id.in_(tuple(ids)))
+
+    def work(session: Session) -> int:
+        now = crm.clock()
+        life.lock(session, campaign_id)
+        free: dict[str, Any] = {"token": None, "lease_until": None}
+        if decision == "sent":
+            values = {"settled_at": now, **free}
+            count = move(session, "resolve", ["unknown"], "sent", *where, **values)
+        else:
+            _reopen(session, campaign_id, "sent again")
+            values = {"tries": 0, "handed_at": None, "reason": None, **free}
+            count = move(session, "resolve", ["unknown"], "pending", *where, **values)
+        of = ("campaign", campaign_id)
+        record(session, now, actor_id, "campaign.resolve", of, count=count, decision=decision)
+        return count
+
+    return _reopened(crm, campaign_id, crm.db.run(work))
+
+
+def retry_failed(crm: Crm, campaign_id: int, actor_id: str) -> int:
+    """Send again what failed for a passing reason; return how many rows."""
+
+    def work(session: Session) -> int:
+        life.lock(session, campaign_id)
+        _reopen(session, campaign_id, "sent again")
+        values = {"tries": 0, "handed_at": None, "reason": None, "settled_at": None}
+        mine = Delivery.campaign_id == campaign_id
+        count = move(session, "retry", ["failed_transient"], "pending", mine, **values)
+        record(session, crm.clock(), actor_id, "campaign.retry", ("campaign", campaign_id), count=count)
+        return count
+
+    return _reopened(crm, campaign_id, crm.db.run(work))
+
+
+def _reopen(session: Session, campaign_id: int, verb: str) -> None:
+    state = life.lock(session, campaign_id)
+    _check_state(state, ("sending", "paused", "held", "finished"), verb)
+    if state == "finished":
+        life.change(session, campaign_id, "reopen", finished_at=None)
+
+
+def _reopened(crm: Crm, campaign_id: int, count: int) -> int:
+    if count:
+        crm.queue.wake("crm_plugin.campaigns.jobs.drain", campaign_id)
+    return count
+
+
+def _demand(session: Session, campaign_id: int, states: tuple[str, ...], verb: str) -> None:
+    _check_state(life.lock(session, campaign_id), states, verb)
+
+
+def _check_state(state: str, states: tuple[str, ...], verb: str) -> None:
+    if state not in states:
+        raise Conflict("campaign.bad_state", state=state, verb=verb)
+
+
+def _read(crm: Crm, document: Any) -> Draft:
+    def check(tree: Any, place: str) -> None:
+        tree_of(crm, tree, place)
+
+    return read(document, Checks(tuple(CHANNELS), check))
+
+
+def _columns(draft: Draft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in Draft.__slots__}

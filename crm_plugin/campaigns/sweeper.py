@@ -1,0 +1,56 @@
+"""The sweeper: gives back what dead workers leased, and puts what they were calling in doubt."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import facts, life, receipts
+from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.present import db_now
+from crm_plugin.host.context import Crm
+
+_LATELY = timedelta(hours=1)
+
+
+def sweep(crm: Crm) -> bool:
+    """Do one round of what time alone makes due; True when something changed."""
+    held = life.hold_copies(crm)
+    started = life.start_due(crm)
+    lapsed = lapse(crm)
+    matched = receipts.match_kept(crm)
+    with crm.db.read() as session:
+        sending = session.scalars(sa.select(Campaign.id).where(Campaign.state == "sending")).all()
+    finished = [id for id in sending if life.finish(crm, id)]
+    return bool(held or started or lapsed or matched or finished)
+
+
+def lapse(crm: Crm) -> int:
+    """Take back what was not settled in time; return how many rows.
+
+    A row that was only leased goes back to *pending* (in a cancelled campaign to *cancelled*). One that
+    was *sending* may or may not have left: it becomes *unknown*, and nothing sends it again by itself.
+    """
+    with crm.db.read() as session:
+        campaigns = _lapsed(session)
+    return crm.db.run(lambda session: _lapse(crm, session, campaigns)) if campaigns else 0
+
+
+def _lapsed(session: Session) -> Sequence[int]:
+    query = sa.select(Delivery.campaign_id).distinct()
+    query = query.where(Delivery.state.in_(("leased", "sending")), Delivery.lease_until < db_now(session))
+    return session.scalars(query).all()
+
+
+def _lapse(crm: Crm, session: Session, campaigns: Sequence[int]) -> int:
+    lapsed = Delivery.lease_until < db_now(session)
+    free = {"token": None, "lease_until": None}
+    cancelled = Delivery.campaign_id.in_(sa.select(Campaign.id).where(Campaign.state == "cancelled"))
+    count = move(session, "give_back", ["leased"], "cancelled", lapsed, cancelled, **free)
+    count += move(session, "give_back", ["leased"], "pending", lapsed, **free)
+    # The token stays: a worker that was only slow may still settle the row to a known end.
+    count += move(session, "lapse", ["sending"], "unknown", lapsed, reason="lapsed", lease_until=None)
+    facts.touch_since(session, campaigns, crm.clock() - _LATELY)
+    return count

@@ -1,0 +1,94 @@
+"""Test sends: the real render path and carrier with a real person's data, and no trace in the statistics."""
+
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import queries
+from crm_plugin.campaigns.lease import VALUES
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.running import compile_content, present_of, tree_of
+from crm_plugin.channels.base import Receipt, Recipient
+from crm_plugin.channels.registry import carrier_for
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.audit import record
+from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.links import service as links
+from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.normalise import email_key, phone_key
+from crm_plugin.segments.compile import people
+
+LABEL = "[Test] "
+"""Before the subject of a test; before the text where there is no subject."""
+
+
+def send_test(
+    crm: Crm, campaign_id: int, address: str, person_host_id: str | None = None, actor_id: str = "command"
+) -> Receipt:
+    """Send one message of a campaign to an address that somebody typed.
+
+    No row of the ledger, no tracked link, no cap: links lead straight to their targets.
+
+    :param person_host_id: whose data fill the content; None = somebody of the audience.
+    :raises BadInput: ``channel.bad_address``, ``content.*``.
+    :raises NotFound: ``object.missing`` when there is no such person.
+    """
+    with crm.db.read() as session:
+        campaign = queries.one(session, campaign_id)
+        to = _address(crm, campaign.channel, address)
+        person = person_for(crm, session, campaign, person_host_id)
+        content = _labelled(campaign.content)
+        compiled = compile_content(crm, session, campaign.channel, campaign.purpose, content)
+        values: dict[str, str | None] = {name: getattr(person, name) for name in VALUES}
+        # Not a working opt-out: the tester must not end the consent of the person whose data they borrow.
+        values["unsubscribe"] = links.opt_out_url(crm.settings, "test")
+        values["link"] = content.get("link")
+        known = {name: value for name, value in values.items() if name in compiled.variables}
+        message = compiled.render(Recipient(f"test-{uuid4()}", person.host_id, to, known))
+    if message.subject is None and not message.text.startswith(LABEL):
+        message.text = LABEL + message.text
+    (receipt,) = carrier_for(crm, campaign.channel).submit([message], lambda: True)
+    with crm.db.begin() as session:
+        status = receipt.status
+        record(session, crm.clock(), actor_id, "campaign.test", ("campaign", campaign_id), status=status)
+    return receipt
+
+
+def _labelled(content: dict[str, Any]) -> dict[str, Any]:
+    subject = content.get("subject")
+    return {**content, "subject": LABEL + subject} if subject else content
+
+
+def _address(crm: Crm, channel: str, address: str) -> str:
+    if channel == "message":
+        return address
+    if channel == "email":
+        key = email_key(address)
+    else:
+        key = phone_key(address, crm.settings.host_region or crm.host.info.region or "")
+    if key is None:
+        raise BadInput("channel.bad_address", "address", address=address, channel=channel)
+    return key
+
+
+def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person:
+    """Return the person whose data fill a content: the named one, else the first of the audience.
+
+    :raises NotFound: ``object.missing``.
+    """
+    """Return the person whose data fill a content: the named one, or somebody of the audience.
+
+    :raises NotFound: ``object.missing``.
+    """
+    query = sa.select(Person)
+    if host_id is not None:
+        query = query.where(Person.host_id == host_id)
+    else:
+        somebody = people(tree_of(crm, campaign.audience), present_of(crm, campaign))
+        query = query.where(Person.id.in_(somebody)).order_by(Person.id).limit(1)
+    person = session.scalar(query)
+    if person is None:
+        raise NotFound("object.missing", kind="person", id=host_id or "")
+    return person

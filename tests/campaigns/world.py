@@ -1,0 +1,121 @@
+"""A small school and a carrier with books, as tests of campaigns need them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.channels.models import SmsTemplate
+from crm_plugin.channels.registry import CARRIERS
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from crm_plugin.profiles.models import Person
+from tests.fakes.carrier import BookCarrier
+from tests.fakes.crm import NOW, make_crm
+from tests.fakes.host import FakeHost
+
+EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
+BOOKS = "books"
+
+if BOOKS not in CARRIERS:
+    CARRIERS.add(BOOKS, lambda crm: crm.extras["books"])
+
+
+def world(database: Database, folder: Path, people: int = 0, **settings: Any) -> Crm:
+    """A CRM whose SMS go to a :class:`BookCarrier` (``crm.extras["books"]``)."""
+    values = {
+        "sms_carrier": BOOKS,
+        "consent_unknown": "send",
+        "instance": str(folder / "instance"),
+        **settings,
+    }
+    crm = make_crm(database, FakeHost(), **values)
+    crm.extras["books"] = BookCarrier(folder / "books.txt")
+    with crm.db.begin() as session:
+        session.add(
+            SmsTemplate(
+                key="hello",
+                locale="en",
+                name="Hello",
+                text="Hello ${display_name}",
+                purpose="marketing",
+                state="approved",
+                updated_at=NOW,
+            )
+        )
+    add_people(crm, range(1, people + 1))
+    return crm
+
+
+def person(number: int, **values: Any) -> dict[str, Any]:
+    """The row of a person who may be reached by every channel."""
+    row = {
+        "id": number,
+        "host_id": f"p{number}",
+        "row_hash": "",
+        "status": "active",
+        "display_name": f"Person {number}",
+        "display_name_folded": f"person {number}",
+        "phone": f"+86138{number:08d}",
+        "phone_key": f"+86138{number:08d}",
+        "email": f"p{number}@example.org",
+        "email_key": f"p{number}@example.org",
+    }
+    return row | values
+
+
+def add_people(crm: Crm, numbers: Iterable[int], **values: Any) -> None:
+    """Put persons into the profiles."""
+    rows = [person(number, **values) for number in numbers]
+    if rows:
+        with crm.db.begin() as session:
+            session.execute(sa.insert(Person), rows)
+
+
+def set_person(crm: Crm, number: int, **values: Any) -> None:
+    """Change a person."""
+    with crm.db.begin() as session:
+        session.execute(sa.update(Person).where(Person.id == number).values(**values))
+
+
+def document(**values: Any) -> dict[str, Any]:
+    """A campaign file that reaches everybody by SMS."""
+    return {"name": "Hello", "channel": "sms", "template": "hello", "audience": EVERYBODY, **values}
+
+
+def launched(crm: Crm, **values: Any) -> int:
+    """Make and launch a campaign; return its id."""
+    campaign = service.create(crm, "tester", document(**values))
+    service.launch(crm, campaign, "tester")
+    return campaign
+
+
+def run(crm: Crm, rounds: int = 50) -> None:
+    """Work like ``crm worker --burst``."""
+    for _ in range(rounds):
+        if not jobs.burst(crm):
+            return
+    raise AssertionError("the burst does not end")
+
+
+def books(crm: Crm, campaign: int) -> dict[str, Any]:
+    """The books, with the zeros left out; fails when they do not balance."""
+    found: dict[str, Any] = service.status(crm, campaign)["books"]
+    excluded = found.pop("excluded")
+    considered = found.pop("considered")
+    states = {state: count for state, count in found.items() if count}
+    assert considered == sum(excluded.values()) + sum(states.values())
+    return {"considered": considered, **states, **({"excluded": excluded} if excluded else {})}
+
+
+def state(crm: Crm, campaign: int) -> str:
+    """The campaign's state."""
+    return str(service.status(crm, campaign)["state"])
+
+
+def move_to(crm: Crm, at: datetime) -> None:
+    """Set the clock of the CRM."""
+    crm.clock.at = at  # type: ignore[attr-defined]
