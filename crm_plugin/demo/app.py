@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
-from crm_plugin.demo import accounts, admin, learning, shop, words
+from crm_plugin.demo import accounts, admin, learning, shop, trade, words
 from crm_plugin.demo.changes import now
 from crm_plugin.demo.models import db, split
 from crm_plugin.demo.plugins import plugin_manager
@@ -71,7 +71,7 @@ def _furnish(app: Flask) -> None:
     app.jinja_env.globals.update(
         _=words.say, name_of=words.name_of, money=words.money, day=words.day, moment=words.moment,
         locale=words.locale, LOCALES=words.LOCALES, split=split, now=now, unread=learning.unread,
-        admin_menu=admin.menu,
+        admin_menu=admin.menu, is_member=trade.is_member,
     )  # fmt: skip
 
 

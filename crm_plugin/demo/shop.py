@@ -121,11 +121,11 @@ def speak(number: int) -> Response:
 @pages.post("/course/<int:number>/join")
 @signed_in
 def join(number: int) -> Response:
-    """Take a seat in a course that costs nothing."""
+    """Take a seat in a course that costs nothing, or that one's membership includes."""
     item = _course(number)
-    if item.price:
+    if item.price and (item.kind == "class" or not trade.is_member(g.user)):
         abort(403)
-    trade.enrol(g.user, item, "free")
+    trade.enrol(g.user, item, "membership" if item.price else "free")
     db.session.commit()
     return redirect(url_for("learning.course", number=number))
 

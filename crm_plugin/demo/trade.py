@@ -28,6 +28,11 @@ def seat(user: User | None, course_id: int) -> Enrolment | None:
     return next((s for s in seats if s.expires_at is None or s.expires_at > now()), None)
 
 
+def is_member(user: User | None) -> bool:
+    """Tell whether the person's membership of the site runs now."""
+    return bool(user and user.level_id and (user.member_until is None or user.member_until > now()))
+
+
 def valid_coupon(code: str) -> Coupon | None:
     """Return the coupon of this code unless it has run out."""
     coupon = db.session.scalars(select(Coupon).where(Coupon.code == code.strip().upper())).first()
@@ -77,12 +82,16 @@ def _join(user: User, level_id: int) -> None:
 
 
 def enrol(user: User, course: Course, source: str, order: Order | None = None) -> None:
-    """Give the person a year's seat, in a class's courses too; seats already held stay as they are."""
+    """Give the person a seat, in a class's courses too; seats already held stay as they are.
+
+    A bought seat lasts a year, a member's as long as the membership, a free one for ever.
+    """
+    expires = {"purchase": now() + YEAR, "class": now() + YEAR, "membership": user.member_until}.get(source)
     if seat(user, course.id) is None:
         db.session.add(
             Enrolment(
                 user_id=user.id, course_id=course.id, source=source, state="active", enrolled_at=now(),
-                starts_at=course.starts_at, expires_at=now() + YEAR if source == "purchase" else None,
+                starts_at=course.starts_at, expires_at=expires,
                 order_id=order.id if order else None, done="", progress=0.0,
             )
         )  # fmt: skip

@@ -105,6 +105,15 @@ def test_membership_runs_from_the_payment_and_is_prolonged(small: Flask) -> None
         assert abs(user.member_until - (now() + 180 * 86_400)) < 60
         assert user.member_since is not None
         assert now() - user.member_since < 60
+        until = user.member_until
+    wen.post("/course/6/join")
+    with small.app_context():
+        seat = db.session.scalars(select(Enrolment).where(Enrolment.user_id == user.id)).one()
+        assert (seat.source, seat.expires_at) == ("membership", until)
+
+
+def test_only_members_and_buyers_take_seats_that_cost(small: Flask) -> None:
+    assert _register(small).post("/course/6/join").status_code == 403
 
 
 def test_an_order_that_nobody_pays_is_closed(small: Flask) -> None:
