@@ -21,8 +21,8 @@ RUN_TIME_EXTRAS = ("embedded", "mariadb", "postgresql", "serve")
 WRITTEN = {".py", ".html", ".js", ".css", ".md", ".toml"}
 
 # Each is broken in two here, so that this file does not hold what it looks for.
-FORBIDDEN = r"/wor|k/ /ro|ot/ /ho|me/\w /op|t/ pypi|\.org pythonhosted|\.org npmjs|\. deb|\.debian".split()
-MACHINE_PATHS = re.compile("|".join(word.replace("|", "") for word in FORBIDDEN))
+FORBIDDEN = r"/wor|k/ /ro|ot/ /ho|me/\w /op|t/ pypi|\.org pythonhosted|\.org npmjs|\. deb|\.debian TO|DO FIX|ME".split()
+NEVER_WRITTEN = re.compile("|".join(word.replace("|", "") for word in FORBIDDEN))
 
 
 def _pyproject() -> dict[str, Any]:
@@ -108,8 +108,8 @@ def _ships(path: Path, data: dict[str, list[str]]) -> bool:
     return False
 
 
-def test_nothing_names_a_machine_or_a_registry() -> None:
-    named = {str(path): found[0] for path in files() if (found := MACHINE_PATHS.search(text_of(path)))}
+def test_nothing_names_a_machine_a_registry_or_a_debt() -> None:
+    named = {str(path): found[0] for path in files() if (found := NEVER_WRITTEN.search(text_of(path)))}
     assert not named
 
 
@@ -163,7 +163,7 @@ def _imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(text_of(path))):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
     return names
 
