@@ -334,6 +334,8 @@ class Parked(Base):
     waits_for_id: Mapped[str] = mapped_column(Key())
     row: Mapped[dict[str, Any]] = mapped_column(Json)
     since: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked: Mapped[bool] = mapped_column(default=False)
+    """The school was asked for what is missing, and did not have it then."""
     __table_args__ = (sa.Index("ix_crm_parked_waits_for", "waits_for", "waits_for_id"),)
 
 
@@ -358,7 +360,7 @@ class Touched(Base):
     __tablename__ = "crm_touched"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    person_id: Mapped[int] = mapped_column(Id)
+    person_id: Mapped[int] = mapped_column(Id, index=True)
 
 
 class ConsentRecord(Base):

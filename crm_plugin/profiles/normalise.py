@@ -1,4 +1,4 @@
-"""One spelling for each text, e-mail address and telephone number; matching uses the same rules everywhere."""
+"""One spelling for each text, e-mail address and telephone number, by the same rules everywhere."""
 
 import re
 import unicodedata

@@ -39,12 +39,17 @@ def hasher(region: str | None) -> Callable[[r.Record], str]:
 
 
 def person_columns(person: r.Person, region: str | None) -> Columns:
-    """Return the columns of a person, without id, hash and facts."""
+    """Return the columns of a person, without id, hash and facts.
+
+    Of one who was merged into another only that is kept: the other is written to, not they.
+    """
+    if is_merged(person):
+        person = r.Person(person.id, "erased", roles=(), merged_into=person.merged_into)
     roles = set(person.roles)
     return {
         "host_id": person.id,
-        "status": "erased" if person.merged_into else person.status,
-        "merged_into": person.merged_into,
+        "status": person.status,
+        "merged_into": person.merged_into if is_merged(person) else None,
         **_texts(person, ("display_name", "real_name", "username", "city", "company"), None),
         **_texts(person, ("gender", "locale", "country", "member_level"), FOLDED),
         "email": clean_email(person.email),
@@ -66,6 +71,11 @@ def person_columns(person: r.Person, region: str | None) -> Columns:
         "member_until": person.member_until,
         "is_staff": bool(roles & {"staff", "admin"}) or ("teacher" in roles and "learner" not in roles),
     }
+
+
+def is_merged(person: r.Person) -> bool:
+    """Tell whether a person lives on as another one."""
+    return person.merged_into is not None and person.merged_into != person.id
 
 
 def _texts(record: Any, names: Sequence[str], length: int | None) -> Columns:

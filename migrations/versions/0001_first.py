@@ -366,6 +366,7 @@ def upgrade() -> None:
         sa.Column("waits_for_id", db.Key(191), nullable=False),
         sa.Column("row", db.Json(), nullable=False),
         sa.Column("since", db.UtcDateTime(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("stream", "host_id", name=op.f("pk_crm_parked")),
     )
     op.create_index("ix_crm_parked_waits_for", "crm_parked", ["waits_for", "waits_for_id"], unique=False)
@@ -576,10 +577,12 @@ def upgrade() -> None:
         sa.Column("person_id", db.Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_touched")),
     )
+    op.create_index(op.f("ix_crm_touched_person_id"), "crm_touched", ["person_id"], unique=False)
 
 
 def downgrade() -> None:
 
+    op.drop_index(op.f("ix_crm_touched_person_id"), table_name="crm_touched")
     op.drop_table("crm_touched")
     op.drop_table("crm_suppression")
     op.drop_table("crm_stream")

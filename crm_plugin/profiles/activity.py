@@ -1,0 +1,85 @@
+"""Enrolments and signals as they arrive: rows of one person and, mostly, one course."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host import records as r
+from crm_plugin.kernel.db import upsert
+from crm_plugin.profiles.models import Enrolment, Signal
+from crm_plugin.profiles.parking import park
+from crm_plugin.profiles.rows import Columns, enrolment_columns, signal_columns
+from crm_plugin.profiles.work import Fresh, Target, Work, chunks
+
+
+def save_enrolments(work: Work, rows: Sequence[r.Enrolment]) -> None:
+    """Write the enrolments that are new or changed; park those whose person or course is not here."""
+    _save(work, "enrolments", Enrolment, rows, enrolment_columns)
+
+
+def save_signals(work: Work, rows: Sequence[r.Signal]) -> None:
+    """Write the signals that are new or changed; park those whose person or course is not here."""
+    _save(work, "signals", Signal, rows, signal_columns)
+
+
+def _save(
+    work: Work, stream: str, model: Any, rows: Sequence[Any], columns_of: Callable[[Any], Columns]
+) -> None:
+    fresh = work.fresh(model, rows)
+    if not fresh.rows:
+        return
+    people = work.persons(row.person_id for row in fresh.rows)
+    courses = work.courses(row.course_id for row in fresh.rows)
+    columns: list[Columns] = []
+    parked: list[tuple[Any, Target, str]] = []
+    for row in fresh.rows:
+        if row.person_id in people.forgotten:
+            continue
+        if row.person_id in people.unknown:
+            parked.append((row, "persons", row.person_id))
+        elif row.course_id is not None and row.course_id not in courses:
+            parked.append((row, "courses", row.course_id))
+        else:
+            course, root = courses.get(row.course_id, (None, None))
+            person = people.ids[row.person_id]
+            columns.append(
+                {
+                    **columns_of(row),
+                    "row_hash": fresh.hashes[row.id],
+                    "person_id": person,
+                    "course_id": course,
+                    "root_id": root,
+                }
+            )
+            work.touched.add(person)
+    _touch_former_owners(work, model, fresh)
+    upsert(work.session, model.__table__, columns, key=["host_id"])
+    park(work, stream, parked)
+    work.changed += len(columns)
+
+
+def _touch_former_owners(work: Work, model: Any, fresh: Fresh) -> None:
+    for part in chunks(fresh.held()):
+        work.touched.update(work.session.scalars(sa.select(model.person_id).where(model.id.in_(part))))
+
+
+def end_enrolments(work: Work, host_ids: Sequence[str]) -> None:
+    """End enrolments that the school no longer has: they count as removed from now on."""
+    for part in chunks(host_ids):
+        there = (Enrolment.host_id.in_(part), Enrolment.state != "ended")
+        work.touched.update(work.session.scalars(sa.select(Enrolment.person_id).where(*there)))
+        ending = sa.update(Enrolment).where(*there).execution_options(synchronize_session=False)
+        # Without its hash a seat that comes back is written again.
+        values = {"state": "ended", "end_kind": "removed", "ended_at": work.at, "row_hash": ""}
+        result: Any = work.session.execute(ending.values(values))
+        work.changed += result.rowcount
+
+
+def delete_signals(work: Work, host_ids: Sequence[str]) -> None:
+    """Delete signals that the school no longer has."""
+    for part in chunks(host_ids):
+        work.touched.update(work.session.scalars(sa.select(Signal.person_id).where(Signal.host_id.in_(part))))
+        gone = sa.delete(Signal).where(Signal.host_id.in_(part)).execution_options(synchronize_session=False)
+        result: Any = work.session.execute(gone)
+        work.changed += result.rowcount

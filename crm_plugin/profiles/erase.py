@@ -1,0 +1,69 @@
+"""Empty a person's row: what is personal goes, what the school's books need stays as nobody's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host import records as r
+from crm_plugin.profiles import forgotten
+from crm_plugin.profiles.models import (
+    Consent,
+    Enrolment,
+    Interest,
+    Order,
+    OrderLine,
+    Parked,
+    Person,
+    PersonAttribute,
+    PersonTag,
+    Signal,
+)
+from crm_plugin.profiles.rows import person_columns
+from crm_plugin.profiles.work import Work, chunks
+
+_EMPTY = {
+    **person_columns(r.Person("", "erased", roles=()), None),
+    "row_hash": "",
+}
+del _EMPTY["host_id"], _EMPTY["merged_into"]
+
+_PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent)
+
+
+def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
+    """Empty these persons' rows.
+
+    :param ids: our ids.
+    :param forget: for good: their host id becomes a keyed hash, so that no later scan brings them back;
+        seats and signals go, orders stay in the books without a person. Suppressed addresses and the
+        ledger of consents stay: they prove, and keep, what the person asked for.
+    """
+    for part in chunks(ids):
+        if forget:
+            _forget(work, part)
+        emptied = sa.update(Person).where(Person.id.in_(part)).execution_options(synchronize_session=False)
+        work.session.execute(emptied.values(_EMPTY))
+        for model in (*_PERSONAL, *((Enrolment, Signal) if forget else ())):
+            _delete(work, model, part)
+        work.touched.update(part)
+        work.changed += len(part)
+
+
+def _forget(work: Work, ids: list[int]) -> None:
+    rows = work.session.execute(sa.select(Person.id, Person.host_id).where(Person.id.in_(ids))).all()
+    host_ids = [host_id for _, host_id in rows]
+    forgotten.remember(work.session, work.key, host_ids, work.at)
+    waiting = sa.delete(Parked).where(Parked.waits_for == "persons", Parked.waits_for_id.in_(host_ids))
+    work.session.execute(waiting.execution_options(synchronize_session=False))
+    for model in (Order, OrderLine):
+        orders: Any = sa.update(model).where(model.person_id.in_(ids)).values(person_id=None)
+        work.session.execute(orders.execution_options(synchronize_session=False))
+    table: Any = Person.__table__
+    renamed = sa.update(table).where(table.c.id == sa.bindparam("one")).values(host_id=sa.bindparam("name"))
+    work.session.execute(renamed, [{"one": id, "name": f"forgotten:{id}"} for id, _ in rows])
+
+
+def _delete(work: Work, model: Any, ids: list[int]) -> None:
+    rows = sa.delete(model).where(model.person_id.in_(ids))
+    work.session.execute(rows.execution_options(synchronize_session=False))

@@ -1,0 +1,55 @@
+"""One process at a time reads a stream: a lease on its row, timed by the database's clock."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.kernel.db import Database, insert_missing
+from crm_plugin.profiles.models import Stream
+
+SECONDS = 120
+"""Longer than a call of the host may take and its page needs to be written."""
+
+
+class LeaseLost(Exception):
+    """Another process reads this stream now; what this one was about to write is rolled back."""
+
+
+def take(db: Database, stream: str) -> str | None:
+    """Take the lease on a stream; return its token, or None while another process holds it."""
+    token = str(uuid.uuid4())
+
+    def work(session: Session) -> bool:
+        insert_missing(session, Stream.__table__, [{"stream": stream}], key=["stream"])  # type: ignore[arg-type]
+        now = db.now(session)
+        free = sa.or_(Stream.token.is_(None), Stream.lease_until < now)
+        lease = sa.update(Stream).where(Stream.stream == stream, free)
+        values = {"token": token, "lease_until": now + timedelta(seconds=SECONDS)}
+        return _rows(session, lease.values(values)) == 1
+
+    return token if db.run(work) else None
+
+
+def renew(db: Database, session: Session, stream: str, token: str) -> None:
+    """Prolong a lease in the transaction that writes; whoever comes second waits here and is refused.
+
+    :raises LeaseLost: when it is not ours any more.
+    """
+    until = db.now(session) + timedelta(seconds=SECONDS)
+    ours = sa.update(Stream).where(Stream.stream == stream, Stream.token == token)
+    if _rows(session, ours.values(lease_until=until)) != 1:
+        raise LeaseLost(stream)
+
+
+def release(db: Database, stream: str, token: str) -> None:
+    """Give a lease back; when it is not ours any more nothing happens."""
+    ours = sa.update(Stream).where(Stream.stream == stream, Stream.token == token)
+    db.run(lambda session: _rows(session, ours.values(token=None, lease_until=None)))
+
+
+def _rows(session: Session, statement: Any) -> int:
+    result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)

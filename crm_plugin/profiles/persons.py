@@ -1,0 +1,96 @@
+"""Persons as they arrive, with their tags, attributes and consents; erased and merged ones too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host import records as r
+from crm_plugin.kernel.db import upsert
+from crm_plugin.profiles import answers, forgotten
+from crm_plugin.profiles.erase import erase
+from crm_plugin.profiles.merge import merge, unmerge
+from crm_plugin.profiles.models import Person, PersonAttribute, PersonTag
+from crm_plugin.profiles.normalise import fold
+from crm_plugin.profiles.parking import park
+from crm_plugin.profiles.rows import Columns, is_merged, person_columns
+from crm_plugin.profiles.work import Fresh, Work, chunks, replace_parts
+
+KEY = 191
+NAME = 64
+
+
+def save(work: Work, rows: Sequence[r.Person]) -> None:
+    """Write the persons that are new or changed; those who were erased never come back."""
+    fresh = _without_erased(work, work.fresh(Person, rows))
+    if not fresh.rows:
+        return
+    unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
+    columns = [{**person_columns(row, work.region), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
+    upsert(work.session, Person.__table__, columns, key=["host_id"])  # type: ignore[arg-type]
+    ids = work.ids(Person, [row.id for row in fresh.rows])
+    living = [row for row in fresh.rows if not is_merged(row)]
+    held = fresh.held()
+    replace_parts(work.session, PersonTag, PersonTag.person_id, held, _tags(living, ids))
+    replace_parts(work.session, PersonAttribute, PersonAttribute.person_id, held, _attributes(living, ids))
+    answers.record(work, living, ids, held)
+    work.touched.update(ids.values())
+    work.arrived["persons"].update(row.id for row in fresh.rows if row.id not in fresh.ids)
+    work.changed += len(fresh.rows)
+    _merge(work, [row for row in fresh.rows if is_merged(row)], ids)
+
+
+def remove(work: Work, host_ids: Sequence[str]) -> None:
+    """Empty the rows of persons whom the school no longer has; should one return, the row is filled again."""
+    for part in chunks(host_ids):
+        there = sa.select(Person.id).where(Person.host_id.in_(part), Person.status != "erased")
+        erase(work, list(work.session.scalars(there)))
+
+
+def _without_erased(work: Work, fresh: Fresh) -> Fresh:
+    gone = {row.id for row in fresh.rows if row.status == "erased"}
+    erase(work, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
+    forgotten.remember(work.session, work.key, gone, work.at)
+    new = {row.id for row in fresh.rows} - fresh.ids.keys() - gone
+    away = gone | forgotten.among(work.session, work.key, new)
+    return Fresh([row for row in fresh.rows if row.id not in away], fresh.hashes, fresh.ids)
+
+
+def _merge(work: Work, rows: list[r.Person], ids: dict[str, int]) -> None:
+    if not rows:
+        return
+    targets = work.persons(row.merged_into for row in rows if row.merged_into)
+    for row in rows:
+        target = row.merged_into or ""
+        if target in targets.ids:
+            merge(work, (ids[row.id], row.id), (targets.ids[target], target))
+    waiting = [row for row in rows if row.merged_into in targets.unknown]
+    park(work, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
+
+
+def _tags(rows: Sequence[r.Person], ids: dict[str, int]) -> list[Columns]:
+    found: dict[tuple[int, str, str], Columns] = {}
+    for row in rows:
+        for kind, values in (("tag", row.tags), ("role", row.roles)):
+            for value in values:
+                key = (ids[row.id], kind, fold(value, KEY))
+                found.setdefault(key, dict(zip(_TAG, (*key, value[:KEY]), strict=True)))
+    return list(found.values())
+
+
+_TAG = ("person_id", "kind", "folded", "value")
+
+
+def _attributes(rows: Sequence[r.Person], ids: dict[str, int]) -> list[Columns]:
+    found: dict[tuple[int, str], Columns] = {}
+    for row in rows:
+        for name, value in row.attributes.items():
+            if value is not None:
+                text = _text(value)
+                key = (ids[row.id], name[:NAME])
+                found[key] = {"person_id": key[0], "name": key[1], "value": text, "folded": fold(text)}
+    return list(found.values())
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,63 @@
+"""SQL expressions over :class:`Person` that tell whom a channel may reach."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host.records import HostInfo
+from crm_plugin.kernel.settings import Settings
+from crm_plugin.profiles.models import Consent, Person, Suppression
+
+BINDS_EVERYBODY = ("bounce", "complaint")
+"""Reasons of a suppression that bind service messages whatever its scope."""
+
+_ADDRESSES: dict[str, tuple[Any, Any]] = {
+    "sms": (Person.phone_key, Person.phone_key),
+    "email": (Person.email, Person.email_key),
+    "message": (Person.host_id, Person.host_id),
+}
+
+
+def address_columns(channel: str) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    """Return (address to send to, its one spelling); where the second is NULL there is no address.
+
+    :param channel: ``sms``, ``email`` or ``message``.
+    """
+    return _ADDRESSES[channel]
+
+
+def suppressed(channel: str, purpose: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a person's address is not to be written to.
+
+    :param purpose: ``marketing``, or ``service``, which only global suppressions, bounces and
+        complaints bind.
+    """
+    _, address_key = address_columns(channel)
+    there = sa.exists().where(Suppression.channel == channel, Suppression.address_key == address_key)
+    if purpose == "marketing":
+        return there.correlate(Person)
+    binding = sa.or_(Suppression.scope == "all", Suppression.reason.in_(BINDS_EVERYBODY))
+    return there.where(binding).correlate(Person)
+
+
+def lacks_consent(channel: str, unknown_is_no: bool) -> sa.ColumnElement[bool]:
+    """Return the condition that a person may not get marketing by a channel.
+
+    :param unknown_is_no: whether the lack of any record counts as denied: :func:`unknown_is_no`.
+    """
+    answer = sa.exists().where(Consent.person_id == Person.id, Consent.channel == channel)
+    if unknown_is_no:
+        return sa.not_(answer.where(Consent.state == "granted").correlate(Person))
+    return answer.where(Consent.state == "denied").correlate(Person)
+
+
+def unknown_is_no(settings: Settings, info: HostInfo | None) -> bool:
+    """Tell whether marketing skips people of unknown consent.
+
+    ``CRM_CONSENT_UNKNOWN`` decides (``send`` or ``skip``); without it the region: only in CN are they
+    written to.
+    """
+    if settings.consent_unknown in ("send", "skip"):
+        return settings.consent_unknown == "skip"
+    region = settings.host_region or (info.region if info else None)
+    return region != "CN"

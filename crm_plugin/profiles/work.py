@@ -1,0 +1,160 @@
+"""What one transaction of the sync works with, and the set-based look-ups that every stream shares."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host import records as r
+from crm_plugin.kernel.db import Base
+from crm_plugin.profiles import forgotten
+from crm_plugin.profiles.models import Course, Person
+from crm_plugin.profiles.rows import hasher
+
+T = TypeVar("T")
+CHUNK = 2_000
+"""Ids named in one statement."""
+
+Target = Literal["persons", "courses"]
+
+
+@dataclass
+class Work:
+    """One transaction of the sync.
+
+    :param session: the transaction.
+    :param at: the present, for what we write ourselves.
+    :param region: by which telephones are read.
+    :param key: of the hashes of forgotten ids.
+    """
+
+    session: Session
+    at: datetime
+    region: str | None
+    key: bytes
+    touched: set[int] = field(default_factory=set)
+    """Persons whose facts are to be computed again."""
+    parked: set[tuple[str, str]] = field(default_factory=set)
+    """(stream, host id) of the rows that were parked."""
+    arrived: dict[Target, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """What rows may have waited for."""
+    changed: int = 0
+    """Rows that were written."""
+    row_hash: Callable[[r.Record], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.row_hash = hasher(self.region)
+
+    def fresh(self, model: Any, rows: Sequence[Any]) -> "Fresh":
+        """Return those rows that are new or differ from what we hold, with their hashes."""
+        known: dict[str, tuple[int, str]] = {}
+        for ids in chunks([row.id for row in rows]):
+            found = self.session.execute(
+                sa.select(model.host_id, model.id, model.row_hash).where(model.host_id.in_(ids))
+            )
+            known.update({host_id: (id, row_hash) for host_id, id, row_hash in found})
+        hashes = {row.id: self.row_hash(row) for row in rows}
+        changed = [row for row in rows if known.get(row.id, (0, ""))[1] != hashes[row.id]]
+        return Fresh(changed, hashes, {host_id: id for host_id, (id, _) in known.items()})
+
+    def ids(self, model: type[Base], host_ids: Iterable[str]) -> dict[str, int]:
+        """Return our id for each of these host ids that we hold."""
+        table: Any = model
+        found: dict[str, int] = {}
+        for part in chunks(list(set(host_ids))):
+            rows = self.session.execute(sa.select(table.host_id, table.id).where(table.host_id.in_(part)))
+            found.update((host_id, id) for host_id, id in rows)
+        return found
+
+    def persons(self, host_ids: Iterable[str]) -> "People":
+        """Return who these host ids are: our ids (merges followed), who is forgotten, who is unknown."""
+        wanted = set(host_ids)
+        found: dict[str, int] = {}
+        merged: dict[str, str] = {}
+        for part in chunks(list(wanted)):
+            columns = sa.select(Person.host_id, Person.id, Person.merged_into).where(Person.host_id.in_(part))
+            for host_id, id, into in self.session.execute(columns):
+                found[host_id] = id
+                if into:
+                    merged[host_id] = into
+        if merged:
+            found.update(self._merged(merged))
+        absent = wanted - found.keys()
+        gone = forgotten.among(self.session, self.key, absent) if absent else set()
+        return People(found, gone, absent - gone)
+
+    def _merged(self, merged: dict[str, str]) -> dict[str, int]:
+        """Follow merges, one step for all of them at a time; eight steps end a ring."""
+        ends: dict[str, int] = {}
+        place = dict(merged)
+        for _ in range(8):
+            columns = sa.select(Person.host_id, Person.id, Person.merged_into)
+            rows = self.session.execute(columns.where(Person.host_id.in_(set(place.values()))))
+            held = {host_id: (id, into) for host_id, id, into in rows}
+            going: dict[str, str] = {}
+            for source, target in place.items():
+                if target in held:
+                    ends[source], into = held[target]
+                    if into:
+                        going[source] = into
+            place = going
+            if not place:
+                break
+        return ends
+
+    def courses(self, host_ids: Iterable[str | None]) -> dict[str, tuple[int, int]]:
+        """Return (our id, id of the root) for each of these courses that we hold."""
+        found: dict[str, tuple[int, int]] = {}
+        for part in chunks(list({host_id for host_id in host_ids if host_id is not None})):
+            rows = self.session.execute(
+                sa.select(Course.host_id, Course.id, Course.root_id).where(Course.host_id.in_(part))
+            )
+            found.update({host_id: (id, root) for host_id, id, root in rows})
+        return found
+
+
+@dataclass(slots=True)
+class Fresh:
+    """Rows of a page that must be written."""
+
+    rows: list[Any]
+    hashes: dict[str, str]
+    ids: dict[str, int]
+    """Host id → our id of all rows of the page that we hold already."""
+
+    def held(self) -> list[int]:
+        """Return our ids of those changed rows that were there before."""
+        return [self.ids[row.id] for row in self.rows if row.id in self.ids]
+
+
+@dataclass(slots=True)
+class People:
+    """Who a page's person ids are."""
+
+    ids: dict[str, int]
+    forgotten: set[str]
+    unknown: set[str]
+
+
+def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Cut a collection into lists of at most ``size``."""
+    ordered = list(items)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
+
+
+def replace_parts(
+    session: Session, model: Any, owner: Any, held: Sequence[int], parts: list[dict[str, Any]]
+) -> None:
+    """Write the dependent rows of changed owners anew: delete those of ``held``, insert ``parts``.
+
+    :param owner: the column of ``model`` that names the owner.
+    """
+    for ids in chunks(held):
+        session.execute(sa.delete(model).where(owner.in_(ids)).execution_options(synchronize_session=False))
+    if parts:
+        session.execute(sa.insert(model), parts)

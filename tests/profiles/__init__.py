@@ -1,0 +1,1 @@
+"""Tests of the profiles: data initialisation, facts, consent."""

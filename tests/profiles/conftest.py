@@ -1,0 +1,43 @@
+"""A CRM of the kernel, the host and the profiles alone, on each database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.gateway import Gateway
+from crm_plugin.kernel.clock import FixedClock
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.settings import Settings
+from tests.fakes.host import FakeHost
+
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
+
+MakeCrm = Callable[..., Crm]
+
+
+def crm_on(database: Database, host: FakeHost, folder: Path, **settings: Any) -> Crm:
+    """Return a CRM whose clock stands at NOW."""
+    clock = FixedClock(NOW)
+    values = {"instance": str(folder), "secret_key": "s" * 40} | settings
+    return Crm(Settings(**values), database, Gateway(host, clock=clock, budget=10), Queue(), clock)
+
+
+@pytest.fixture
+def make_crm(database: Database, tmp_path: Path) -> MakeCrm:
+    """Return a function that makes a CRM for a host."""
+
+    def make(host: FakeHost, **settings: Any) -> Crm:
+        return crm_on(database, host, tmp_path, **settings)
+
+    return make
+
+
+def clock_of(crm: Crm) -> FixedClock:
+    """Return the CRM's clock, which a test may move."""
+    assert isinstance(crm.clock, FixedClock)
+    return crm.clock
