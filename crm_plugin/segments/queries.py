@@ -1,0 +1,95 @@
+"""Reads of saved searches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.segments.models import QuickQuery
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """A saved search.
+
+    :param count: people at ``counted_at``; None before the first count, and for actors with a scope,
+        who must not learn how many people there are elsewhere.
+    :param mine: the actor owns it, or may change everything.
+    """
+
+    id: int
+    name: str
+    tree: dict[str, Any]
+    owner: str
+    shared: bool
+    pinned: bool
+    position: int
+    count: int | None
+    counted_at: datetime | None
+    mine: bool
+
+
+def visible(actor: Actor | None) -> sa.ColumnElement[bool]:
+    """Return the condition that an actor sees a saved search: their own, and shared ones."""
+    if actor is None:
+        return sa.true()
+    return sa.or_(QuickQuery.owner == actor.id, QuickQuery.shared == sa.true())
+
+
+def document(crm: Crm, ident: int, actor: Actor | None = None) -> Mapping[str, Any] | None:
+    """Return the document of a saved search, None when there is none that the actor sees."""
+    with crm.db.read() as session:
+        chosen = sa.select(QuickQuery.tree).where(QuickQuery.id == ident, visible(actor))
+        return session.scalar(chosen)
+
+
+def list_for(crm: Crm, actor: Actor) -> list[QueryRow]:
+    """Return the saved searches that an actor sees, in their order."""
+    with crm.db.read() as session:
+        chosen = sa.select(QuickQuery).where(visible(actor)).order_by(QuickQuery.position, QuickQuery.id)
+        return [row_for(query, actor) for query in session.scalars(chosen)]
+
+
+def get(crm: Crm, ident: int, actor: Actor) -> QueryRow:
+    """Return one saved search.
+
+    :raises NotFound: ``object.missing``, also when the actor does not see it.
+    """
+    with crm.db.read() as session:
+        return row_for(find(session, ident, actor), actor)
+
+
+def find(session: Session, ident: int, actor: Actor) -> QuickQuery:
+    """Return the row of a saved search that the actor sees, in the caller's transaction."""
+    query = session.scalar(sa.select(QuickQuery).where(QuickQuery.id == ident, visible(actor)))
+    if query is None:
+        raise NotFound("object.missing", kind="query", id=ident)
+    return query
+
+
+def owns(query: QuickQuery, actor: Actor) -> bool:
+    """Tell whether an actor may change a saved search."""
+    return query.owner == actor.id or actor.may("crm.admin")
+
+
+def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
+    """Return a saved search as an actor may see it."""
+    counted = actor.scope is None
+    return QueryRow(
+        query.id,
+        query.name,
+        query.tree,
+        query.owner,
+        query.shared,
+        query.pinned,
+        query.position,
+        query.count if counted else None,
+        query.counted_at if counted else None,
+        owns(query, actor),
+    )

@@ -1,0 +1,169 @@
+"""Count, list and explain: what pages, commands and campaigns ask of a filter document."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor, HostInfo
+from crm_plugin.kernel.errors import BadInput, NotFound, Refused, Unavailable
+from crm_plugin.profiles import models as m
+from crm_plugin.segments import evaluate, queries, world
+from crm_plugin.segments.catalogue import Catalogue
+from crm_plugin.segments.compile import people
+from crm_plugin.segments.evaluate import Explanation
+from crm_plugin.segments.moments import Present
+from crm_plugin.segments.parse import parse
+from crm_plugin.segments.tree import Tree
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+"""Years that "now" may lie in."""
+PORTION = 5_000
+"""Ids fetched at once."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many people match, as of when, and how many seconds it took to count them."""
+
+    count: int
+    as_of: datetime
+    seconds: float
+
+
+def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
+    """Return what conditions may be made of; for an actor, with the saved searches that they see.
+
+    A school that does not answer hides nothing: conditions are then decided on what is stored.
+    """
+    info = host_info(crm)
+    return Catalogue(
+        knows=_knows(crm, info),
+        zone=zone(crm),
+        currency=(info.currency if info else None) or crm.settings.host_currency,
+        attributes=_attributes(info),
+        currencies=cache(lambda: _currencies(crm)),
+        query=lambda ident: queries.document(crm, ident, actor),
+    )
+
+
+def host_info(crm: Crm) -> HostInfo | None:
+    """Return the school's facts, None when it does not answer."""
+    try:
+        return crm.host.info
+    except Unavailable:
+        return None
+
+
+def zone(crm: Crm) -> ZoneInfo:
+    """Return the school's zone: what it says itself, else the setting."""
+    info = host_info(crm)
+    return ZoneInfo(info.timezone) if info else crm.settings.zone
+
+
+def present(crm: Crm, at: datetime | None = None, scope: frozenset[str] | None = None) -> Present:
+    """Return the present that a tree is decided at.
+
+    :param at: aware; the clock's when left out.
+    :param scope: host ids of the courses that the actor is limited to.
+    :raises BadInput: ``input.bad`` for an instant that no condition can be reckoned from.
+    """
+    as_of = at or crm.clock()
+    if as_of.tzinfo is None or not FIRST_YEAR <= as_of.year <= LAST_YEAR:
+        reason = f"the present must name its zone and lie between {FIRST_YEAR} and {LAST_YEAR}"
+        raise BadInput("input.bad", reason=reason)
+    info = host_info(crm)
+    currency = (info.currency if info else None) or crm.settings.host_currency
+    return Present(as_of, zone(crm), scope, currency, crm.db.dialect)
+
+
+def understood(crm: Crm, document: Any, actor: Actor | None = None, place: str = "") -> Tree:
+    """Parse a document for an actor.
+
+    :raises BadInput: ``segment.*`` with the place.
+    :raises Refused: ``segment.needs_contacts``, for conditions on telephone or address without that right.
+    """
+    tree = parse(document, catalogue(crm, actor), place)
+    check_contacts(tree, actor)
+    return tree
+
+
+def check_contacts(tree: Tree, actor: Actor | None) -> None:
+    """Refuse conditions on contacts to who may not see contacts: guessing would tell them."""
+    if actor is not None and tree.private and not actor.may("crm.contacts"):
+        where, name = tree.private[0]
+        raise Refused("segment.needs_contacts", where, field=name)
+
+
+def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Counted:
+    """Count the people that a document matches."""
+    tree, now = understood(crm, document, actor), _present(crm, at, actor)
+    started = time.perf_counter()
+    found = people(tree, now).subquery()
+    with crm.db.read() as session:
+        number = session.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+    return Counted(number, now.as_of, round(time.perf_counter() - started, 3))
+
+
+def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Iterator[str]:
+    """Return the school's ids of the people that a document matches, ascending by our own ids.
+
+    Bad input is raised at once; the ids are read in portions.
+    """
+    tree, now = understood(crm, document, actor), _present(crm, at, actor)
+    return _host_ids(crm, tree, now)
+
+
+def _host_ids(crm: Crm, tree: Tree, now: Present) -> Iterator[str]:
+    person = aliased(m.Person)
+    chosen = sa.select(person.host_id).where(person.id.in_(people(tree, now))).order_by(person.id)
+    with crm.db.read() as session:
+        yield from session.scalars(chosen.execution_options(yield_per=PORTION))
+
+
+def explain(
+    crm: Crm,
+    document: Any,
+    person_host_id: str,
+    at: datetime | None = None,
+    actor: Actor | None = None,
+) -> Explanation:
+    """Tell for one person which conditions are fulfilled and which are not, with the values seen.
+
+    :raises NotFound: ``object.missing``; also for a person outside the actor's scope.
+    """
+    tree, now = understood(crm, document, actor), _present(crm, at, actor)
+    with crm.db.read() as session:
+        found = session.scalar(sa.select(m.Person.id).where(m.Person.host_id == person_host_id))
+        loaded = world.load(session, tree, [found], now) if found is not None else None
+    if loaded is None or not loaded.is_visible(loaded.people[0]):
+        raise NotFound("object.missing", kind="person", id=person_host_id)
+    return evaluate.explain(tree, loaded.people[0], loaded)
+
+
+def _present(crm: Crm, at: datetime | None, actor: Actor | None) -> Present:
+    return present(crm, at, actor.scope if actor else None)
+
+
+def _knows(crm: Crm, info: HostInfo | None) -> Callable[[str, str], bool]:
+    if info is None:
+        return lambda _stream, _field: True
+    streams = frozenset(info.streams)
+    return lambda stream, field: crm.host.knows(stream, field) if field else stream in streams
+
+
+def _attributes(info: HostInfo | None) -> tuple[str, ...]:
+    names = info.fields.get("persons", ()) if info else ()
+    return tuple(sorted(name.partition(".")[2] for name in names if name.startswith("attributes.")))
+
+
+def _currencies(crm: Crm) -> frozenset[str]:
+    with crm.db.read() as session:
+        return frozenset(session.scalars(sa.select(m.Order.currency).distinct()))
