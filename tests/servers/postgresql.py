@@ -17,6 +17,7 @@ _RELAXED = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "autovacuum_naptime": "10s",
+    "lock_timeout": "60s",  # a lock that a test leaves behind fails the next one instead of hanging it
 }
 
 
