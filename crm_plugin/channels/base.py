@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from crm_plugin.kernel.clock import Clock, system_clock
+
 MARKETING = "marketing"
 SERVICE = "service"
 PURPOSES = (MARKETING, SERVICE)
@@ -95,6 +97,7 @@ class SmsText:
     state: str
     locale: str = "en"
     carrier_codes: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +112,23 @@ class Context:
     sms: SmsText | None = None
     max_chars: int | None = None
     """Longest private message that the school takes."""
+    clock: Clock = system_clock
 
 
 class Compiled(Protocol):
     """A content made ready once per campaign; rendering a recipient only joins pieces."""
 
-    variables: frozenset[str]
-    """Names whose values differ from person to person; constants of the campaign are folded in."""
-    required: frozenset[str]
-    """Those of :attr:`variables` that have no default at some place."""
-    targets: tuple[str, ...]
-    """Web addresses in the content that are replaced by tracked links, byte for byte as written."""
+    @property
+    def variables(self) -> frozenset[str]:
+        """Names whose values differ from person to person; constants of the campaign are folded in."""
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Those of :attr:`variables` that have no default at some place."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Web addresses in the content that tracked links replace, byte for byte as written."""
 
     def render(self, recipient: Recipient) -> Message:
         """Return the message for one recipient.
@@ -154,10 +163,12 @@ class Carrier(Protocol):
     """How many rows may be marked *sending* at once."""
     batch: int
     """How many messages one call takes."""
-    idempotent: bool
-    """The same key is taken once, so that an unknown message may be submitted again."""
     call_seconds: float
     """The time-out of one call."""
+
+    @property
+    def idempotent(self) -> bool:
+        """The same key is taken once, so that an unknown message may be submitted again."""
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over; return one receipt for each, in order. Never raises.

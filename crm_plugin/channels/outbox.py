@@ -114,5 +114,11 @@ def latest(session: Session, *, channel: str = "", before: int | None = None, li
     return [_taken(row) for row in session.scalars(query.order_by(OutboxMessage.id.desc()).limit(limit))]
 
 
+def find(session: Session, ident: int) -> Taken | None:
+    """Return one message by its ``id``, or None."""
+    row = session.get(OutboxMessage, ident)
+    return None if row is None else _taken(row)
+
+
 def _taken(row: OutboxMessage) -> Taken:
     return Taken(**{name: getattr(row, name) for name in Taken.__slots__})

@@ -4,15 +4,24 @@ import os
 from collections.abc import Callable
 
 from crm_plugin.channels.base import Carrier, Channel
+from crm_plugin.channels.email.channel import EMAIL
+from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
+from crm_plugin.channels.private_message import MESSAGE, HostCarrier
+from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
 
 CHANNELS: Registry[Channel] = Registry("channel")
+CHANNELS.add("sms", SMS)
+CHANNELS.add("email", EMAIL)
+CHANNELS.add("message", MESSAGE)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
+CARRIERS.add("smtp", SmtpCarrier)
+CARRIERS.add("host", HostCarrier)
 
 
 def carrier_for(crm: Crm, channel: str) -> Carrier:

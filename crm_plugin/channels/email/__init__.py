@@ -1,0 +1,1 @@
+"""E-mail: sanitised HTML with a text part, MIME made once per campaign, SMTP."""

@@ -1,0 +1,194 @@
+"""The channel e-mail: subject, HTML and text, opt-out by one click."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from inscriptis import get_text
+from inscriptis.model.config import ParserConfig
+
+from crm_plugin.channels import content as parts
+from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient
+from crm_plugin.channels.content import VARIABLES, Piece, Prepared, Slot, Template
+from crm_plugin.channels.email import footer, html
+from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
+from crm_plugin.channels.email.marker import Marker
+from crm_plugin.channels.email.mime import Skeleton
+from crm_plugin.channels.problems import constants, first_severe, link_problems, unsubscribe_problems
+from crm_plugin.kernel.clock import Clock
+from crm_plugin.kernel.errors import BadInput
+
+ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+"""RFC 8058 3.1; both headers must be inside the DKIM signature that the mail server makes."""
+
+
+@dataclass(frozen=True)
+class CompiledEmail:
+    """A content made ready for one campaign."""
+
+    subject: Template
+    text: Template
+    html: Template | None
+    targets: tuple[str, ...]
+    skeleton: Skeleton
+    marketing: bool
+    clock: Clock
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """See :class:`crm_plugin.channels.base.Compiled`."""
+        return self._all("variables")
+
+    @property
+    def required(self) -> frozenset[str]:
+        """See :class:`crm_plugin.channels.base.Compiled`."""
+        return self._all("required")
+
+    def _all(self, name: str) -> frozenset[str]:
+        found = [getattr(part, name) for part in (self.subject, self.text, self.html) if part]
+        return frozenset({"unsubscribe"} if self.marketing else ()).union(*found)
+
+    def render(self, recipient: Recipient) -> Message:
+        """Return the message for one person.
+
+        :raises BadInput: ``content.no_value``, ``content.bad_header``, ``channel.bad_address``.
+        """
+        values, links = recipient.values, recipient.links or self.targets
+        own = self._headers(recipient.address, values)
+        subject = parts.clean(self.subject.render(values))
+        text = self.text.render(values, links)
+        page = self.html.render(values, [html.escape_html(link) for link in links]) if self.html else None
+        key = re.sub(r"[^A-Za-z0-9.-]", "-", recipient.key)
+        link = values.get("link")
+        message = Message(
+            recipient.key,
+            recipient.person,
+            recipient.address,
+            subject,
+            text,
+            page,
+            links=[*([link] if link and "link" in self._used else []), *(links if self.targets else ())],
+            campaign_id=recipient.campaign_id,
+            headers=own,
+            channel="email",
+        )
+        head = "".join(own.values()) + text_header("Subject", subject)
+        message.mime = partial(_mime, self.skeleton, head, (text, page), key, self.clock)
+        return message
+
+    @property
+    def _used(self) -> frozenset[str]:
+        return self.text.variables | (self.html.variables if self.html else frozenset())
+
+    def _headers(self, address: str, values: Mapping[str, str | None]) -> dict[str, str]:
+        found = {"To": f"To: {ascii_address(address)}\r\n"}
+        if self.marketing:
+            url = parts.value_of(footer.UNSUBSCRIBE, values)
+            found["List-Unsubscribe"] = url_header("List-Unsubscribe", url)
+            found["List-Unsubscribe-Post"] = ONE_CLICK
+        return found
+
+
+def _mime(
+    skeleton: Skeleton, head: str, body: tuple[str, str | None], key: str, clock: Clock, eight_bit: bool
+) -> bytes:
+    return skeleton.head(head, key, clock()).encode("ascii") + skeleton.body(*body, eight_bit)
+
+
+class EmailChannel:
+    """Reaches people by e-mail."""
+
+    name = "email"
+
+    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
+        """Return what is wrong with subject, HTML and text."""
+        try:
+            draft = _read(content)
+            mailbox_header("From", context.sender)
+        except BadInput as error:
+            return [Problem(error.code, error.place, error.params)]
+        used = parts.names(draft.subject) | draft.used
+        return link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
+
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledEmail:
+        """Return the content ready to render.
+
+        :raises BadInput: the first severe problem.
+        """
+        first_severe(self.check(content, purpose, context))
+        draft, known = _read(content), constants(content)
+        marketing = purpose == MARKETING
+        text, page = draft.text, draft.page
+        if marketing and "unsubscribe" not in _names(text):
+            text = [*text, *_prepared(footer.text_footer(context.locale, context.site_name))]
+        if page and marketing and "unsubscribe" not in _names(page):
+            page = [*page[:-1], *footer.html_footer(context.locale, context.site_name), page[-1]]
+        sender = mailbox_header("From", context.sender)
+        domain = sender.rpartition("@")[2].strip(">\r\n")
+        return CompiledEmail(
+            parts.template(draft.subject, known, parts.as_is),
+            parts.folded(text, known),
+            parts.folded(page, known) if page else None,
+            tuple(draft.targets),
+            Skeleton(sender, domain),
+            marketing,
+            context.clock,
+        )
+
+    def carrier(self, crm: Any) -> str:
+        """Return SMTP where a server is set, else the outbox."""
+        return "smtp" if crm.settings.smtp_url else "outbox"
+
+
+@dataclass
+class _Draft:
+    """A content after reading, before constants and footer."""
+
+    subject: list[Piece]
+    text: list[Prepared]
+    page: list[Prepared] | None
+    targets: list[str]
+
+    @property
+    def used(self) -> frozenset[str]:
+        return _names(self.text) | _names(self.page or [])
+
+
+def _read(content: Mapping[str, Any]) -> _Draft:
+    values = constants(content)
+    known = {*VARIABLES, *values}
+    subject = parts.parse(str(content.get("subject") or ""), known, "subject")
+    if not subject:
+        raise BadInput("content.missing", "subject", part="subject")
+    if any(
+        isinstance(piece, str) and ("\n" in piece or parts.clean(piece) != piece.strip()) for piece in subject
+    ):
+        raise BadInput("content.bad_header", "subject", part="subject")
+    text = _prepared(parts.parse(str(content.get("text") or ""), known, "text"))
+    source = parts.parse(str(content.get("html") or ""), known, "html")
+    if not source:
+        if not text:
+            raise BadInput("content.missing", "html", part="html")
+        return _Draft(subject, text, None, [])
+    marker = Marker()
+    body = html.read(source, values, marker)
+    return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets)
+
+
+def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:
+    return [piece if isinstance(piece, str) else (piece, parts.as_is) for piece in pieces]
+
+
+def _text_of(body: html.Body, marker: Marker) -> list[Prepared]:
+    """Make the text part that the author left out."""
+    text = get_text(body.plain, ParserConfig(display_links=True)).strip() + "\n"
+    return [(part, parts.as_is) if isinstance(part, Slot) else part for part in marker.split(text)]
+
+
+def _names(pieces: Iterable[Prepared]) -> frozenset[str]:
+    return frozenset(piece[0].name for piece in pieces if isinstance(piece, tuple))
+
+
+EMAIL = EmailChannel()

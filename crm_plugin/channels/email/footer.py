@@ -1,0 +1,30 @@
+"""What a marketing e-mail ends with when its author left the opt-out out; in both languages."""
+
+from crm_plugin.channels.content import Piece, Prepared, Slot, clean
+from crm_plugin.channels.email.html import escape_html
+
+UNSUBSCRIBE = Slot("unsubscribe")
+
+_WORDS = {
+    "en": ("You receive this e-mail as a learner of {site}.", "Unsubscribe"),
+    "zh": ("您收到此邮件，是因为您是 {site} 的学员。", "退订"),
+}
+
+
+def _words(locale: str, site: str) -> tuple[str, str]:
+    sentence, word = _WORDS["zh" if locale.startswith("zh") else "en"]
+    return sentence.format(site=clean(site) or "—"), word
+
+
+def html_footer(locale: str, site: str) -> list[Prepared]:
+    """Return the footer for the HTML part."""
+    sentence, word = _words(locale, site)
+    style = "margin:32px 0 0;padding:16px 0;border-top:1px solid #e5e7eb;color:#6b7280;font-size:13px"
+    start = f'<p style="{style}">{escape_html(sentence)} <a style="color:#6b7280" href="'
+    return [start, (UNSUBSCRIBE, escape_html), f'">{word}</a></p>']
+
+
+def text_footer(locale: str, site: str) -> list[Piece]:
+    """Return the footer for the text part."""
+    sentence, word = _words(locale, site)
+    return [f"\n\n-- \n{sentence}\n{word}: ", UNSUBSCRIBE, "\n"]

@@ -1,0 +1,255 @@
+"""The carrier SMTP: one connection kept, reopened when it drops, an outcome of its own for each message.
+
+What a failure means depends on where it strikes. Before the text of a message is under way, the server
+cannot have it: *unavailable*. Once it is under way, only the server's answer tells: without one the
+outcome is *unknown* (RFC 5321 4.5.3.2.6 names this very case), and nobody sends again by himself.
+"""
+
+import logging
+import re
+import smtplib
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from crm_plugin.channels.base import Message, Receipt, not_called
+from crm_plugin.channels.email.headers import ascii_address
+from crm_plugin.kernel.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+SECONDS = 30.0
+"""Time-out of one message, with a new connection if it needs one."""
+RETRY_AFTER = 60.0
+"""Seconds to wait after a temporary refusal."""
+PER_CONNECTION = 500
+"""Messages after which the connection is made anew; many servers close it somewhere beyond."""
+
+_FAILURES = (smtplib.SMTPException, OSError, UnicodeError)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where and how to connect, from the setting ``smtp_url``."""
+
+    host: str
+    port: int
+    tls: bool
+    """TLS from the first byte (``smtps://``); otherwise STARTTLS where the server offers it."""
+    user: str = ""
+    password: str = ""
+
+
+def server_of(url: str) -> Server:
+    """Read ``smtp://user:password@host:587`` or ``smtps://…``.
+
+    :raises BadInput: ``settings.bad_value``.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        expected = "an address such as smtp://user:password@mail.example:587"
+        raise BadInput("settings.bad_value", name="smtp_url", value="(set)", expected=expected)
+    tls = parts.scheme == "smtps"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Server(parts.hostname, port or (465 if tls else 587 if user else 25), tls, user, password)
+
+
+class Lost(Exception):
+    """The connection broke.
+
+    :param after_text: the text of the message was under way already.
+    """
+
+    def __init__(self, after_text: bool) -> None:
+        super().__init__()
+        self.after_text = after_text
+
+
+class SmtpCarrier:
+    """Hands e-mail to one SMTP server, message by message."""
+
+    name = "smtp"
+    in_flight = 20
+    batch = 1
+    idempotent = False
+    call_seconds = SECONDS
+
+    def __init__(self, crm: Any) -> None:
+        self._server = server_of(crm.settings.smtp_url)
+        self._sender = _envelope(crm.settings)
+        self._link: smtplib.SMTP | None = None
+        self._sent = 0
+        self._deadline = 0.0
+
+    def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
+        """Send each message; after a failure to connect the rest is not tried."""
+        receipts: list[Receipt] = []
+        for index, message in enumerate(messages):
+            if not may_call():
+                return receipts + not_called(messages[index:])
+            self._deadline = time.monotonic() + SECONDS
+            receipt = self._one(message)
+            receipts.append(receipt)
+            if receipt.reason in ("smtp_unreachable", "smtp_login"):
+                left = messages[index + 1 :]
+                return receipts + [_unavailable(other.key, receipt.reason) for other in left]
+        return receipts
+
+    def close(self) -> None:
+        """Say goodbye to the server."""
+        link, self._link, self._sent = self._link, None, 0
+        if link is not None:
+            try:
+                link.quit()
+            except _FAILURES:
+                link.close()
+
+    def _one(self, message: Message) -> Receipt:
+        fresh = self._link is None
+        if self._sent >= PER_CONNECTION:
+            self.close()
+        try:
+            return self._send(message)
+        except smtplib.SMTPAuthenticationError:
+            return self._dropped(message.key, "smtp_login")
+        except Lost as lost:
+            if lost.after_text:
+                self._drop()
+                return Receipt(message.key, "unknown", reason="smtp_connection_lost")
+            self._drop()
+            # A kept connection may have been closed while it was idle: the message is untouched.
+            return self._dropped(message.key, "smtp_connection_lost") if fresh else self._one(message)
+        except _FAILURES as error:
+            log.warning("SMTP server %s: %s", self._server.host, error)
+            return self._dropped(message.key, "smtp_unreachable")
+
+    def _dropped(self, key: str, reason: str) -> Receipt:
+        self._drop()
+        return _unavailable(key, reason)
+
+    def _drop(self) -> None:
+        link, self._link, self._sent = self._link, None, 0
+        if link is not None:
+            link.close()
+
+    def _send(self, message: Message) -> Receipt:
+        link = self._link or self._connect()
+        self._link = link
+        try:
+            address = ascii_address(message.address)
+        except BadInput:
+            return Receipt(message.key, "rejected", reason="bad_address")
+        eight_bit = link.has_extn("8bitmime")
+        if message.mime is None:
+            return Receipt(message.key, "rejected", reason="no_email")
+        data = message.mime(eight_bit)
+        options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
+        for command in (f"MAIL FROM:<{self._sender}>{options}", f"RCPT TO:<{address}>", "DATA"):
+            code, text = self._command(link, command)
+            if code >= 400:
+                return self._refused(message.key, command, code, text)
+        return self._text(link, message.key, data)
+
+    def _text(self, link: smtplib.SMTP, key: str, data: bytes) -> Receipt:
+        dotted = re.sub(rb"(?m)^\.", b"..", data)
+        self._sent += 1
+        try:
+            self._time(link)
+            link.send(dotted + b".\r\n")
+            self._time(link)
+            code, text = link.getreply()
+        except _FAILURES as error:
+            raise Lost(after_text=True) from error
+        if code >= 400:
+            return self._refused(key, "TEXT", code, text)
+        return Receipt(key, "accepted", ref=_ref(text))
+
+    def _command(self, link: smtplib.SMTP, command: str) -> tuple[int, bytes]:
+        try:
+            self._time(link)
+            return link.docmd(command)
+        except _FAILURES as error:
+            raise Lost(after_text=False) from error
+
+    def _refused(self, key: str, command: str, code: int, text: bytes) -> Receipt:
+        """Return what a refusal means; the connection is made ready for the next message."""
+        log.info("SMTP server %s answered %d to %s", self._server.host, code, command.split(" ")[0])
+        if code == 421:
+            self._drop()
+        else:
+            self._reset()
+        reason = f"smtp_{code}{_enhanced(text)}"
+        if code >= 500 and not command.startswith("MAIL"):
+            return Receipt(key, "rejected", reason=reason)
+        # A refused sender says nothing about the person: it must not use the address up.
+        return Receipt(key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER)
+
+    def _reset(self) -> None:
+        try:
+            if self._link is not None:
+                self._time(self._link)
+                self._link.rset()
+        except _FAILURES:
+            self._drop()
+
+    def _connect(self) -> smtplib.SMTP:
+        """Open a connection; the caller's deadline holds for it too."""
+        server, left = self._server, self._left()
+        if server.tls:
+            link: smtplib.SMTP = smtplib.SMTP_SSL(
+                server.host, server.port, timeout=left, context=ssl.create_default_context()
+            )
+        else:
+            link = smtplib.SMTP(server.host, server.port, timeout=left)
+        try:
+            self._greet(link)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _greet(self, link: smtplib.SMTP) -> None:
+        link.ehlo_or_helo_if_needed()
+        if not self._server.tls and link.has_extn("starttls"):
+            self._time(link)
+            link.starttls(context=ssl.create_default_context())
+            link.ehlo_or_helo_if_needed()
+        if self._server.user:
+            self._time(link)
+            link.login(self._server.user, self._server.password)
+
+    def _left(self) -> float:
+        return max(0.1, self._deadline - time.monotonic())
+
+    def _time(self, link: smtplib.SMTP) -> None:
+        if link.sock is not None:
+            link.sock.settimeout(self._left())
+
+
+def _unavailable(key: str, reason: str) -> Receipt:
+    return Receipt(key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER)
+
+
+def _envelope(settings: Any) -> str:
+    host = urlsplit(settings.public_url).hostname or "localhost"
+    return ascii_address(parseaddr(settings.mail_from)[1] or f"no-reply@{host}")
+
+
+def _enhanced(text: bytes) -> str:
+    """Return the enhanced status code (RFC 3463) of an answer, as ``_5.1.1``."""
+    match = re.match(rb"([245]\.\d{1,3}\.\d{1,3})\b", text)
+    return f"_{match.group(1).decode('ascii')}" if match else ""
+
+
+def _ref(text: bytes) -> str | None:
+    """Return the server's queue id, when its answer names one as Postfix and Exim do."""
+    match = re.search(rb"(?:queued as|id=)\s*([A-Za-z0-9-]{4,64})", text)
+    return match.group(1).decode("ascii") if match else None

@@ -1,0 +1,64 @@
+"""What campaigns call: a content checked and made ready, with all that its channel must know."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.channels.base import Channel, Compiled, Context, Problem
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.channels.sms import templates
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput, CrmError
+
+
+def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
+    """Gather what the channels must know beside the content: school, sender, SMS template."""
+    key = str(content.get("template") or "")
+    try:
+        info = crm.host.info
+        site, locale, longest = info.site_name, info.locale, info.message_max_chars
+    except CrmError:
+        # Without an answer of the school the texts go out in English and unsigned by its name.
+        site, locale, longest = "", "en", None
+    return Context(
+        site_name=site,
+        locale=locale,
+        sender=crm.settings.mail_from or _default_sender(crm),
+        sms=templates.find(session, key) if key else None,
+        max_chars=longest,
+        clock=crm.clock,
+    )
+
+
+def _default_sender(crm: Crm) -> str:
+    host = urlsplit(crm.settings.public_url).hostname or "localhost"
+    return f"no-reply@{host}"
+
+
+def check(
+    crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
+) -> list[Problem]:
+    """Return what is wrong with a content, for pre-flight.
+
+    :raises BadInput: ``campaign.unknown_channel``.
+    """
+    return _channel(channel).check(content, purpose, context(crm, session, content))
+
+
+def compile_content(
+    crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
+) -> Compiled:
+    """Return a content ready to render, once per campaign and process.
+
+    :raises BadInput: ``campaign.unknown_channel``, or the first severe problem of the content.
+    """
+    return _channel(channel).compile(content, purpose, context(crm, session, content))
+
+
+def _channel(name: str) -> Channel:
+    channel = CHANNELS.get(name)
+    if channel is None:
+        raise BadInput("campaign.unknown_channel", "channel", channel=name, known=", ".join(CHANNELS))
+    return channel

@@ -1,0 +1,142 @@
+"""The channel SMS: an approved template, signed, with the placeholders of each person filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from crm_plugin.channels import content as parts
+from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
+from crm_plugin.channels.content import VARIABLES, Piece, Slot, Template
+from crm_plugin.channels.problems import constants, first_severe, link_problems
+from crm_plugin.channels.sms.templates import APPROVED, parse
+from crm_plugin.kernel.errors import BadInput
+
+TAILS = {"zh": " 拒收请回复R", "en": " Reply STOP to opt out"}
+"""What a marketing SMS ends with, where the carrier adds nothing itself; by locale."""
+_BEFORE_LINK = "abcdefghijklmnopqrstuvwxyz0123456789/:.-_@"
+
+
+@dataclass(frozen=True)
+class CompiledSms:
+    """An SMS template made ready for one campaign."""
+
+    body: Template
+    constants: Mapping[str, str]
+    names: tuple[str, ...]
+    """The template's placeholders, for carriers that fill in themselves."""
+    targets: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """See :class:`crm_plugin.channels.base.Compiled`."""
+        return self.body.variables
+
+    @property
+    def required(self) -> frozenset[str]:
+        """See :class:`crm_plugin.channels.base.Compiled`."""
+        return self.body.required
+
+    def render(self, recipient: Recipient) -> Message:
+        """Return the text for one person.
+
+        :raises BadInput: ``content.no_value``.
+        """
+        values = recipient.values
+        link = values.get("link")
+        return Message(
+            recipient.key,
+            recipient.person,
+            recipient.address,
+            None,
+            self.body.render(values),
+            links=[link] if link and "link" in self.variables else [],
+            campaign_id=recipient.campaign_id,
+            params={name: self.constants.get(name) or values.get(name) or "" for name in self.names},
+            channel="sms",
+        )
+
+
+class SmsChannel:
+    """Reaches people by SMS."""
+
+    name = "sms"
+
+    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
+        """Return what is wrong with the template or the values given for it."""
+        if context.sms is None:
+            return [
+                Problem("campaign.unknown_template", "template", {"template": content.get("template", "")})
+            ]
+        problems = []
+        template = context.sms
+        if template.state != APPROVED:
+            facts = {"template": template.key, "state": template.state}
+            problems.append(Problem("campaign.template_not_approved", "template", facts))
+        if purpose != MARKETING and template.purpose == MARKETING:
+            problems.append(Problem("sms.marketing_template", "purpose", {"template": template.key}))
+        try:
+            pieces = _pieces(template, content)
+        except BadInput as error:
+            return [*problems, Problem(error.code, error.place, error.params)]
+        return problems + link_problems(parts.names(pieces), content)
+
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledSms:
+        """Return the template ready to render.
+
+        :raises BadInput: the first severe problem.
+        """
+        first_severe(self.check(content, purpose, context))
+        if context.sms is None:
+            raise BadInput("campaign.unknown_template", "template", template=content.get("template", ""))
+        known = constants(content)
+        pieces = _pieces(context.sms, content)
+        names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
+        whole = [_signature(context), *pieces, *_tail(purpose, context.sms)]
+        body = parts.template(_spaced(whole), known, parts.as_is)
+        return CompiledSms(body, known, names)
+
+    def carrier(self, crm: Any) -> str:
+        """Return the carrier that the setting names."""
+        return str(crm.settings.sms_carrier)
+
+
+def _pieces(template: SmsText, content: Mapping[str, Any]) -> list[Piece]:
+    return parse(template.text, {*VARIABLES, *constants(content)})
+
+
+def _signature(context: Context) -> str:
+    name = parts.clean(context.site_name)
+    locale = context.sms.locale if context.sms else context.locale
+    if not name:
+        return ""
+    return f"【{name}】" if locale.startswith("zh") else f"{name}: "
+
+
+def _tail(purpose: str, template: SmsText) -> list[str]:
+    if purpose != MARKETING:
+        return []
+    tail = TAILS["zh" if template.locale.startswith("zh") else "en"]
+    return [] if template.text.endswith(tail.strip()) else [tail]
+
+
+def _spaced(pieces: list[Piece]) -> list[Piece]:
+    """Keep a blank on both sides of a link: telephones take Chinese text beside it for a part of it."""
+    done: list[Piece] = []
+    for index, piece in enumerate(pieces):
+        if not (isinstance(piece, Slot) and piece.name in parts.ADDRESSES):
+            done.append(piece)
+            continue
+        before = pieces[index - 1] if index else ""
+        after = pieces[index + 1] if index + 1 < len(pieces) else ""
+        done += [_blank(before, -1), replace(piece), _blank(after, 0)]
+    return done
+
+
+def _blank(neighbour: Piece, place: int) -> str:
+    if isinstance(neighbour, Slot):
+        return " "
+    letter = neighbour[place] if neighbour else ""
+    return " " if letter and (not letter.isascii() or letter.lower() in _BEFORE_LINK) else ""
+
+
+SMS = SmsChannel()
