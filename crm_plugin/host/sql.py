@@ -131,12 +131,15 @@ class SqlHost:
 
     @hookimpl
     def host_estimate(self, stream: str) -> int | None:
-        """Count the rows of the stream's sources."""
-        with self.engine.connect() as connection:
-            return sum(
-                connection.scalar(sa.select(sa.func.count()).select_from(source.select.subquery())) or 0
-                for source in self.sources[stream]
-            )
+        """Count the rows of the stream's sources; None when counting takes too long."""
+        try:
+            with self.engine.connect() as connection:
+                counts = [connection.scalar(_count(source)) or 0 for source in self.sources[stream]]
+        except sa.exc.DBAPIError as error:
+            if _timed_out(error):
+                return None
+            raise
+        return sum(counts)
 
     def _fetch(self, connection: sa.Connection, stream: str, ids: Sequence[str]) -> list[r.Record]:
         records: list[r.Record] = []
@@ -163,6 +166,10 @@ class SqlHost:
             return position
         quiet = now - at > self.overlap
         return [at if quiet else max(min(at, now) - self.overlap, -1), -1]
+
+
+def _count(source: Source) -> Any:
+    return sa.select(sa.func.count()).select_from(source.select.subquery())
 
 
 def _behind(source: Source, last: int) -> Any:
