@@ -81,6 +81,10 @@ class SqlHost:
         self.clock = clock
         self.overlap = overlap
 
+    def close(self) -> None:
+        """Close all connections to the school's database."""
+        self.engine.dispose()
+
     @hookimpl
     def host_scan(self, stream: str, after: str | None, limit: int) -> r.ScanPage:
         """Return a page of the stream's sources; ``after`` is "number of the source:key"."""
