@@ -43,7 +43,7 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
     """
     with crm.db.read() as session:
         campaign = queries.one(session, campaign_id)
-        context = channel_service.context(crm, session, campaign.channel, campaign.content)
+        context = channel_service.context(crm, session, campaign.content)
         channel = CHANNELS[campaign.channel]
         problems = channel.check(campaign.content, campaign.purpose, context)
         found = Preflight()

@@ -108,7 +108,7 @@ def compile_content(
 
     :raises BadInput: the first thing that is wrong with it.
     """
-    context = channel_service.context(crm, session, channel, content)
+    context = channel_service.context(crm, session, content)
     return CHANNELS[channel].compile(content, purpose, context)
 
 

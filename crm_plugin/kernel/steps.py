@@ -21,18 +21,27 @@ STEPS = (
 )
 """Every step there is, in the order of a campaign's life."""
 
-_seen = 0
-_wanted, _, _times = os.environ.get("CRM_KILL_AT", "").partition(":")
+_wanted, _left = "", 0
+
+
+def kill_at(plan: str) -> None:
+    """Plan this process's end: ``name`` or ``name:n``; empty = it lives."""
+    global _wanted, _left
+    _wanted, _, times = plan.partition(":")
+    _left = int(times or 1)
 
 
 def step(name: str) -> None:
-    """Pass the step ``name``; ends the process at once when the environment asks for that."""
+    """Pass the step ``name``; ends the process at once when its end was planned here."""
     if _wanted == name:
         _count()
 
 
 def _count() -> None:
-    global _seen
-    _seen += 1
-    if _seen >= int(_times or 1):
+    global _left
+    _left -= 1
+    if _left <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+kill_at(os.environ.get("CRM_KILL_AT", ""))

@@ -1,0 +1,77 @@
+"""Worker processes for the kill test: ``python -m tests.campaigns.kill_worker DATABASE_URL FOLDER``.
+
+One process imports everything, then forks a real worker for each line on its standard input: the line
+is ``step:n`` to be killed at, or empty. It answers with the worker's process id.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from crm_plugin.campaigns import jobs
+from crm_plugin.channels.registry import CARRIERS
+from crm_plugin.host.context import Crm, install
+from crm_plugin.kernel import steps
+from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.process import die_with_parent
+from tests.campaigns.world import BOOKS
+from tests.fakes.carrier import BookCarrier
+from tests.fakes.crm import make_crm
+from tests.fakes.host import FakeHost
+
+LEASE_SECONDS = 2
+
+
+def settings(folder: Path) -> dict[str, object]:
+    """The settings that the test and its workers share."""
+    return {
+        "sms_carrier": BOOKS,
+        "consent_unknown": "send",
+        "lease_seconds": LEASE_SECONDS,
+        "instance": str(folder / "instance"),
+    }
+
+
+def open_crm(url: str, folder: Path) -> Crm:
+    """A CRM of this process's own on the shared database and the shared carrier's books."""
+    crm = make_crm(connect(url), FakeHost(), **settings(folder))
+    crm.extras["books"] = BookCarrier(folder / "books.txt", delay=0.01)
+    install(crm)
+    return crm
+
+
+def work(url: str, folder: Path, kill_at: str) -> None:
+    """Work for ever: short drains, so that every step of the protocol comes by often."""
+    die_with_parent(signal.SIGKILL)
+    steps.kill_at(kill_at)
+    jobs.DRAIN_SECONDS = 0.3
+    crm = open_crm(url, folder)
+    while True:
+        if not jobs.burst(crm):
+            time.sleep(0.1)
+
+
+def main() -> None:
+    """Fork a worker for each line."""
+    url, folder = sys.argv[1], Path(sys.argv[2])
+    assert BOOKS in CARRIERS
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                work(url, folder, line.strip())
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        print(child, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Counting the SQL statements that an engine runs; the start of a transaction is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from crm_plugin.kernel.db import Database
+
+
+class Count:
+    """The statements so far."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Count]:
+    """Count while the block runs. On SQLite the BEGIN is ours; the other drivers hide theirs."""
+    count = Count()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            count.texts.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield count
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)

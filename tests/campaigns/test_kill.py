@@ -1,0 +1,156 @@
+"""Workers are killed at every marked step and at random: nobody is lost, nobody gets it twice."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import ledger, service
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.steps import STEPS
+from tests.campaigns.kill_worker import settings
+from tests.campaigns.world import add_people, launched, state, world
+from tests.fakes.carrier import taken
+
+PEOPLE = 2000
+IN_FLIGHT = 20
+PATIENCE = 120.0
+"""Seconds after which the test gives up."""
+
+
+class Nursery:
+    """Starts workers, kills some, and looks at the books meanwhile."""
+
+    def __init__(self, crm: Crm, campaign: int, process: "subprocess.Popen[str]") -> None:
+        self.crm = crm
+        self.campaign = campaign
+        self.process = process
+        self.until = time.monotonic() + PATIENCE
+        self.samples = 0
+
+    def start(self, kill_at: str = "") -> int:
+        """Fork a worker; return its process id."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(kill_at + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def wait(self, pid: int, seconds: float) -> bool:
+        """Sample the books until a worker is gone, or so long; tell whether it is gone."""
+        until = min(time.monotonic() + seconds, self.until)
+        while time.monotonic() < until:
+            self.sample()
+            if not _alive(pid):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def sample(self) -> ledger.Books:
+        """Look at the books: they balance at every instant."""
+        with self.crm.db.read() as session:
+            books = ledger.books(session, [self.campaign])[self.campaign]
+        assert books.considered == sum(books.excluded.values()) + sum(books.states.values())
+        # The copying is chunked: before it is done nobody is there, or everybody of whole chunks.
+        assert books.considered in (0, PEOPLE)
+        self.samples += 1
+        return books
+
+    def finish(self) -> None:
+        """Let healthy workers work until nothing is left but what a person must decide."""
+        workers = [self.start(), self.start()]
+        while state(self.crm, self.campaign) != "finished":
+            assert time.monotonic() < self.until, self.sample()
+            self.sample()
+            time.sleep(0.1)
+        for pid in workers:
+            _kill(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _kill(pid: int) -> None:
+    if _alive(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def nursery(crm: Crm, campaign: int, folder: Path) -> Iterator[Nursery]:
+    """The process that forks the workers; all of them die with it."""
+    url = crm.db.engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.campaigns.kill_worker", url, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield Nursery(crm, campaign, process)
+        finally:
+            process.kill()
+
+
+def check(crm: Crm, campaign: int, books: Path, kills: int) -> None:
+    """0 lost, 0 twice, unknown no more than were in flight; a person's decision ends the campaign."""
+    sent = Counter(taken(books))
+    assert [address for address, times in sent.items() if times > 1] == []
+    with crm.db.read() as session:
+        rows = session.execute(sa.select(Delivery.state, Delivery.address, Delivery.token)).all()
+    assert Counter(row.state for row in rows).keys() <= {"sent", "unknown"}
+    assert [row.address for row in rows if row.state == "sent" and row.address not in sent] == []
+    unknown = Counter(row.token for row in rows if row.state == "unknown")
+    assert all(count <= IN_FLIGHT for count in unknown.values())
+    assert len(unknown) <= kills
+    count = service.resolve(crm, campaign, "tester", "sent")
+    assert count == sum(unknown.values())
+    assert service.status(crm, campaign)["books"]["sent"] == PEOPLE
+    assert state(crm, campaign) == "finished"
+
+
+def killed(database: Database, folder: Path, plan: list[str]) -> None:
+    """Send to everybody while workers die by the plan; an empty step is a moment of chance."""
+    crm = world(database, folder, **settings(folder))
+    add_people(crm, range(1, PEOPLE + 1))
+    campaign = launched(crm)
+    chance = random.Random(len(plan))
+    with nursery(crm, campaign, folder) as workers:
+        kills = 0
+        for kill_at in plan:
+            pid = workers.start(kill_at)
+            if not kill_at:
+                workers.wait(pid, chance.uniform(0.05, 0.5))
+                _kill(pid)
+            gone = workers.wait(pid, PATIENCE)
+            assert gone, f"nobody came by {kill_at}"
+            kills += 1
+        workers.finish()
+        assert workers.samples > len(plan)
+    check(crm, campaign, folder / "books.txt", kills)
+
+
+def test_workers_die_at_each_step_and_at_random(database: Database, tmp_path: Path) -> None:
+    killed(database, tmp_path, [*STEPS, "", ""])
+
+
+@pytest.mark.long
+def test_fifty_workers_die(database: Database, tmp_path: Path) -> None:
+    often = [f"{step}:{times}" for step in STEPS[2:] for times in (1, 1, 1, 2, 2, 3)]
+    killed(database, tmp_path, [*STEPS[:2], *often, *[""] * 8])
