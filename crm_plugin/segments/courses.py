@@ -119,7 +119,7 @@ class CourseValue:
         values: dict[int, Any] = {}
         for some in chunks(_course_ids(places)):
             chosen = sa.select(m.Course.id, getattr(m.Course, self.name)).where(m.Course.id.in_(some))
-            values.update(session.execute(chosen).tuples())
+            values.update((course, value) for course, value in session.execute(chosen))
         return _Loaded(places, values)
 
     def seen(self, kind: Kind, row: Row, data: _Loaded, present: Present) -> Many:
