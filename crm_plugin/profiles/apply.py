@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from crm_plugin.host.validate import Bad
 from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles import parking
-from crm_plugin.profiles.models import Quarantined, Seen, Stream
+from crm_plugin.profiles.stream_models import Quarantined, Seen, Stream
 from crm_plugin.profiles.streams import KINDS
 from crm_plugin.profiles.touched import touch
 from crm_plugin.profiles.work import Work, chunks

@@ -13,13 +13,13 @@ from crm_plugin.profiles.models import (
     Interest,
     Order,
     OrderLine,
-    Parked,
     Person,
     PersonAttribute,
     PersonTag,
     Signal,
 )
 from crm_plugin.profiles.rows import person_columns
+from crm_plugin.profiles.stream_models import Parked
 from crm_plugin.profiles.work import Work, chunks
 
 _EMPTY = {

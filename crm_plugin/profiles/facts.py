@@ -18,8 +18,9 @@ from crm_plugin.kernel.db import Money, UtcDateTime
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles import interests
-from crm_plugin.profiles.models import Enrolment, Order, Person, Signal, Touched
+from crm_plugin.profiles.models import Enrolment, Order, Person, Signal
 from crm_plugin.profiles.rows import HELD_MONEY
+from crm_plugin.profiles.stream_models import Touched
 from crm_plugin.profiles.touched import touch, touch_all
 
 __all__ = ["FACTS", "recompute", "recompute_some", "register", "touch", "touch_all"]

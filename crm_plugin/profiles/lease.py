@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import Database, insert_missing
-from crm_plugin.profiles.models import Stream
+from crm_plugin.profiles.stream_models import Stream
 
 SECONDS = 120
 """Longer than a call of the host may take and its page needs to be written."""

@@ -15,9 +15,9 @@ from crm_plugin.profiles.models import (
     OrderLine,
     Person,
     Signal,
-    Stream,
     Suppression,
 )
+from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.profiles.work import Work
 
 _MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.codec import decode, encode
-from crm_plugin.profiles.models import Parked
+from crm_plugin.profiles.stream_models import Parked
 from crm_plugin.profiles.work import Target, Work, chunks
 
 

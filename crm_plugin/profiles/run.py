@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CODES, CrmError
 from crm_plugin.profiles import forgotten, lease
-from crm_plugin.profiles.models import Stream
+from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.profiles.work import Work
 
 T = TypeVar("T")
@@ -80,8 +80,16 @@ class Run:
         return result
 
     def note(self, **values: Any) -> None:
-        """Set columns of the stream's row."""
-        self.write(lambda _work: None, **values)
+        """Set columns of the stream's row; asks the school for nothing.
+
+        :raises LeaseLost: nothing was written.
+        """
+
+        def transaction(session: Session) -> None:
+            lease.renew(self.crm.db, session, self.stream, self.token)
+            self._set(session, values)
+
+        self.crm.db.run(transaction)
 
     def fail(self, error: CrmError, failures: int, at: datetime) -> None:
         """Note that the school failed, and when to try again."""

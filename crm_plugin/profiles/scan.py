@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.apply import apply
-from crm_plugin.profiles.models import Parked, Quarantined, Seen, Stream
 from crm_plugin.profiles.run import HEALTHY, Run
+from crm_plugin.profiles.stream_models import Parked, Quarantined, Seen, Stream
 from crm_plugin.profiles.streams import KINDS
 from crm_plugin.profiles.touched import touch, touch_all
 from crm_plugin.profiles.work import Work, chunks

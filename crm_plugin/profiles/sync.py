@@ -17,8 +17,8 @@ from crm_plugin.host.records import STREAMS, MarkExpired
 from crm_plugin.kernel.errors import Conflict, Unavailable
 from crm_plugin.profiles import changes, facts, lease, parking, scan
 from crm_plugin.profiles.apply import apply
-from crm_plugin.profiles.models import Stream
 from crm_plugin.profiles.run import Progress, Run, Stopped
+from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.profiles.work import Target, Work
 
 __all__ = ["Progress", "SyncResult", "confirm_gone", "read_again", "sync"]
@@ -36,6 +36,10 @@ class SyncResult:
 
     states: dict[str, str] = field(default_factory=dict)
     """Stream → ``current scanning failing stopped``, or ``busy``: another process reads it."""
+    streams: dict[str, int] = field(default_factory=dict)
+    """Stream → rows that its running or last scan read."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Stream → why it is failing or stopped."""
     changed: int = 0
     """Rows that were written."""
     facts: int = 0
@@ -104,6 +108,9 @@ def _visit(
         result.changed += run.changed
     row = run.state()
     run.tell(row.scanned, row.estimate, row.state)
+    result.streams[stream] = row.scanned
+    if row.state in ("failing", "stopped"):
+        result.failed[stream] = row.error or row.state
     return row.state
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.profiles.models import Person, Touched
+from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.stream_models import Touched
 
 
 def touch(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.profiles import models as m
+from crm_plugin.profiles import stream_models as sm
 from crm_plugin.profiles.sync import Progress, sync
 from tests.fakes.host import FakeHost, host_info
 from tests.profiles.conftest import NOW, MakeCrm, clock_of
@@ -119,13 +120,13 @@ def test_what_waits_is_fetched_and_written(make_crm: MakeCrm) -> None:
     result = sync(crm)
     assert result.complete
     assert ("e2",) in rows(crm, m.Enrolment.host_id)
-    assert rows(crm, m.Parked.host_id) == [("s9",)]
+    assert rows(crm, sm.Parked.host_id) == [("s9",)]
     fetched = host.called("host_fetch")
     sync(crm)
     assert host.called("host_fetch") == fetched
     host.put(r.Person("nobody"))
     sync(crm)
-    assert rows(crm, m.Parked.host_id) == []
+    assert rows(crm, sm.Parked.host_id) == []
     assert ("s9",) in rows(crm, m.Signal.host_id)
 
 
@@ -150,7 +151,7 @@ def test_what_a_scan_does_not_see_is_ended(make_crm: MakeCrm) -> None:
     assert rows(crm, m.Enrolment.state) == [("active",)]
     assert rows(crm, m.Person.host_id, m.Person.phone_key)[1] == ("p2", "+8613800138001")
     assert ("k1", False) in rows(crm, m.Course.host_id, m.Course.gone)
-    assert rows(crm, m.Seen.host_id) == []
+    assert rows(crm, sm.Seen.host_id) == []
 
 
 def test_a_lost_mark_means_a_full_scan(make_crm: MakeCrm) -> None:

@@ -1,0 +1,255 @@
+"""One person's archive: profile, consents, courses, orders, interests, and a timeline others add to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.models import (
+    Consent,
+    ConsentRecord,
+    Course,
+    Enrolment,
+    Interest,
+    Order,
+    OrderLine,
+    Person,
+    PersonAttribute,
+    PersonTag,
+    Signal,
+    Suppression,
+)
+from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles.reach import address_columns
+
+CHANNELS = ("sms", "email", "message")
+LIMIT = 200
+"""Rows of one kind that an archive shows."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """How a person can be reached by one channel."""
+
+    channel: str
+    has_address: bool
+    consent: str
+    """``granted``, ``denied`` or ``unknown``."""
+    consent_origin: str | None
+    consent_at: datetime | None
+    suppressions: list[tuple[str, str, datetime]]
+    """(scope, reason, since)."""
+    ledger: list[tuple[datetime, str, str, str]]
+    """(when, state, origin, source), the newest first."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """An enrolment."""
+
+    course: str
+    course_host_id: str
+    kind: str
+    role: str
+    source: str
+    state: str
+    enrolled_at: datetime | None
+    expires_at: datetime | None
+    ended_at: datetime | None
+    end_kind: str | None
+    progress: float | None
+    completed_at: datetime | None
+    last_learned_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """An order."""
+
+    host_id: str
+    state: str
+    amount: Decimal
+    currency: str
+    refunded: Decimal
+    created_at: datetime | None
+    paid_at: datetime | None
+    source: str | None
+    titles: list[str]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a timeline."""
+
+    at: datetime
+    kind: str
+    """``paid refunded ordered enrolled completed ended`` or the kind of a signal; others add their own."""
+    title: str = ""
+    """Title of the course or of what it is about."""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Everything that a person's page shows of the profiles."""
+
+    person: PersonRow
+    tags: list[str]
+    roles: list[str]
+    attributes: dict[str, str]
+    interests: list[tuple[str, float, dict[str, int]]]
+    """(tag, weight, reason → how many), the weightiest first."""
+    channels: list[Channel]
+    seats: list[Seat]
+    purchases: list[Purchase]
+
+
+TIMELINE: Registry[Callable[[Session, int, int], Sequence[Moment]]] = Registry("timeline")
+"""What other capabilities add: name → function of (session, person id, limit)."""
+
+
+def archive(session: Session, person_id: int, *, contacts: bool = False) -> Archive:
+    """Return a person's archive.
+
+    :param person_id: our id.
+    :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
+    :raises NotFound: ``object.missing``.
+    """
+    found = people(session, [person_id], contacts=contacts)
+    if not found:
+        raise NotFound("object.missing", kind="person", id=person_id)
+    labels = session.execute(
+        sa.select(PersonTag.kind, PersonTag.value)
+        .where(PersonTag.person_id == person_id)
+        .order_by(PersonTag.value)
+    ).all()
+    attributes = session.execute(
+        sa.select(PersonAttribute.name, PersonAttribute.value)
+        .where(PersonAttribute.person_id == person_id)
+        .order_by(PersonAttribute.name)
+    )
+    interests = session.execute(
+        sa.select(Interest.tag, Interest.weight, Interest.reasons)
+        .where(Interest.person_id == person_id)
+        .order_by(Interest.weight.desc(), Interest.folded)
+    )
+    return Archive(
+        person=found[0],
+        tags=[value for kind, value in labels if kind == "tag"],
+        roles=[value for kind, value in labels if kind == "role"],
+        attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
+        interests=[(tag, weight, reasons) for tag, weight, reasons in interests],
+        channels=[_channel(session, person_id, channel) for channel in CHANNELS],
+        seats=_seats(session, person_id),
+        purchases=_purchases(session, person_id),
+    )
+
+
+def _channel(session: Session, person_id: int, channel: str) -> Channel:
+    key = session.scalar(sa.select(address_columns(channel)[1]).where(Person.id == person_id))
+    consent = session.get(Consent, (person_id, channel))
+    suppressions = session.execute(
+        sa.select(Suppression.scope, Suppression.reason, Suppression.at)
+        .where(Suppression.channel == channel, Suppression.address_key == key)
+        .order_by(Suppression.id)
+    )
+    ledger = session.execute(
+        sa.select(ConsentRecord.at, ConsentRecord.state, ConsentRecord.origin, ConsentRecord.source)
+        .where(ConsentRecord.person_id == person_id, ConsentRecord.channel == channel)
+        .order_by(ConsentRecord.id.desc())
+        .limit(LIMIT)
+    )
+    return Channel(
+        channel=channel,
+        has_address=key is not None,
+        consent="unknown" if consent is None else consent.state,
+        consent_origin=None if consent is None else consent.origin,
+        consent_at=None if consent is None else consent.at,
+        suppressions=[(scope, reason, at) for scope, reason, at in suppressions],
+        ledger=[(at, state, origin, source) for at, state, origin, source in ledger],
+    )
+
+
+def _seats(session: Session, person_id: int) -> list[Seat]:
+    columns = [getattr(Enrolment, name) for name in Seat.__dataclass_fields__ if hasattr(Enrolment, name)]
+    rows = session.execute(
+        sa.select(Course.title, Course.host_id, Course.kind, *columns)
+        .join(Course, Course.id == Enrolment.course_id)
+        .where(Enrolment.person_id == person_id)
+        .order_by(Enrolment.enrolled_at.desc(), Enrolment.id.desc())
+        .limit(LIMIT)
+    )
+    return [Seat(*row) for row in rows]
+
+
+def _purchases(session: Session, person_id: int) -> list[Purchase]:
+    columns = [getattr(Order, name) for name in Purchase.__dataclass_fields__ if name != "titles"]
+    orders = session.execute(
+        sa.select(Order.id, *columns)
+        .where(Order.person_id == person_id)
+        .order_by(sa.func.coalesce(Order.paid_at, Order.created_at).desc(), Order.id.desc())
+        .limit(LIMIT)
+    ).all()
+    titles: dict[int, list[str]] = {}
+    lines = session.execute(
+        sa.select(OrderLine.order_id, sa.func.coalesce(Course.title, OrderLine.item_host_id, OrderLine.kind))
+        .outerjoin(Course, Course.id == OrderLine.course_id)
+        .where(OrderLine.order_id.in_([row.id for row in orders]))
+        .order_by(OrderLine.order_id, OrderLine.position)
+    )
+    for order_id, title in lines:
+        titles.setdefault(order_id, []).append(title)
+    return [Purchase(*list(row)[1:], titles.get(row.id, [])) for row in orders]
+
+
+def timeline(session: Session, person_id: int, limit: int = 50) -> list[Moment]:
+    """Return what happened with a person, the newest first, with what other capabilities add."""
+    moments = [
+        *_order_moments(_purchases(session, person_id)),
+        *_seat_moments(_seats(session, person_id)),
+        *_signals(session, person_id, limit),
+    ]
+    for _, added in TIMELINE.items():
+        moments += added(session, person_id, limit)
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:limit]
+
+
+def _order_moments(purchases: Sequence[Purchase]) -> list[Moment]:
+    moments = []
+    for order in purchases:
+        at = order.paid_at or order.created_at
+        if at is not None:
+            kind = "paid" if order.paid_at else "ordered"
+            details = {"amount": order.amount, "currency": order.currency, "state": order.state}
+            moments.append(Moment(at, kind, ", ".join(order.titles), details))
+    return moments
+
+
+def _seat_moments(seats: Sequence[Seat]) -> list[Moment]:
+    return [
+        Moment(at, kind, seat.course)
+        for seat in seats
+        for kind, at in (
+            ("enrolled", seat.enrolled_at),
+            ("completed", seat.completed_at),
+            ("ended", seat.ended_at),
+        )
+        if at is not None
+    ]
+
+
+def _signals(session: Session, person_id: int, limit: int) -> list[Moment]:
+    rows = session.execute(
+        sa.select(Signal.at, Signal.kind, Course.title, Signal.count)
+        .outerjoin(Course, Course.id == Signal.course_id)
+        .where(Signal.person_id == person_id)
+        .order_by(Signal.at.desc(), Signal.id.desc())
+        .limit(limit)
+    )
+    return [Moment(at, kind, title or "", {"count": count}) for at, kind, title, count in rows]

@@ -1,0 +1,96 @@
+"""How the streams are, for the health page, ``crm doctor`` and the data initialisation page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.profiles.stream_models import Parked, Quarantined, Stream
+from crm_plugin.profiles.streams import KINDS
+
+
+@dataclass(frozen=True)
+class StreamHealth:
+    """One stream as it stands."""
+
+    stream: str
+    state: str
+    """``new scanning current failing stopped``."""
+    ok_at: datetime | None
+    """As of when our copy is right; None = it was never whole."""
+    age: float | None
+    """Seconds since then."""
+    rows: int
+    """Rows that we hold and the school has."""
+    scanned: int
+    """Rows that the running or last scan read."""
+    estimate: int | None
+    """Rows that the school had when that scan began; None = it does not say."""
+    parked: int
+    """Rows that wait for a person or course."""
+    quarantined: int
+    """Rows that broke the contract."""
+    error_code: str | None
+    error: str | None
+    retry_at: datetime | None
+    scan_started_at: datetime | None
+    scan_finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that was set aside."""
+
+    host_id: str
+    reason: str
+    at: datetime
+
+
+def streams(session: Session, now: datetime) -> list[StreamHealth]:
+    """Return every stream in referential order; one that was never read is ``new``."""
+    known = {row.stream: row for row in session.scalars(sa.select(Stream))}
+    parked = _by_stream(session, Parked)
+    bad = _by_stream(session, Quarantined)
+    return [
+        _health(session, known.get(name) or _new(name), now, (parked.get(name, 0), bad.get(name, 0)))
+        for name in KINDS
+        if name in known or not known
+    ]
+
+
+def bad_rows(session: Session, stream: str, limit: int = 50) -> list[BadRow]:
+    """Return rows of a stream that were set aside, with the reasons, the newest first."""
+    rows = sa.select(Quarantined).where(Quarantined.stream == stream)
+    newest = rows.order_by(Quarantined.at.desc(), Quarantined.host_id).limit(limit)
+    return [BadRow(row.host_id, row.reason, row.at) for row in session.scalars(newest)]
+
+
+def _new(name: str) -> Stream:
+    return Stream(stream=name, state="new", scanned=0)
+
+
+def _by_stream(session: Session, model: type[Parked] | type[Quarantined]) -> dict[str, int]:
+    counts = session.execute(sa.select(model.stream, sa.func.count()).group_by(model.stream))
+    return {stream: count for stream, count in counts}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _health(session: Session, row: Stream, now: datetime, beside: tuple[int, int]) -> StreamHealth:
+    kind = KINDS[row.stream]
+    held = session.scalar(sa.select(sa.func.count()).select_from(kind.model).where(kind.present))
+    return StreamHealth(
+        stream=row.stream,
+        state=row.state,
+        ok_at=row.ok_at,
+        age=None if row.ok_at is None else max(0.0, (now - row.ok_at).total_seconds()),
+        rows=held or 0,
+        scanned=row.scanned,
+        estimate=row.estimate,
+        parked=beside[0],
+        quarantined=beside[1],
+        error_code=row.error_code,
+        error=row.error,
+        retry_at=row.retry_at,
+        scan_started_at=row.scan_started_at,
+        scan_finished_at=row.scan_finished_at,
+    )

@@ -1,0 +1,197 @@
+"""Reads for pages: people, one person's archive, courses, figures. Nothing here asks the school."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.health import BadRow, StreamHealth, bad_rows, streams
+from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
+from crm_plugin.profiles.models import Course, Enrolment, Order, Person, Signal
+from crm_plugin.profiles.normalise import fold
+from crm_plugin.profiles.work import chunks
+
+__all__ = [
+    "BadRow",
+    "Counts",
+    "CourseRow",
+    "PersonRow",
+    "StreamHealth",
+    "bad_rows",
+    "counts",
+    "courses_by_host_id",
+    "people",
+    "person_id_of",
+    "search_courses",
+    "streams",
+]
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """A person as lists show them; contacts are masked unless asked for in clear."""
+
+    id: int
+    host_id: str
+    status: str
+    display_name: str
+    real_name: str | None
+    username: str | None
+    email: str | None
+    email_verified: bool | None
+    has_email: bool
+    phone: str | None
+    phone_verified: bool | None
+    has_phone: bool
+    is_staff: bool
+    gender: str | None
+    city: str | None
+    country: str | None
+    company: str | None
+    registered_at: datetime | None
+    last_login_at: datetime | None
+    last_active_at: datetime | None
+    last_learned_at: datetime | None
+    member_level: str | None
+    member_until: datetime | None
+    paid_count: int
+    paid_total: Decimal
+    refunded_total: Decimal
+    unpaid_count: int
+    first_paid_at: datetime | None
+    last_paid_at: datetime | None
+    marketed_count: int
+    last_marketed_at: datetime | None
+    merged_into: str | None
+
+
+_STORED = tuple(name for name in PersonRow.__dataclass_fields__ if name not in ("has_email", "has_phone"))
+_COLUMNS = (*(getattr(Person, name) for name in _STORED), Person.email_key, Person.phone_key)
+
+
+@dataclass(frozen=True)
+class CourseRow:
+    """A course as pickers show it."""
+
+    id: int
+    host_id: str
+    title: str
+    kind: str
+    status: str
+    price: Decimal | None
+    currency: str | None
+    gone: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much of the school we hold."""
+
+    people: int
+    """Without erased ones."""
+    courses: int
+    enrolments: int
+    orders: int
+    signals: int
+
+
+def people(session: Session, ids: Sequence[int], *, contacts: bool = False) -> list[PersonRow]:
+    """Return these persons in the order of ``ids``; those that are not there are left out.
+
+    :param ids: our ids.
+    :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
+    """
+    found: dict[int, PersonRow] = {}
+    for part in chunks(ids):
+        for row in session.execute(sa.select(*_COLUMNS).where(Person.id.in_(part))):
+            found[row.id] = _person(row._mapping, contacts)
+    return [found[id] for id in ids if id in found]
+
+
+def _person(columns: Any, contacts: bool) -> PersonRow:
+    values = {name: columns[name] for name in _STORED}
+    values["has_email"] = columns["email_key"] is not None
+    values["has_phone"] = columns["phone_key"] is not None
+    if not contacts:
+        values["username"] = mask_username(values["username"], columns["email"], columns["phone"])
+        values["email"] = mask_email(values["email"])
+        values["phone"] = mask_phone(values["phone"])
+    return PersonRow(**values)
+
+
+def person_id_of(session: Session, host_id: str) -> int:
+    """Return our id of a person of the school; who was merged into another is that other.
+
+    :raises NotFound: ``object.missing``.
+    """
+    wanted: str | None = host_id
+    found = 0
+    for _ in range(8):
+        query = sa.select(Person.id, Person.merged_into).where(Person.host_id == wanted)
+        row = session.execute(query).first()
+        if row is None:
+            raise NotFound("object.missing", kind="person", id=host_id)
+        found, wanted = row
+        if wanted is None:
+            break
+    return found
+
+
+_COURSE = (
+    Course.id,
+    Course.host_id,
+    Course.title,
+    Course.kind,
+    Course.status,
+    Course.price,
+    Course.currency,
+    Course.gone,
+)
+
+
+def search_courses(
+    session: Session, text: str = "", kind: str | None = None, limit: int = 20
+) -> list[CourseRow]:
+    """Return courses whose title has ``text``, or whose host id it is; those that begin with it come first.
+
+    :param kind: ``course``, ``class`` or ``open``; None = all.
+    """
+    folded = fold(text.strip())
+    query = sa.select(*_COURSE).where(Course.gone.is_(False))
+    if kind is not None:
+        query = query.where(Course.kind == kind)
+    if folded:
+        has = Course.title_folded.contains(folded, autoescape=True)
+        query = query.where(sa.or_(has, Course.host_id == text.strip()))
+    begins = sa.case((Course.title_folded.startswith(folded, autoescape=True), 0), else_=1)
+    rows = session.execute(query.order_by(begins, Course.title_folded, Course.id).limit(limit))
+    return [CourseRow(*row) for row in rows]
+
+
+def courses_by_host_id(session: Session, host_ids: Sequence[str]) -> dict[str, CourseRow]:
+    """Return these courses by host id, gone ones too; saved searches name them."""
+    found: dict[str, CourseRow] = {}
+    for part in chunks(host_ids):
+        for row in session.execute(sa.select(*_COURSE).where(Course.host_id.in_(part))):
+            found[row.host_id] = CourseRow(*row)
+    return found
+
+
+def counts(session: Session) -> Counts:
+    """Return how much of the school we hold."""
+
+    def count(model: Any, *where: Any) -> int:
+        return session.scalar(sa.select(sa.func.count()).select_from(model).where(*where)) or 0
+
+    return Counts(
+        people=count(Person, Person.status != "erased"),
+        courses=count(Course, Course.gone.is_(False)),
+        enrolments=count(Enrolment),
+        orders=count(Order),
+        signals=count(Signal),
+    )
