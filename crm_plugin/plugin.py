@@ -1,18 +1,27 @@
 """Composition root: one place where settings, database, school, queue and capabilities come together."""
 
+from collections.abc import Callable
+from datetime import date
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from crm_plugin.host.context import Crm
+from crm_plugin.campaigns import jobs as campaigns_jobs
+from crm_plugin.campaigns import relations
+from crm_plugin.host.context import Crm, current, install
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import daily, embedded
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db import Database, connect
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue import Queue, resolve
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
+from crm_plugin.links import jobs as links_jobs
+from crm_plugin.profiles import jobs as profiles_jobs
+from crm_plugin.segments import jobs as segments_jobs
 from crm_plugin.web import menu, pages
 from crm_plugin.web.public import PublicApp
 
@@ -21,6 +30,18 @@ if TYPE_CHECKING:
 
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
+
+CAPABILITIES: tuple[Any, ...] = (profiles_jobs, segments_jobs, campaigns_jobs, links_jobs)
+"""Each with ``PERIODIC``, ``DAILY`` and ``burst``."""
+
+PERIODIC: tuple[tuple[str, int], ...] = (
+    *(job for jobs in CAPABILITIES for job in jobs.PERIODIC),
+    ("crm_plugin.plugin.daily_tick", 300),
+)
+"""What a worker ticks: (job, every how many seconds)."""
+
+DAILY: tuple[str, ...] = tuple(job for jobs in CAPABILITIES for job in jobs.DAILY)
+"""What is done once a business day of the school's zone."""
 
 
 def init_app(app: "Flask", host: object, settings: Settings | None = None) -> Crm:
@@ -75,6 +96,40 @@ def load_host(settings: Settings) -> object | None:
 
 def compose(crm: Crm) -> None:
     """Let every capability register what it brings to the ones below it."""
+    relations.compose(crm)
+
+
+def burst_rounds(crm: Crm) -> list[Callable[[], bool]]:
+    """Return one round of each capability's due work, in the order in which the data flows."""
+    return [partial(jobs.burst, crm) for jobs in CAPABILITIES]
+
+
+def run_daily(crm: Crm) -> list[str]:
+    """Do the work of the business day that nobody has done yet; return the names of its jobs.
+
+    A job that fails gives its claim back, so that the next tick tries it again.
+    """
+    day = crm.clock().astimezone(crm.settings.zone).date()
+    return [job for job in DAILY if _once(crm, job, day)]
+
+
+def daily_tick() -> None:
+    """Periodic job: the daily work, when its day has come."""
+    run_daily(current())
+
+
+def _once(crm: Crm, job: str, day: date) -> bool:
+    token = str(uuid4())
+    if not crm.db.run(lambda session: daily.claim(session, job, day, crm.clock(), token)):
+        return False
+    install(crm)
+    try:
+        resolve(job)()
+    except BaseException:
+        crm.db.run(lambda session: daily.give_back(session, job, day, token))
+        raise
+    crm.db.run(lambda session: daily.finish(session, job, day, crm.clock()))
+    return True
 
 
 def _database(settings: Settings, app: "Flask | None") -> Database:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
 from crm_plugin.channels import outbox as outbox_carrier
 from crm_plugin.cli.base import as_json, read_document, show, with_crm
 from crm_plugin.host.context import Crm
@@ -31,7 +31,7 @@ def create(crm: Crm, file: str, as_json: bool) -> None:
 def _verb(name: str, verb: Callable[[Crm, int, str], Any], words: str) -> click.Command:
     def command(crm: Crm, ident: int, as_json: bool) -> None:
         verb(crm, ident, ACTOR)
-        status = service.status(crm, ident)
+        status = queries.status(crm, ident)
         show(status, as_json, f"campaign {ident} is {status['state']}")
 
     command.__doc__ = words
@@ -51,7 +51,7 @@ _verb("cancel", service.cancel, "Send nothing more, for good.")
 @with_crm
 def status(crm: Crm, ident: int, as_json: bool) -> None:
     """Show the state, the books and the clicks."""
-    document = service.status(crm, ident)
+    document = queries.status(crm, ident)
     show(document, as_json, _status_text(document))
 
 
@@ -72,7 +72,7 @@ def resolve(crm: Crm, ident: int, decision: str, as_json: bool) -> None:
 @with_crm
 def outbox(crm: Crm, ident: int, as_json: bool) -> None:
     """Show what the outbox carrier took instead of sending."""
-    service.get(crm, ident)
+    queries.get(crm, ident)
     with crm.db.read() as session:
         rows = [
             {"person": row.person, "address": row.address, "text": row.text, "links": list(row.links)}

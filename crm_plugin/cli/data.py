@@ -45,7 +45,7 @@ def daily(crm: Crm, as_json: bool) -> None:
 
 
 def _need_host(crm: Crm) -> None:
-    if not crm.host.present:
+    if crm.host.plugin is None:
         raise BadInput("host.none")
 
 

@@ -61,7 +61,7 @@ def _queue(crm: Crm) -> Iterator[Line]:
 
 
 def _school(crm: Crm) -> Iterator[Line]:
-    if not crm.host.present:
+    if crm.host.plugin is None:
         yield Line("school", False, "no host is registered: set CRM_HOST")
         return
     info = crm.host.info

@@ -107,3 +107,16 @@ def test_a_url_that_cannot_be_used_is_one_line(url: str) -> None:
     with pytest.raises(Unavailable) as caught:
         connect(url)
     assert "\n" not in str(caught.value)
+
+
+def test_a_daily_job_whose_worker_was_killed_is_taken_up_again(database: Database) -> None:
+    day = date(2026, 11, 15)
+
+    def take(token: str, at: datetime) -> bool:
+        return database.run(lambda session: daily.claim(session, "tidy", day, at, token))
+
+    assert take("killed", NOW)
+    assert not take("early", NOW + timedelta(minutes=59))
+    assert take("late", NOW + timedelta(minutes=61))
+    database.run(lambda session: daily.finish(session, "tidy", day, NOW + timedelta(minutes=62)))
+    assert not take("again", NOW + timedelta(hours=9))
