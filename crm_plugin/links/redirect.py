@@ -12,7 +12,7 @@ import idna
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.spool import Spool
-from crm_plugin.links.codes import key_of
+from crm_plugin.links.codes import TOKEN_MAC, Signer, key_of
 from crm_plugin.links.record import FOLDER, LONGEST_AGENT, Click, dump, marks_of, network_of
 from crm_plugin.links.targets import Targets
 
@@ -71,6 +71,12 @@ class Redirector:
         self._note(code, method, headers, remote_addr)
         target = None if guessing else self._targets.get(found[0])
         return Answer(302, self.school() if target is None else as_header(target))
+
+    def opt_out_signer(self, token: str) -> Signer | None:
+        """Return what reads an opt-out token; None while no key at all can be had."""
+        signer = self._targets.ready()
+        self._targets.knows_key(key_of(token.partition("-")[2], TOKEN_MAC))
+        return self._targets.signer or signer
 
     def school(self) -> str:
         """Return the school's front page."""

@@ -1,0 +1,78 @@
+"""The WSGI application in front of the host's: short links, opt-out pages, and everything else passed on."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from crm_plugin.host.context import Crm
+from crm_plugin.links.redirect import Redirector
+from crm_plugin.web.public import optout
+from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
+
+log = logging.getLogger(__name__)
+
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_TEXT = {"Content-Type": "text/plain; charset=utf-8", **_NO_STORE}
+
+
+class PublicApp:
+    """Answers ``/r/<code>`` and ``/u/<token>`` below the public address; all else is the inner application's.
+
+    :param crm: opens nothing before the first request to one of the two.
+    :param inner: the host's WSGI application.
+    """
+
+    def __init__(self, crm: Crm, inner: Wsgi) -> None:
+        self._crm = crm
+        self._inner = inner
+        self._root = urlsplit(crm.settings.public_url).path.rstrip("/")
+        self._guard = threading.Lock()
+        self._redirector: Redirector | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        route, last = self._route(environ)
+        if route == "r":
+            return self._redirect(last, environ).send(environ, start_response)
+        if route == "u":
+            return optout.answer(self._crm, self._links(), last, environ).send(environ, start_response)
+        return self._inner(environ, start_response)
+
+    def close(self) -> None:
+        """Give up what requests have opened."""
+        if self._redirector is not None:
+            self._redirector.close()
+
+    def _route(self, environ: Environ) -> tuple[str, str]:
+        """Return (r or u, the last part of the path), or empty text for what is not ours.
+
+        A proxy may or may not strip the public address's folder, so both spellings are ours.
+        """
+        path = str(environ.get("PATH_INFO", ""))
+        whole = str(environ.get("SCRIPT_NAME", "")) + path
+        for given in (path, whole.removeprefix(self._root) if self._root else whole):
+            kind, last = given[:3], given[3:]
+            if kind in ("/r/", "/u/") and last and "/" not in last:
+                return kind[1], last
+        return "", ""
+
+    def _redirect(self, code: str, environ: Environ) -> Response:
+        links = self._links()
+        try:
+            found = links.answer(code, environ["REQUEST_METHOD"], headers_of(environ), address_of(environ))
+        except Exception:
+            # Whatever is wrong with us, the visitor came for the school.
+            log.exception("a short link could not be looked up")
+            return Response(302, headers={**_NO_STORE, "Location": links.school()})
+        if found.location is None:
+            return Response(found.status, b"There is no such link.\n", _TEXT)
+        return Response(found.status, headers={**_NO_STORE, "Location": found.location})
+
+    def _links(self) -> Redirector:
+        with self._guard:
+            if self._redirector is None:
+                self._redirector = Redirector(self._crm)
+            return self._redirector

@@ -1,0 +1,92 @@
+"""A little of HTTP, as much as the public routes need."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+LONGEST_BODY = 4096
+"""Bytes of a form that are read; an opt-out has some thirty."""
+
+_PHRASES = {
+    200: "OK",
+    302: "Found",
+    304: "Not Modified",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response, before it is sent."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def send(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Send it; a HEAD gets the same headers and no body."""
+        headers = [*self.headers.items(), ("Content-Length", str(len(self.body)))]
+        start_response(f"{self.status} {_PHRASES[self.status]}", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
+
+
+def headers_of(environ: Environ) -> dict[str, str]:
+    """Return the request's headers, names in lower case."""
+    return {
+        name[5:].replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+
+
+def address_of(environ: Environ) -> str:
+    """Return the visitor's address.
+
+    Behind a reverse proxy (a peer with a private address) it is the last one of X-Forwarded-For, which
+    that proxy wrote; what stands before it anybody can make up.
+    """
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    if not forwarded or not _is_private(peer):
+        return peer
+    return forwarded[:64]
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return not address  # a unix socket has no address: its peer is a proxy on this machine
+
+
+def form_of(environ: Environ) -> dict[str, str]:
+    """Return the fields of an urlencoded form; of any other or too long body, nothing."""
+    kind = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return {}
+    if kind != "application/x-www-form-urlencoded" or not 0 < length <= LONGEST_BODY:
+        return {}
+    try:
+        text = environ["wsgi.input"].read(length).decode("utf-8", "replace")
+        fields = parse_qs(text, max_num_fields=20)
+    except ValueError:  # too many fields
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
+def query_of(environ: Environ) -> dict[str, str]:
+    """Return the fields of the query string; the first of each name."""
+    try:
+        fields = parse_qs(str(environ.get("QUERY_STRING", ""))[:LONGEST_BODY], max_num_fields=20)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
