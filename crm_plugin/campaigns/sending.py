@@ -8,17 +8,18 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crm_plugin.campaigns import lease, life, marking, settle
+from crm_plugin.campaigns import lease, life, marking, pace, settle
 from crm_plugin.campaigns.facts import touch_people
 from crm_plugin.campaigns.lease import Batch, Row
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import Running, load, present_of
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.throttle import Limit, Throttle
+from crm_plugin.channels.throttle import Throttle, share
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.process import stopping
@@ -32,6 +33,7 @@ STREAK = 20
 """Messages in a row that the carrier could not take now, after which the campaign pauses itself."""
 LOOK_SECONDS = 1.0
 """How long a worker goes on without looking at the campaign's state."""
+RETRY_SECONDS = 1.0
 SETTLE_SECONDS = 300.0
 """How long a worker keeps trying to write down what it knows while the database is away."""
 
@@ -109,7 +111,8 @@ def _lease(work: Drain) -> Batch:
 
 
 def _send_batch(work: Drain, batch: Batch) -> None:
-    for rows in _micro_batches(batch.rows, work.running.carrier.in_flight):
+    size = share(_limits(work.running), work.running.carrier.in_flight)
+    for rows in _micro_batches(batch.rows, size):
         if work.over:
             break
         messages, broken = _render(work.running, rows)
@@ -147,10 +150,10 @@ def _render(running: Running, rows: Sequence[Row]) -> tuple[dict[int, Message], 
 
 def _reserve(work: Drain, count: int) -> bool:
     """Wait until the rate allows so many messages, a second at most between looks; False = stop."""
-    limits = _limits(work.running)
+    limits = pace.limits(work.running)
     if not limits or not count:
         return True
-    throttle = Throttle(work.crm)
+    throttle = Throttle(work.crm, seed=partial(pace.seed, work.crm, work.running))
     while not work.over:
         wait = throttle.reserve(limits, count)
         if wait <= 0:
@@ -160,11 +163,6 @@ def _reserve(work: Drain, count: int) -> bool:
         time.sleep(min(wait, LOOK_SECONDS))
         work.look()
     return False
-
-
-def _limits(running: Running) -> list[Limit]:
-    rate = running.rules.policy.rate
-    return [] if rate is None else [Limit(f"campaign:{running.id}", *rate)]
 
 
 def _send(
@@ -226,6 +224,6 @@ def _settle_now(work: Drain) -> None:
             if time.monotonic() >= until:
                 raise
             log.warning("campaign %s cannot be settled yet", work.running.id, exc_info=True)
-            time.sleep(1.0)
+            time.sleep(RETRY_SECONDS)
     work.before = None
     step("settled")

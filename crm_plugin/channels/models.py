@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
@@ -49,10 +50,12 @@ class OutboxMessage(Base):
 
 
 class RateWindow(Base):
-    """Grants of a rate limit when there is no Redis: one row for each limit, guarded by its lock."""
+    """State of a rate limit when there is no Redis: one row for each limit, guarded by its lock."""
 
     __tablename__ = "crm_rate_window"
 
     name: Mapped[str] = mapped_column(Key(), primary_key=True)
-    next_at: Mapped[float]
-    """When the next message may leave, in seconds of the database's clock."""
+    next_at: Mapped[float] = mapped_column(sa.Double)
+    """When the next message is due, in seconds of the database's clock."""
+    log: Mapped[list[Any]] = mapped_column(Json, default=list)
+    """What the last window granted: [first, latest, how many]."""

@@ -479,6 +479,7 @@ def upgrade() -> None:
         "crm_rate_window",
         sa.Column("name", db.Key(191), nullable=False),
         sa.Column("next_at", sa.Double(), nullable=False),
+        sa.Column("log", db.Json(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_crm_rate_window")),
     )
     op.create_table(

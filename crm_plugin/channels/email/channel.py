@@ -83,7 +83,8 @@ class CompiledEmail:
         return self.text.variables | (self.html.variables if self.html else frozenset())
 
     def _headers(self, address: str, values: Mapping[str, str | None]) -> dict[str, str]:
-        found = {"To": f"To: {ascii_address(address)}\r\n"}
+        # A preview has no address: it is not sent.
+        found = {"To": f"To: {ascii_address(address)}\r\n"} if address else {}
         if self.marketing:
             url = parts.value_of(footer.UNSUBSCRIBE, values)
             found["List-Unsubscribe"] = url_header("List-Unsubscribe", url)
