@@ -84,4 +84,6 @@ def _secure(response: Response) -> Response:
 
 def _failed(error: Exception) -> tuple[str, int]:
     status = getattr(error, "code", None) or 500
+    # The error page asks for the person's unread messages: not in a transaction that has failed.
+    db.session.rollback()
     return render_template("school/error.html", status=status), status

@@ -1,7 +1,11 @@
 """The reference school through the contract: reading, following, giving back, lending its panel."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -276,3 +280,20 @@ def test_urls_and_check(adapter: DemoSchool) -> None:
 def test_the_school_is_only_read(adapter: DemoSchool) -> None:
     with pytest.raises(Exception, match=r"(?i)read.?only"), adapter.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE school_users SET city = 'x'")
+
+
+def test_the_conformance_kit_is_content(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'school.db'}") as app:
+        url = app.config["SQLALCHEMY_DATABASE_URI"]
+    command = [sys.executable, "-m", "pytest", "-p", "crm_plugin.hostkit.plugin", "--pyargs", "crm_plugin.hostkit",
+               "--host=crm_plugin.hooks.demo_school:host", "-q", "-p", "no:cacheprovider"]  # fmt: skip
+    ran = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"CRM_HOST_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert "Lantern Academy" in ran.stdout
