@@ -25,8 +25,8 @@ class Reach(Protocol):
     def single(self) -> bool:
         """Tell whether the row itself names the one course."""
 
-    def holds(self, row: Any, build: Callable[[Any, Any], Condition], present: Present) -> Condition:
-        """Return that ``build(course, root)`` is true at one place at least."""
+    def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
+        """Return that ``build`` is true at one place: a row with ``person_id``, ``course_id``, ``root_id``."""
 
     def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
         """Return the places of each row by its id."""
@@ -42,8 +42,8 @@ class Own:
     of: str
     single: bool = True
 
-    def holds(self, row: Any, build: Callable[[Any, Any], Condition], present: Present) -> Condition:
-        return build(row.course_id, row.root_id)
+    def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
+        return build(row)
 
     def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
         return {row["id"]: [(row["course_id"], row["root_id"])] for row in rows}
@@ -55,9 +55,9 @@ class Lines:
 
     single: bool = False
 
-    def holds(self, row: Any, build: Callable[[Any, Any], Condition], present: Present) -> Condition:
+    def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         line = aliased(m.OrderLine)
-        chosen = sa.select(line.order_id).where(build(line.course_id, line.root_id))
+        chosen = sa.select(line.order_id).where(build(line))
         if present.dialect == "postgresql":
             # A list too long for its work memory is searched row by row there; a lookup by key never is.
             return chosen.where(line.order_id == row.id).correlate(row).exists()
@@ -80,7 +80,7 @@ class _Loaded:
 
 
 def _known(
-    reach: Reach, row: Any, present: Present, operator: str, build: Callable[[Any, Any], Condition]
+    reach: Reach, row: Any, present: Present, operator: str, build: Callable[[Any], Condition]
 ) -> Condition:
     there = reach.holds(row, build, present)
     return there if operator == "notNull" else untrue(there)
@@ -110,9 +110,11 @@ class CourseValue:
         column = self._expression(kind, other)
         if operator in ("null", "notNull"):
             known = column.is_not(None)
-            return _known(self.reach, row, present, operator, lambda c, _r: _in_courses(c, known, of=other))
+            return _known(
+                self.reach, row, present, operator, lambda at: _in_courses(at.course_id, known, of=other)
+            )
         fits = kind.condition(operator, operand, column, present)
-        return self.reach.holds(row, lambda course, _root: _in_courses(course, fits, of=other), present)
+        return self.reach.holds(row, lambda at: _in_courses(at.course_id, fits, of=other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows)
@@ -145,10 +147,12 @@ class CourseLabels:
         other = aliased(m.Course)
         if operator in ("null", "notNull"):
             has = self._labelled(other, None)
-            return _known(self.reach, row, present, operator, lambda c, _r: _in_courses(c, has, of=other))
+            return _known(
+                self.reach, row, present, operator, lambda at: _in_courses(at.course_id, has, of=other)
+            )
         fits = self._labelled(other, sorted(operand) if operator in LISTS else [operand])
         fits = sa.not_(fits) if operator in ABSENT else fits
-        return self.reach.holds(row, lambda course, _root: _in_courses(course, fits, of=other), present)
+        return self.reach.holds(row, lambda at: _in_courses(at.course_id, fits, of=other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows)
@@ -177,14 +181,15 @@ class CourseFamily:
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Condition:
         if operator in ("null", "notNull"):
-            return _known(self.reach, row, present, operator, lambda _c, root: root.is_not(None))
+            return _known(self.reach, row, present, operator, lambda at: at.root_id.is_not(None))
         wanted = sorted(operand) if operator in LISTS else [operand]
         roots = root_ids(wanted)
 
-        def fits(_course: Any, root: Any) -> Condition:
+        def fits(at: Any) -> Condition:
             if operator in ABSENT:
-                return sa.and_(root.is_not(None), root.not_in(roots))
-            same: Condition = root == roots.scalar_subquery() if len(wanted) == 1 else root.in_(roots)
+                return sa.and_(at.root_id.is_not(None), at.root_id.not_in(roots))
+            one = at.root_id == roots.scalar_subquery()
+            same: Condition = one if len(wanted) == 1 else at.root_id.in_(roots)
             return same
 
         return self.reach.holds(row, fits, present)
@@ -246,16 +251,15 @@ class Pair:
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Condition:
         if operator in ("null", "notNull"):
-            return _known(self.reach, row, present, operator, lambda _c, root: root.is_not(None))
+            return _known(self.reach, row, present, operator, lambda at: at.root_id.is_not(None))
         wanted = (operator == "=") is operand
 
-        def fits(_course: Any, root: Any) -> Condition:
+        def fits(at: Any) -> Condition:
+            # Only the place itself is named: MariaDB 10.11 errs where a subquery looks out two levels.
             pairs, table = self.pairs(present)
-            there = pairs.where(table.person_id == row.person_id, table.root_id == root).correlate_except(
-                table
-            )
-            exists = there.exists()
-            return sa.and_(root.is_not(None), exists if wanted else ~exists)
+            there = pairs.where(table.person_id == at.person_id, table.root_id == at.root_id)
+            exists = there.correlate_except(table).exists()
+            return sa.and_(at.root_id.is_not(None), exists if wanted else ~exists)
 
         return self.reach.holds(row, fits, present)
 

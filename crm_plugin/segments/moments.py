@@ -104,7 +104,7 @@ def ranges(operator: str, operand: Any, present: Present, days: bool) -> list[Ra
     :param days: the field holds days (a birthday), not instants.
     """
     if operator == "anniversaryInNext":
-        found = list(_anniversaries(present, operand))
+        found = _merged(sorted(_anniversaries(present, operand)))
         return found if days else [(_instant(a, present), _instant(b, present)) for a, b in found]
     if isinstance(operand, Span):
         return [_relative(operator, operand, present, days)]
@@ -159,6 +159,16 @@ def _anniversaries(present: Present, span: Span) -> Iterator[Range]:
             low, high = _first_day(first, origin), _day_after(last, origin)
             if low < high:
                 yield low, high
+
+
+def _merged(found: list[Range]) -> list[Range]:
+    merged: list[Range] = []
+    for low, high in found:
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
 
 
 def _first_day(day: date, year: int) -> date:

@@ -27,6 +27,8 @@ from crm_plugin.segments.tree import Aggregate, Group, Node, Reference, Related,
 
 DEPTH, RULES, VALUES = 10, 200, 10_000
 """The largest documents that are taken; those of saved searches that they name count as well."""
+COSTS = {"anniversaryInNext": 250}
+"""An anniversary is two dates for each year since 1900, and databases limit the parameters of a statement."""
 MODES = ("all", "some", "none", "atLeast", "atMost", "exactly")
 FUNCTIONS: dict[str, tuple[Kind, ...]] = {
     "count": (),
@@ -181,11 +183,11 @@ class _Parser:
             _enumerated(about, found["value"], self.catalogue.zone, spot)
         if about.private and spot.inside == self.inside:
             self.private.append((spot.at("field"), about.name))
-        return Rule(spot.place, about, operator, operand)
+        return Rule(spot.place, about, operator, operand, found.get("value"))
 
     def operand(self, found: Mapping[str, Any], operator: str, kind: Kind, name: str, spot: _Spot) -> Any:
         value = found.get("value")
-        self.values += len(value) if isinstance(value, list) else 1
+        self.values += len(value) if isinstance(value, list) else COSTS.get(operator, 1)
         if self.values > VALUES:
             raise BadInput("segment.too_many_values", spot.at("value"), limit=VALUES)
         try:
@@ -231,7 +233,8 @@ class _Parser:
         where = self.where(found, "where", relation, spot)
         if about is not None and about.kind is MONEY and not _fixes(where, relation.currency):
             self.one_currency(spot)
-        return Aggregate(spot.place, relation, function, about, kind, operator, operand, where)
+        value = found.get("value")
+        return Aggregate(spot.place, relation, function, about, kind, operator, operand, value, where)
 
     def function(self, text: Any, relation: Relation, spot: _Spot) -> tuple[str, Field | None]:
         function, _colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")

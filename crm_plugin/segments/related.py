@@ -42,7 +42,7 @@ def _rows(relation: Relation, present: Present) -> tuple[Any, Select]:
     chosen = sa.select(row.person_id).where(row.person_id.is_not(None))
     if present.scope is not None and relation.reach is not None:
         roots = root_ids(sorted(present.scope))
-        chosen = chosen.where(relation.reach.holds(row, lambda _course, root: root.in_(roots), present))
+        chosen = chosen.where(relation.reach.holds(row, lambda at: at.root_id.in_(roots), present))
     return row, chosen
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.elements import Grouping
 
 from crm_plugin.profiles import models as m
 from crm_plugin.segments.kinds import ABSENT, KNOWN, LISTS, MONEY, SET, Condition, Kind
@@ -61,7 +62,8 @@ class Source(Protocol):
 
 def untrue(condition: Condition) -> Condition:
     """Return the opposite of an outcome: true where the condition is false or unknown."""
-    return condition.is_not(sa.true())
+    # In brackets of our own: SQLAlchemy writes NOT a IS NOT true, which SQL reads as NOT (a IS NOT true).
+    return Grouping(condition).is_not(sa.true())
 
 
 def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -23,12 +23,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Rule:
-    """One comparison of a field."""
+    """One comparison of a field.
+
+    :param value: as it was written, for sentences.
+    """
 
     place: str
     field: Field
     operator: str
     operand: Any
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Aggregate:
     :param function: ``sum avg min max distinct count``.
     :param field: what it is computed of; None for ``count``.
     :param kind: of the result.
+    :param value: as it was written, for sentences.
     """
 
     place: str
@@ -62,6 +67,7 @@ class Aggregate:
     kind: Kind
     operator: str
     operand: Any
+    value: Any
     where: Group | None
 
 

@@ -1,0 +1,121 @@
+"""Say a tree as one sentence, in English or Chinese."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.profiles import queries as profiles
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.kinds import KEYS, Kind
+from crm_plugin.segments.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
+from crm_plugin.segments.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree, walk
+
+
+def describe(crm: Crm, document: Any, locale: str, actor: Actor | None = None) -> str:
+    """Return a filter document as a sentence, with courses and saved searches by their names.
+
+    :param locale: Chinese when it begins with ``zh``, else English.
+    :raises BadInput: when the document cannot be understood.
+    """
+    tree = service.understood(crm, document, actor)
+    with crm.db.read() as session:
+        courses = profiles.courses_by_host_id(session, sorted(_courses(tree)))
+        searches = queries.names(session, tree.references)
+    titles = {ident: course.title for ident, course in courses.items()}
+    return Speaker(locale, titles, searches).sentence(tree)
+
+
+def _courses(tree: Tree) -> set[str]:
+    rules = (node for node in walk(tree.root) if isinstance(node, Rule) and node.field.kind is KEYS)
+    return {one for rule in rules if rule.value is not None for one in _list(rule.value)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Puts conditions into words.
+
+    :param titles: the school's id of a course → its title.
+    :param searches: id of a saved search → its name.
+    """
+
+    locale: str
+    titles: Mapping[str, str]
+    searches: Mapping[int, str]
+
+    def sentence(self, tree: Tree) -> str:
+        """Return the whole tree in words."""
+        if not tree.root.members:
+            return self.say("nobody" if tree.root.negated else "everybody")
+        return self.say("people", condition=self.group(tree.root))
+
+    def say(self, key: str, **values: Any) -> str:
+        return self.of(PHRASES[key]).format(**values)
+
+    def of(self, words: tuple[str, str]) -> str:
+        return words[1] if self.locale.lower().startswith("zh") else words[0]
+
+    def group(self, group: Group) -> str:
+        parts = [self.inner(one, len(group.members) > 1) for one in group.members]
+        joined = self.of(PHRASES["or" if group.any else "and"]).join(parts) or self.say("everybody")
+        return self.say("not", condition=joined) if group.negated else joined
+
+    def inner(self, node: Node, several: bool) -> str:
+        words = self.node(node)
+        bracket = several and isinstance(node, Group) and not node.negated and len(node.members) > 1
+        return self.say("brackets", condition=words) if bracket else words
+
+    def node(self, node: Node) -> str:
+        if isinstance(node, Group):
+            return self.group(node)
+        if isinstance(node, Rule):
+            label = node.field.label.of(self.locale)
+            return self.compared(label, node.field.kind, node.operator, node.value)
+        if isinstance(node, Related):
+            return self.related(node)
+        return self.aggregate(node) if isinstance(node, Aggregate) else self.reference(node)
+
+    def compared(self, label: str, kind: Kind, operator: str, value: Any) -> str:
+        words = COMPARISONS.get((kind.name, operator)) or COMPARISONS[("", operator)]
+        if kind.name == "flag" and operator in ("=", "!="):
+            words = PHRASES["yes" if (operator == "=") is value else "no"]
+        return self.of(words).format(field=label, value=self.value(value, kind, operator))
+
+    def value(self, value: Any, kind: Kind, operator: str) -> str:
+        if isinstance(value, Mapping):
+            unit = self.of(UNITS[value["unit"]][value["n"] != 1])
+            return self.say("span", n=value["n"], unit=unit)
+        if operator in ("between", "notBetween"):
+            return self.say("range", low=value[0], high=value[1])
+        return self.of(PHRASES["list"]).join(self.one(one, kind) for one in _list(value))
+
+    def one(self, value: Any, kind: Kind) -> str:
+        if kind is KEYS:
+            return self.say("quoted", text=self.titles.get(value, value))
+        return (
+            self.say("quoted", text=value) if isinstance(value, str) and kind.name in _QUOTED else str(value)
+        )
+
+    def related(self, node: Related) -> str:
+        rows = node.relation.label.of(self.locale)
+        where = self.say("where", condition=self.group(node.where)) if node.where else ""
+        return self.of(MODES[node.mode]).format(rows=rows, n=node.threshold, where=where)
+
+    def aggregate(self, node: Aggregate) -> str:
+        rows = node.relation.label.of(self.locale)
+        column = node.field.label.of(self.locale) if node.field else ""
+        where = self.say("where", condition=self.group(node.where)) if node.where else ""
+        label = self.of(AGGREGATES[node.function]).format(rows=rows, column=column, where=where)
+        return self.compared(label, node.kind, node.operator, node.value)
+
+    def reference(self, node: Reference) -> str:
+        name = self.searches.get(node.query_id, str(node.query_id))
+        return self.say("not_in_segment" if node.negated else "in_segment", name=name)
+
+
+_QUOTED = ("text", "set")

@@ -1,0 +1,211 @@
+"""Save, share, pin and delete searches; keep their counts fresh and show them on the school's home."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor, Pin
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.errors import BadInput, Conflict, Refused, Unavailable
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.parse import parse
+from crm_plugin.segments.tree import Tree
+
+LONGEST_NAME = 191
+FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
+"""Time alone moves people in and out: counts older than this are taken again."""
+USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of saved searches")
+"""Capability → function that names what of its own uses a saved search."""
+PAGE = "/admin/crm/people?query={id}"
+"""Where a pinned search leads, unless ``extras["query_url"]`` (id → address) says otherwise."""
+
+
+def save(
+    crm: Crm, actor: Actor, name: str, document: Any, *, shared: bool = False, pinned: bool = False
+) -> int:
+    """Save a search under a name and return its id; it is counted in the background.
+
+    :raises BadInput: when the document or the name is bad.
+    """
+    _understood(crm, actor, document, frozenset())
+    now = crm.clock()
+    with crm.db.begin() as session:
+        last = session.scalar(sa.select(sa.func.max(QuickQuery.position)))
+        query = QuickQuery(
+            name=_name(name),
+            tree=document,
+            owner=actor.id,
+            shared=shared,
+            pinned=pinned,
+            position=(last or 0) + 1,
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(query)
+        session.flush()
+        ident = query.id
+        audit.record(session, now, actor.id, "query.save", of=("query", ident), name=query.name)
+    _wake(crm)
+    return ident
+
+
+def change(crm: Crm, actor: Actor, ident: int, document: Any) -> None:
+    """Put another document into a saved search.
+
+    :raises BadInput: ``segment.cycle`` when it would lead back to itself.
+    """
+    _understood(crm, actor, document, frozenset({ident}))
+    _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
+
+
+def rename(crm: Crm, actor: Actor, ident: int, name: str) -> None:
+    """Give a saved search another name; nothing is run."""
+    _edit(crm, actor, ident, "query.rename", name=_name(name))
+
+
+def share(crm: Crm, actor: Actor, ident: int, shared: bool) -> None:
+    """Show a saved search to all colleagues, or to its owner only."""
+    _edit(crm, actor, ident, "query.share", shared=shared)
+
+
+def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
+    """Put a saved search on its owner's home, or take it off."""
+    _edit(crm, actor, ident, "query.pin", pinned=pinned)
+
+
+def move(crm: Crm, actor: Actor, ident: int, position: int) -> None:
+    """Put a saved search at a place (0 = first) among those that the actor sees."""
+    order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
+    order.insert(max(position, 0), ident)
+    with crm.db.begin() as session:
+        _editable(session, ident, actor)
+        for place, one in enumerate(order, 1):
+            session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
+
+
+def delete(crm: Crm, actor: Actor, ident: int) -> None:
+    """Delete a saved search.
+
+    :raises Conflict: ``segment.in_use``, naming what uses it.
+    """
+    with crm.db.begin() as session:
+        query = _editable(session, ident, actor)
+        users = using(session, ident)
+        if users:
+            raise Conflict("segment.in_use", users=", ".join(users))
+        session.delete(query)
+        audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
+    publish(crm, {actor.id})
+
+
+def using(session: Session, ident: int) -> list[str]:
+    """Return the names of what uses a saved search: other searches, and what capabilities register."""
+    others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
+    found = [query.name for query in others if mentions(query.tree, ident)]
+    for _name, users in USERS.items():
+        found.extend(users(session, ident))
+    return found
+
+
+def mentions(document: Any, ident: int) -> bool:
+    """Tell whether a document names a saved search itself."""
+    if isinstance(document, dict):
+        if document.get("field") == "segment" and document.get("value") == ident:
+            return True
+        return any(mentions(value, ident) for value in document.values())
+    return isinstance(document, list) and any(mentions(one, ident) for one in document)
+
+
+@dataclass(frozen=True)
+class _Due:
+    id: int
+    tree: dict[str, Any]
+    owner: str
+
+
+def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
+    """Count the saved searches whose count is too old, and show pinned ones to the school.
+
+    A search that cannot be understood any more (a field is gone) matches nobody until it is mended.
+
+    :return: how many were counted.
+    """
+    now = crm.clock()
+    due = _due(crm, now, everything)
+    for one in due:
+        try:
+            found: int | None = service.count(crm, one.tree, at=now).count
+        except BadInput:
+            found = 0
+        with crm.db.begin() as session:
+            counted = {"count": found, "counted_at": now}
+            session.execute(sa.update(QuickQuery).where(QuickQuery.id == one.id).values(**counted))
+    if due:
+        publish(crm, {one.owner for one in due})
+    return len(due)
+
+
+def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
+    old = sa.case((QuickQuery.pinned == sa.true(), now - FRESH_PINNED), else_=now - FRESH)
+    stale = sa.or_(QuickQuery.counted_at.is_(None), QuickQuery.counted_at <= old)
+    chosen = sa.select(QuickQuery.id, QuickQuery.tree, QuickQuery.owner).order_by(QuickQuery.id)
+    with crm.db.read() as session:
+        rows = session.execute(chosen if everything else chosen.where(stale))
+        return [_Due(*row) for row in rows]
+
+
+def publish(crm: Crm, owners: set[str]) -> None:
+    """Push the pinned searches of these administrators to the school's home, where it has a place."""
+    url = crm.extras.get("query_url") or (lambda ident: PAGE.format(id=ident))
+    pinned = sa.select(QuickQuery).where(QuickQuery.pinned == sa.true())
+    for owner in sorted(owners):
+        chosen = pinned.where(QuickQuery.owner == owner).order_by(QuickQuery.position, QuickQuery.id)
+        with crm.db.read() as session:
+            pins = [Pin(q.name, q.count, url(q.id), q.counted_at) for q in session.scalars(chosen)]
+        try:
+            crm.host.publish_pins(owner, pins)
+        except Unavailable:
+            # The next count pushes them again.
+            return
+
+
+def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> None:
+    now = crm.clock()
+    with crm.db.begin() as session:
+        query = _editable(session, ident, actor)
+        for name, value in values.items():
+            setattr(query, name, value)
+        query.updated_at = now
+        audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
+    _wake(crm)
+
+
+def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
+    query = queries.find(session, ident, actor)
+    if not queries.owns(query, actor):
+        raise Refused("access.refused", permission="crm.admin")
+    return query
+
+
+def _understood(crm: Crm, actor: Actor, document: Any, inside: frozenset[int]) -> Tree:
+    tree = parse(document, service.catalogue(crm, actor), inside=inside)
+    service.check_contacts(tree, actor)
+    return tree
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise BadInput("segment.no_name")
+    return name[:LONGEST_NAME]
+
+
+def _wake(crm: Crm) -> None:
+    crm.queue.wake("crm_plugin.segments.jobs.refresh_counts")
