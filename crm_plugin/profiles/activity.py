@@ -54,6 +54,9 @@ def _save(
             )
             work.touched.add(person)
     _touch_former_owners(work, model, fresh)
+    changed = {row.id for row in fresh.rows}
+    stale = (changed & fresh.ids.keys()) - {column["host_id"] for column in columns}
+    _drop(work, model, [fresh.ids[host_id] for host_id in stale])
     upsert(work.session, model.__table__, columns, key=["host_id"])
     park(work, stream, parked)
     work.changed += len(columns)
@@ -62,6 +65,13 @@ def _save(
 def _touch_former_owners(work: Work, model: Any, fresh: Fresh) -> None:
     for part in chunks(fresh.held()):
         work.touched.update(work.session.scalars(sa.select(model.person_id).where(model.id.in_(part))))
+
+
+def _drop(work: Work, model: Any, ids: list[int]) -> None:
+    """Remove what we held of rows that wait now, or belong to a forgotten person: it is not true any more."""
+    for part in chunks(ids):
+        rows = sa.delete(model).where(model.id.in_(part))
+        work.session.execute(rows.execution_options(synchronize_session=False))
 
 
 def end_enrolments(work: Work, host_ids: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """One person's archive: profile, consents, courses, orders, interests, and a timeline others add to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -205,7 +205,12 @@ def _purchases(session: Session, person_id: int) -> list[Purchase]:
     )
     for order_id, title in lines:
         titles.setdefault(order_id, []).append(title)
-    return [Purchase(*list(row)[1:], titles.get(row.id, [])) for row in orders]
+    return [_purchase(row._mapping, titles.get(row.id, [])) for row in orders]
+
+
+def _purchase(columns: Mapping[Any, Any], titles: list[str]) -> Purchase:
+    values = {name: value for name, value in columns.items() if name != "id"}
+    return Purchase(**values, titles=titles)
 
 
 def timeline(session: Session, person_id: int, limit: int = 50) -> list[Moment]:

@@ -19,7 +19,6 @@ from crm_plugin.profiles.models import (
     Signal,
 )
 from crm_plugin.profiles.rows import person_columns
-from crm_plugin.profiles.stream_models import Parked
 from crm_plugin.profiles.work import Work, chunks
 
 _EMPTY = {
@@ -54,8 +53,6 @@ def _forget(work: Work, ids: list[int]) -> None:
     rows = work.session.execute(sa.select(Person.id, Person.host_id).where(Person.id.in_(ids))).all()
     host_ids = [host_id for _, host_id in rows]
     forgotten.remember(work.session, work.key, host_ids, work.at)
-    waiting = sa.delete(Parked).where(Parked.waits_for == "persons", Parked.waits_for_id.in_(host_ids))
-    work.session.execute(waiting.execution_options(synchronize_session=False))
     for model in (Order, OrderLine):
         orders: Any = sa.update(model).where(model.person_id.in_(ids)).values(person_id=None)
         work.session.execute(orders.execution_options(synchronize_session=False))

@@ -39,6 +39,7 @@ def save(work: Work, rows: Sequence[r.Order]) -> None:
     work.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
     upsert(work.session, Order.__table__, columns, key=["host_id"])  # type: ignore[arg-type]
     replace_parts(work.session, OrderLine, OrderLine.order_id, held, _lines(work, known, people.ids))
+    _delete(work, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
     park(work, "orders", parked)
     work.changed += len(columns)
 
@@ -78,9 +79,13 @@ def _touch_owners(work: Work, ids: list[int]) -> None:
 def delete(work: Work, host_ids: Sequence[str]) -> None:
     """Delete orders that the school no longer has, with their lines."""
     ids = list(work.ids(Order, host_ids).values())
+    _delete(work, ids)
+    work.changed += len(ids)
+
+
+def _delete(work: Work, ids: list[int]) -> None:
     _touch_owners(work, ids)
     for part in chunks(ids):
         lines, orders = OrderLine.order_id.in_(part), Order.id.in_(part)
         for rows in (sa.delete(OrderLine).where(lines), sa.delete(Order).where(orders)):
             work.session.execute(rows.execution_options(synchronize_session=False))
-    work.changed += len(ids)

@@ -51,6 +51,7 @@ def _without_erased(work: Work, fresh: Fresh) -> Fresh:
     gone = {row.id for row in fresh.rows if row.status == "erased"}
     erase(work, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
     forgotten.remember(work.session, work.key, gone, work.at)
+    work.arrived["persons"].update(gone)
     new = {row.id for row in fresh.rows} - fresh.ids.keys() - gone
     away = gone | forgotten.among(work.session, work.key, new)
     return Fresh([row for row in fresh.rows if row.id not in away], fresh.hashes, fresh.ids)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
@@ -13,6 +14,7 @@ from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.profiles.queries import StreamHealth, streams
 from tests.fakes.host import FakeHost
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
@@ -41,3 +43,15 @@ def clock_of(crm: Crm) -> FixedClock:
     """Return the CRM's clock, which a test may move."""
     assert isinstance(crm.clock, FixedClock)
     return crm.clock
+
+
+def count(crm: Crm, model: Any, *where: Any) -> int:
+    """Return how many rows of a table meet the conditions."""
+    with crm.db.read() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(model).where(*where)) or 0
+
+
+def health(crm: Crm, stream: str) -> StreamHealth:
+    """Return one stream as the health page shows it."""
+    with crm.db.read() as session:
+        return next(row for row in streams(session, crm.clock()) if row.stream == stream)

@@ -70,7 +70,11 @@ def test_a_round_brings_everything_in(make_crm: MakeCrm) -> None:
         ("tag", "code"),
         ("tag", "python"),
     ]
-    assert rows(crm, m.Person.host_id, m.Person.paid_count, m.Person.paid_total)[0] == ("p1", 1, Decimal("99.5"))
+    assert rows(crm, m.Person.host_id, m.Person.paid_count, m.Person.paid_total)[0] == (
+        "p1",
+        1,
+        Decimal("99.5"),
+    )
     assert rows(crm, m.Interest.tag, m.Interest.folded)[0] == ("Code", "code")
 
 
