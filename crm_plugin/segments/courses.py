@@ -26,7 +26,7 @@ class Reach(Protocol):
         """Tell whether the row itself names the one course."""
 
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
-        """Return that ``build`` is true at one place: a row with ``person_id``, ``course_id``, ``root_id``."""
+        """Return that ``build`` is true at one place: a row with ``person_id course_id root_id``."""
 
     def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
         """Return the places of each row by its id."""

@@ -15,10 +15,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, HostInfo
 from crm_plugin.kernel.errors import BadInput, NotFound, Refused, Unavailable
 from crm_plugin.profiles import models as m
-from crm_plugin.segments import evaluate, queries, world
+from crm_plugin.segments import evaluate, listing, queries, world
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.compile import people
 from crm_plugin.segments.evaluate import Explanation
+from crm_plugin.segments.listing import DEFAULT_SORT, Page
 from crm_plugin.segments.moments import Present
 from crm_plugin.segments.parse import parse
 from crm_plugin.segments.tree import Tree
@@ -126,6 +127,27 @@ def _host_ids(crm: Crm, tree: Tree, now: Present) -> Iterator[str]:
     chosen = sa.select(person.host_id).where(person.id.in_(people(tree, now))).order_by(person.id)
     with crm.db.read() as session:
         yield from session.scalars(chosen.execution_options(yield_per=PORTION))
+
+
+def page(
+    crm: Crm,
+    document: Any,
+    *,
+    actor: Actor | None = None,
+    sort: str = DEFAULT_SORT,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Return one page of the people that a document matches.
+
+    :param sort: a name of :data:`crm_plugin.segments.listing.SORTS`, with a minus before it to turn it.
+    :param after: ``next`` of the page before.
+    :param limit: rows, at most 500.
+    :raises BadInput: for a bad document, order or ``after``.
+    """
+    tree, now = understood(crm, document, actor), _present(crm, None, actor)
+    with crm.db.read() as session:
+        return listing.page(session, tree, now, sort, after, limit)
 
 
 def explain(
