@@ -7,6 +7,8 @@ Level 0 looks at the plug-in itself (one provider, hooks and their arguments, co
 what it hands over (types, ids, pages, references, marks).
 """
 
+import os
+
 
 def run(target: str) -> int:
     """Run the kit on a host and print its report on standard output.
@@ -16,6 +18,8 @@ def run(target: str) -> int:
     """
     import pytest  # here, because a school that only runs the CRM does not have it
 
-    own = ["-p", "crm_plugin.hostkit.plugin", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    code = pytest.main(["--pyargs", "crm_plugin.hostkit", "--host", target, "-q", "--no-header", *own])
+    # Nothing of the folder in which it is called has a say: no settings, no conftest.py, no other plug-ins.
+    alone = ["-c", os.devnull, "--noconftest", "--disable-plugin-autoload", "-p", "no:cacheprovider"]
+    ours = ["-p", "crm_plugin.hostkit.plugin", "--rootdir", os.path.dirname(__file__)]
+    code = pytest.main(["--pyargs", __name__, "--host", target, "-q", "--no-header", *alone, *ours])
     return {pytest.ExitCode.OK: 0, pytest.ExitCode.TESTS_FAILED: 1}.get(pytest.ExitCode(code), 2)
