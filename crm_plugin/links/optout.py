@@ -10,9 +10,8 @@ from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links.codes import Signer
 from crm_plugin.profiles import consent
 from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.reach import channels
 
-CHANNELS = ("email", "sms", "message")
-"""The channels that an opt-out of all marketing covers."""
 TEXT_VERSION = "2026-11"
 """Of the words on the opt-out page; it goes into the consent ledger with each answer."""
 _MERGES = 10
@@ -30,7 +29,7 @@ class Asked:
 def read(signer: Signer, token: str) -> Asked | None:
     """Return who a token was made for; None for one that we did not sign."""
     found = signer.read_opt_out(token)
-    if found is None or found[1] not in CHANNELS:
+    if found is None or found[1] not in channels():
         return None
     return Asked(*found)
 
@@ -44,11 +43,11 @@ def opt_out(crm: Crm, asked: Asked, source: str, *, everywhere: bool = False) ->
     :param source: ``page`` or ``one-click``.
     :param everywhere: of all channels, not only the one that the message came by.
     """
-    channels = CHANNELS if everywhere else (asked.channel,)
+    covered = channels() if everywhere else (asked.channel,)
 
     def work(session: Session) -> None:
         person_id = _now(session, asked.person_id)
-        for channel in channels:
+        for channel in covered:
             consent.opt_out(session, person_id, channel, crm.clock(), source, TEXT_VERSION)
 
     try:

@@ -70,9 +70,13 @@ class Targets:
 
     def get(self, link_id: int) -> str | None:
         """Return the target of a link, or None when neither memory nor database has it in time."""
-        if link_id not in self._targets:
-            # Ids grow: a link above the last one known is of a new launch, and worth asking at once.
-            self._refresh(wait=PATIENCE, pause=0.2 if link_id > self._last else PAUSE)
+        # Ids grow: one above the last known is of a new launch, and asked for at once; twice, because
+        # a reading that is under way may have begun before that launch was written.
+        tries, pause = (2, 0.0) if link_id > self._last else (1, PAUSE)
+        for _ in range(tries):
+            if link_id in self._targets:
+                break
+            self._refresh(wait=PATIENCE, pause=pause)
         return self._targets.get(link_id)
 
     def _refresh(self, wait: float, pause: float = 0.0) -> None:
