@@ -1,8 +1,5 @@
 """The reference school through the contract: reading, following, giving back, lending its panel."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +9,7 @@ import pytest
 from flask import Blueprint, Flask
 from sqlalchemy import func, select
 
+from crm_plugin import hostkit
 from crm_plugin.demo.models import Activity, Consent, Course, Enrolment, Message, Order, User, db
 from crm_plugin.hooks.demo_school import DemoSchool, host
 from crm_plugin.host import records as r
@@ -282,18 +280,13 @@ def test_the_school_is_only_read(adapter: DemoSchool) -> None:
         connection.exec_driver_sql("UPDATE school_users SET city = 'x'")
 
 
-def test_the_conformance_kit_is_content(tmp_path: Path) -> None:
+def test_the_conformance_kit_is_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with opened(f"sqlite:///{tmp_path / 'school.db'}") as app:
-        url = app.config["SQLALCHEMY_DATABASE_URI"]
-    command = [sys.executable, "-m", "pytest", "-p", "crm_plugin.hostkit.plugin", "--pyargs", "crm_plugin.hostkit",
-               "--host=crm_plugin.hooks.demo_school:host", "-q", "-p", "no:cacheprovider"]  # fmt: skip
-    ran = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"CRM_HOST_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout
-    assert "Lantern Academy" in ran.stdout
+        monkeypatch.setenv("CRM_HOST_URL", app.config["SQLALCHEMY_DATABASE_URI"])
+    monkeypatch.chdir(tmp_path)
+    code = hostkit.run("crm_plugin.hooks.demo_school:host")
+    report = capsys.readouterr().out
+    assert code == 0, report
+    assert "| persons | 60 |" in report
