@@ -4,6 +4,7 @@ from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.report import delivery_facts
+from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
@@ -12,8 +13,6 @@ from crm_plugin.segments import fields
 from crm_plugin.segments.fields import Label, Relation, row_field
 from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
 from crm_plugin.segments.sources import Among, Column
-
-CHANNELS = ("sms", "email", "message")
 
 
 def compose(crm: Crm) -> None:
@@ -30,7 +29,7 @@ def _register_fields() -> None:
     fields.add_relation(
         Relation("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
         row_field("campaign_id", "campaign", "活动", NUMBER),
-        row_field("channel", "channel", "渠道", CODE, values=CHANNELS),
+        row_field("channel", "channel", "渠道", CODE, values=tuple(CHANNELS)),
         row_field("state", "state", "状态", CODE, values=STATES),
         row_field("sent_at", "sent", "发送时间", INSTANT, Column("handed_at")),
         row_field("clicked", "clicked", "点击过", FLAG, Among(clicked_deliveries)),

@@ -18,6 +18,7 @@ from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.normalise import email_key, phone_key
+from crm_plugin.profiles.reach import address_kind
 from crm_plugin.segments.compile import people
 
 LABEL = "[Test] "
@@ -62,9 +63,10 @@ def _labelled(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _address(crm: Crm, channel: str, address: str) -> str:
-    if channel == "message":
+    kind = address_kind(channel)
+    if kind == "person":
         return address
-    if channel == "email":
+    if kind == "email":
         key = email_key(address)
     else:
         key = phone_key(address, crm.settings.host_region or crm.host.info.region or "")

@@ -141,6 +141,11 @@ class Channel(Protocol):
     """One way to reach people."""
 
     name: str
+    """Stands in campaigns, consents and suppressions: at most 16 small letters."""
+    label: tuple[str, str]
+    """Its name for people: English, Chinese."""
+    address: str
+    """What it writes to: ``phone``, ``email`` or ``person`` (:mod:`crm_plugin.profiles.reach`)."""
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with a content, without raising."""

@@ -57,6 +57,8 @@ class MessageChannel:
     """Reaches people in the school's own inbox."""
 
     name = "message"
+    label = ("private message", "站内信")
+    address = "person"
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with subject and text."""

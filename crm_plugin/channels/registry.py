@@ -12,11 +12,13 @@ from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.reach import add_channel
 
 CHANNELS: Registry[Channel] = Registry("channel")
-CHANNELS.add("sms", SMS)
-CHANNELS.add("email", EMAIL)
-CHANNELS.add("message", MESSAGE)
+
+for _channel in (SMS, EMAIL, MESSAGE):
+    CHANNELS.add(_channel.name, _channel)
+    add_channel(_channel.name, _channel.address)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)

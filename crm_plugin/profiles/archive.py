@@ -26,9 +26,8 @@ from crm_plugin.profiles.models import (
     Suppression,
 )
 from crm_plugin.profiles.queries import PersonRow, people
-from crm_plugin.profiles.reach import address_columns
+from crm_plugin.profiles.reach import address_columns, channels
 
-CHANNELS = ("sms", "email", "message")
 LIMIT = 200
 """Rows of one kind that an archive shows."""
 
@@ -145,7 +144,7 @@ def archive(session: Session, person_id: int, *, contacts: bool = False) -> Arch
         roles=[value for kind, value in labels if kind == "role"],
         attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
         interests=[(tag, weight, reasons) for tag, weight, reasons in interests],
-        channels=[_channel(session, person_id, channel) for channel in CHANNELS],
+        channels=[_channel(session, person_id, channel) for channel in channels()],
         seats=_seats(session, person_id),
         purchases=_purchases(session, person_id),
     )

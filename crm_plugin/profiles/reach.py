@@ -12,18 +12,39 @@ BINDS_EVERYBODY = ("bounce", "complaint")
 """Reasons of a suppression that bind service messages whatever its scope."""
 
 _ADDRESSES: dict[str, tuple[Any, Any]] = {
-    "sms": (Person.phone_key, Person.phone_key),
+    "phone": (Person.phone_key, Person.phone_key),
     "email": (Person.email, Person.email_key),
-    "message": (Person.host_id, Person.host_id),
+    "person": (Person.host_id, Person.host_id),
 }
+"""Kind of address → (address to send to, its one spelling)."""
+
+_CHANNELS = {"sms": "phone", "email": "email", "message": "person"}
+"""Channel → kind of its addresses: those of the host contract, and what :func:`add_channel` added."""
+
+
+def add_channel(name: str, address: str) -> None:
+    """Let people be reached by one more channel; again with the same kind changes nothing.
+
+    :param address: ``phone``, ``email`` or ``person`` (the school's own id).
+    :raises ValueError: for another kind, or another one than the channel has.
+    """
+    if address not in _ADDRESSES or _CHANNELS.setdefault(name, address) != address:
+        raise ValueError(f"channel {name!r} cannot have addresses of the kind {address!r}")
+
+
+def channels() -> tuple[str, ...]:
+    """Return the names of all channels."""
+    return tuple(_CHANNELS)
+
+
+def address_kind(channel: str) -> str:
+    """Return ``phone``, ``email`` or ``person``: what a channel writes to."""
+    return _CHANNELS[channel]
 
 
 def address_columns(channel: str) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    """Return (address to send to, its one spelling); where the second is NULL there is no address.
-
-    :param channel: ``sms``, ``email`` or ``message``.
-    """
-    return _ADDRESSES[channel]
+    """Return (address to send to, its one spelling); where the second is NULL there is no address."""
+    return _ADDRESSES[_CHANNELS[channel]]
 
 
 def suppressed(channel: str, purpose: str) -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crm_plugin.channels.registry import CHANNELS as REGISTERED
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles import models as m
 from crm_plugin.segments.courses import (
@@ -273,34 +274,36 @@ def _attribute(name: str) -> Field:
     )
 
 
-_CHANNELS = {
-    "sms": (Label("SMS", "短信"), "phone_key", "persons.phone"),
-    "email": (Label("e-mail", "邮件"), "email_key", "persons.email"),
-    "message": (Label("private message", "站内信"), "host_id", "persons"),
+_ADDRESSES = {
+    "phone": ("phone_key", "persons.phone"),
+    "email": ("email_key", "persons.email"),
+    "person": ("host_id", "persons"),
 }
+"""Kind of a channel's addresses → (its column, what the school must tell)."""
 
 
 def _consent(channel: str) -> Field | None:
-    if channel not in _CHANNELS:
+    one = REGISTERED.get(channel)
+    if one is None:
         return None
-    words = _CHANNELS[channel][0]
-    label = Label(f"consent to {words.en}", f"同意接收{words.zh}")
+    label = Label(f"consent to {one.label[0]}", f"同意接收{one.label[1]}")
     source = Side(m.Consent, "state", (("channel", channel),))
     return Field(f"consent.{channel}", label, CODE, source, values=("granted", "denied"))
 
 
 def _suppressed(channel: str) -> Field | None:
-    if channel not in _CHANNELS:
+    one = REGISTERED.get(channel)
+    if one is None:
         return None
-    words, key, need = _CHANNELS[channel]
-    label = Label(f"{words.en} suppressed", f"{words.zh}已屏蔽")
+    key, need = _ADDRESSES[one.address]
+    label = Label(f"{one.label[0]} suppressed", f"{one.label[1]}已屏蔽")
     return Field(f"suppressed.{channel}", label, FLAG, Suppressed(channel, key), needs=(need,))
 
 
 FAMILIES.add("attributes", _attribute)
 FAMILIES.add("consent", _consent)
 FAMILIES.add("suppressed", _suppressed)
-CHANNELS = tuple(_CHANNELS)
+CHANNELS = tuple(REGISTERED)
 """Names that the families ``consent`` and ``suppressed`` take."""
 
 _ORDER_STATES = ("pending", "paid", "closed", "refunding", "refunded", "partly_refunded")

@@ -102,6 +102,8 @@ class EmailChannel:
     """Reaches people by e-mail."""
 
     name = "email"
+    label = ("e-mail", "邮件")
+    address = "email"
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with subject, HTML and text."""

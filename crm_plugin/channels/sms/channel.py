@@ -60,6 +60,8 @@ class SmsChannel:
     """Reaches people by SMS."""
 
     name = "sms"
+    label = ("SMS", "短信")
+    address = "phone"
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with the template or the values given for it."""
