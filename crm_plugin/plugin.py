@@ -10,12 +10,14 @@ from uuid import uuid4
 
 from crm_plugin.campaigns import jobs as campaigns_jobs
 from crm_plugin.campaigns import relations
+from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.host.context import Crm, current, install
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel import daily, embedded
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db import Database, connect
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.queue import Queue, resolve
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
@@ -97,6 +99,12 @@ def load_host(settings: Settings) -> object | None:
 def compose(crm: Crm) -> None:
     """Let every capability register what it brings to the ones below it."""
     relations.compose(crm)
+
+
+def prepare(crm: Crm) -> None:
+    """Make or upgrade the tables and put the shipped SMS templates in; sends nothing, doing it again is safe."""
+    upgrade(crm.db)
+    crm.db.run(lambda session: load_stock(session, crm.clock()))
 
 
 def burst_rounds(crm: Crm) -> list[Callable[[], bool]]:

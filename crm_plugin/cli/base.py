@@ -1,6 +1,7 @@
 """What all commands share: which CRM they speak to, and how they print."""
 
 import json
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -62,7 +63,7 @@ def read_document(file: str) -> Any:
     :raises BadInput: ``input.bad``, ``input.not_json``.
     """
     try:
-        text = click.get_text_stream("stdin").read() if file == "-" else Path(file).read_text("utf-8-sig")
+        text = sys.stdin.buffer.read().decode("utf-8-sig") if file == "-" else Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("input.bad", reason=f"{file} cannot be read: {error}") from error
     return parse_json(text)

@@ -8,8 +8,7 @@ from crm_plugin.cli.base import as_json, find_crm, show, with_crm
 from crm_plugin.cli.progress import Bars
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.migrate import upgrade
-from crm_plugin.plugin import run_daily
+from crm_plugin.plugin import prepare, run_daily
 from crm_plugin.profiles.sync import SyncResult, sync as run_sync
 
 
@@ -19,7 +18,7 @@ from crm_plugin.profiles.sync import SyncResult, sync as run_sync
 def init(no_progress: bool, as_json: bool) -> None:
     """Make the CRM's tables and read the whole school; goes on where it was stopped."""
     crm = find_crm()
-    upgrade(crm.db)
+    prepare(crm)
     _need_host(crm)
     _sync(crm, True, as_json, quiet=no_progress)
 

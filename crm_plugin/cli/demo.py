@@ -17,12 +17,11 @@ from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.process import die_with_parent
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.plugin import init_app, load_host
+from crm_plugin.plugin import init_app, load_host, prepare
 from crm_plugin.profiles.sync import sync
 
 LOCALHOST = "127.0.0.1"
@@ -86,7 +85,7 @@ def _fill(url: str, people: int) -> None:
 def _compose(settings: Settings) -> tuple[Flask, Crm]:
     app = create_app(settings.host_url, secret_key=kept_secret(Path(settings.instance) / "school_key"))
     crm = init_app(app, load_host(settings), settings)
-    upgrade(crm.db)
+    prepare(crm)
     return app, crm
 
 
