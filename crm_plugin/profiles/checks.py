@@ -35,4 +35,6 @@ def last(session: Session) -> tuple[datetime | None, list[Check]]:
     found = kept(session, _NAME)
     if not found:
         return None, []
-    return parse_instant(found["at"]), [Check(str(name), bool(ok), str(detail)) for name, ok, detail in found["lines"]]
+    return parse_instant(found["at"]), [
+        Check(str(name), bool(ok), str(detail)) for name, ok, detail in found["lines"]
+    ]

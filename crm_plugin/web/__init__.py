@@ -1,0 +1,69 @@
+"""The CRM's pages: one blueprint for every way to run, mounted by the school at ``/admin/crm``.
+
+``pages(crm)`` gives the blueprint, ``menu()`` the entries for the school's admin panel. Each module of
+pages adds its routes to :data:`crm_plugin.web.guard.ROUTES`; there is no SQL here and no rule of a
+capability: pages ask services, and turn what comes back into HTML.
+"""
+
+from flask import Blueprint, g
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import MenuEntry
+from crm_plugin.web import (
+    api,
+    campaign_page,
+    campaigns,
+    composer,
+    data,
+    errors,
+    health,
+    home,
+    outbox,
+    people,
+    person,
+    queries,
+    sms_templates,
+)
+from crm_plugin.web.assets import STATIC
+from crm_plugin.web.guard import ROUTES, guarded
+from crm_plugin.web.menu import host_menu
+
+PREFIX = "/admin/crm"
+"""Where the pages are when the school does not say otherwise."""
+MODULES = (
+    *(home, people, queries, person, campaigns, composer, campaign_page),
+    *(sms_templates, outbox, data, health, api),
+)
+"""The modules of pages; importing them filled the table of routes."""
+
+
+class Pages(Blueprint):
+    """A blueprint whose built files, named by their hash, are kept by browsers for a year."""
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return how long a browser may keep a file, in seconds."""
+        return 31_536_000 if filename and filename.startswith("dist/") else None
+
+
+def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
+    """Return the blueprint ``crm`` with all pages.
+
+    :param prefix: its address when it is registered without one.
+    """
+    blueprint = Pages(
+        "crm", __name__, url_prefix=prefix, static_folder=str(STATIC), static_url_path="/static"
+    )
+
+    @blueprint.before_request
+    def remember() -> None:
+        g.crm = crm
+
+    for route in ROUTES:
+        blueprint.add_url_rule(route.rule, route.name, guarded(route), methods=[*route.methods])
+    errors.register(blueprint)
+    return blueprint
+
+
+def menu(_crm: Crm, prefix: str = PREFIX) -> list[MenuEntry]:
+    """Return the entries for the school's admin panel."""
+    return host_menu(prefix)

@@ -4,7 +4,49 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 // A strict content security policy allows neither eval nor the style element that htmx would add.
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
+htmx.config.historyEnabled = false;
+// A refusal or a failure comes as a line of text: show it where the answer would have stood.
+htmx.config.responseHandling = [
+  { code: "204", swap: false },
+  { code: "401", swap: false },
+  { code: "...", swap: true },
+];
 
 // Charts are large and rarely looked at: they come when a page shows one.
 if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ draw }) => draw(document));
-if (document.querySelector("select[data-crm-pick]")) import("./pickers.js").then(({ enhance }) => enhance(document));
+
+function enhance(root) {
+  if (root.querySelector("select[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
+}
+htmx.onLoad(enhance);
+
+// The address of what a person is filtering by, kept current so that reload and back do what one expects.
+document.addEventListener("input", (event) => {
+  const box = event.target.closest("[data-crm-counts]");
+  if (box) showLength(box);
+});
+
+function showLength(box) {
+  const shown = document.getElementById(box.dataset.crmCounts);
+  if (shown) shown.textContent = [...box.value].length;
+}
+
+// One menu is open at a time; Escape and a click elsewhere close it.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".crm .c-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = event.target.closest?.(".c-menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A form that sends something must not be sent twice by an impatient second click.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-crm-once]")) return;
+  setTimeout(() => form.querySelectorAll("button").forEach((button) => (button.disabled = true)));
+});

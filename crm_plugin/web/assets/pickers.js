@@ -1,6 +1,27 @@
-// Selects with many choices become pickers that one can search.
+// Selects with many choices become pickers that one can search; the choices come from the server.
 import TomSelect from "tom-select/base";
 
 export function enhance(root) {
-  for (const select of root.querySelectorAll("select[data-crm-pick]")) new TomSelect(select, { maxOptions: 200 });
+  for (const select of root.querySelectorAll("select[data-crm-pick]")) if (!select.tomselect) pick(select);
+}
+
+function pick(select) {
+  const source = select.dataset.crmPick;
+  new TomSelect(select, {
+    maxOptions: 200,
+    plugins: {},
+    valueField: "id",
+    labelField: "label",
+    searchField: ["label"],
+    ...(source && {
+      preload: "focus",
+      shouldLoad: () => true,
+      load: (text, done) =>
+        fetch(`${source}${source.includes("?") ? "&" : "?"}q=${encodeURIComponent(text)}`, { headers: { Accept: "application/json" } })
+          .then((answer) => (answer.ok ? answer.json() : { items: [] }))
+          .then(({ items }) => done(items), () => done()),
+    }),
+    render: { no_results: () => Object.assign(document.createElement("div"), { className: "no-results", textContent: select.dataset.crmNone || "–" }) },
+    onChange: () => select.dispatchEvent(new Event("change", { bubbles: true })),
+  });
 }

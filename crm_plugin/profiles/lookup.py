@@ -1,0 +1,23 @@
+"""Labels for pickers: tags and categories by what they contain."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.profiles.models import CourseLabel, PersonTag
+from crm_plugin.profiles.normalise import fold
+
+
+def labels(session: Session, kind: str, text: str = "", limit: int = 30) -> list[str]:
+    """Return tags or categories that contain ``text``, in the order of their letters.
+
+    :param kind: ``category`` (of courses) or ``tag`` (of courses and of people).
+    """
+    wanted = fold(text)
+    chosen = sa.select(CourseLabel.folded, CourseLabel.value).where(CourseLabel.kind == kind)
+    tables = [chosen.where(CourseLabel.folded.contains(wanted, autoescape=True)).distinct()]
+    if kind == "tag":
+        own = sa.select(PersonTag.folded, PersonTag.value).where(PersonTag.kind == "tag")
+        tables.append(own.where(PersonTag.folded.contains(wanted, autoescape=True)).distinct())
+    every = sa.union(*tables).subquery()
+    query = sa.select(sa.func.min(every.c.value)).group_by(every.c.folded).order_by(every.c.folded)
+    return [str(value) for value in session.scalars(query.limit(limit))]

@@ -1,0 +1,57 @@
+"""Health and settings: what is stored about the school, whether database and queue answer."""
+
+from datetime import datetime
+
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.settings import TABLE
+from crm_plugin.profiles.checks import Check, last
+from crm_plugin.web.assets import path_of
+from crm_plugin.web.data import shown_streams
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import say
+from crm_plugin.web.present import ago
+from crm_plugin.web.view import render
+
+
+@page("/health")
+def health() -> ResponseReturnValue:
+    """Show streams, checks and, for administrators, settings."""
+    with crm().db.read() as session:
+        asked_at, checks = last(session)
+    return render(
+        "health/page.html",
+        title=say("Health"),
+        active="health",
+        streams=shown_streams(),
+        checks=[*_own(asked_at), *checks],
+        settings=_settings() if actor().may("crm.admin") else None,
+    )
+
+
+def _own(asked_at: datetime | None) -> list[Check]:
+    queue = crm().queue
+    up = queue.is_up()
+    said = say("answers") if up else say("does not answer; a worker then does the work without it")
+    none = say("none: a worker does the work without it")
+    return [
+        Check(say("Database"), True, crm().db.dialect),
+        Check(say("Queue"), up or not queue.url, said if queue.url else none),
+        Check(
+            say("Front end"),
+            path_of("crm.js") is not None,
+            say("bundled") if path_of("crm.js") else say("the bundle is missing; pages work as plain forms"),
+        ),
+        Check(
+            say("School's own checks"),
+            asked_at is not None,
+            say("asked %(when)s", when=ago(asked_at))
+            if asked_at
+            else say("not asked yet: is a worker running?"),
+        ),
+    ]
+
+
+def _settings() -> list[tuple[str, str, str]]:
+    shown = crm().settings.shown()
+    return [(row.name, str(shown[row.name]), row.help) for row in TABLE]

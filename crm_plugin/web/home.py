@@ -1,0 +1,88 @@
+"""The overview: figures, trends, pinned searches, recent campaigns, age of the data."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.dashboard.queries import DAYS, Day, Figures, figures, trend
+from crm_plugin.segments import service
+from crm_plugin.web import present, searches
+from crm_plugin.web.campaigns import lines
+from crm_plugin.web.data import shown_streams
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import say
+from crm_plugin.web.presets import PRESETS
+from crm_plugin.web.view import render
+
+WIDTH, HEIGHT = 290, 60
+"""Of a trend's drawing, in units of its own."""
+
+
+@page("/")
+def home() -> ResponseReturnValue:
+    """Show the overview. Who is limited to some courses sees no figures of the whole school."""
+    currency = service.catalogue(crm()).currency
+    whole = actor().scope is None
+    streams = shown_streams()
+    with crm().db.read() as session:
+        numbers = figures(session, crm().clock(), crm().settings.zone, currency) if whole else None
+        days = trend(session, crm().clock(), crm().settings.zone, currency) if whole else []
+    info = service.host_info(crm())
+    return render(
+        "home.html",
+        title=say("Overview"),
+        active="home",
+        site_name=info.site_name if info else "",
+        has_data=any(row.rows for row in streams),
+        figures=_figures(numbers, currency) if numbers and numbers.people else [],
+        trends=_trends(days, currency) if numbers and numbers.people else [],
+        campaigns=lines(5),
+        pinned=[row for row in searches.saved() if row.pinned],
+        streams=streams,
+    )
+
+
+def _figures(numbers: Figures, currency: str) -> list[dict[str, str]]:
+    trees = {preset.key: searches.address(preset.tree) for preset in PRESETS}
+    last = say("last %(days)s days", days=DAYS)
+    shown = [
+        (say("People"), present.number(numbers.people), "", trees["everybody"]),
+        (say("Newly registered"), present.number(numbers.registered), last, ""),
+        (say("Active"), present.number(numbers.active), last, ""),
+        (say("Ever bought"), present.number(numbers.buyers), "", trees["bought"]),
+        (say("Unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
+    ]
+    if actor().may("crm.money"):
+        shown.append((say("Paid, refunds taken off"), present.whole_money(numbers.taken, currency), last, ""))
+    return [
+        {"label": label, "value": value, "note": note, "href": href} for label, value, note, href in shown
+    ]
+
+
+def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:
+    registered = [day.registered for day in days]
+    made = [_drawn(say("New people"), registered, present.number(sum(registered)))]
+    if actor().may("crm.money"):
+        taken = [day.taken for day in days]
+        made.append(_drawn(say("Paid"), taken, present.whole_money(sum(taken, Decimal(0)), currency)))
+    return made
+
+
+def _drawn(label: str, values: Sequence[int | Decimal], total: str) -> dict[str, Any]:
+    top = max([*map(float, values), 1.0])
+    step = WIDTH / max(len(values) - 1, 1)
+    points = [
+        f"{position * step:.1f} {HEIGHT - 4 - max(float(value), 0.0) / top * (HEIGHT - 10):.1f}"
+        for position, value in enumerate(values)
+    ]
+    line = "M" + "L".join(points)
+    spoken = say("%(label)s in the last %(days)s days: %(total)s", label=label, days=DAYS, total=total)
+    return {
+        "label": label,
+        "total": total,
+        "line": line,
+        "area": f"{line}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z",
+        "spoken": spoken,
+    }

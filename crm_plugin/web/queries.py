@@ -1,0 +1,61 @@
+"""Quick queries: the list of saved searches, and what is done to one."""
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.segments import quick
+from crm_plugin.web import searches
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.view import render
+
+
+@page("/queries")
+def queries() -> ResponseReturnValue:
+    """Show the saved searches with their kept counts; nothing is counted now."""
+    rows = [
+        {
+            "id": row.id,
+            "name": row.name,
+            "pinned": row.pinned,
+            "shared": row.shared,
+            "mine": row.mine,
+            "count": row.count,
+            "counted_at": row.counted_at,
+            "sentence": searches.sentence(row.tree),
+        }
+        for row in searches.saved()
+    ]
+    return render("queries/list.html", title=say("Quick queries"), active="queries", rows=rows)
+
+
+def _back() -> ResponseReturnValue:
+    return redirect(url_for("crm.queries"))
+
+
+@page("/queries/<int:ident>/rename", "crm.edit", post=True)
+def query_rename(ident: int) -> ResponseReturnValue:
+    """Give a saved search another name."""
+    quick.rename(crm(), actor(), ident, request.form.get("name", "").strip())
+    flash(say("Renamed."), "good")
+    return _back()
+
+
+@page("/queries/<int:ident>/pin", "crm.edit", post=True)
+def query_pin(ident: int) -> ResponseReturnValue:
+    """Pin a saved search to the overview and the school's home, or take it off."""
+    quick.pin(crm(), actor(), ident, bool(request.form.get("pinned")))
+    return _back()
+
+
+@page("/queries/<int:ident>/delete", "crm.edit", post=True)
+def query_delete(ident: int) -> ResponseReturnValue:
+    """Delete a saved search; refused, with the names of its users, while something refers to it."""
+    try:
+        quick.delete(crm(), actor(), ident)
+    except CrmError as error:
+        flash(explain(error), "bad")
+    else:
+        flash(say("Deleted."), "good")
+    return _back()

@@ -1,0 +1,85 @@
+"""Searches as pages hand them on: in addresses, as sentences, as saved queries, with names for their ids."""
+
+import json
+from typing import Any
+
+from flask import request, url_for
+
+from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.profiles.queries import courses_by_host_id
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.describe import describe
+from crm_plugin.segments.parse import load
+from crm_plugin.web.builder import EVERYBODY, Tree
+from crm_plugin.web.builder_fields import Fields
+from crm_plugin.web.builder_view import wanted
+from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.i18n import explain, locale
+
+LONGEST_ADDRESS = 6000
+"""Characters of a search in an address; servers cut off a little above."""
+
+
+def saved() -> list[queries.QueryRow]:
+    """Return the quick queries that the actor sees."""
+    return queries.list_for(crm(), actor())
+
+
+def fields() -> Fields:
+    """Return the builder's menus for the actor."""
+    return Fields(service.catalogue(crm(), actor()), locale(), actor().may("crm.contacts"))
+
+
+def compact(tree: Tree) -> str | None:
+    """Return a search for an address; None when it finds everybody and so needs none.
+
+    :raises BadInput: ``input.bad`` when it is too long for one.
+    """
+    if tree == EVERYBODY:
+        return None
+    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > LONGEST_ADDRESS:
+        raise BadInput("segment.too_long_for_address")
+    return text
+
+
+def address(tree: Tree, **more: Any) -> str:
+    """Return the address that shows a search's people; without the search when it is too long for one."""
+    try:
+        return url_for("crm.people", tree=compact(tree), **more)
+    except BadInput:
+        return url_for("crm.people")
+
+
+def asked() -> Tree:
+    """Return the search that the address of this request holds; everybody when there is none.
+
+    :raises BadInput: ``input.not_json``, ``segment.not_a_tree``.
+    """
+    text = request.args.get("tree", "")
+    if not text:
+        return json.loads(json.dumps(EVERYBODY))  # type: ignore[no-any-return]
+    tree = load(text)
+    service.understood(crm(), tree, actor())
+    return tree  # type: ignore[no-any-return]
+
+
+def sentence(tree: Tree) -> str:
+    """Return a search as one sentence, or why it cannot be understood any more."""
+    try:
+        return describe(crm(), tree, locale(), actor())
+    except CrmError as error:
+        return explain(error)
+
+
+def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
+    """Return (picker, id) → name for the courses and quick queries that a search mentions."""
+    ids = wanted(tree, menus)
+    found: dict[tuple[str, str], str] = {}
+    if ids.get("course"):
+        with crm().db.read() as session:
+            courses = courses_by_host_id(session, sorted(ids["course"]))
+        found |= {("course", ident): row.title for ident, row in courses.items()}
+    if ids.get("query"):
+        found |= {("query", str(row.id)): row.name for row in saved()}
+    return found

@@ -1,0 +1,189 @@
+"""The builder's form and the tree say the same, in both directions."""
+
+from typing import Any
+
+import pytest
+from flask import Flask, g
+from werkzeug.datastructures import MultiDict
+
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.segments.catalogue import Catalogue
+from crm_plugin.segments.parse import parse
+from crm_plugin.web.builder import EVERYBODY, act, blank, finished, read
+from crm_plugin.web.builder_fields import Fields
+from crm_plugin.web.builder_view import view, wanted
+from crm_plugin.web.builder_words import COMBINE, MODES, OPERATORS, UNITS
+from crm_plugin.web.i18n import LOCALES
+from crm_plugin.web.presets import PRESETS
+from crm_plugin.web.view import environment
+from tests.web.forms import posted
+
+Tree = dict[str, Any]
+
+
+def group(*rules: Tree, combinator: str = "and", negated: bool = False) -> Tree:
+    return {"combinator": combinator, "rules": list(rules)} | ({"not": True} if negated else {})
+
+
+def rule(field: str, operator: str, value: Any) -> Tree:
+    return {"field": field, "operator": operator, "value": value}
+
+
+TREES = [
+    EVERYBODY,
+    group(rule("paid_count", ">=", 2), rule("city", "in", ["Hangzhou", "上海"]), combinator="or"),
+    group(rule("last_active_at", "olderThan", {"n": 60, "unit": "day"}), negated=True),
+    group(rule("registered_at", "between", ["2026-01-01", "2026-02-01"]), rule("email", "null", None)),
+    group(rule("is_member", "=", False), rule("status", "=", "active"), rule("roles", "in", ["learner"])),
+    group(rule("paid_total", ">=", "500.00"), rule("interest_tags", "contains", "piano")),
+    group(group(rule("city", "=", "A"), group(rule("age", "<", 18)), combinator="or"), rule("age", ">", 8)),
+    group(
+        {
+            "field": "orders",
+            "match": {"mode": "atLeast", "threshold": 2},
+            "value": group(rule("state", "=", "paid"), rule("paid_at", "inLast", {"n": 180, "unit": "day"})),
+        }
+    ),
+    group(
+        {
+            "field": "orders",
+            "aggregate": "sum:amount",
+            "operator": ">=",
+            "value": "500.00",
+            "where": group(rule("course_id", "in", ["c1", "c2"])),
+        },
+        {"field": "orders", "aggregate": "distinct:course_id", "operator": ">", "value": 3},
+    ),
+    group(
+        {
+            "field": "enrolments",
+            "match": {"mode": "some"},
+            "value": group(rule("progress", ">=", 0.5), rule("active", "=", True)),
+        }
+    ),
+]
+
+
+@pytest.fixture
+def menus() -> Any:
+    app = Flask(__name__)
+    app.config["SECRET_KEY"] = "k"
+    with app.test_request_context():
+        g.crm_locale = "en"
+        yield Fields(Catalogue(), "en", contacts=True)
+
+
+def html_of(tree: Tree, menus: Fields) -> str:
+    # Only the group: the form around it needs the routes of a whole application.
+    template = environment().get_template("people/builder.html")
+    words = {
+        "combine_words": COMBINE,
+        "mode_words": MODES,
+        "operator_words": OPERATORS,
+        "unit_words": UNITS,
+        "url": lambda name, **values: f"/{name}",
+    }
+    module = template.make_module(words)
+    return str(module.group(view(tree, menus, {}), menus, "lead"))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_what_is_shown_posts_the_same_tree(tree: Tree, menus: Fields) -> None:
+    parse(tree, Catalogue())
+    assert finished(read(posted(html_of(tree, menus)), menus))[0] == tree
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.key)
+def test_presets_are_understood_and_survive_the_builder(preset: Any, menus: Fields) -> None:
+    parse(preset.tree, Catalogue())
+    assert finished(read(posted(html_of(preset.tree, menus)), menus))[0] == preset.tree
+
+
+def test_every_field_on_offer_makes_a_rule_that_the_language_takes(menus: Fields) -> None:
+    for _, offered in menus.groups():
+        for one in offered:
+            for operator in one.operators or ("",):
+                made = blank(one)
+                if "operator" in made:
+                    made["operator"] = operator
+                made["value"] = example(one, operator) if "match" not in made else None
+                if one.type != "segment":
+                    parse(group(made), Catalogue())
+
+
+def example(offered: Any, operator: str) -> Any:
+    if operator in ("null", "notNull"):
+        return None
+    if operator in ("inLast", "inNext", "olderThan", "anniversaryInNext"):
+        return {"n": 3, "unit": "day"}
+    plain: Any = {
+        "flag": True,
+        "number": 3,
+        "fraction": 0.5,
+        "money": "3",
+        "instant": "2026-01-02",
+        "day": "2026-01-02",
+    }
+    value = offered.options[0][0] if offered.options else plain.get(offered.type, "x")
+    if operator in ("between", "notBetween"):
+        return [value, value]
+    return [value] if operator in ("in", "notIn") else value
+
+
+def test_every_operator_on_offer_has_words(menus: Fields) -> None:
+    for relation in (None, "orders", "enrolments", "signals"):
+        for _, offered in menus.groups(relation):
+            for one in offered:
+                assert one.type == "rows" or set(one.operators) <= set(OPERATORS[one.type])
+                assert one.type == "rows" or one.operators
+
+
+def test_a_new_rule_is_unfinished_and_not_counted(menus: Fields) -> None:
+    tree = act(group(rule("age", ">", 8)), "add:r")
+    tree = act(tree, "group:r")
+    again = read(posted(html_of(tree, menus)), menus)
+    assert finished(again) == (group(rule("age", ">", 8)), 2)
+
+
+def test_choosing_another_field_starts_the_rule_anew(menus: Fields) -> None:
+    form = posted(html_of(group(rule("age", ">", 8)), menus))
+    form["r.0:f"] = "is_member"
+    assert read(form, menus)["rules"] == [rule("is_member", "=", True)]
+
+
+def test_conditions_inside_related_rows_are_added_and_removed(menus: Fields) -> None:
+    orders = {"field": "orders", "match": {"mode": "none"}}
+    tree = act(group(orders), "add:r.0.w")
+    assert len(tree["rules"][0]["value"]["rules"]) == 1
+    tree = act(tree, "remove:r.0.w.0")
+    assert finished(tree) == (group(orders), 0)
+
+
+@pytest.mark.parametrize("do", ["remove:r.7", "add:r.0", "add:q.x", "remove:r", "group:r.0.w.3"])
+def test_a_button_that_leads_nowhere_is_bad_input(do: str, menus: Fields) -> None:
+    with pytest.raises(BadInput):
+        act(group(rule("age", ">", 8)), do)
+
+
+def test_a_hostile_form_is_read_within_bounds(menus: Fields) -> None:
+    form = MultiDict({"r:n": "999999999", "r:c": "nonsense", "r.0:f": "age", "r.0:o": "drop"})
+    tree = read(form, menus)
+    assert len(tree["rules"]) <= 200
+    assert tree["rules"][0] == blank(menus.find("age"))  # type: ignore[arg-type]
+
+
+def test_names_are_asked_for_pickers_only(menus: Fields) -> None:
+    tree = group(
+        rule("age", ">", 8),
+        {"field": "orders", "match": {"mode": "some"}, "value": group(rule("course_id", "in", ["c1"]))},
+    )
+    assert wanted(tree, menus) == {"course": {"c1"}}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
+    app = Flask(__name__)
+    with app.test_request_context():
+        g.crm_locale = locale
+        assert Fields(Catalogue(), locale, contacts=False).find("phone") is None
+        assert Fields(Catalogue(), locale, contacts=True).find("phone") is not None
