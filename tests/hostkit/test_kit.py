@@ -105,3 +105,17 @@ def test_moodle_passes_from_any_folder(moodle_folder: Path, tmp_path: Path) -> N
     code, output = _python(program, cwd=tmp_path, **settings)
     assert code == 0, output
     assert "| signals | 13,663 | 6 of 6 | ✔ |" in output
+
+
+def test_pytest_knows_the_option_by_itself(tmp_path: Path) -> None:
+    program = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
+    arguments = (
+        "--pyargs",
+        "crm_plugin.hostkit",
+        "--host=tests.hostkit.hosts:good",
+        "-p",
+        "no:cacheprovider",
+    )
+    code, output = _python(program, *arguments, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert code == 0, output
+    assert "### tests.hostkit.hosts:good" in output
