@@ -51,8 +51,10 @@ CODES: dict[str, str] = {
     "segment.too_many_rules": "more than {limit} rules",
     "segment.too_many_values": "more than {limit} values",
     "segment.needs_currency": "a sum of money needs one currency: add a rule on currency",
+    "segment.too_long_for_address": "this search is too long for a web address: save it as a quick query",
     "segment.cycle": "saved search {id} refers to itself",
     "segment.missing_query": "there is no saved search {id}",
+    "segment.no_name": "a saved search needs a name",
     "segment.in_use": "in use by {users}",
     "segment.needs_contacts": "conditions on {field} need the permission crm.contacts",
     # campaigns
