@@ -12,6 +12,7 @@ from crm_plugin.campaigns.preview import Preview, preview
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
 from crm_plugin.channels.content import VARIABLES
+from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.channels.sms.segments import measure
 from crm_plugin.kernel.errors import BadInput, Conflict
@@ -29,11 +30,11 @@ STEPS = (
     ("policy", mark("Rules and time")),
     ("check", mark("Check and launch")),
 )
-CHANNELS = (
-    ("sms", mark("An approved text to the telephone.")),
-    ("email", mark("HTML and plain text, with an opt-out link.")),
-    ("message", mark("A message in the school's own inbox.")),
-)
+_NOTES = {
+    "sms": mark("An approved text to the telephone."),
+    "email": mark("HTML and plain text, with an opt-out link."),
+    "message": mark("A message in the school's own inbox."),
+}
 HTML_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
@@ -87,7 +88,7 @@ def _audience(draft: CampaignRow, problem: str = "") -> Response:
         "audience",
         draft,
         problem,
-        channels=CHANNELS,
+        channels=[(name, _NOTES.get(name, "")) for name in CHANNELS],
         saved=searches.saved(),
         chosen_query=_only_query(draft.audience),
         sentence=searches.sentence(draft.audience),
@@ -131,7 +132,8 @@ def compose_content(ident: int) -> ResponseReturnValue:
 def _content(draft: CampaignRow, content: dict[str, Any], problem: str = "") -> Response:
     with crm().db.read() as session:
         templates = sms.listed(session, draft.purpose) if draft.channel == "sms" else []
-    content = {"variables": {}, **content}
+    blank = dict.fromkeys(("template", "subject", "html", "text", "link"), "")
+    content = {**blank, "variables": {}, **content}
     return _step(
         "content",
         draft,

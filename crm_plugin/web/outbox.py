@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import service
 from crm_plugin.channels.outbox import Taken, find, latest, listed
+from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError, NotFound
 from crm_plugin.web.campaigns import find as find_campaign
 from crm_plugin.web.composer import framed_mail
@@ -14,7 +15,7 @@ from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
 from crm_plugin.web.present import masked
 from crm_plugin.web.view import render
-from crm_plugin.web.words import TABLES, word
+from crm_plugin.web.words import word
 
 PAGE = 50
 
@@ -31,7 +32,7 @@ def outbox() -> ResponseReturnValue:
         title=say("Outbox"),
         active="outbox",
         rows=[_line(row, names) for row in rows],
-        filters=[("", say("All")), *((name, word("channel", name)) for name in TABLES["channel"])],
+        filters=[("", say("All")), *((name, word("channel", name)) for name in CHANNELS)],
         channel=channel,
         campaign_id=campaign_id,
         campaign_name=names.get(campaign_id, "") if campaign_id else "",

@@ -1,6 +1,7 @@
 """Words for the names that capabilities use: states, reasons, kinds, channels."""
 
-from crm_plugin.web.i18n import mark, plain
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.web.i18n import locale, mark, plain
 
 TABLES: dict[str, dict[str, str]] = {
     "channel": {"sms": mark("SMS"), "email": mark("E-mail"), "message": mark("Private message")},
@@ -146,4 +147,6 @@ def word(table: str, name: str | None) -> str:
     if name is None:
         return "–"
     text = TABLES[table].get(name)
+    if text is None and table == "channel" and name in CHANNELS:
+        return CHANNELS[name].label[locale() == "zh"]
     return name if text is None else plain(text)

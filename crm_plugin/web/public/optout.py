@@ -13,7 +13,7 @@ from crm_plugin.links import optout
 from crm_plugin.links.optout import Asked
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
-from crm_plugin.web.public.words import LOCALES, WORDS, choose
+from crm_plugin.web.public.words import LOCALES, choose, words_of
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class _Page:
             _templates()
             .get_template(name)
             .render(
-                words=WORDS[self._locale],
+                words=words_of(self._locale),
                 locale=self._locale,
                 locales=LOCALES,
                 school=self._school,

@@ -1,23 +1,23 @@
 """The words of the public pages, in both languages; these pages know nobody's settings."""
 
+from crm_plugin.channels.registry import CHANNELS
+
 LOCALES = {"en": "English", "zh": "中文"}
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "ask_title": "Unsubscribe",
         "ask_lead": "What would you like to stop?",
-        "channel_email": "Marketing by e-mail",
-        "channel_sms": "Marketing by SMS",
-        "channel_message": "Marketing by private message",
+        "channel": "Marketing by {label}",
+        "channel_other": "Marketing by this channel",
         "channel_note": "The channel that brought you here.",
         "all": "All marketing",
-        "all_note": "E-mail, SMS and private messages.",
+        "all_note": "Whatever the channel.",
         "service": "You will still get what belongs to your courses and orders, such as receipts.",
         "button": "Unsubscribe",
         "done_title": "You are unsubscribed",
-        "done_email": "You will get no more marketing by e-mail.",
-        "done_sms": "You will get no more marketing by SMS.",
-        "done_message": "You will get no more marketing by private message.",
+        "done": "You will get no more marketing by {label}.",
+        "done_other": "You will get no more marketing by this channel.",
         "done_all": "You will get no more marketing from us.",
         "done_note": "A message that is on its way already may still arrive. You can close this page.",
         "more": "Change my choice",
@@ -30,18 +30,16 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "ask_title": "退订",
         "ask_lead": "您想停止接收哪些内容？",
-        "channel_email": "营销邮件",
-        "channel_sms": "营销短信",
-        "channel_message": "营销站内信",
+        "channel": "营销{label}",
+        "channel_other": "此渠道的营销内容",
         "channel_note": "您刚才收到消息的渠道。",
         "all": "全部营销内容",
-        "all_note": "包括邮件、短信和站内信。",
+        "all_note": "包括所有渠道。",
         "service": "与您的课程和订单有关的通知（例如付款凭证）仍会照常发送。",
         "button": "确认退订",
         "done_title": "退订成功",
-        "done_email": "您不会再收到营销邮件。",
-        "done_sms": "您不会再收到营销短信。",
-        "done_message": "您不会再收到营销站内信。",
+        "done": "您不会再收到营销{label}。",
+        "done_other": "您不会再从此渠道收到营销内容。",
         "done_all": "您不会再收到我们的营销内容。",
         "done_note": "已经发出的消息可能还会送达。您可以关闭此页面。",
         "more": "更改选择",
@@ -52,6 +50,15 @@ WORDS: dict[str, dict[str, str]] = {
         "school": "返回学校首页",
     },
 }
+
+
+def words_of(locale: str) -> dict[str, str]:
+    """Return the words of a language, with ``channel_<name>`` and ``done_<name>`` for each channel."""
+    words = dict(WORDS[locale])
+    for name, channel in CHANNELS.items():
+        label = channel.label[list(LOCALES).index(locale)]
+        words |= {f"{key}_{name}": words[key].format(label=label) for key in ("channel", "done")}
+    return words
 
 
 def choose(wanted: str, accepted: str) -> str:
