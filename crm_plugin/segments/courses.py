@@ -239,6 +239,15 @@ def ever_bought(_present: Present) -> tuple[Select, Any]:
     return pairs.where(line.person_id.is_not(None), line.root_id.is_not(None)), line
 
 
+def _found(rows: Select, wanted: bool, present: Present) -> Condition:
+    """Return that a correlated select has a row, or that it has none."""
+    if present.dialect == "mysql":
+        # MariaDB 10.11 makes a semi-join of EXISTS and loses rows where it nests it into another one.
+        first = rows.with_only_columns(sa.literal_column("1")).limit(1).scalar_subquery()
+        return first.is_not(None) if wanted else first.is_(None)
+    return rows.exists() if wanted else ~rows.exists()
+
+
 @dataclass(frozen=True)
 class Pair:
     """Whether the person and the row's course are a pair of some kind; unknown without a course.
@@ -255,11 +264,10 @@ class Pair:
         wanted = (operator == "=") is operand
 
         def fits(at: Any) -> Condition:
-            # Only the place itself is named: MariaDB 10.11 errs where a subquery looks out two levels.
             pairs, table = self.pairs(present)
             there = pairs.where(table.person_id == at.person_id, table.root_id == at.root_id)
-            exists = there.correlate_except(table).exists()
-            return sa.and_(at.root_id.is_not(None), exists if wanted else ~exists)
+            there = there.correlate_except(table)
+            return sa.and_(at.root_id.is_not(None), _found(there, wanted, present))
 
         return self.reach.holds(row, fits, present)
 
