@@ -84,7 +84,7 @@ def check(database: Database, number: int, examples: int) -> None:
 
 @pytest.mark.parametrize("number", range(SCHOOLS))
 def test_sql_and_memory_agree(database: Database, number: int) -> None:
-    check(database, number, 300)
+    check(database, number, 500)
 
 
 @pytest.mark.long
