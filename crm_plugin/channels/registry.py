@@ -16,9 +16,16 @@ from crm_plugin.profiles.reach import add_channel
 
 CHANNELS: Registry[Channel] = Registry("channel")
 
-for _channel in (SMS, EMAIL, MESSAGE):
-    CHANNELS.add(_channel.name, _channel)
-    add_channel(_channel.name, _channel.address)
+
+def register(channel: Channel) -> None:
+    """Take a channel in: from now on campaigns, conditions, consents and pages know it."""
+    CHANNELS.add(channel.name, channel)
+    add_channel(channel.name, channel.address)
+
+
+register(SMS)
+register(EMAIL)
+register(MESSAGE)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
