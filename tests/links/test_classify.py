@@ -20,9 +20,8 @@ PHONE = (
 
 def hit(number: int = 1, seconds: float = 600, link: int = 1, **changes: Any) -> Raw:
     at = SENT + timedelta(seconds=seconds)
-    return Raw(
-        **{"id": number, "link_id": link, "at": at, "method": "GET", "agent": PHONE, "network": "n"} | changes
-    )
+    values: dict[str, Any] = {"id": number, "link_id": link, "at": at, "method": "GET", "agent": PHONE}
+    return Raw(**values | {"network": "n"} | changes)
 
 
 def kinds(*hits: Raw, links: int = 1, crowds: frozenset[str] = frozenset()) -> list[str]:
