@@ -68,7 +68,7 @@ def match_kept(crm: Crm) -> int:
         kept = session.execute(
             sa.select(EarlyReport.carrier, EarlyReport.carrier_ref).where(there).limit(KEEP_BATCH)
         )
-        return sum(match_early(session, carrier, [ref]) for carrier, ref in set(kept.tuples()))
+        return sum(match_early(session, *one) for one in sorted({(row[0], (row[1],)) for row in kept}))
 
     return crm.db.run(work)
 

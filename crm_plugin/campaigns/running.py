@@ -15,6 +15,7 @@ from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
 from crm_plugin.channels.registry import CHANNELS, carrier_for
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.links import service as links
 from crm_plugin.links.codes import Signer
@@ -42,6 +43,8 @@ class Running:
     links: tuple[int, ...]
     signer: Signer
     settings: Settings
+    per_minute: int | None = None
+    """Private messages that the school takes a minute; None = any number."""
 
     def render(self, row: Row) -> Message:
         """Return the message of a row.
@@ -88,7 +91,17 @@ def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
         links=tuple(links.targets_of(session, campaign.id)),
         signer=links.signer(crm),
         settings=crm.settings,
+        per_minute=_per_minute(crm, campaign.channel),
     )
+
+
+def _per_minute(crm: Crm, channel: str) -> int | None:
+    if carrier_for(crm, channel).name != "host":
+        return None
+    try:
+        return crm.host.info.message_per_minute
+    except CrmError:
+        return None
 
 
 def targets(compiled: Compiled, content: Mapping[str, str]) -> list[str]:

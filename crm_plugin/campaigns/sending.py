@@ -111,7 +111,7 @@ def _lease(work: Drain) -> Batch:
 
 
 def _send_batch(work: Drain, batch: Batch) -> None:
-    size = share(_limits(work.running), work.running.carrier.in_flight)
+    size = share(pace.limits(work.running), work.running.carrier.in_flight)
     for rows in _micro_batches(batch.rows, size):
         if work.over:
             break

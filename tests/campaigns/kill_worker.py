@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from crm_plugin.campaigns import jobs
 from crm_plugin.channels.registry import CARRIERS
@@ -24,7 +25,7 @@ from tests.fakes.host import FakeHost
 LEASE_SECONDS = 2
 
 
-def settings(folder: Path) -> dict[str, object]:
+def settings(folder: Path) -> dict[str, Any]:
     """The settings that the test and its workers share."""
     return {
         "sms_carrier": BOOKS,
@@ -46,7 +47,7 @@ def work(url: str, folder: Path, kill_at: str) -> None:
     """Work for ever: short drains, so that every step of the protocol comes by often."""
     die_with_parent(signal.SIGKILL)
     steps.kill_at(kill_at)
-    jobs.DRAIN_SECONDS = 0.3
+    jobs.DRAIN_SECONDS = 0.05
     crm = open_crm(url, folder)
     while True:
         if not jobs.burst(crm):
