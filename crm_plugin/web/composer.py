@@ -8,6 +8,7 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import service
+from crm_plugin.campaigns.ledger import REASONS
 from crm_plugin.campaigns.preview import Preview, preview
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
@@ -140,22 +141,24 @@ def _content(draft: CampaignRow, content: dict[str, Any], problem: str = "") -> 
         problem,
         content=content,
         templates=templates,
-        needed=_needed(draft, content, {one.key: one.text for one in templates}),
+        needed=_needed(draft, content),
         variables=VARIABLES,
+        oob=False,
         **_shown(draft.id, content),
     )
 
 
-def _needed(draft: CampaignRow, content: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
+def _needed(draft: CampaignRow, content: Mapping[str, Any]) -> list[str]:
     """Return the variables that are the same for everybody: titles, and the campaign's own."""
     titles = ["course_title", "class_title"]
     if draft.channel == "sms":
-        text = texts.get(str(content.get("template")), "")
-        return [name for name in sms.placeholders(text) if name in titles or name not in VARIABLES]
+        with crm().db.read() as session:
+            template = sms.find(session, str(content.get("template", "")))
+        names = sms.placeholders(template.text) if template else []
+        return [name for name in names if name in titles or name not in VARIABLES]
     written = " ".join(str(content.get(key, "")) for key in ("subject", "html", "text"))
-    return [name for name in titles if name in written] + [
-        name for name in content["variables"] if name not in titles
-    ]
+    own = [name for name in content.get("variables", {}) if name not in titles]
+    return [name for name in titles if name in written] + own
 
 
 def _shown(ident: int, content: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -193,29 +196,34 @@ def compose_content_save(ident: int) -> ResponseReturnValue:
     draft = draft_of(ident)
     content = content_of(request.form)
     empty = dict.fromkeys(("template", "subject", "html", "text", "variables", "link"))
-    changed = content.get("template") != draft.content.get("template")
-    stay = bool(request.form.get("stay"))
+    stay = bool(request.form.get("stay")) or _asks_anew(_needed(draft, content))
     try:
-        answer = _save(ident, {**empty, **content}, "content" if stay else "policy")
+        return _save(ident, {**empty, **content}, "content" if stay else "policy")
     except BadInput as error:
         return _content(draft, content, explain(error))
-    if changed and not stay and draft.channel == "sms":
-        with crm().db.read() as session:
-            texts = {one.key: one.text for one in sms.listed(session)}
-        if _needed(draft, {"variables": {}, **content}, texts):
-            return redirect(url_for("crm.compose_content", ident=ident))
-    return answer
+
+
+def _asks_anew(needed: list[str]) -> bool:
+    """Tell whether the form did not yet ask for all words that the text needs."""
+    return any(f"var:{name}" not in request.form for name in needed)
 
 
 @page("/campaigns/<int:ident>/preview", "crm.send", post=True)
 def compose_preview(ident: int) -> ResponseReturnValue:
     """Render what is being written."""
     draft = draft_of(ident)
-    shown = _shown(ident, content_of(request.form))
+    content = content_of(request.form)
+    shown = _shown(ident, content)
     if shown["preview"] and shown["preview"]["html"]:
         # The frame shows what is saved: while somebody types, the text stands in its place.
         shown["preview"] = {**shown["preview"], "html": None}
-    return fragment("campaigns/preview.html", draft=draft, **shown)
+    answer = fragment("campaigns/preview.html", draft=draft, **shown)
+    needed = _needed(draft, content)
+    asked = [name.removeprefix("var:") for name in request.form if name.startswith("var:")]
+    if needed == asked:
+        return answer
+    content = {"variables": {}, **content}
+    return answer + fragment("campaigns/needed.html", needed=needed, content=content, oob=True)
 
 
 @page("/campaigns/<int:ident>/html", "crm.send")
@@ -277,7 +285,11 @@ def compose_check(ident: int) -> ResponseReturnValue:
         warnings=[_spoken(one)["text"] for one in found.warnings],
         reach=[
             (say("Match the audience"), found.reach.considered),
-            *((word("reason", reason), count) for reason, count in found.reach.excluded.items()),
+            *(
+                (word("reason", one), found.reach.excluded[one])
+                for one in REASONS
+                if one in found.reach.excluded
+            ),
             (say("Will be reached"), reached),
         ],
         will_reach=reached,

@@ -50,7 +50,7 @@ def _figures(numbers: Figures, currency: str) -> list[dict[str, str]]:
     shown = [
         (say("People"), present.number(numbers.people), "", trees["everybody"]),
         (say("Newly registered"), present.number(numbers.registered), last, ""),
-        (say("Active"), present.number(numbers.active), last, ""),
+        (say("Recently active"), present.number(numbers.active), last, ""),
         (say("Ever bought"), present.number(numbers.buyers), "", trees["bought"]),
         (say("Unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
     ]
@@ -66,7 +66,7 @@ def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:
     made = [_drawn(say("New people"), registered, present.number(sum(registered)))]
     if actor().may("crm.money"):
         taken = [day.taken for day in days]
-        made.append(_drawn(say("Paid"), taken, present.whole_money(sum(taken, Decimal(0)), currency)))
+        made.append(_drawn(say("Takings"), taken, present.whole_money(sum(taken, Decimal(0)), currency)))
     return made
 
 

@@ -41,7 +41,7 @@ _COLUMNS = (
     (mark("Registered"), "registered_at", False),
     (mark("Last active"), "last_active_at", False),
     (mark("Orders"), "paid_count", True),
-    (mark("Paid"), "paid_total", True),
+    (mark("Spent"), "paid_total", True),
 )
 _DEFAULT = "-last_active_at"
 
