@@ -23,7 +23,11 @@ def find_crm() -> Crm:
     context = click.get_current_context()
     kept = context.meta.get(__name__)
     if kept is None:
-        kept = context.meta[__name__] = _of_flask(context) or open_crm(load())
+        kept = _of_flask(context)
+    if kept is None:
+        kept = open_crm(load())
+        context.find_root().call_on_close(kept.close)
+    context.meta[__name__] = kept
     return cast(Crm, kept)
 
 

@@ -30,6 +30,14 @@ class Crm:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def close(self) -> None:
+        """Close the connections to the database, the queue and the school."""
+        close_host = getattr(self.host.plugin, "close", None)
+        if close_host is not None:
+            close_host()
+        self.queue.close()
+        self.db.close()
+
 
 _current: list[Crm] = []
 

@@ -80,6 +80,11 @@ class Queue:
         """Return a connection without a time-out, as a worker that waits for jobs needs."""
         return redis.Redis.from_url(self.url)
 
+    def close(self) -> None:
+        """Close the connections."""
+        if self.redis is not None:
+            self.redis.close()
+
     def forget_connections(self) -> None:
         """Drop the connections inherited by a fork without closing the parent's."""
         if self.url:
