@@ -24,7 +24,7 @@ ADDRESSES = ("link", "unsubscribe")
 """Those whose values are web addresses of ours."""
 
 _ENVIRONMENT = Environment(keep_trailing_newline=True)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Escape = Callable[[str], str]
 
@@ -184,7 +184,7 @@ def clean(value: str) -> str:
 
     They could break a line into a header, or turn the text after a name around.
     """
-    return _CONTROL.sub(" ", value).replace("\n", " ").strip()[:LONGEST_VALUE]
+    return _CONTROL.sub(" ", value).strip()[:LONGEST_VALUE]
 
 
 def as_is(text: str) -> str:

@@ -58,7 +58,13 @@ def test_most_of_a_limit_can_be_used(n: int, seconds: float, count: int) -> None
 
 @pytest.mark.parametrize(
     ("limits", "most", "asked"),
-    [([], 20, 20), ([(200, 1)], 20, 20), ([(25, 1)], 20, 12), ([(5, 1), (200, 1)], 20, 5), ([(1, 60)], 20, 1)],
+    [
+        ([], 20, 20),
+        ([(200, 1)], 20, 20),
+        ([(25, 1)], 20, 12),
+        ([(5, 1), (200, 1)], 20, 5),
+        ([(1, 60)], 20, 1),
+    ],
 )
 def test_batches_divide_the_limit(limits: list[tuple[int, int]], most: int, asked: int) -> None:
     assert share([Limit("x", n, seconds) for n, seconds in limits], most) == asked
@@ -81,7 +87,9 @@ class Simulated:
         return self.now
 
 
-def run(throttle: Throttle, clock: Simulated, limits: list[Limit], counts: list[int]) -> list[tuple[float, int]]:
+def run(
+    throttle: Throttle, clock: Simulated, limits: list[Limit], counts: list[int]
+) -> list[tuple[float, int]]:
     """Grant the counts one after the other, waiting as told."""
     grants = []
     for count in counts:
@@ -131,7 +139,9 @@ def test_redis_and_python_agree(database: Database, client: redis.Redis, valkey_
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-def test_a_lost_key_is_seeded_from_the_ledger(database: Database, client: redis.Redis, valkey_url: str) -> None:
+def test_a_lost_key_is_seeded_from_the_ledger(
+    database: Database, client: redis.Redis, valkey_url: str
+) -> None:
     crm, clock, asked = make_crm(database), Simulated(), []
     crm.queue = Queue(valkey_url)
 
@@ -188,7 +198,9 @@ with Path(sys.argv[3]).open("w") as out:
 def test_two_processes_share_a_limit(db_url: str, valkey_url: str, tmp_path: Path) -> None:
     files = [tmp_path / "one", tmp_path / "two"]
     started = time.monotonic()
-    senders = [subprocess.Popen([sys.executable, "-c", SENDER, db_url, valkey_url, str(file)]) for file in files]
+    senders = [
+        subprocess.Popen([sys.executable, "-c", SENDER, db_url, valkey_url, str(file)]) for file in files
+    ]
     assert [sender.wait(60) for sender in senders] == [0, 0]
     grants = sorted(float(line) for file in files for line in file.read_text().splitlines())
     # Written down a moment after the grant, so a hundredth of a second is left for that.
