@@ -17,6 +17,9 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.models import Person
 
+_OURS = ("link", "unsubscribe")
+"""Variables that the engine itself fills in."""
+
 
 @dataclass(slots=True)
 class Reach:
@@ -98,7 +101,9 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
 
 def _missing(session: Session, decision: sa.Subquery, compiled: Compiled) -> list[Problem]:
     """Count the people who would be reached but lack a value that the content requires."""
-    problems = []
+    # A course's or class's title and the campaign's own words are the same for all: nobody has them.
+    without = sorted(compiled.required.difference(VALUES, _OURS))
+    problems = [Problem("content.no_value", "variables", {"name": name}) for name in without]
     for name in sorted(compiled.required.intersection(VALUES)):
         column = getattr(Person, name)
         query = (
