@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -99,15 +99,17 @@ def _key(value: Any, ident: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([shown, ident]).encode()).decode()
 
 
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "display_name": str,
+    "paid_total": Decimal,
+    **{name: parse_instant for name in SORTS if name.endswith("_at")},
+}
+
+
 def _read_key(after: str, order: _Order) -> tuple[Any, int]:
     try:
         value, ident = json.loads(base64.urlsafe_b64decode(after.encode()))
-        if order.name.endswith("_at") and value is not None:
-            value = parse_instant(value)
-        elif order.name == "paid_total":
-            value = Decimal(value)
-        elif order.name != "id":
-            value = str(value) if order.name == "display_name" else int(value)
-        return value, int(ident)
+        read = _READERS.get(order.name, int)
+        return None if value is None else read(value), int(ident)
     except (ValueError, TypeError, ArithmeticError):
         raise BadInput("input.bad", "after", reason="this is no page of this list") from None
