@@ -38,6 +38,12 @@ def send(
     return receipts
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on; the sink cannot choose one itself."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
 def outcomes(receipts: list[Receipt]) -> list[tuple[str, str | None]]:
     return [(receipt.status, receipt.reason) for receipt in receipts]
 
@@ -58,8 +64,7 @@ class Sink:
 @pytest.fixture
 def sink() -> Iterator[tuple[Sink, SmtpCarrier]]:
     handler = Sink()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     carrier = SmtpCarrier(Owner(port))
@@ -226,9 +231,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:
 
 
 def test_without_a_server_nothing_was_sent_and_the_rest_is_not_tried() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    receipts = send(SmtpCarrier(Owner(port)), mail(1), mail(2))
+    receipts = send(SmtpCarrier(Owner(free_port())), mail(1), mail(2))
     assert outcomes(receipts) == [("unavailable", "smtp_unreachable")] * 2
 
 
