@@ -102,7 +102,7 @@ def compose(crm: Crm) -> None:
 
 
 def prepare(crm: Crm) -> None:
-    """Make or upgrade the tables and put the shipped SMS templates in; sends nothing, doing it again is safe."""
+    """Make or upgrade the tables and put the shipped SMS templates in; sends nothing; safe to repeat."""
     upgrade(crm.db)
     crm.db.run(lambda session: load_stock(session, crm.clock()))
 
@@ -158,4 +158,3 @@ def _url_of(app: "Flask") -> Any:
 
 def _queue(settings: Settings) -> Queue:
     return Queue(settings.redis_url or embedded.find(Path(settings.instance)) or "")
-

@@ -1,6 +1,6 @@
 """Alembic's environment: the connection is passed in; only ``crm_`` tables are looked at."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -8,11 +8,11 @@ from crm_plugin.kernel.migrate import VERSION_TABLE
 from crm_plugin.tables import metadata
 
 
-def _ours(name: str | None, kind: str, parents: Any) -> bool:
+def _ours(name: str | None, kind: str, _parents: Any) -> bool:
     return kind != "table" or (name or "").startswith("crm_")
 
 
-def _render(kind: str, item: Any, autogen: Any) -> str | bool:
+def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
     if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db":
         return False
     autogen.imports.add("from crm_plugin.kernel import db")

@@ -31,7 +31,7 @@ class Road:
         self.environment = {f"CRM_{name.upper()}": value for name, value in chosen.items()}
 
     def crm(self, *words: str, document: Any = None, exit_code: int = 0) -> Any:
-        """Run a command; returns its JSON document, else its output, or its error line on another exit code."""
+        """Run a command; returns its JSON document or output, or its error line on another exit code."""
         given = None if document is None else json.dumps(document)
         done = CliRunner().invoke(flask_group, list(words), input=given, env=self.environment)
         assert done.exit_code == exit_code, (words, done.output, done.stderr, done.exception)

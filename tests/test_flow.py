@@ -38,7 +38,7 @@ BROWSER = (
 
 
 @pytest.fixture
-def road(tmp_path: Path, db_url: str) -> Iterator[Road]:
+def road(tmp_path: Path, db_url: str) -> Road:
     school = f"sqlite:///{tmp_path / 'school.db'}"
     facts = {"host_region": "CN", "host_currency": "CNY", "host_timezone": "Asia/Shanghai"}
     road = Road(tmp_path, "demo_school", school, db_url, consent_unknown="send", **facts)
@@ -46,7 +46,7 @@ def road(tmp_path: Path, db_url: str) -> Iterator[Road]:
     fill(engine, PEOPLE, seed=7)
     engine.dispose()
     road.crm("init", "--no-progress")
-    yield road
+    return road
 
 
 @pytest.fixture

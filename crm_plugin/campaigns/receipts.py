@@ -35,8 +35,7 @@ def receive(
         if session.scalar(sa.select(Delivery.id).where(*_of(carrier, ref)).limit(1)) is not None:
             return True
         values = {"carrier": carrier, "carrier_ref": ref, "state": state, "reason": reason, "at": now}
-        table: Any = EarlyReport.__table__
-        insert_missing(session, table, [values], key=["carrier", "carrier_ref", "state"])
+        insert_missing(session, EarlyReport, [values], key=["carrier", "carrier_ref", "state"])
         return False
 
     return crm.db.run(work)

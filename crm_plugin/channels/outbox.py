@@ -41,7 +41,7 @@ class OutboxCarrier:
         def work(session: Session) -> None:
             nonlocal committing
             committing = False
-            insert_missing(session, OutboxMessage.__table__, rows, key=["key"])  # type: ignore[arg-type]
+            insert_missing(session, OutboxMessage, rows, key=["key"])
             committing = True
 
         try:

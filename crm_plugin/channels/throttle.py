@@ -105,7 +105,7 @@ def _locked(session: Session, names: list[str]) -> dict[str, RateWindow]:
     query = sa.select(RateWindow).where(RateWindow.name.in_(names)).order_by(RateWindow.name)
     rows = {row.name: row for row in session.scalars(query.with_for_update())}
     if len(rows) < len(names):
-        insert_missing(session, RateWindow.__table__, new, key=["name"])  # type: ignore[arg-type]
+        insert_missing(session, RateWindow, new, key=["name"])
         rows = {row.name: row for row in session.scalars(query.with_for_update())}
     return rows
 
@@ -115,7 +115,7 @@ def _write(session: Session, states: dict[Limit, State]) -> None:
         {"name": limit.name, "next_at": state.next_at, "log": [list(bucket) for bucket in state.log]}
         for limit, state in states.items()
     ]
-    upsert(session, RateWindow.__table__, rows, key=["name"])  # type: ignore[arg-type]
+    upsert(session, RateWindow, rows, key=["name"])
 
 
 def _precise(seconds: float) -> str:

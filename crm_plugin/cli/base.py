@@ -67,7 +67,9 @@ def read_document(file: str) -> Any:
     :raises BadInput: ``input.bad``, ``input.not_json``.
     """
     try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig") if file == "-" else Path(file).read_text("utf-8-sig")
+        text = (
+            sys.stdin.buffer.read().decode("utf-8-sig") if file == "-" else Path(file).read_text("utf-8-sig")
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("input.bad", reason=f"{file} cannot be read: {error}") from error
     return parse_json(text)

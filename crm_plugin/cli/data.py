@@ -9,7 +9,8 @@ from crm_plugin.cli.progress import Bars
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.plugin import prepare, run_daily
-from crm_plugin.profiles.sync import SyncResult, sync as run_sync
+from crm_plugin.profiles.sync import SyncResult
+from crm_plugin.profiles.sync import sync as run_sync
 
 
 @click.command()

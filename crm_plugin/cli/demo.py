@@ -107,7 +107,9 @@ def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
 
 def _announce(port: int) -> None:
     admin, _, _, learner = demo_accounts()
-    click.echo(f"\n  The school: http://{LOCALHOST}:{port}/        the CRM: http://{LOCALHOST}:{port}/admin/crm/")
+    click.echo(
+        f"\n  The school: http://{LOCALHOST}:{port}/        the CRM: http://{LOCALHOST}:{port}/admin/crm/"
+    )
     click.echo(f"  administrator  {admin.username} / {admin.password}")
     click.echo(f"  learner        {learner.username} / {learner.password}")
     click.echo("  Nothing is sent: messages go to the outbox page. Stop with Ctrl-C.\n")

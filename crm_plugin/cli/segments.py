@@ -11,7 +11,7 @@ from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.segments import service
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An ISO 8601 instant with its zone."""
 
     name = "ISO8601"

@@ -6,7 +6,8 @@ from crm_plugin.cli.base import with_crm
 from crm_plugin.host.context import Crm, install
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.worker import Supervisor, burst as run_burst
+from crm_plugin.kernel.worker import Supervisor
+from crm_plugin.kernel.worker import burst as run_burst
 from crm_plugin.plugin import PERIODIC, burst_rounds
 
 

@@ -57,7 +57,7 @@ def save(session: Session, login: str, password: str, grant: Grant, name: str = 
         "failures": 0,
         "locked_until": None,
     }
-    upsert(session, Account.__table__, [row], key=["login"])  # type: ignore[arg-type]
+    upsert(session, Account, [row], key=["login"])
 
 
 def sign_in(session: Session, login: str, password: str, now: datetime) -> bool:

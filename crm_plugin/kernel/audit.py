@@ -32,12 +32,19 @@ def record(
     :param actor: the host's id of who did it; ``system`` for the CRM itself, ``command`` for a shell.
     :param action: verb with its area, such as ``campaign.launch``.
     :param of: (kind, id) of what it was done to.
-    :param details: what else is worth keeping; ``count`` is how many people it touched. No secrets, no addresses.
+    :param details: what else is worth keeping, no secrets and no addresses; ``count`` is how many people
+        it touched.
     """
     count = details.pop("count", None)
     kind, ident = of
     session.add(
         AuditRow(
-            at=at, actor=actor, action=action, object_kind=kind, object_id=str(ident), count=count, details=details
+            at=at,
+            actor=actor,
+            action=action,
+            object_kind=kind,
+            object_id=str(ident),
+            count=count,
+            details=details,
         )
     )

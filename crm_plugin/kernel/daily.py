@@ -40,7 +40,7 @@ def claim(session: Session, job: str, day: date, at: datetime, token: str) -> bo
     :param token: of the caller, unique to it.
     """
     row = {"job": job, "business_date": day, "token": token, "started_at": at}
-    insert_missing(session, DailyRun.__table__, [row], key=["job", "business_date"])  # type: ignore[arg-type]
+    insert_missing(session, DailyRun, [row], key=["job", "business_date"])
     killed = (DailyRun.finished_at.is_(None), DailyRun.started_at < at - ABANDONED)
     session.execute(_of(sa.update(DailyRun), job, day).where(*killed).values(token=token, started_at=at))
     taken = session.get(DailyRun, (job, day), populate_existing=True)
@@ -69,4 +69,4 @@ def kept(session: Session, name: str, default: Any = None) -> Any:
 
 def keep(session: Session, name: str, value: Any) -> None:
     """Keep a value under a name, over an earlier one."""
-    upsert(session, Kept.__table__, [{"name": name, "value": value}], key=["name"])  # type: ignore[arg-type]
+    upsert(session, Kept, [{"name": name, "value": value}], key=["name"])

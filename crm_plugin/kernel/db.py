@@ -107,7 +107,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sqlite.DATETIME())
+        return dialect.type_descriptor(sqlite.DATETIME())  # type: ignore[no-untyped-call]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -178,7 +178,7 @@ class Database:
 
     def now(self, session: Session) -> datetime:
         """Return the database's own present (UTC): the one clock that all workers share."""
-        value = session.execute(sa.text(_NOW[self.dialect])).scalar_one()
+        value: datetime | str = session.execute(sa.text(_NOW[self.dialect])).scalar_one()
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -249,21 +249,24 @@ def is_conflict(error: sa.exc.DBAPIError) -> bool:
     return "database is locked" in str(origin)
 
 
-def upsert(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
+def upsert(session: Session, model: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
     """Insert rows, and overwrite all other named columns of those whose ``key`` is there already."""
     if not rows:
         return
     names = [name for name in rows[0] if name not in key]
-    session.execute(_upsert(session, table, key, names), list(rows))
+    session.execute(_upsert(session, model, key, names), list(rows))
 
 
-def insert_missing(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
+def insert_missing(
+    session: Session, model: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str]
+) -> None:
     """Insert the rows whose ``key`` is not there yet; any other fault is still an error."""
     if rows:
-        session.execute(_upsert(session, table, key, []), list(rows))
+        session.execute(_upsert(session, model, key, []), list(rows))
 
 
-def _upsert(session: Session, table: sa.Table, key: Sequence[str], names: Sequence[str]) -> Any:
+def _upsert(session: Session, model: type[Base], key: Sequence[str], names: Sequence[str]) -> Any:
+    table: Any = model.__table__
     dialect = session.get_bind().dialect.name
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(table)

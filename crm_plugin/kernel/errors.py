@@ -68,7 +68,7 @@ CODES: dict[str, str] = {
     "campaign.empty_audience": "nobody matches this audience",
     "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
     "campaign.quiet_now": "quiet hours: messages wait until {until}",
-    "campaign.copied": "this looks like a copy of another installation: nothing leaves until somebody confirms",
+    "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",
     "campaign.changed": "the campaign changed in the meantime: reload it",
     "campaign.not_confirmed": "type {count} to confirm how many people will be reached",
     "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",

@@ -24,24 +24,36 @@ class Setting:
 
 TABLE = (
     Setting("host", str, "", "Name of the host adapter, for example demo_school or moodle."),
-    Setting("host_url", str, "", "SQLAlchemy URL of the school's database; a read-only account.", secret=True),
-    Setting("host_region", str, "", "Country of the school (ISO 3166, two letters): reads telephone numbers."),
+    Setting(
+        "host_url", str, "", "SQLAlchemy URL of the school's database; a read-only account.", secret=True
+    ),
+    Setting(
+        "host_region", str, "", "Country of the school (ISO 3166, two letters): reads telephone numbers."
+    ),
     Setting("host_timezone", str, "UTC", "The school's time zone (IANA name)."),
     Setting("host_currency", str, "", "The school's own currency (ISO 4217)."),
     Setting("host_base_url", str, "", "Web address of the school."),
-    Setting("database_url", str, "", "SQLAlchemy URL of the CRM's tables; empty: the Flask host's own.", True),
+    Setting(
+        "database_url", str, "", "SQLAlchemy URL of the CRM's tables; empty: the Flask host's own.", True
+    ),
     Setting("redis_url", str, "", "Redis or Valkey; empty: an embedded one, else none.", secret=True),
     Setting("public_url", str, "http://127.0.0.1:5000", "Where learners reach links and opt-out pages."),
     Setting("secret_key", str, "", "Signs sessions and opt-out links; at least 32 letters.", secret=True),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
     Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox writes messages down and sends nothing."),
-    Setting("smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True),
+    Setting(
+        "smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True
+    ),
     Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
-    Setting("consent_unknown", str, "", "Marketing to people of unknown consent: send or skip; empty: by region."),
+    Setting(
+        "consent_unknown", str, "", "Marketing to people of unknown consent: send or skip; empty: by region."
+    ),
     Setting("sync_overlap", int, 120, "Seconds read again at each round of changes, for late commits."),
     Setting("lease_seconds", int, 60, "How long a worker may hold a batch before it is given back."),
     Setting("worker_processes", int, 1, "Worker processes that crm worker starts."),
-    Setting("late_start_minutes", int, 60, "A campaign later than this at its planned time waits for a person."),
+    Setting(
+        "late_start_minutes", int, 60, "A campaign later than this at its planned time waits for a person."
+    ),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
 )

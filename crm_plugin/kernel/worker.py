@@ -12,6 +12,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rq import Worker as RqWorker
 
@@ -24,7 +25,7 @@ Periodic = tuple[str, int]
 """Dotted path of a job without ids, and every how many seconds it is due."""
 
 # Short times, so that the job of a killed worker is taken up within about a minute.
-_RQ_TIMES = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
+_RQ_TIMES: Any = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
 _BEAT = 0.5
 _GRACE = 10
 

@@ -78,7 +78,7 @@ def recount(session: Session, campaign_ids: Iterable[int], at: datetime) -> None
         {**row._mapping, "human_hits": int(row.human_hits), "counted_at": at}
         for row in session.execute(query)
     ]
-    upsert(session, Tally.__table__, rows, key=["campaign_id"])  # type: ignore[arg-type]
+    upsert(session, Tally, rows, key=["campaign_id"])
 
 
 def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) -> list[Clicked]:

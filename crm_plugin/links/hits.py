@@ -67,7 +67,7 @@ def _insert_rows(session: Session, rows: list[dict[str, Any]]) -> None:
     campaigns = {link.id: link.campaign_id for link in session.execute(query)}
     for row in rows:
         row["campaign_id"] = campaigns.get(row["link_id"])
-    insert_missing(session, Hit.__table__, rows, key=["spool", "spool_offset"])  # type: ignore[arg-type]
+    insert_missing(session, Hit, rows, key=["spool", "spool_offset"])
 
 
 def classify_new(crm: Crm) -> int:

@@ -82,7 +82,7 @@ def add_key(session: Session, at: datetime) -> int:
     """Make a new key that signs from now on (older ones still verify); return its number."""
     number = max(load_keys(session), default=0) + 1
     row = {"id": number, "secret": secrets.token_hex(32), "created_at": at}
-    insert_missing(session, LinkKey.__table__, [row], key=["id"])  # type: ignore[arg-type]
+    insert_missing(session, LinkKey, [row], key=["id"])
     return number
 
 

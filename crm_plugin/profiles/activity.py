@@ -57,7 +57,7 @@ def _save(
     changed = {row.id for row in fresh.rows}
     stale = (changed & fresh.ids.keys()) - {column["host_id"] for column in columns}
     _drop(work, model, [fresh.ids[host_id] for host_id in stale])
-    upsert(work.session, model.__table__, columns, key=["host_id"])
+    upsert(work.session, model, columns, key=["host_id"])
     park(work, stream, parked)
     work.changed += len(columns)
 

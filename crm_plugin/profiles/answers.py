@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.profiles.consent import refresh_consents
 from crm_plugin.profiles.models import ConsentRecord as _Line
-from crm_plugin.profiles.work import Work, chunks
+from crm_plugin.profiles.work import Work, chunks, insert_rows
 
 Key = tuple[int, str, str]
 """(person, channel, purpose)."""
@@ -38,7 +38,7 @@ def record(work: Work, rows: Sequence[r.Person], ids: dict[str, int], held: Sequ
         _line(work, key, withdrawn) for key, state in last.items() if key not in now and state != "unknown"
     ]
     if lines:
-        work.session.execute(sa.insert(_Line), lines)
+        insert_rows(work.session, _Line, lines)
         refresh_consents(work.session, sorted({int(str(line["person_id"])) for line in lines}))
 
 

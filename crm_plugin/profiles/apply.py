@@ -51,7 +51,7 @@ def _quarantine(work: Work, stream: str, good: Iterable[str], bad: Sequence[Bad]
             mended = sa.delete(Quarantined).where(Quarantined.stream == stream, Quarantined.host_id.in_(part))
             work.session.execute(mended)
     rows = {one.id: {"stream": stream, "host_id": one.id, "reason": one.reason, "at": work.at} for one in bad}
-    upsert(work.session, Quarantined.__table__, list(rows.values()), ["stream", "host_id"])  # type: ignore[arg-type]
+    upsert(work.session, Quarantined, list(rows.values()), ["stream", "host_id"])
 
 
 def _note_seen(work: Work, stream: str, host_ids: Iterable[str]) -> bool:
@@ -65,5 +65,5 @@ def _note_seen(work: Work, stream: str, host_ids: Iterable[str]) -> bool:
         return False
     if found[0] > 1:
         rows = [{"stream": stream, "host_id": id, "scan_number": found[0]} for id in sorted(set(host_ids))]
-        upsert(work.session, Seen.__table__, rows, ["stream", "host_id"])  # type: ignore[arg-type]
+        upsert(work.session, Seen, rows, ["stream", "host_id"])
     return bool(found[0] == 1)

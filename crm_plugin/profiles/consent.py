@@ -17,7 +17,7 @@ from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.models import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.profiles.reach import address_columns
 from crm_plugin.profiles.touched import touch
-from crm_plugin.profiles.work import chunks
+from crm_plugin.profiles.work import chunks, insert_rows
 
 MARKETING = ("marketing", "all")
 """Purposes of a record that decide about marketing."""
@@ -84,8 +84,7 @@ def refresh_consents(session: Session, person_ids: Collection[int]) -> None:
             for (person, channel), answer in decided.items()
             if answer is not None
         ]
-        if values:
-            session.execute(sa.insert(Consent), values)
+        insert_rows(session, Consent, values)
 
 
 _UNSYNCED = {"synchronize_session": False}
@@ -166,7 +165,7 @@ def suppress(  # noqa: PLR0913 - the columns of a row
         "at": at,
         "source": source,
     }
-    insert_missing(session, Suppression.__table__, [row], _SUPPRESSION_KEY)  # type: ignore[arg-type]
+    insert_missing(session, Suppression, [row], _SUPPRESSION_KEY)
 
 
 _SUPPRESSION_KEY: Sequence[str] = ("channel", "address_key", "scope", "reason")

@@ -22,7 +22,7 @@ def save(work: Work, rows: Sequence[r.Course]) -> None:
     if not fresh.rows:
         return
     columns = [{**course_columns(row), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
-    upsert(work.session, Course.__table__, columns, key=["host_id"])  # type: ignore[arg-type]
+    upsert(work.session, Course, columns, key=["host_id"])
     ids = work.ids(Course, [row.id for row in fresh.rows])
     _write_parts(work, fresh.rows, ids, fresh.held())
     new = [row.id for row in fresh.rows if row.id not in fresh.ids]

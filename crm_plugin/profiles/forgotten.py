@@ -21,7 +21,7 @@ def key(session: Session) -> bytes:
     value = kept(session, _KEY)
     if value is None:
         row = {"name": _KEY, "value": secrets.token_hex(32)}
-        insert_missing(session, Kept.__table__, [row], key=["name"])  # type: ignore[arg-type]
+        insert_missing(session, Kept, [row], key=["name"])
         # Read again past the identity map: another process may have been first.
         value = session.execute(sa.select(Kept.value).where(Kept.name == _KEY)).scalar_one()
     return bytes.fromhex(value)
@@ -35,7 +35,7 @@ def id_hash(secret: bytes, host_id: str) -> str:
 def remember(session: Session, secret: bytes, host_ids: Collection[str], at: datetime) -> None:
     """Note that these people were erased."""
     rows = [{"id_hash": id_hash(secret, host_id), "at": at} for host_id in host_ids]
-    insert_missing(session, Forgotten.__table__, rows, key=["id_hash"])  # type: ignore[arg-type]
+    insert_missing(session, Forgotten, rows, key=["id_hash"])
 
 
 def among(session: Session, secret: bytes, host_ids: Collection[str]) -> set[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import UtcDateTime
 from crm_plugin.profiles.models import CourseLabel, Enrolment, Interest, Order, OrderLine, Signal
+from crm_plugin.profiles.work import insert_rows
 
 HALF_LIFE = 90
 """Days after which something counts half."""
@@ -49,9 +50,7 @@ def compute(session: Session, ids: Sequence[int], at: datetime) -> None:
         tag["weight"] += weight(kind, int(count), latest, at)
         tag["reasons"][kind] = int(count)
     session.execute(sa.delete(Interest).where(Interest.person_id.in_(ids)), execution_options=_UNSYNCED)
-    rows = _weightiest(tags)
-    if rows:
-        session.execute(sa.insert(Interest), rows)
+    insert_rows(session, Interest, _weightiest(tags))
 
 
 _UNSYNCED = {"synchronize_session": False}

@@ -23,7 +23,7 @@ def take(db: Database, stream: str) -> str | None:
     token = str(uuid.uuid4())
 
     def work(session: Session) -> bool:
-        insert_missing(session, Stream.__table__, [{"stream": stream}], key=["stream"])  # type: ignore[arg-type]
+        insert_missing(session, Stream, [{"stream": stream}], key=["stream"])
         now = db.now(session)
         free = sa.or_(Stream.token.is_(None), Stream.lease_until < now)
         lease = sa.update(Stream).where(Stream.stream == stream, free)

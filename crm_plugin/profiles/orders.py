@@ -37,7 +37,7 @@ def save(work: Work, rows: Sequence[r.Order]) -> None:
     held = [fresh.ids[row.id] for row in known if row.id in fresh.ids]
     _touch_owners(work, held)
     work.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
-    upsert(work.session, Order.__table__, columns, key=["host_id"])  # type: ignore[arg-type]
+    upsert(work.session, Order, columns, key=["host_id"])
     replace_parts(work.session, OrderLine, OrderLine.order_id, held, _lines(work, known, people.ids))
     _delete(work, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
     park(work, "orders", parked)

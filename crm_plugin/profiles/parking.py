@@ -28,7 +28,7 @@ def park(work: Work, stream: str, rows: Sequence[tuple[Any, Target, str]]) -> No
         }
         for row, target, host_id in rows
     ]
-    upsert(work.session, Parked.__table__, columns, key=["stream", "host_id"])  # type: ignore[arg-type]
+    upsert(work.session, Parked, columns, key=["stream", "host_id"])
     work.parked.update((stream, row.id) for row, _, _ in rows)
 
 

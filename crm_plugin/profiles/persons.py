@@ -27,7 +27,7 @@ def save(work: Work, rows: Sequence[r.Person]) -> None:
         return
     unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
     columns = [{**person_columns(row, work.region), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
-    upsert(work.session, Person.__table__, columns, key=["host_id"])  # type: ignore[arg-type]
+    upsert(work.session, Person, columns, key=["host_id"])
     ids = work.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
     held = fresh.held()

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.stream_models import Touched
+from crm_plugin.profiles.work import insert_rows
 
 
 def touch(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
@@ -17,8 +18,8 @@ def touch(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
     """
     if isinstance(ids, sa.Select):
         session.execute(sa.insert(Touched).from_select(["person_id"], ids))
-    elif ids:
-        session.execute(sa.insert(Touched), [{"person_id": id} for id in sorted(ids)])
+    else:
+        insert_rows(session, Touched, [{"person_id": id} for id in sorted(ids)])
 
 
 def touch_all(session: Session) -> None:

@@ -83,7 +83,7 @@ def load_stock(session: Session, at: datetime) -> int:
     """
     own = set(session.scalars(sa.select(SmsTemplate.key).where(SmsTemplate.stock.is_(False))))
     rows: list[dict[str, Any]] = [_row(template, at) for key, template in stock().items() if key not in own]
-    upsert(session, SmsTemplate.__table__, rows, key=["key"])  # type: ignore[arg-type]
+    upsert(session, SmsTemplate, rows, key=["key"])
     return len(rows)
 
 
@@ -133,4 +133,4 @@ def save(session: Session, template: SmsText, at: datetime) -> None:
     there = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == template.key))
     if there is not None and there.text != template.text:
         row["state"] = "draft"
-    upsert(session, SmsTemplate.__table__, [row], key=["key"])  # type: ignore[arg-type]
+    upsert(session, SmsTemplate, [row], key=["key"])
