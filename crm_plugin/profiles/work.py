@@ -156,5 +156,10 @@ def replace_parts(
     """
     for ids in chunks(held):
         session.execute(sa.delete(model).where(owner.in_(ids)).execution_options(synchronize_session=False))
-    if parts:
-        session.execute(sa.insert(model), parts)
+    insert_rows(session, model, parts)
+
+
+def insert_rows(session: Session, model: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert many rows of one table; past the ORM, which takes twice as long for them."""
+    if rows:
+        session.execute(sa.insert(model.__table__), list(rows))
