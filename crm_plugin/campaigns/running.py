@@ -136,7 +136,7 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         policy=policy,
         goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
         unknown_is_no=reach.unknown_is_no(crm.settings, crm.host.info),
-        zone=crm.settings.zone,
+        zone=segments.zone(crm),
     )
 
 
@@ -151,5 +151,4 @@ def tree_of(crm: Crm, document: object, place: str = "") -> Tree:
 def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:
     """Return the present, for the courses that the campaign's author is limited to."""
     scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
-    currency = segments.catalogue(crm).currency
-    return Present(crm.clock(), crm.settings.zone, scope, currency, crm.db.dialect)
+    return segments.present(crm, scope=scope)

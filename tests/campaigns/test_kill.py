@@ -156,3 +156,14 @@ def test_fifty_workers_die(database: Database, tmp_path: Path) -> None:
     often += [""] * 8
     random.Random(7).shuffle(often)
     killed(database, tmp_path, [*STEPS[:2], *often])
+
+
+def test_eight_processes_freeze_and_send_at_once(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, **settings(tmp_path))
+    add_people(crm, range(1, PEOPLE + 1))
+    campaign = launched(crm)
+    with nursery(crm, campaign, tmp_path) as workers:
+        for _ in range(6):
+            workers.start()
+        workers.finish()
+    check(crm, campaign, tmp_path / "books.txt", kills=0)

@@ -1,0 +1,236 @@
+"""Launching, planning, holding, steering: every change of a campaign's state."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
+from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
+from tests.fakes.carrier import taken
+from tests.fakes.crm import NOW
+
+LATER = NOW + timedelta(hours=2)
+
+
+def planned(crm: Crm) -> int:
+    return launched(crm, at=LATER.isoformat())
+
+
+def audited(crm: Crm, campaign: int) -> list[tuple[str, str]]:
+    with crm.db.read() as session:
+        query = sa.select(AuditRow).where(AuditRow.object_id == str(campaign)).order_by(AuditRow.id)
+        return [(row.action, row.actor) for row in session.scalars(query)]
+
+
+def test_a_second_launch_changes_nothing(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = launched(crm)
+    with pytest.raises(Conflict):
+        service.launch(crm, campaign, "tester")
+    run(crm)
+    with pytest.raises(Conflict):
+        service.launch(crm, campaign, "tester")
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}
+
+
+def test_every_verb_is_audited_with_who_and_how_many(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = launched(crm)
+    service.pause(crm, campaign, "ann")
+    service.resume(crm, campaign, "bob")
+    run(crm)
+    verbs = [("campaign.create", "tester"), ("campaign.launch", "tester"), ("campaign.start", "tester")]
+    verbs += [("campaign.pause", "ann"), ("campaign.resume", "bob")]
+    assert audited(crm, campaign) == [*verbs, ("campaign.frozen", "system"), ("campaign.finish", "system")]
+    with crm.db.read() as session:
+        counts = session.scalars(sa.select(AuditRow.count).where(AuditRow.action == "campaign.frozen")).all()
+    assert counts == [2]
+
+
+def test_a_planned_campaign_starts_when_its_time_comes(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = planned(crm)
+    run(crm)
+    assert state(crm, campaign) == "scheduled"
+    move_to(crm, LATER - timedelta(seconds=1))
+    run(crm)
+    assert state(crm, campaign) == "scheduled"
+    set_person(crm, 2, status="suspended")  # the audience is that of the start
+    move_to(crm, LATER)
+    run(crm)
+    assert books(crm, campaign) == {"considered": 2, "sent": 1, "excluded": {"status": 1}}
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(60, "finished"), (61, "held")])
+def test_a_start_that_is_too_late_waits_for_a_person(
+    database: Database, tmp_path: Path, minutes: int, expected: str
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = planned(crm)
+    move_to(crm, LATER + timedelta(minutes=minutes))
+    run(crm)
+    assert state(crm, campaign) == expected
+    if expected == "held":
+        assert service.get(crm, campaign).reason == "late"
+        assert taken(crm.extras["books"].books) == []
+        assert service.resume(crm, campaign, "tester") == "freezing"
+        run(crm)
+    assert books(crm, campaign) == {"considered": 1, "sent": 1}
+
+
+def test_a_planned_campaign_that_was_paused_waits_for_its_time_again(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = planned(crm)
+    service.pause(crm, campaign, "tester")
+    assert service.resume(crm, campaign, "tester") == "scheduled"
+    move_to(crm, LATER)
+    run(crm)
+    assert state(crm, campaign) == "finished"
+
+
+def copy(crm: Crm) -> None:
+    """As if the database had been restored under another address."""
+    crm.settings.public_url = "https://staging.example"
+
+
+def test_a_copied_database_sends_nothing_until_somebody_confirms(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=3)
+    under_way, later = launched(crm), planned(crm)
+    copy(crm)
+    move_to(crm, LATER)
+    run(crm)
+    assert [state(crm, campaign) for campaign in (under_way, later)] == ["held", "held"]
+    assert service.get(crm, under_way).reason == "copied"
+    assert launched(crm)  # even a new one
+    assert [state(crm, campaign.campaign.id) for campaign in service.listing(crm)] == ["held"] * 3
+    assert taken(crm.extras["books"].books) == []
+    service.resume(crm, under_way, "admin")
+    run(crm)
+    assert state(crm, under_way) == "finished"
+    assert state(crm, later) == "held"  # each one needs its own word
+    service.resume(crm, later, "admin")
+    run(crm)
+    assert state(crm, later) == "finished"
+
+
+def test_the_same_place_is_no_copy(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    launched(crm)
+    run(crm)
+    again = launched(crm)
+    run(crm)
+    assert state(crm, again) == "finished"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
+def test_a_finished_campaign_cannot_be_steered(database: Database, tmp_path: Path, verb: str) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = launched(crm)
+    run(crm)
+    with pytest.raises(Conflict):
+        getattr(service, verb)(crm, campaign, "tester")
+    assert state(crm, campaign) == "finished"
+
+
+@pytest.mark.parametrize("verb", ["launch", "pause", "resume", "cancel", "retry_failed"])
+def test_what_is_not_there_is_not_found(database: Database, tmp_path: Path, verb: str) -> None:
+    crm = world(database, tmp_path)
+    with pytest.raises(NotFound):
+        getattr(service, verb)(crm, 4711, "tester")
+
+
+def test_a_draft_may_be_changed_and_deleted_until_it_is_launched(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = service.create(crm, "tester", document())
+    service.update(crm, campaign, "tester", document(name="Other", holdout=0.5))
+    assert (service.get(crm, campaign).name, service.get(crm, campaign).holdout) == ("Other", 0.5)
+    service.remove(crm, campaign, "tester")
+    with pytest.raises(NotFound):
+        service.get(crm, campaign)
+    other = launched(crm)
+    with pytest.raises(Conflict):
+        service.update(crm, other, "tester", document())
+    with pytest.raises(Conflict):
+        service.remove(crm, other, "tester")
+
+
+def test_a_draft_comes_back_as_the_file_it_was(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    file = document(
+        policy={"cap": {"n": 1, "days": 2}}, holdout=0.25, at=LATER.isoformat(), variables={"a": "b"}
+    )
+    read = service.get(crm, service.create(crm, "tester", file)).document()
+    assert read == {**file, "purpose": "marketing"}
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"audience": {"combinator": "and", "rules": [{"field": "id", "operator": "=", "value": "?"}]}}, "empty"),
+    ({"template": "nothing"}, "template"),
+    ({"variables": {"display_name": "x"}, "template": "named"}, "template"),
+]
+
+
+@pytest.mark.parametrize(("values", "word"), BAD)
+def test_the_preflight_stops_a_launch(
+    database: Database, tmp_path: Path, values: dict[str, Any], word: str
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = service.create(crm, "tester", document(**values))
+    with pytest.raises(BadInput) as caught:
+        service.launch(crm, campaign, "tester")
+    assert word in caught.value.code + str(caught.value)
+    assert state(crm, campaign) == "draft"
+
+
+def test_the_preflight_counts_who_lacks_a_value_and_who_will_be_reached(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=6)
+    with crm.db.begin() as session:
+        session.execute(sa.text("UPDATE crm_sms_template SET text = 'Dear ${real_name}'"))
+    set_person(crm, 1, real_name="Ann")
+    set_person(crm, 2, real_name="")
+    set_person(crm, 3, status="suspended")
+    set_person(crm, 4, phone_key="+8613800000001")
+    campaign = service.create(
+        crm, "tester", document(policy={"quiet_hours": {"from": "11:00", "to": "13:00"}})
+    )
+    found = service.preflight(crm, campaign)
+    assert (found.reach.considered, found.reach.reached) == (6, 4)
+    assert found.reach.excluded == {"status": 1, "duplicate": 1}
+    missing = [problem.params for problem in found.errors if problem.code == "content.missing_variable"]
+    assert missing == [{"name": "real_name", "count": 3}]
+    assert [problem.code for problem in found.warnings] == ["campaign.quiet_now"]
+    with crm.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 0
+
+
+def test_a_single_message_is_a_campaign_of_one_off_the_list(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=3)
+    single = service.create_single(crm, "tester", "p2", {"channel": "sms", "template": "hello"})
+    service.launch(crm, single, "tester")
+    run(crm)
+    assert books(crm, single) == {"considered": 1, "sent": 1}
+    assert service.listing(crm) == []
+    assert taken(crm.extras["books"].books) == ["+8613800000002"]
+
+
+def test_the_list_shows_books_and_pages_by_id(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    ids = [launched(crm) for _ in range(3)]
+    run(crm)
+    page = service.listing(crm, limit=2)
+    assert [row.campaign.id for row in page] == [ids[2], ids[1]]
+    assert page[0].books.states["sent"] == 2
+    assert [row.campaign.id for row in service.listing(crm, before=ids[1])] == [ids[0]]
+    assert service.listing(crm, states=["draft"]) == []
