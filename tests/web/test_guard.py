@@ -1,0 +1,74 @@
+"""Who may see and do what: every route, for everybody."""
+
+import pytest
+
+from crm_plugin.web.guard import ROUTES, Route
+from tests.web.school import School
+
+IDS = {"ident": "1", "what": "course", "person_id": "p1"}
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+
+
+def path_of(route: Route) -> str:
+    path = route.rule
+    for name, value in IDS.items():
+        path = path.replace(f"<int:{name}>", value).replace(f"<{name}>", value)
+    assert "<" not in path, path
+    return f"/admin/crm{path}"
+
+
+def test_signed_out_leads_to_the_login(empty_school: School) -> None:
+    empty_school.host.actor = None
+    for route in ROUTES:
+        answer = empty_school.client.open(path_of(route), method=route.methods[0])
+        if "/api/" in route.rule:
+            assert (answer.status_code, answer.json["error"]) == (401, "access.signed_out"), route
+        else:
+            assert answer.status_code == 302, route
+            assert answer.location.startswith("http://school.example/login"), route
+
+
+def test_without_the_permission_it_is_refused(empty_school: School) -> None:
+    empty_school.sign_in("crm.none")
+    for route in ROUTES:
+        answer = empty_school.client.open(path_of(route), method=route.methods[0])
+        assert answer.status_code == 403, route
+        assert route.permission in answer.text, route
+
+
+def test_a_change_needs_post_and_a_token(empty_school: School) -> None:
+    for route in ROUTES:
+        path = path_of(route)
+        if route.methods == ("GET",):
+            assert empty_school.client.post(path).status_code == 405, route
+        else:
+            assert empty_school.client.get(path).status_code in (404, 405), route
+            answer = empty_school.client.post(path, data={"csrf_token": "forged"})
+            assert answer.status_code == 400, route
+            assert "too old" in answer.text, route
+
+
+def test_sending_needs_the_permission_to_send(db_kind: str) -> None:
+    harmless = {"campaigns", "campaign", "campaign_live", "campaign_people", "api_status"}
+    for route in ROUTES:
+        if route.rule.startswith(("/campaigns", "/api/v1/campaigns", "/outbox")):
+            assert route.permission == "crm.send" or route.name in harmless, route
+
+
+def test_a_school_that_cannot_tell_who_is_there_lets_nobody_in(school: School) -> None:
+    school.host.fail("host_current_actor")
+    answer = school.get("/people")
+    assert answer.status_code == 503
+    assert "Person 01" not in answer.text
+
+
+def test_a_school_with_a_guard_of_its_own_checks_the_token(empty_school: School) -> None:
+    empty_school.app.extensions["csrf"] = object()
+    assert empty_school.client.post("/admin/crm/campaigns/new").status_code == 302
+
+
+def test_htmx_is_sent_to_the_login_by_a_header(empty_school: School) -> None:
+    empty_school.host.actor = None
+    answer = empty_school.get("/campaigns/1/live", headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"].startswith("http://school.example/login")
