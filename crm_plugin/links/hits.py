@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.daily import keep, kept
 from crm_plugin.kernel.db import insert_missing
 from crm_plugin.kernel.spool import Records, drain
 from crm_plugin.links.agents import is_program
@@ -16,11 +17,19 @@ from crm_plugin.links.classify import NEW, Facts, FactsOf, Judged, Message, Raw,
 from crm_plugin.links.codes import Signer
 from crm_plugin.links.counting import NOT_HITS, recount
 from crm_plugin.links.models import Hit, Link
-from crm_plugin.links.record import FOLDER, Click, load
+from crm_plugin.links.record import FOLDER, Click, load, load_lost
 from crm_plugin.links.service import signer
 
 BATCH = 500
 """Ledger rows that are judged in one transaction."""
+
+LOST = "links.lost"
+"""Name under which the number of clicks is kept that no disk took."""
+
+
+def lost_clicks(session: Session) -> int:
+    """Return how many clicks could not be written down since the installation, for the health page."""
+    return int(kept(session, LOST, 0))
 
 
 def drain_clicks(crm: Crm) -> int:
@@ -37,8 +46,9 @@ def drain_clicks(crm: Crm) -> int:
 def _insert(crm: Crm, spool: str, records: Records) -> None:
     sign = signer(crm)
     rows = [row for offset, line in records if (row := _row(sign, spool, offset, load(line))) is not None]
-    if rows:
-        crm.db.run(lambda session: _insert_rows(session, rows))
+    lost = sum(load_lost(line) for _offset, line in records)
+    if rows or lost:
+        crm.db.run(lambda session: _insert_rows(session, rows, lost))
 
 
 def _row(sign: Signer, spool: str, offset: int, click: Click | None) -> dict[str, Any] | None:
@@ -61,7 +71,9 @@ def _row(sign: Signer, spool: str, offset: int, click: Click | None) -> dict[str
     }
 
 
-def _insert_rows(session: Session, rows: list[dict[str, Any]]) -> None:
+def _insert_rows(session: Session, rows: list[dict[str, Any]], lost: int) -> None:
+    if lost:
+        keep(session, LOST, kept(session, LOST, 0) + lost)
     links = sorted({row["link_id"] for row in rows})
     query = sa.select(Link.id, Link.campaign_id).where(Link.id.in_(links))
     campaigns = {link.id: link.campaign_id for link in session.execute(query)}

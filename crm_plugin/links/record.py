@@ -44,6 +44,20 @@ def load(line: bytes) -> Click | None:
         return None
 
 
+def dump_lost(count: int) -> bytes:
+    """Return the line that tells of clicks which the disk had refused."""
+    return json.dumps({"lost": count}).encode("ascii")
+
+
+def load_lost(line: bytes) -> int:
+    """Return how many clicks a line says were lost; 0 for any other line."""
+    try:
+        found = json.loads(line)
+        return int(found["lost"]) if isinstance(found, dict) else 0
+    except (ValueError, TypeError, KeyError):
+        return 0
+
+
 def marks_of(headers: Mapping[str, str]) -> dict[str, Any]:
     """Return what matters for the class: announced prefetches and the referring host.
 

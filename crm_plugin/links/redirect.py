@@ -13,7 +13,7 @@ import idna
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.spool import Spool
 from crm_plugin.links.codes import TOKEN_MAC, Signer, key_of
-from crm_plugin.links.record import FOLDER, LONGEST_AGENT, Click, dump, marks_of, network_of
+from crm_plugin.links.record import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
 from crm_plugin.links.targets import Targets
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ NOT_OURS = Answer(404)
 class Redirector:
     """Redirects visitors of short links; one for each process, safe between threads.
 
-    ``lost`` counts clicks that the disk refused; the visitors were redirected all the same.
+    ``lost`` counts clicks that the disk refused; the visitors were redirected all the same. The number
+    goes into the spool as soon as the disk takes something again.
     """
 
     def __init__(self, crm: Crm) -> None:
@@ -100,6 +101,9 @@ class Redirector:
         click = Click(code, self._crm.clock(), method, agent, network, marks_of(headers))
         try:
             self._spool.append(dump(click))
+            if self.lost:
+                self._spool.append(dump_lost(self.lost))
+                self.lost = 0
         except (OSError, ValueError) as error:
             self.lost += 1
             log.error("a click could not be written down (%d so far): %s", self.lost, error)

@@ -16,7 +16,7 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.spool import waiting
 from crm_plugin.links import targets
 from crm_plugin.links.codes import ALPHABET
-from crm_plugin.links.hits import drain_clicks
+from crm_plugin.links.hits import drain_clicks, lost_clicks
 from crm_plugin.links.record import FOLDER
 from crm_plugin.links.redirect import GUESSES, Answer, Redirector, as_header
 from crm_plugin.links.service import add_key, check_target, make_links, signer, targets_of
@@ -110,6 +110,9 @@ def test_a_disk_that_is_full_costs_a_count_and_nothing_else(crm: Crm, sent: Sent
     assert redirector.lost == 1
     assert go(redirector, sent.code(link, 1)).location == "https://a.example/"
     assert waiting(crm.instance / FOLDER) > 0
+    assert drain_clicks(crm) == 2, "the click, and the word of the lost one"
+    with crm.db.read() as session:
+        assert lost_clicks(session) == 1
 
 
 def test_a_new_key_signs_and_old_codes_go_on(crm: Crm, sent: Sent) -> None:
