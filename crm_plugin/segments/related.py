@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.kernel.db import MONEY_UNIT
 from crm_plugin.profiles import models as m
-from crm_plugin.segments.courses import Pair, root_ids
+from crm_plugin.segments.courses import CourseFamily, Pair, root_ids
 from crm_plugin.segments.fields import Relation
 from crm_plugin.segments.kinds import MONEY, Condition
 from crm_plugin.segments.moments import Present
@@ -82,10 +82,19 @@ def _by_pairs(node: Related, present: Present) -> Select | None:
     if not pairs:
         return None
     row, chosen = _rows(node.relation, present)
-    rest = [node_condition(one, row, present) for one in where.members if _absent_pair(one) is None]
-    having = chosen.add_columns(row.root_id).where(row.root_id.is_not(None), *rest)
-    left = sa.except_(having, *(source.pairs(present)[0] for source in pairs)).subquery()
+    rest = [one for one in where.members if _absent_pair(one) is None]
+    fitting = [node_condition(one, row, present) for one in rest]
+    having = chosen.add_columns(row.root_id).where(row.root_id.is_not(None), *fitting)
+    left = sa.except_(having, *(_narrowed(source, rest, present) for source in pairs)).subquery()
     return sa.select(left.c[0])
+
+
+def _narrowed(source: Pair, rest: list[Node], present: Present) -> Select:
+    """Return the pairs, of those courses only that the other conditions ask for."""
+    pairs, table = source.pairs(present)
+    named = (one for one in rest if isinstance(one, Rule) and isinstance(one.field.source, CourseFamily))
+    asked = [node_condition(one, table, present) for one in named if one.operator in ("=", "in")]
+    return pairs.where(*asked)
 
 
 def _absent_pair(node: Node) -> Pair | None:
