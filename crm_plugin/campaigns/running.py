@@ -126,7 +126,10 @@ def compile_content(
 
 
 def rules_of(crm: Crm, campaign: Campaign) -> Rules:
-    """Return what decides about a campaign's people."""
+    """Return what decides about a campaign's people.
+
+    :raises Unavailable: when consent goes by the school's region and the school does not answer.
+    """
     policy = Policy.of(campaign.policy)
     return Rules(
         campaign_id=campaign.id,
@@ -138,6 +141,13 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         unknown_is_no=reach.unknown_is_no(crm.settings, crm.host.info),
         zone=segments.zone(crm),
     )
+
+
+def _unknown_is_no(crm: Crm) -> bool:
+    settings = crm.settings
+    # The school is asked only where its answer matters: while it does not answer, nobody can decide.
+    info = None if settings.consent_unknown or settings.host_region else crm.host.info
+    return reach.unknown_is_no(settings, info)
 
 
 def tree_of(crm: Crm, document: object, place: str = "") -> Tree:
