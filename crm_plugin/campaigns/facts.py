@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.ledger import COUNTED
+from crm_plugin.campaigns.ledger import COUNTED, OPEN
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.profiles.models import Person
@@ -31,6 +31,18 @@ def marketed(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
             marketed_count=mine.with_only_columns(sa.func.count(Delivery.id)).scalar_subquery(),
             last_marketed_at=mine.with_only_columns(sa.func.max(Delivery.handed_at)).scalar_subquery(),
         )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_addresses(session: Session, ids: Collection[int]) -> None:
+    """Empty the addresses of erased people in rows that will not send any more; the numbers stay."""
+    erased = sa.select(Person.id).where(Person.id.in_(ids), Person.status == "erased")
+    session.execute(
+        sa.update(Delivery)
+        .where(Delivery.person_id.in_(erased), Delivery.address.is_not(None))
+        .where(Delivery.state.not_in(OPEN))
+        .values(address=None, address_key=None)
         .execution_options(synchronize_session=False)
     )
 

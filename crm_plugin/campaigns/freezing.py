@@ -1,11 +1,16 @@
 """The freeze of a campaign from its claim to the first row that may send."""
 
-from crm_plugin.campaigns import audience
+import logging
+
+from crm_plugin.campaigns import audience, life
 from crm_plugin.campaigns.audience import Freeze
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import compile_content, present_of, rules_of, targets, tree_of
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.links.service import make_links
+
+log = logging.getLogger(__name__)
 
 
 def freeze(crm: Crm, campaign_id: int) -> bool:
@@ -18,8 +23,19 @@ def freeze(crm: Crm, campaign_id: int) -> bool:
         return False
     with crm.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
+    try:
+        return _freeze(crm, campaign, token)
+    except Unavailable as error:
+        log.warning("campaign %s cannot be frozen yet: %s", campaign_id, error)
+    except CrmError as error:
+        # A template or a saved search that it needs is gone: a person must look.
+        life.pause_itself(crm, campaign_id, error.code)
+    return False
+
+
+def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
     tree = tree_of(crm, campaign.audience)
-    work = Freeze(campaign_id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
+    work = Freeze(campaign.id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
     if campaign.freeze_step == "staging":
         _store_links(crm, campaign)
         if not audience.stage(crm, work):

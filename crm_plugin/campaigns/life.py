@@ -124,7 +124,7 @@ def pause_itself(crm: Crm, campaign_id: int, reason: str) -> bool:
     """Pause without a person: the pages show the reason."""
 
     def work(session: Session) -> bool:
-        paused = change(session, campaign_id, "pause", Campaign.state == "sending", reason=reason)
+        paused = change(session, campaign_id, "pause", Campaign.state.in_(ACTIVE), reason=reason)
         if paused:
             record(session, crm.clock(), "system", "campaign.pause", ("campaign", campaign_id), reason=reason)
         return paused

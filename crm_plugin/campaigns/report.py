@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import queries
 from crm_plugin.campaigns.ledger import STATES, Books, books
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import counting
+from crm_plugin.profiles.archive import Moment
 from crm_plugin.profiles.models import Person
 
 
@@ -77,6 +78,43 @@ def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime
     """Return ledger row → (when it was handed over, our id of the person), for judging clicks."""
     query = sa.select(Delivery.id, Delivery.handed_at, Delivery.person_id).where(Delivery.id.in_(ids))
     return {id: (handed_at, person_id) for id, handed_at, person_id in session.execute(query)}
+
+
+def timeline(session: Session, person_id: int, limit: int) -> list[Moment]:
+    """Return the messages that left for a person, newest first, for the timeline of their archive."""
+    details = (Delivery.campaign_id, Delivery.channel, Delivery.state)
+    query = (
+        sa.select(Delivery.handed_at, Campaign.name, *details)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(Delivery.person_id == person_id, Delivery.handed_at.is_not(None))
+        .order_by(Delivery.handed_at.desc(), Delivery.id.desc())
+        .limit(limit)
+    )
+    return [
+        Moment(at, "message", name, {"campaign_id": campaign, "channel": channel, "state": state})
+        for at, name, campaign, channel, state in session.execute(query)
+        if at is not None
+    ]
+
+
+def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """Return all that the ledger holds on a person, for their right to be told."""
+    names = ("channel", "address", "state", "reason", "handed_at", "settled_at")
+    columns = [getattr(Delivery, name) for name in names]
+    query = (
+        sa.select(Campaign.name, *columns)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(Delivery.person_id == person_id)
+        .order_by(Delivery.id)
+    )
+    return [
+        {"campaign": name} | {key: _plain(value) for key, value in zip(names, values, strict=True)}
+        for name, *values in session.execute(query)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _only(what: str) -> sa.ColumnElement[bool]:

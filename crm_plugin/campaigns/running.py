@@ -138,7 +138,7 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         holdout=campaign.holdout,
         policy=policy,
         goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
-        unknown_is_no=reach.unknown_is_no(crm.settings, crm.host.info),
+        unknown_is_no=_unknown_is_no(crm),
         zone=segments.zone(crm),
     )
 

@@ -21,7 +21,7 @@ from crm_plugin.campaigns.running import Running, load, present_of
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.throttle import Throttle, share
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.process import stopping
 from crm_plugin.kernel.steps import step
 
@@ -34,6 +34,7 @@ STREAK = 20
 LOOK_SECONDS = 1.0
 """How long a worker goes on without looking at the campaign's state."""
 RETRY_SECONDS = 1.0
+"""Between two attempts to settle."""
 SETTLE_SECONDS = 300.0
 """How long a worker keeps trying to write down what it knows while the database is away."""
 
@@ -85,7 +86,7 @@ def drain(crm: Crm, campaign_id: int, seconds: float = 20.0) -> int:
     Several processes may drain one campaign. Ends early when nothing is pending, the campaign is not
     sending any more, or the process is asked to stop.
     """
-    running = load(crm, campaign_id)
+    running = _load(crm, campaign_id)
     if running is None or running.state != "sending":
         return 0
     work = Drain(crm, running, time.monotonic() + seconds)
@@ -98,6 +99,17 @@ def drain(crm: Crm, campaign_id: int, seconds: float = 20.0) -> int:
         touch_people(crm, work.touched)
     life.finish(crm, campaign_id)
     return work.handled
+
+
+def _load(crm: Crm, campaign_id: int) -> Running | None:
+    try:
+        return load(crm, campaign_id)
+    except Unavailable as error:
+        log.warning("campaign %s cannot be sent yet: %s", campaign_id, error)
+    except CrmError as error:
+        # Its template was withdrawn, or a saved search that it needs is gone: a person must look.
+        life.pause_itself(crm, campaign_id, error.code)
+    return None
 
 
 def _lease(work: Drain) -> Batch:

