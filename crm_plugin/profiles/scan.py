@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.apply import apply
 from crm_plugin.profiles.run import HEALTHY, Run
+from crm_plugin.profiles.statistics import analyse
 from crm_plugin.profiles.stream_models import Parked, Quarantined, Seen, Stream
 from crm_plugin.profiles.streams import KINDS
 from crm_plugin.profiles.touched import touch, touch_all
@@ -102,6 +103,7 @@ def end(run: Run, *, confirmed: bool = False) -> None:
     :raises Stopped: many rows are gone, and nobody confirmed it.
     """
     row = run.state()
+    analyse(run.crm.db, run.stream)
     if row.scan_number > 1:
         _check_gone(run, row, confirmed)
         _remove_unseen(run, row)

@@ -1,0 +1,25 @@
+"""Tell the database's planner about tables that a scan has just filled."""
+
+import sqlalchemy as sa
+
+from crm_plugin.kernel.db import Database
+from crm_plugin.profiles.models import CourseLabel, Interest, OrderLine, PersonTag
+from crm_plugin.profiles.stream_models import Seen
+from crm_plugin.profiles.streams import KINDS
+
+_BESIDE = {"persons": (PersonTag,), "courses": (CourseLabel,), "orders": (OrderLine,), "signals": (Interest,)}
+
+
+def analyse(db: Database, stream: str) -> None:
+    """Refresh the planner's statistics of a stream's tables on PostgreSQL.
+
+    Its own daemon comes a minute later at best; until then it takes a filled table for an empty one and
+    compares rows one by one: reading 147,000 rows again took 80 s instead of 8. MariaDB keeps its statistics up
+    by itself, and SQLite's choices do not need them here.
+    """
+    if db.dialect != "postgresql":
+        return
+    tables = [KINDS[stream].model, Seen, *_BESIDE.get(stream, ())]
+    with db.begin() as session:
+        for model in tables:
+            session.execute(sa.text(f"ANALYZE {model.__tablename__}"))
