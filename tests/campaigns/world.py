@@ -1,6 +1,8 @@
 """A small school and a carrier with books, as tests of campaigns need them."""
 
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Database
 from crm_plugin.profiles.models import Person
-from tests.fakes.carrier import BookCarrier
+from tests.fakes.carrier import BookCarrier, taken
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost
 
@@ -119,3 +124,32 @@ def state(crm: Crm, campaign: int) -> str:
 def move_to(crm: Crm, at: datetime) -> None:
     """Set the clock of the CRM."""
     crm.clock.at = at  # type: ignore[attr-defined]
+
+
+def ready(crm: Crm, **values: Any) -> int:
+    """A frozen campaign of everybody."""
+    campaign = launched(crm, **values)
+    assert freeze(crm, campaign)
+    return campaign
+
+
+def rows(crm: Crm, campaign: int) -> dict[int, Delivery]:
+    """Person → row."""
+    with crm.db.read() as session:
+        found = session.scalars(sa.select(Delivery).where(Delivery.campaign_id == campaign))
+        return {row.person_id: row for row in found}
+
+
+def sent(crm: Crm) -> list[str]:
+    return taken(crm.extras["books"].books)
+
+
+def first_message(crm: Crm, worker: threading.Thread) -> None:
+    """Wait until the carrier has taken something."""
+    while not sent(crm):
+        assert worker.is_alive()
+        time.sleep(0.02)
+
+
+def answers(crm: Crm, answer: Callable[[Message], Receipt]) -> None:
+    crm.extras["books"].answer = answer

@@ -1,0 +1,201 @@
+"""Dead, slow and cut-off workers: what is in doubt, and who may decide."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from crm_plugin.campaigns import lease, life, marking, sending, service, settle, sweeper
+from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.running import load, present_of
+from crm_plugin.campaigns.sending import drain
+from crm_plugin.channels.base import Receipt
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from tests.campaigns.world import (
+    answers,
+    books,
+    move_to,
+    ready,
+    run,
+    sent,
+    state,
+    world,
+)
+from tests.fakes.carrier import receipt
+from tests.fakes.crm import NOW
+
+
+def stalled(crm: Crm, campaign: int) -> tuple[settle.Outcome, list[int]]:
+    """A worker that marked its rows and then stalled until they were in doubt; what it would settle."""
+    batch = lease.take(crm, campaign, 10)
+    ids = [row.id for row in batch.rows]
+    with crm.db.begin() as session:
+        move(session, "mark", ["leased"], "sending", Delivery.id.in_(ids), handed_at=NOW)
+    expire(crm, campaign)
+    assert sweeper.lapse(crm) == len(ids)
+    answers_ = [Receipt(str(row.id), "accepted") for row in batch.rows]
+    return settle.Outcome(campaign, batch.token, "books", batch.rows, answers_, NOW), ids
+
+
+def expire(crm: Crm, campaign: int) -> None:
+    """Let every lease of a campaign lapse."""
+    long_ago = NOW - timedelta(days=3650)
+    with crm.db.begin() as session:
+        session.execute(
+            sa.update(Delivery)
+            .where(Delivery.campaign_id == campaign, Delivery.token.is_not(None))
+            .values(lease_until=long_ago)
+        )
+
+
+def test_a_lapsed_lease_goes_back_and_a_late_worker_changes_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=3)
+    campaign = ready(crm)
+    late = lease.take(crm, campaign, 10)
+    expire(crm, campaign)
+    assert sweeper.lapse(crm) == 3
+    assert books(crm, campaign) == {"considered": 3, "pending": 3}
+    lease.take(crm, campaign, 10)  # another worker has them now
+    ask = marking.Ask(late.token, late.rows, {}, 60)
+    running = load(crm, campaign)
+    assert running is not None
+    marked = marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5)
+    assert marked.ids == frozenset()
+    assert lease.give_back(crm, late.token) == 0
+    assert books(crm, campaign) == {"considered": 3, "leased": 3}
+
+
+def test_a_lease_that_has_lapsed_cannot_be_marked(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=3)
+    campaign = ready(crm)
+    batch = lease.take(crm, campaign, 10)
+    expire(crm, campaign)
+    running = load(crm, campaign)
+    assert running is not None
+    ask = marking.Ask(batch.token, batch.rows, {}, 60)
+    assert not marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5).ids
+
+
+def test_a_slow_worker_may_still_settle_what_is_in_doubt(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=3)
+    campaign = ready(crm)
+    outcome, _ = stalled(crm, campaign)
+    assert books(crm, campaign) == {"considered": 3, "unknown": 3}
+    crm.db.run(lambda session: settle.write(session, outcome))
+    assert books(crm, campaign) == {"considered": 3, "sent": 3}
+
+
+@pytest.mark.parametrize("status", ["unavailable", "not_called"])
+def test_out_of_doubt_nothing_leads_back_to_waiting(database: Database, tmp_path: Path, status: Any) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = ready(crm)
+    outcome, _ = stalled(crm, campaign)
+    outcome.receipts = [Receipt(row.key, status) for row in outcome.receipts]
+    crm.db.run(lambda session: settle.write(session, outcome))
+    assert books(crm, campaign) == {"considered": 2, "failed_transient": 2}
+
+
+@pytest.mark.parametrize(("decision", "expected"), [("sent", "sent"), ("again", "pending")])
+def test_a_person_decides_and_the_late_worker_changes_nothing(
+    database: Database, tmp_path: Path, decision: str, expected: str
+) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = ready(crm)
+    outcome, _ = stalled(crm, campaign)
+    assert service.resolve(crm, campaign, "tester", decision) == 2
+    outcome.receipts = [Receipt(row.key, "rejected") for row in outcome.receipts]
+    crm.db.run(lambda session: settle.write(session, outcome))
+    assert books(crm, campaign) == {"considered": 2, expected: 2}
+
+
+def test_send_again_reopens_a_finished_campaign(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    answers(crm, lambda message: receipt(message, "unknown" if message.person == "p1" else "accepted"))
+    campaign = ready(crm)
+    run(crm)
+    assert state(crm, campaign) == "finished"
+    answers(crm, receipt)
+    assert service.resolve(crm, campaign, "tester", "again") == 1
+    assert state(crm, campaign) == "sending"
+    run(crm)
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}
+    assert state(crm, campaign) == "finished"
+
+
+def test_nothing_sends_again_by_itself(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = ready(crm)
+    stalled(crm, campaign)
+    move_to(crm, NOW + timedelta(days=30))
+    run(crm)
+    assert books(crm, campaign) == {"considered": 2, "unknown": 2}
+    assert sent(crm) == []
+
+
+def test_not_finished_while_a_row_is_open(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=4)
+    campaign = ready(crm)
+    for open_state in ("pending", "waiting", "leased", "sending"):
+        with crm.db.begin() as session:
+            session.execute(sa.update(Delivery).values(state="sent"))
+            session.execute(sa.update(Delivery).where(Delivery.person_id == 1).values(state=open_state))
+        assert not life.finish(crm, campaign)
+    with crm.db.begin() as session:
+        session.execute(sa.update(Delivery).values(state="sent"))
+    assert life.finish(crm, campaign)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_lost_commit_is_read_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    crm = world(database, tmp_path, people=60)
+    campaign = ready(crm)
+    run_ = crm.db.run
+    lost: list[int] = []
+
+    def run_and_lose(work: Any, tries: int = 6) -> Any:
+        if "_mark" not in getattr(work, "__qualname__", "") and "mark.<locals>" not in work.__qualname__:
+            return run_(work, tries)
+        if len(lost) == 1:  # the second micro-batch: the first one is not settled yet
+            lost.append(1)
+            if committed:
+                run_(work, tries)
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        lost.append(1)
+        return run_(work, tries)
+
+    monkeypatch.setattr(crm.db, "run", run_and_lose)
+    run(crm)
+    expire(crm, campaign)  # what was leased when the commit was lost
+    run(crm)
+    assert books(crm, campaign) == {"considered": 60, "sent": 60}
+    assert len(sent(crm)) == len(set(sent(crm))) == 60
+
+
+def test_the_database_goes_away_between_call_and_settle(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = world(database, tmp_path, people=10)
+    campaign = ready(crm)
+    write = settle.write
+    failures: list[int] = []
+
+    def failing(session: Any, outcome: settle.Outcome) -> None:
+        if len(failures) < 2:
+            failures.append(1)
+            raise OperationalError("UPDATE", {}, Exception("gone"))
+        write(session, outcome)
+
+    monkeypatch.setattr(settle, "write", failing)
+    monkeypatch.setattr(sending, "RETRY_SECONDS", 0.01)
+    drain(crm, campaign)
+    assert books(crm, campaign) == {"considered": 10, "sent": 10}
