@@ -23,6 +23,7 @@ from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
 from crm_plugin.links import jobs as links_jobs
 from crm_plugin.profiles import jobs as profiles_jobs
+from crm_plugin.profiles.events import Sink
 from crm_plugin.segments import jobs as segments_jobs
 from crm_plugin.web import menu, pages
 from crm_plugin.web.public import PublicApp
@@ -67,6 +68,7 @@ def mount(app: "Flask", crm: Crm) -> None:
     if not crm.host.mount(app, blueprint, menu(crm)):
         app.register_blueprint(blueprint, url_prefix="/admin/crm")
     app.wsgi_app = PublicApp(crm, app.wsgi_app)  # type: ignore[method-assign]
+    crm.host.subscribe(Sink(crm))
 
 
 def open_crm(
