@@ -5,6 +5,8 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.historyEnabled = false;
+// What was swapped in answers at once: somebody may type into it within the usual 20 ms.
+htmx.config.defaultSettleDelay = 0;
 // A refusal or a failure comes as a line of text: show it where the answer would have stood.
 htmx.config.responseHandling = [
   { code: "204", swap: false },
