@@ -1,4 +1,4 @@
-"""The documentation is tested: settings, error codes, commands, links between pages."""
+"""The documentation is tested: settings, error codes, commands, variables, tables, names, links."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,12 @@ from pathlib import Path
 import click
 import pytest
 
+from crm_plugin.channels.content import VARIABLES
+from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.cli import flask_group
 from crm_plugin.kernel.errors import CODES
 from crm_plugin.kernel.settings import TABLE
+from crm_plugin.tables import metadata
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -39,6 +42,37 @@ def commands(group: click.Group, path: str) -> list[str]:
         here = f"{path} {name}"
         found += commands(command, here) if isinstance(command, click.Group) else [here]
     return found
+
+
+def test_every_error_code_says_what_to_do() -> None:
+    rows = re.findall(r"^\| `[a-z_.]+` \| (.*) \| (.*) \|$", (DOCS / "errors.md").read_text("utf-8"), re.M)
+    assert len(rows) == len(CODES)
+    assert all(words and advice for words, advice in rows)
+
+
+def test_every_variable_channel_and_carrier_is_documented() -> None:
+    text = (DOCS / "channels.md").read_text("utf-8")
+    (variables,) = re.findall(r"^Variables: `([a-z_ ]+)`", text, re.M)
+    assert set(variables.split()) == set(VARIABLES)
+    for name in (*CHANNELS, *CARRIERS):
+        assert f"`{name}`" in text, name
+
+
+def test_every_table_is_in_the_architecture() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8").partition("## Tables")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\bcrm_[a-z_]+", text)) - {"crm_", "crm_alembic_version"}
+    assert named == set(metadata.tables)
+
+
+@pytest.mark.parametrize("name", ["architecture", "recipes", "benchmarks"])
+def test_every_file_that_is_named_exists(name: str) -> None:
+    text = re.sub(r"^```.*?^```", "", (DOCS / f"{name}.md").read_text("utf-8"), flags=re.M | re.S)
+    named = re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.(?:py|html))`(?: \(`(\w+)`)?", text)
+    assert named
+    for file, function in named:
+        (path,) = [path for path in (ROOT / file, ROOT / "crm_plugin" / file) if path.exists()] or [None]
+        assert path, file
+        assert not function or f"def {function}(" in path.read_text("utf-8"), (file, function)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
