@@ -116,6 +116,20 @@ def test_a_person_decides_and_the_late_worker_changes_nothing(
     assert books(crm, campaign) == {"considered": 2, expected: 2}
 
 
+def test_whose_rows_another_worker_has_now_changes_nothing(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = ready(crm)
+    outcome, ids = stalled(crm, campaign)
+    service.resolve(crm, campaign, "tester", "again")
+    lease.take(crm, campaign, 10)
+    with crm.db.begin() as session:
+        move(session, "mark", ["leased"], "sending", Delivery.id.in_(ids), handed_at=NOW)
+    for status in ("accepted", "rejected", "unknown", "unavailable", "not_called"):
+        outcome.receipts = [Receipt(row.key, status) for row in outcome.receipts]
+        crm.db.run(lambda session: settle.write(session, outcome))
+        assert books(crm, campaign) == {"considered": 2, "sending": 2}
+
+
 def test_send_again_reopens_a_finished_campaign(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=2)
     answers(crm, lambda message: receipt(message, "unknown" if message.person == "p1" else "accepted"))

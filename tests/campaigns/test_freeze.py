@@ -38,7 +38,7 @@ def reasons(crm: Crm, campaign: int) -> dict[int, str | None]:
         return {row.person_id: row.reason for row in session.execute(query)}
 
 
-def sent_before(crm: Crm, person: int, days: float, *, campaign: int = 900, **values: Any) -> None:
+def sent_before(crm: Crm, person: int, days: float, *, campaign: int = 1_000_000, **values: Any) -> None:
     row = {"channel": "email", "state": "sent", "marketing": True, "handed_at": NOW - timedelta(days=days)}
     with crm.db.begin() as session:
         session.add(Delivery(campaign_id=campaign, person_id=person, **(row | values)))
@@ -55,7 +55,7 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
         session.add(Consent(person_id=5, channel="sms", state="denied", origin="host", at=NOW))
     sent_before(crm, 6, days=2)
     for number, days in enumerate((8, 12, 20)):
-        sent_before(crm, 7, days=days, campaign=901 + number)
+        sent_before(crm, 7, days=days, campaign=1_000_001 + number)
     set_person(crm, 8, paid_count=1)
     policy = {"leave_out_days": 7, "cap": {"n": 3, "days": 30}, "goal": BOUGHT}
     campaign = frozen(crm, policy=policy)

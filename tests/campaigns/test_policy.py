@@ -61,7 +61,7 @@ def gone(crm: Crm) -> None:
 def marketed(crm: Crm) -> None:
     row = {"channel": "email", "state": "sent", "marketing": True, "handed_at": NOW}
     with crm.db.begin() as session:
-        session.add(Delivery(campaign_id=99, person_id=2, **row))
+        session.add(Delivery(campaign_id=1_000_000, person_id=2, **row))
 
 
 LATE: list[tuple[Callable[[Crm], None], dict[str, Any], str]] = [
