@@ -22,7 +22,7 @@ def test_signed_out_leads_to_the_login(empty_school: School) -> None:
     for route in ROUTES:
         answer = empty_school.client.open(path_of(route), method=route.methods[0])
         if "/api/" in route.rule:
-            assert (answer.status_code, answer.json["error"]) == (401, "access.signed_out"), route
+            assert (answer.status_code, answer.get_json()["error"]) == (401, "access.signed_out"), route
         else:
             assert answer.status_code == 302, route
             assert answer.location.startswith("http://school.example/login"), route

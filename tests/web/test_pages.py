@@ -93,8 +93,7 @@ def test_a_builder_button_works_without_javascript(school: School) -> None:
     form["r.0:f"] = "is_member"
     page = school.post("/people/build", dict(form)).text
     assert posted(page, "c-builder")["r.0:v"] == "true"
-    form = {**posted(page, "c-builder"), "do": "apply"}
-    answer = school.post("/people/build", form)
+    answer = school.post("/people/build", {**posted(page, "c-builder"), "do": "apply"})
     assert (answer.status_code, "is_member" in answer.location) == (302, True)
 
 
@@ -106,7 +105,7 @@ def test_bad_searches_name_the_place(school: School) -> None:
     assert "rules[0].field" in answer.text
     assert school.get("/people?tree={").status_code == 400
     answer = school.client.post("/admin/crm/api/v1/segments/count", data="{}")
-    assert (answer.status_code, answer.json["error"]) == (400, "access.stale_form")
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "access.stale_form")
 
 
 @on_sqlite
@@ -268,7 +267,7 @@ def test_unknown_addresses_and_things_have_a_page(school: School) -> None:
         answer = school.get(path)
         assert answer.status_code == 404, path
         assert "Traceback" not in answer.text
-    assert school.get("/api/v1/campaigns/999").json["error"] == "object.missing"
+    assert school.get("/api/v1/campaigns/999").get_json()["error"] == "object.missing"
 
 
 @on_sqlite
@@ -287,7 +286,7 @@ def test_pickers_answer_with_names(school: School) -> None:
     assert school.get("/people/pick/course?q=PIANO").json == {
         "items": [{"id": "c1", "label": "Piano <b>one</b>"}]
     }
-    assert school.get("/people/pick/tag?q=mus").json["items"] == [{"id": "music", "label": "music"}]
+    assert school.get("/people/pick/tag?q=mus").get_json()["items"] == [{"id": "music", "label": "music"}]
     assert school.get("/people/pick/query?q=x").json == {"items": []}
 
 

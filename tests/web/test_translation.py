@@ -10,6 +10,7 @@ import crm_plugin.web
 from crm_plugin.kernel.errors import CODES
 from crm_plugin.kernel.resources import folder
 from crm_plugin.web import i18n
+from crm_plugin.web.menu import host_menu
 
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None, "mark": None}
 BLANK = re.compile(r"%\((\w+)\)s|(?<!\{)\{(\w+)[!:}]")
@@ -64,6 +65,6 @@ def test_the_reader_chooses_the_language(wanted: str | None, accepted: str | Non
 
 
 def test_the_hosts_menu_speaks_both() -> None:
-    entries = crm_plugin.web.host_menu("/admin/crm")
+    entries = host_menu("/admin/crm")
     assert [entry.label["zh"] for entry in entries][:2] == ["概览", "学员"]
     assert all(entry.url.startswith("/admin/crm/") for entry in entries)
