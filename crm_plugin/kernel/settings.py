@@ -38,7 +38,13 @@ TABLE = (
     ),
     Setting("redis_url", str, "", "Redis or Valkey; empty: an embedded one, else none.", secret=True),
     Setting("public_url", str, "http://127.0.0.1:5000", "Where learners reach links and opt-out pages."),
-    Setting("secret_key", str, "", "Signs sessions of crm serve; 32 letters or more; empty: made and kept.", secret=True),
+    Setting(
+        "secret_key",
+        str,
+        "",
+        "Signs sessions of crm serve; 32 letters and more; empty: made and kept.",
+        secret=True,
+    ),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
     Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox writes messages down and sends nothing."),
     Setting(
