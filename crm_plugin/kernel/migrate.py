@@ -1,16 +1,26 @@
-"""Bring a database's CRM tables up to date; a host's own tables and its Alembic are never touched."""
+"""Bring a database's CRM tables up to date; a host's own tables and its Alembic are never touched.
 
-from collections.abc import Callable
+Several processes may do it at once, and one may be killed in the middle: the first to come does the work
+under a lock of the database, and the next call goes on where it was stopped.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.resources import folder
 
 VERSION_TABLE = "crm_alembic_version"
+_LOCK_NAME, _LOCK_NUMBER, _LOCK_SECONDS = "crm_migrate", 7_304_913, 300
 
 
 def upgrade(database: Database) -> None:
@@ -27,14 +37,45 @@ def check(database: Database) -> None:
 
 
 def is_migrated(database: Database) -> bool:
-    """Tell whether the CRM's tables are there."""
-    return sa.inspect(database.engine).has_table(VERSION_TABLE)
+    """Tell whether the CRM's tables are all there, as this version of the CRM needs them."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return set(context.get_current_heads()) == set(ScriptDirectory(_scripts()).get_heads())
 
 
 def _with_connection(database: Database, work: Callable[[Config], Any]) -> None:
     config = Config()
-    config.set_main_option("script_location", str(folder("migrations")))
+    config.set_main_option("script_location", _scripts())
     config.set_main_option("path_separator", "os")
-    with database.engine.execution_options(crm_immediate=True).connect() as connection:
+    with database.engine.execution_options(crm_immediate=True).begin() as connection, _locked(connection):
         config.attributes["connection"] = connection
         work(config)
+
+
+def _scripts() -> str:
+    return str(folder("migrations"))
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """Let one process at a time in; on SQLite the transaction itself, begun as a writer, does that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_NUMBER)))
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        yield
+        return
+    # MariaDB commits each table by itself, so that a killed migration leaves some of them behind.
+    sa.event.listen(connection, "before_execute", _if_not_exists, retval=True)
+    connection.execute(sa.select(sa.func.get_lock(_LOCK_NAME, _LOCK_SECONDS)))
+    try:
+        yield
+    finally:
+        connection.execute(sa.select(sa.func.release_lock(_LOCK_NAME)))
+
+
+def _if_not_exists(
+    _connection: Connection, element: Any, many: Any, params: Any, _options: Any
+) -> tuple[Any, Any, Any]:
+    if isinstance(element, CreateTable | CreateIndex):
+        element.if_not_exists = True
+    return element, many, params
