@@ -1,6 +1,7 @@
 """Composition root: one place where settings, database, school, queue and capabilities come together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from importlib.metadata import entry_points
@@ -16,7 +17,7 @@ from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel import daily, embedded
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db import Database, connect
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.queue import Queue, resolve
 from crm_plugin.kernel.secret import kept_secret
@@ -94,7 +95,8 @@ def load_host(settings: Settings) -> object | None:
     known = {point.name: point for point in entry_points(group=HOSTS)}
     if settings.host not in known:
         raise BadInput("host.unknown", name=settings.host, known=", ".join(sorted(known)) or "none")
-    plugin: object = known[settings.host].load()(settings)
+    with _at("host_url"):
+        plugin: object = known[settings.host].load()(settings)
     return plugin
 
 
@@ -144,12 +146,23 @@ def _once(crm: Crm, job: str, day: date) -> bool:
 
 def _database(settings: Settings, app: "Flask | None") -> Database:
     if settings.database_url:
-        return connect(settings.database_url)
+        with _at("database_url"):
+            return connect(settings.database_url)
     if app is not None and "sqlalchemy" in app.extensions:
         return connect(_url_of(app))
     folder = Path(settings.instance)
     folder.mkdir(parents=True, exist_ok=True)
     return connect(f"sqlite:///{folder.resolve() / 'crm.db'}")
+
+
+@contextmanager
+def _at(setting: str) -> Iterator[None]:
+    """Name the setting that an address which cannot be used came from."""
+    try:
+        yield
+    except Unavailable as error:
+        error.place = error.place or setting
+        raise
 
 
 def _url_of(app: "Flask") -> Any:

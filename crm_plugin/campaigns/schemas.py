@@ -116,6 +116,7 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
             raise _bad(f"variables.{name}", "a name has letters, digits and _ only")
         if not isinstance(value, str):
             raise _bad(f"variables.{name}", "expected a text")
+        _storable(value, f"variables.{name}")
     return content
 
 
@@ -172,7 +173,13 @@ def _text(document: Mapping[str, Any], key: str, limit: int) -> str:
         raise _bad(key, "expected a text")
     if len(value) > limit:
         raise _bad(key, f"longer than {limit} letters")
+    _storable(value, key)
     return value
+
+
+def _storable(value: str, place: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
+        raise _bad(place, "a letter in it cannot be stored")
 
 
 def _one_of(value: Any, known: tuple[str, ...], place: str) -> str:

@@ -10,14 +10,21 @@ from crm_plugin import __version__
 from crm_plugin.cli import campaigns, data, demo, hosts, segments, serve, work
 from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
 
+_SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+# Click's own way, since 8.2, to show the commands of a group that was named alone.
+
 
 class Commands(click.Group):
-    """A group that turns every error of ours into one clear line and the right exit code."""
+    """A group that turns every failure into one clear line and the right exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; 2 on bad input, 1 on other failures."""
         try:
             return super().invoke(ctx)
+        except _SHOWS_HELP:
+            raise
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
         except CrmError as error:
             _fail(str(error), error.exit_code)
         except DBAPIError as error:
@@ -25,8 +32,8 @@ class Commands(click.Group):
             _fail(str(Unavailable("database.unreachable", reason=reason)), 1)
 
 
-def _fail(line: str, code: int) -> None:
-    click.echo(f"crm: {line}", err=True)
+def _fail(text: str, code: int) -> None:
+    click.echo(f"crm: {' '.join(text.split())}", err=True)
     sys.exit(code)
 
 

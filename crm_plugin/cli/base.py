@@ -14,6 +14,11 @@ from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.settings import load
 from crm_plugin.plugin import open_crm
+from crm_plugin.segments.parse import load as load_json
+
+IDENT = click.IntRange(1, 2**63 - 1)
+"""What an id of ours can be on every database."""
+PORT = click.IntRange(1, 65535)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
@@ -62,7 +67,7 @@ def show(document: Any, as_json: bool, text: str | None = None) -> None:
 
 
 def read_document(file: str) -> Any:
-    """Read a JSON file, ``-`` for standard input; duplicate keys and NaN are refused.
+    """Read a JSON file, ``-`` for standard input; a key that stands twice and NaN are refused.
 
     :raises BadInput: ``input.bad``, ``input.not_json``.
     """
@@ -70,26 +75,6 @@ def read_document(file: str) -> Any:
         text = (
             sys.stdin.buffer.read().decode("utf-8-sig") if file == "-" else Path(file).read_text("utf-8-sig")
         )
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name that no file can have
         raise BadInput("input.bad", reason=f"{file} cannot be read: {error}") from error
-    return parse_json(text)
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON strictly."""
-    try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadInput("input.not_json", reason=str(error)) from error
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return dict(pairs)
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is not a number")
+    return load_json(text)

@@ -7,7 +7,7 @@ import click
 
 from crm_plugin.campaigns import queries, service
 from crm_plugin.channels import outbox as outbox_carrier
-from crm_plugin.cli.base import as_json, read_document, show, with_crm
+from crm_plugin.cli.base import IDENT, as_json, read_document, show, with_crm
 from crm_plugin.host.context import Crm
 
 ACTOR = "command"
@@ -36,7 +36,7 @@ def _verb(name: str, verb: Callable[[Crm, int, str], Any], words: str) -> click.
 
     command.__doc__ = words
     made = as_json(with_crm(command))
-    return campaign.command(name)(click.argument("ident", metavar="ID", type=int)(made))
+    return campaign.command(name)(click.argument("ident", metavar="ID", type=IDENT)(made))
 
 
 _verb("launch", service.launch, "Freeze the audience and start sending (or wait for the planned time).")
@@ -46,7 +46,7 @@ _verb("cancel", service.cancel, "Send nothing more, for good.")
 
 
 @campaign.command()
-@click.argument("ident", metavar="ID", type=int)
+@click.argument("ident", metavar="ID", type=IDENT)
 @as_json
 @with_crm
 def status(crm: Crm, ident: int, as_json: bool) -> None:
@@ -56,7 +56,7 @@ def status(crm: Crm, ident: int, as_json: bool) -> None:
 
 
 @campaign.command()
-@click.argument("ident", metavar="ID", type=int)
+@click.argument("ident", metavar="ID", type=IDENT)
 @click.option("--as", "decision", type=click.Choice(["sent", "again"]), required=True)
 @as_json
 @with_crm
@@ -67,7 +67,7 @@ def resolve(crm: Crm, ident: int, decision: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--campaign", "ident", type=int, required=True)
+@click.option("--campaign", "ident", type=IDENT, required=True)
 @as_json
 @with_crm
 def outbox(crm: Crm, ident: int, as_json: bool) -> None:

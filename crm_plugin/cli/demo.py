@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
 from crm_plugin.cli import server
+from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
 from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
@@ -29,7 +30,7 @@ LOCALHOST = "127.0.0.1"
 
 @click.command()
 @click.option("--people", type=int, default=2000, show_default=True, help="People of the generated school.")
-@click.option("--port", type=int, default=None, help="Port on 127.0.0.1; PORT or 5000 when left out.")
+@click.option("--port", type=PORT, default=None, help="Port on 127.0.0.1; PORT or 5000 when left out.")
 @click.option("--instance", default="instance/demo", show_default=True, help="Folder of the demo's files.")
 def demo(people: int, port: int | None, instance: str) -> None:
     """Start the reference school with the CRM in it."""

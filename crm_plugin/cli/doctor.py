@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
@@ -34,7 +36,7 @@ def _guarded(name: str, part: Callable[[Crm], Iterator[Line]], crm: Crm) -> list
     try:
         return list(part(crm))
     except Exception as error:
-        reason = str(error) if isinstance(error, CrmError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, CrmError | DBAPIError) else f"{type(error).__name__}: {error}"
         return [Line(name, False, reason.splitlines()[0])]
 
 

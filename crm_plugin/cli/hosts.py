@@ -7,12 +7,18 @@ import click
 from crm_plugin.cli.base import as_json, find_crm, show
 from crm_plugin.cli.doctor import examine
 from crm_plugin.hostkit import run
+from crm_plugin.hostkit.target import load_host
+from crm_plugin.kernel.errors import BadInput
 
 
 @click.command("check-host")
 @click.argument("target", metavar="MODULE:FACTORY")
 def check_host(target: str) -> None:
     """Run the conformance kit on a host adapter (levels 0 and 1: reads only)."""
+    try:
+        load_host(target)
+    except LookupError as error:
+        raise BadInput("input.bad", reason=str(error)) from error
     sys.exit(run(target))
 
 

@@ -1,30 +1,33 @@
 """``crm segment count|ids|explain``."""
 
 from datetime import datetime
-from typing import Any
 
 import click
 
 from crm_plugin.cli.base import as_json, read_document, show, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.segments import service
 
 
-class Instant(click.ParamType[datetime]):
-    """An ISO 8601 instant with its zone."""
-
-    name = "ISO8601"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read the text; a bad one is bad input."""
-        try:
-            return parse_instant(str(value))
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
+def _instant(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        reason = f"{text!r} is no time such as 2026-01-31T18:00:00Z: {error}"
+        raise BadInput("input.bad", "--at", reason=reason) from error
 
 
-at_option = click.option("--at", type=Instant(), default=None, help="The present to decide by.")
+def _text(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    if not text.isprintable():  # a byte that is no UTF-8 comes as half a letter, which no database takes
+        raise BadInput("input.bad", "--person", reason=f"{text!r} is no id")
+    return text
+
+
+at_option = click.option(
+    "--at", metavar="ISO8601", callback=_instant, default=None, help="The present to decide by."
+)
 file_argument = click.argument("file", metavar="FILE|-")
 
 
@@ -63,7 +66,7 @@ def ids(crm: Crm, file: str, at: datetime | None, as_json: bool) -> None:
 @segment.command()
 @file_argument
 @at_option
-@click.option("--person", required=True, help="The school's id of the person.")
+@click.option("--person", required=True, callback=_text, help="The school's id of the person.")
 @as_json
 @with_crm
 def explain(crm: Crm, file: str, at: datetime | None, person: str, as_json: bool) -> None:

@@ -5,7 +5,7 @@ import secrets
 import click
 
 from crm_plugin.cli import server
-from crm_plugin.cli.base import with_crm
+from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel import accounts, audit
@@ -16,7 +16,7 @@ from crm_plugin.serve.app import create_app
 
 @click.command()
 @click.option("--bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=int, default=None, help="PORT or 5000 when left out.")
+@click.option("--port", type=PORT, default=None, help="PORT or 5000 when left out.")
 @with_crm
 def serve(crm: Crm, bind: str, port: int | None) -> None:
     """Serve the CRM's pages beside a school on another platform (run crm worker too)."""

@@ -14,12 +14,14 @@ _THREADS = 8
 def port_of(given: int | None) -> int:
     """Return the port that was asked for: the option, else ``PORT``, else 5000.
 
-    :raises BadInput: when ``PORT`` is no number.
+    :raises BadInput: when ``PORT`` is no port number.
     """
+    if given is not None:
+        return given
     text = os.environ.get("PORT", "5000")
-    if given is None and not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536):
         raise BadInput("settings.bad_value", name="PORT", value=text, expected="a port number")
-    return int(text) if given is None else given
+    return int(text)
 
 
 def need_free(host: str, port: int) -> None:

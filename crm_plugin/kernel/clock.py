@@ -32,9 +32,12 @@ class FixedClock:
 def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant that names its zone (``Z`` or an offset); return it in UTC.
 
-    :raises ValueError: when it is no date and time, or names no zone.
+    :raises ValueError: when it is no date and time, names no zone, or lies outside the calendar.
     """
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("the time names no zone: add Z or an offset")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error

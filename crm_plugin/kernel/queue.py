@@ -10,6 +10,7 @@ import redis
 from rq import Queue as RqQueue
 from rq.exceptions import DuplicateJobError
 
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.process import forget_after_fork
 
 log = logging.getLogger(__name__)
@@ -24,11 +25,12 @@ class Queue:
     """A queue of jobs, each a dotted path of a function that takes ids and returns nothing.
 
     :param url: of Redis or Valkey; empty = there is none, and nothing is ever woken.
+    :raises BadInput: ``settings.bad_value`` when it is no such address.
     """
 
     def __init__(self, url: str = "") -> None:
         self.url = url
-        self.redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2) if url else None
+        self.redis = _client(url) if url else None
         forget_after_fork(self, "forget_connections")
 
     def wake(self, job: str, *ids: int | str) -> bool:
@@ -88,7 +90,16 @@ class Queue:
     def forget_connections(self) -> None:
         """Drop the connections inherited by a fork without closing the parent's."""
         if self.url:
-            self.redis = redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
+            self.redis = _client(self.url)
+
+
+def _client(url: str) -> "redis.Redis":
+    try:
+        return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+    except ValueError:
+        # The address itself may hold a password: it is not repeated.
+        expected = "an address that begins with redis://, rediss:// or unix://"
+        raise BadInput("settings.bad_value", name="redis_url", value="…", expected=expected) from None
 
 
 def resolve(job: str) -> Callable[..., Any]:

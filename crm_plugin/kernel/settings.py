@@ -121,7 +121,8 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
     """Read ``crm.toml`` (or the file that ``CRM_CONFIG`` names), then ``CRM_*`` variables over it."""
     path = file or Path(environ.get("CRM_CONFIG", "crm.toml"))
-    values = _from_file(path) if path.exists() else {}
+    # A file that is named must be there; its default need not.
+    values = _from_file(path) if "CRM_CONFIG" in environ or path.exists() else {}
     for row in TABLE:
         outside = environ.get(f"CRM_{row.name.upper()}")
         if outside is not None:
@@ -146,6 +147,13 @@ def _typed(row: Setting, value: Any) -> Any:
 
 
 def _check(settings: Settings) -> None:
+    if not settings.public_url.startswith(("http://", "https://")):
+        raise BadInput(
+            "settings.bad_value",
+            name="public_url",
+            value=settings.public_url,
+            expected="a web address such as https://school.example",
+        )
     try:
         ZoneInfo(settings.host_timezone)
     except (KeyError, ValueError, OSError):
