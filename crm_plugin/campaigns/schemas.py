@@ -13,6 +13,7 @@ from typing import Any
 
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links.service import check_target
 
 KEYS = ("name", "channel", "purpose", "audience", "policy", "holdout", "at")
 CONTENT = ("template", "subject", "html", "text", "variables", "link")
@@ -108,6 +109,8 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("template", "subject", "html", "text", "link"):
         if key in content:
             _text(content, key, 20_000)
+    if "link" in content:
+        check_target(content["link"], "link")
     variables = content.get("variables", {})
     if not isinstance(variables, dict):
         raise _bad("variables", "expected an object of names and texts")

@@ -49,6 +49,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"name": "\ud800"}, "name", "campaign.bad_value"),
     ({"text": "a\0b"}, "text", "campaign.bad_value"),
     ({"variables": {"a": "\udfff"}}, "variables.a", "campaign.bad_value"),
+    ({"link": "javascript:alert(1)"}, "link", "link.bad_url"),
+    ({"link": "https://school.example/\r\nX: y"}, "link", "link.bad_url"),
     ({"variables": {"a": 1}}, "variables.a", "campaign.bad_value"),
     ({"policy": []}, "policy", "campaign.bad_value"),
     ({"policy": {"caps": {}}}, "policy", "campaign.unknown_key"),
