@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.fields import Field, Relation
 from crm_plugin.segments.parse import FUNCTIONS
@@ -33,8 +34,8 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 "email_verified",
                 "email_stopped",
             ),
-            *("consent.sms", "consent.email", "consent.message"),
-            *("suppressed.sms", "suppressed.email", "suppressed.message"),
+            *(f"consent.{channel}" for channel in CHANNELS),
+            *(f"suppressed.{channel}" for channel in CHANNELS),
             *("marketed_count", "last_marketed_at"),
         ),
     ),

@@ -1,6 +1,7 @@
 """One campaign: live progress, decisions, report, and the people behind each number."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import redirect, request, url_for
@@ -18,6 +19,8 @@ from crm_plugin.web.view import fragment, render
 from crm_plugin.web.words import word
 
 MOVING = ("scheduled", "freezing", "sending")
+CLICKS_COME = timedelta(days=2)
+"""So long after its end a campaign's page still looks for clicks by itself."""
 PEOPLE = 100
 _TONES = {
     "sent": "good",
@@ -76,12 +79,7 @@ def campaign(ident: int) -> ResponseReturnValue:
             channel=word("channel", row.channel),
             purpose=word("purpose", row.purpose),
         ),
-        lines=_lines(found.books),
-        clicks={
-            "hits": found.clicks.hits,
-            "human_hits": found.clicks.human_hits,
-            "people": found.clicks.people_clicked,
-        },
+        oob=False,
         content=row.content,
         sentence=searches.sentence(row.audience),
         preview_text=message.text if message else "",
@@ -93,7 +91,7 @@ def campaign(ident: int) -> ResponseReturnValue:
 def campaign_live(ident: int) -> ResponseReturnValue:
     """Return the moving part of the page."""
     find(ident)
-    return fragment("campaigns/live.html", **_live(report(crm(), ident)))
+    return fragment("campaigns/moved.html", oob=True, **_live(report(crm(), ident)))
 
 
 def _live(found: Report) -> dict[str, Any]:
@@ -108,10 +106,25 @@ def _live(found: Report) -> dict[str, Any]:
         "verbs": _verbs(row, books),
         "unknown": books.states["unknown"],
         "moving": row.state in MOVING,
+        "every": _every(row),
+        "lines": _lines(books),
+        "clicks": {
+            "hits": found.clicks.hits,
+            "human_hits": found.clicks.human_hits,
+            "people": found.clicks.people_clicked,
+        },
         "rate": rate,
         "remaining": remaining,
         "now": crm().clock(),
     }
+
+
+def _every(row: CampaignRow) -> int:
+    """Return after how many seconds the page asks again; 0 = never."""
+    if row.state in MOVING:
+        return 2
+    young = row.finished_at is not None and crm().clock() - row.finished_at < CLICKS_COME
+    return 15 if young else 0
 
 
 def _counts(books: Books) -> dict[str, int]:

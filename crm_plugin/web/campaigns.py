@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import service
@@ -13,6 +13,7 @@ from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
 from crm_plugin.web import present
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.view import render
 
 PAGE = 50
@@ -119,9 +120,9 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
         _confirmed(reached)
         state = service.launch(crm(), ident, actor().id)
     except CrmError as error:
-        flash(explain(error), "bad")
+        tell(explain(error), "bad")
         return redirect(url_for("crm.compose_check", ident=ident))
-    flash(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
+    tell(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
     return _to(ident)
 
 
@@ -136,7 +137,7 @@ def campaign_pause(ident: int) -> ResponseReturnValue:
     """Pause."""
     find(ident)
     service.pause(crm(), ident, actor().id)
-    flash(say("Paused. Nothing more leaves until you go on."), "good")
+    tell(say("Paused. Nothing more leaves until you go on."), "good")
     return _to(ident)
 
 
@@ -145,7 +146,7 @@ def campaign_resume(ident: int) -> ResponseReturnValue:
     """Go on after a pause, or confirm a held campaign."""
     find(ident)
     service.resume(crm(), ident, actor().id)
-    flash(say("It goes on."), "good")
+    tell(say("It goes on."), "good")
     return _to(ident)
 
 
@@ -154,7 +155,7 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
     """Cancel for good."""
     find(ident)
     count = service.cancel(crm(), ident, actor().id)
-    flash(say("Cancelled; %(count)s messages will not be sent.", count=present.number(count)), "good")
+    tell(say("Cancelled; %(count)s messages will not be sent.", count=present.number(count)), "good")
     return _to(ident)
 
 
@@ -163,7 +164,7 @@ def campaign_discard(ident: int) -> ResponseReturnValue:
     """Delete a draft."""
     find(ident)
     service.remove(crm(), ident, actor().id)
-    flash(say("The draft is gone."), "good")
+    tell(say("The draft is gone."), "good")
     return redirect(url_for("crm.campaigns"))
 
 
@@ -172,7 +173,7 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
     """Decide about unknown messages: ``decision`` is sent or again."""
     find(ident)
     count = service.resolve(crm(), ident, actor().id, request.form.get("decision", ""))
-    flash(say("Decided about %(count)s messages.", count=present.number(count)), "good")
+    tell(say("Decided about %(count)s messages.", count=present.number(count)), "good")
     return _to(ident)
 
 
@@ -181,7 +182,7 @@ def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
     find(ident)
     count = service.retry_failed(crm(), ident, actor().id)
-    flash(say("%(count)s messages are tried again.", count=present.number(count)), "good")
+    tell(say("%(count)s messages are tried again.", count=present.number(count)), "good")
     return _to(ident)
 
 
@@ -194,10 +195,10 @@ def campaign_test(ident: int) -> ResponseReturnValue:
     try:
         receipt = service.send_test(crm(), ident, address, person, actor().id)
     except CrmError as error:
-        flash(explain(error), "bad")
+        tell(explain(error), "bad")
     else:
         taken = receipt.status == "accepted"
-        flash(
+        tell(
             say("The test was handed over. With the outbox carrier it stands in the outbox.")
             if taken
             else say("The carrier did not take it: %(reason)s", reason=receipt.reason or receipt.status),

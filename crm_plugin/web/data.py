@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.audit import record
@@ -13,6 +13,7 @@ from crm_plugin.profiles.health import streams as read_streams
 from crm_plugin.profiles.sync import confirm_gone, let_scan
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.view import fragment, render
 
 TONES = {"current": "good", "scanning": "busy", "failing": "warn", "stopped": "bad", "new": "muted"}
@@ -98,9 +99,9 @@ def data_start() -> ResponseReturnValue:
     let_scan(crm(), [row.stream for row in shown_streams()])
     _write_down("data.read_all")
     if crm().queue.wake(SYNC):
-        flash(say("A worker begins now."), "good")
+        tell(say("A worker begins now."), "good")
     else:
-        flash(say("It is noted. A worker (crm worker) begins with its next round."), "note")
+        tell(say("It is noted. A worker (crm worker) begins with its next round."), "note")
     return redirect(url_for("crm.data"))
 
 
@@ -110,7 +111,7 @@ def data_confirm() -> ResponseReturnValue:
     stream = request.form.get("stream", "")
     confirm_gone(crm(), stream)
     _write_down("data.confirm_gone", stream)
-    flash(say("It goes on."), "good")
+    tell(say("It goes on."), "good")
     return redirect(url_for("crm.data"))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, flash, jsonify, redirect, request, url_for
+from flask import Response, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
@@ -17,6 +17,7 @@ from crm_plugin.web.builder_words import COMBINE, MODES, OPERATORS, UNITS
 from crm_plugin.web.campaigns import start_draft
 from crm_plugin.web.guard import actor, crm, is_htmx, need, page
 from crm_plugin.web.i18n import explain, mark, say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.presets import PRESETS
 from crm_plugin.web.results import columns, found
 from crm_plugin.web.view import fragment, render
@@ -119,7 +120,7 @@ def people_build() -> ResponseReturnValue:
         try:
             return _DEEDS[verb](finished(tree)[0], query_id)
         except BadInput as error:
-            flash(explain(error), "bad")
+            tell(explain(error), "bad")
             return _rebuilt(tree, query_id)
     return _rebuilt(act(tree, verb), query_id)
 
@@ -143,7 +144,7 @@ def _save(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
     if not name:
         raise BadInput("segment.no_name")
     ident = quick.save(crm(), actor(), name, tree, pinned=bool(request.form.get("save_pin")))
-    flash(say("Saved as “%(name)s”.", name=name), "good")
+    tell(say("Saved as “%(name)s”.", name=name), "good")
     return redirect(url_for("crm.people", query=ident, tree=searches.compact(tree)))
 
 
@@ -152,7 +153,7 @@ def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     if query_id is None:
         raise NotFound("object.missing", kind="query", id="")
     quick.change(crm(), actor(), query_id, tree)
-    flash(say("Saved."), "good")
+    tell(say("Saved."), "good")
     return redirect(url_for("crm.people", query=query_id, tree=searches.compact(tree)))
 
 

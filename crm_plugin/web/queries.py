@@ -1,6 +1,6 @@
 """Quick queries: the list of saved searches, and what is done to one."""
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import CrmError
@@ -8,6 +8,7 @@ from crm_plugin.segments import quick
 from crm_plugin.web import searches
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.view import render
 
 
@@ -38,7 +39,7 @@ def _back() -> ResponseReturnValue:
 def query_rename(ident: int) -> ResponseReturnValue:
     """Give a saved search another name."""
     quick.rename(crm(), actor(), ident, request.form.get("name", "").strip())
-    flash(say("Renamed."), "good")
+    tell(say("Renamed."), "good")
     return _back()
 
 
@@ -55,7 +56,7 @@ def query_delete(ident: int) -> ResponseReturnValue:
     try:
         quick.delete(crm(), actor(), ident)
     except CrmError as error:
-        flash(explain(error), "bad")
+        tell(explain(error), "bad")
     else:
-        flash(say("Deleted."), "good")
+        tell(say("Deleted."), "good")
     return _back()

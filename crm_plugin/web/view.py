@@ -7,7 +7,7 @@ filters or translations of the other. Every value is escaped; an undefined name 
 from functools import lru_cache
 from typing import Any
 
-from flask import Response, g, get_flashed_messages, make_response, request, url_for
+from flask import Response, g, make_response, request, url_for
 from flask_wtf.csrf import generate_csrf
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,6 +18,7 @@ from crm_plugin.web import i18n, present, words
 from crm_plugin.web.assets import path_of
 from crm_plugin.web.guard import actor, crm
 from crm_plugin.web.menu import ENTRIES
+from crm_plugin.web.notes import take
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -69,7 +70,7 @@ def render(template: str, *, title: str, active: str = "", status: int = 200, **
     :param active: key of the menu entry to highlight.
     """
     content = fragment(template, title=title, status=status, **context)
-    notes = get_flashed_messages(with_categories=True)
+    notes = take()
     body = fragment(
         "frame.html",
         title=title,

@@ -54,7 +54,7 @@ def test_from_a_search_to_the_report(served: School, page: Page, complaints: lis
     page.get_by_label("Name").fill("Buyers")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Buyers")).to_be_visible()
-    page.get_by_role("button", name="Reach these people").click()
+    page.get_by_role("button", name="Reach these people").first.click()
     write(page, address)
     expect(page.get_by_text("Everything is ready.")).to_be_visible()
     page.get_by_label("Yes, reach 6 people.").check()
