@@ -13,6 +13,9 @@ from crm_plugin.kernel.db import Database
 SIGNED_IN = "crm_login"
 """Key of the session cookie that holds the login."""
 
+_SHELLS = ("host_mount", "host_layout")
+"""Hooks on the school's own application, which is not here: the shell mounts and frames the pages itself."""
+
 
 class ShellHost:
     """Answers the web hooks itself and hands all others to the adapter.
@@ -23,7 +26,7 @@ class ShellHost:
 
     def __init__(self, adapter: object, database: Database) -> None:
         self._database = database
-        for hook in (name for name in dir(HostSpec) if name.startswith("host_")):
+        for hook in (name for name in dir(HostSpec) if name.startswith("host_") and name not in _SHELLS):
             if not hasattr(type(self), hook) and hasattr(adapter, hook):
                 setattr(self, hook, getattr(adapter, hook))
         self._adapter = adapter
