@@ -281,7 +281,16 @@ def test_shown_mail_can_neither_run_nor_fetch(school: School) -> None:
     assert "sandbox" in policy
 
 
-@on_sqlite
+def test_the_overview_has_the_same_figures_as_the_searches_behind_them(school: School) -> None:
+    page = school.get("/").text
+    figures = dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(?:<a[^>]*>)?([^<]*)", page))
+    assert (figures["People"], figures["Ever bought"], figures["Unpaid orders"]) == (str(PEOPLE), "6", "0")
+    assert figures["Newly registered"] == str(PEOPLE)
+    assert figures["Paid, refunds taken off"] == "CN¥594"
+    assert "Takings in the last 30 days: CN¥594" in page
+    assert "New people in the last 30 days: 12" in page
+
+
 def test_pickers_answer_with_names(school: School) -> None:
     assert school.get("/people/pick/course?q=PIANO").json == {
         "items": [{"id": "c1", "label": "Piano <b>one</b>"}]
