@@ -1,5 +1,6 @@
 """The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones."""
 
+import errno
 import sys
 from typing import Any
 
@@ -30,6 +31,10 @@ class Commands(click.Group):
         except DBAPIError as error:
             reason = str(error.orig or error).splitlines()[0]
             _fail(str(Unavailable("database.unreachable", reason=reason)), 1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly when whoever reads has had enough
+            _fail(str(error), 1)
 
 
 def _fail(text: str, code: int) -> None:

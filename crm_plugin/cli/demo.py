@@ -1,15 +1,18 @@
 """``crm demo``: the reference school with the CRM in it, filled, running, and unable to message anybody."""
 
+import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
-from crm_plugin.cli import server
+from crm_plugin.cli import demo_searches, server
 from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
@@ -37,19 +40,39 @@ def demo(people: int, port: int | None, instance: str) -> None:
     chosen = server.port_of(port)
     server.need_free(LOCALHOST, chosen)
     settings = _settings(Path(instance), chosen)
-    _fill(settings.host_url, people)
-    app, crm = _compose(settings)
-    with Bars() as bars:
-        sync(crm, full=not _is_read(crm), progress=bars.show)
+    with _alone_in(Path(instance)):
+        _fill(settings.host_url, people)
+        app, crm = _compose(settings)
+        with Bars() as bars:
+            sync(crm, full=not _is_read(crm), progress=bars.show)
+        demo_searches.seed(crm)
+        _run(app, crm, chosen)
+
+
+def _run(app: Flask, crm: Crm, port: int) -> None:
     queue = embedded.start(crm.instance)
     crm.queue = Queue(queue.url if queue else "")
-    worker = _start_worker(settings)
+    worker = _start_worker(crm.settings)
     try:
-        _announce(chosen)
-        server.run(app, LOCALHOST, chosen)
+        _announce(port)
+        server.run(app, LOCALHOST, port)
     finally:
         worker.terminate()
         worker.wait(timeout=15)
+        if queue is not None:
+            queue.close()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Refuse a folder in which another demo runs; the lock ends with the process, however it ends."""
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            reason = f"another demo runs in {folder}: stop it, or choose another folder by --instance"
+            raise BadInput("input.bad", reason=reason) from None
+        yield
 
 
 def _settings(folder: Path, port: int) -> Settings:

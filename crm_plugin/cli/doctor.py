@@ -36,7 +36,9 @@ def _guarded(name: str, part: Callable[[Crm], Iterator[Line]], crm: Crm) -> list
     try:
         return list(part(crm))
     except Exception as error:
-        reason = str(error) if isinstance(error, CrmError | DBAPIError) else f"{type(error).__name__}: {error}"
+        reason = (
+            str(error) if isinstance(error, CrmError | DBAPIError) else f"{type(error).__name__}: {error}"
+        )
         return [Line(name, False, reason.splitlines()[0])]
 
 
