@@ -13,6 +13,10 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links.counting import Measures, tallies
+from crm_plugin.segments.quick import mentions
+
+UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held")
+"""States of a campaign that may still ask who its people are, or whether the goal is reached."""
 
 
 @dataclass(slots=True)
@@ -117,3 +121,13 @@ def status(crm: Crm, campaign_id: int) -> dict[str, Any]:
 
 def _row(campaign: Campaign) -> CampaignRow:
     return CampaignRow(**{name: getattr(campaign, name) for name in CampaignRow.__slots__})
+
+
+def users_of_query(session: Session, query_id: int) -> list[str]:
+    """Return the names of campaigns that still need a saved search, for their audience or their goal."""
+    query = sa.select(Campaign).where(Campaign.state.in_(UNFINISHED)).order_by(Campaign.id)
+    return [
+        campaign.name
+        for campaign in session.scalars(query)
+        if mentions(campaign.audience, query_id) or mentions(campaign.policy.get("goal"), query_id)
+    ]

@@ -3,6 +3,7 @@
 from crm_plugin.campaigns.facts import forget_addresses, marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.queries import users_of_query
 from crm_plugin.campaigns.report import delivery_facts, held_on, timeline
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
@@ -11,7 +12,7 @@ from crm_plugin.links.counting import clicked_deliveries
 from crm_plugin.profiles import facts
 from crm_plugin.profiles.archive import TIMELINE
 from crm_plugin.profiles.privacy import EXPORTS
-from crm_plugin.segments import fields
+from crm_plugin.segments import fields, quick
 from crm_plugin.segments.fields import Label, Relation, row_field
 from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
 from crm_plugin.segments.sources import Among, Column
@@ -21,6 +22,7 @@ def compose(crm: Crm) -> None:
     """Register all that; doing it again changes nothing."""
     crm.extras["delivery_facts"] = delivery_facts
     facts.register("marketed", marketed)
+    quick.USERS.add("campaigns", users_of_query)
     facts.register("ledger_addresses", forget_addresses)
     if "campaigns" not in TIMELINE:
         TIMELINE.add("campaigns", timeline)

@@ -72,6 +72,7 @@ class Gateway:
         self._hooks = registered(plugin).hook if plugin is not None else None
         self._caller = Caller(clock, budget, web_budget)
         self._info: r.HostInfo | None = None
+        self._only_remembers = False
         self._fields: dict[str, frozenset[str]] = {}
         self._chains: dict[str, tuple[list[str | None], str | None]] = {}
 
@@ -79,8 +80,19 @@ class Gateway:
 
     @property
     def info(self) -> r.HostInfo:
-        """The host's facts; asked once and kept."""
+        """The host's facts; asked once and kept, or the ones that were last remembered."""
+        if self._info is None and self._only_remembers:
+            raise Unavailable("host.not_read")
         return self._info or self.refresh_info()
+
+    def remember(self, info: r.HostInfo | None) -> None:
+        """Take facts that somebody else has read, and never ask for them again (a process of pages).
+
+        :param info: None = nobody has read them yet; what was known before stays.
+        """
+        self._only_remembers = True
+        if info is not None:
+            self._take(info)
 
     def refresh_info(self) -> r.HostInfo:
         """Ask the host for its facts again.
@@ -94,9 +106,12 @@ class Gateway:
         if reason is not None:
             raise self._caller.garbage("host_info", reason)
         self._caller.back_off.worked("host_info")
+        self._take(info)
+        return info
+
+    def _take(self, info: r.HostInfo) -> None:
         self._fields = {stream: frozenset(names) for stream, names in info.fields.items()}
         self._info = info
-        return self._info
 
     def knows(self, stream: str, field: str) -> bool:
         """Tell whether the host lists a field: only then does None mean "known to be empty"."""

@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     # hosts
     "host.none": "no host is registered: set CRM_HOST",
     "host.unknown": "there is no host named {name}; installed: {known}",
+    "host.not_read": "nothing of the school has been read yet: run crm init",
     "host.several": "more than one plug-in answers the host hooks: {names}",
     "host.not_a_host": "{name} is no host: {reason}",
     "host.failed": "the school's {hook} failed: {reason}",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, MarkExpired
 from crm_plugin.kernel.errors import Conflict, Unavailable
-from crm_plugin.profiles import changes, facts, lease, parking, scan
+from crm_plugin.profiles import changes, facts, lease, parking, scan, school
 from crm_plugin.profiles.apply import apply
 from crm_plugin.profiles.run import Progress, Run, Stopped
 from crm_plugin.profiles.stream_models import Stream
@@ -80,6 +80,7 @@ def sync(
 
 def _streams(crm: Crm) -> list[str]:
     try:
+        school.store(crm)
         offered = crm.host.info.streams
     except Unavailable:
         # Their visits find out the same, and write it down for the health page.

@@ -1,7 +1,7 @@
 """What workers run for saved searches."""
 
 from crm_plugin.host.context import Crm, current
-from crm_plugin.segments import quick
+from crm_plugin.segments import pins, quick
 
 PERIODIC = (("crm_plugin.segments.jobs.refresh_counts", 60),)
 """(job, seconds)."""
@@ -9,10 +9,11 @@ DAILY: tuple[str, ...] = ()
 
 
 def refresh_counts() -> None:
-    """Count the saved searches whose count is too old."""
-    quick.refresh_counts(current())
+    """Count the saved searches whose count is too old, and show pinned ones to the school."""
+    burst(current())
 
 
 def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
-    return quick.refresh_counts(crm) > 0
+    counted = quick.refresh_counts(crm)
+    return pins.publish(crm) + counted > 0

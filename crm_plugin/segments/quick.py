@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.host.records import Actor, Pin
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, Conflict, Refused, Unavailable
+from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.models import QuickQuery
@@ -23,8 +23,6 @@ FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
 """Time alone moves people in and out: counts older than this are taken again."""
 USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of saved searches")
 """Capability → function that names what of its own uses a saved search."""
-PAGE = "/admin/crm/people?query={id}"
-"""Where a pinned search leads, unless ``extras["query_url"]`` (id → address) says otherwise."""
 
 
 def save(
@@ -102,7 +100,7 @@ def delete(crm: Crm, actor: Actor, ident: int) -> None:
             raise Conflict("segment.in_use", users=", ".join(users))
         session.delete(query)
         audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
-    publish(crm, {actor.id})
+    _wake(crm)
 
 
 def using(session: Session, ident: int) -> list[str]:
@@ -127,11 +125,10 @@ def mentions(document: Any, ident: int) -> bool:
 class _Due:
     id: int
     tree: dict[str, Any]
-    owner: str
 
 
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
-    """Count the saved searches whose count is too old, and show pinned ones to the school.
+    """Count the saved searches whose count is too old.
 
     A search that cannot be understood any more (a field is gone) matches nobody until it is mended.
 
@@ -147,33 +144,16 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
         with crm.db.begin() as session:
             counted = {"count": found, "counted_at": now}
             session.execute(sa.update(QuickQuery).where(QuickQuery.id == one.id).values(**counted))
-    if due:
-        publish(crm, {one.owner for one in due})
     return len(due)
 
 
 def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
     old = sa.case((QuickQuery.pinned == sa.true(), now - FRESH_PINNED), else_=now - FRESH)
     stale = sa.or_(QuickQuery.counted_at.is_(None), QuickQuery.counted_at <= old)
-    chosen = sa.select(QuickQuery.id, QuickQuery.tree, QuickQuery.owner).order_by(QuickQuery.id)
+    chosen = sa.select(QuickQuery.id, QuickQuery.tree).order_by(QuickQuery.id)
     with crm.db.read() as session:
         rows = session.execute(chosen if everything else chosen.where(stale))
         return [_Due(*row) for row in rows]
-
-
-def publish(crm: Crm, owners: set[str]) -> None:
-    """Push the pinned searches of these administrators to the school's home, where it has a place."""
-    url = crm.extras.get("query_url") or (lambda ident: PAGE.format(id=ident))
-    pinned = sa.select(QuickQuery).where(QuickQuery.pinned == sa.true())
-    for owner in sorted(owners):
-        chosen = pinned.where(QuickQuery.owner == owner).order_by(QuickQuery.position, QuickQuery.id)
-        with crm.db.read() as session:
-            pins = [Pin(q.name, q.count, url(q.id), q.counted_at) for q in session.scalars(chosen)]
-        try:
-            crm.host.publish_pins(owner, pins)
-        except Unavailable:
-            # The next count pushes them again.
-            return
 
 
 def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> None:

@@ -9,6 +9,7 @@ from flask import Blueprint, g
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
+from crm_plugin.profiles import school
 from crm_plugin.web import (
     api,
     campaign_page,
@@ -57,7 +58,9 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     @blueprint.before_request
     def remember() -> None:
         g.crm = crm
+        school.recall(crm)
 
+    crm.extras["query_url"] = lambda ident: f"{prefix}/people?query={ident}"
     for route in ROUTES:
         blueprint.add_url_rule(route.rule, route.name, guarded(route), methods=[*route.methods])
     errors.register(blueprint)

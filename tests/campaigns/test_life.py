@@ -11,9 +11,11 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
+from crm_plugin.segments import quick
 from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
 from tests.fakes.carrier import taken
 from tests.fakes.crm import NOW
@@ -270,3 +272,16 @@ def test_the_list_shows_books_and_pages_by_id(database: Database, tmp_path: Path
     assert page[0].books.states["sent"] == 2
     assert [row.campaign.id for row in service.listing(crm, before=ids[1])] == [ids[0]]
     assert service.listing(crm, states=["draft"]) == []
+
+
+def test_a_saved_search_that_a_draft_needs_cannot_be_deleted(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    ada = Actor("ada", "Ada", frozenset({"crm.admin"}))
+    ident = quick.save(crm, ada, "Everybody", {"combinator": "and", "rules": []})
+    rule = {"field": "segment", "operator": "=", "value": ident}
+    audience = {"combinator": "and", "rules": [rule]}
+    campaign = service.create(crm, "tester", document(name="Spring", audience=audience))
+    with pytest.raises(Conflict, match="Spring"):
+        quick.delete(crm, ada, ident)
+    service.cancel(crm, campaign, "tester")
+    quick.delete(crm, ada, ident)

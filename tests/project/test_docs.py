@@ -54,7 +54,9 @@ def test_every_variable_channel_and_carrier_is_documented() -> None:
     text = (DOCS / "channels.md").read_text("utf-8")
     (variables,) = re.findall(r"^Variables: `([a-z_ ]+)`", text, re.M)
     assert set(variables.split()) == set(VARIABLES)
-    for name in (*CHANNELS, *CARRIERS):
+    # Tests of this run may have registered carriers of their own.
+    ours = [name for name, made in CARRIERS.items() if made.__module__.startswith("crm_plugin.")]
+    for name in (*CHANNELS, *ours):
         assert f"`{name}`" in text, name
 
 

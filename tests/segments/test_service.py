@@ -236,7 +236,11 @@ def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
     assert (queries.get(crm, ident, ADA).name, queries.get(crm, ident, ADA).count) == ("Busy", None)
     quick.pin(crm, ADA, ident, False)
     quick.delete(crm, ADA, ident)
+    calls = host.called("host_publish_pins")
+    assert jobs.burst(crm)
     assert host.pins["ada"] == []
+    assert not jobs.burst(crm)
+    assert host.called("host_publish_pins") == calls + 1
     assert queries.list_for(crm, ADA) == []
 
 

@@ -1,0 +1,48 @@
+"""The school's facts as a worker last read them: a page never asks the school for them."""
+
+import json
+import time
+from dataclasses import asdict
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import HostInfo
+from crm_plugin.kernel.daily import keep, kept
+
+_NAME = "school.facts"
+_READ_AGAIN = 60.0
+"""Seconds after which a web process looks for newer facts."""
+
+
+def store(crm: Crm) -> None:
+    """Keep what the school says of itself, for the processes that serve pages.
+
+    :raises Unavailable: when it says nothing.
+    """
+    facts = json.loads(json.dumps(asdict(crm.host.refresh_info())))
+    with crm.db.begin() as session:
+        if kept(session, _NAME) != facts:
+            keep(session, _NAME, facts)
+
+
+def recall(crm: Crm) -> None:
+    """Give the gateway of a web process the stored facts; from then on it never asks for them itself.
+
+    Before any worker has read the school there are none, and conditions are decided without them.
+    """
+    now = time.monotonic()
+    if now - crm.extras.get(_NAME, float("-inf")) < _READ_AGAIN:
+        return
+    crm.extras[_NAME] = now
+    crm.host.remember(_stored(crm))
+
+
+def _stored(crm: Crm) -> HostInfo | None:
+    try:
+        with crm.db.read() as session:
+            facts = kept(session, _NAME)
+    except SQLAlchemyError:
+        # No tables yet, or no database: the page itself says so.
+        return None
+    return None if facts is None else HostInfo(**facts)

@@ -1,0 +1,58 @@
+"""Pinned searches on the school's own home, pushed by the worker whenever something about them changed."""
+
+import hashlib
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Pin
+from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.segments.models import QuickQuery
+
+PAGE = "/admin/crm/people?query={id}"
+"""Where a pinned search leads, unless ``extras["query_url"]`` (id → address) says otherwise."""
+_PUSHED = "pins.pushed"
+
+
+def publish(crm: Crm) -> int:
+    """Push the pins of every owner for whom something changed; return for how many.
+
+    Unpinned, renamed and deleted searches are changes too. A school that does not answer is asked again
+    at the next round, since nothing is written down for it.
+    """
+    with crm.db.read() as session:
+        wanted = _pins(crm, session)
+        pushed: dict[str, str] = dict(kept(session, _PUSHED, {}))
+    changed = [
+        owner for owner in sorted({*wanted, *pushed}) if pushed.get(owner) != _mark(wanted.get(owner, []))
+    ]
+    done = [owner for owner in changed if _push(crm, owner, wanted.get(owner, []))]
+    if done:
+        marks = {owner: _mark(wanted[owner]) for owner in done if owner in wanted}
+        left = {owner: mark for owner, mark in pushed.items() if owner not in done}
+        crm.db.run(lambda session: keep(session, _PUSHED, left | marks))
+    return len(done)
+
+
+def _pins(crm: Crm, session: Session) -> dict[str, list[Pin]]:
+    url: Callable[[int], str] = crm.extras.get("query_url") or (lambda ident: PAGE.format(id=ident))
+    pinned = sa.select(QuickQuery).where(QuickQuery.pinned == sa.true())
+    found: dict[str, list[Pin]] = {}
+    for query in session.scalars(pinned.order_by(QuickQuery.position, QuickQuery.id)):
+        pin = Pin(query.name, query.count, url(query.id), query.counted_at)
+        found.setdefault(query.owner, []).append(pin)
+    return found
+
+
+def _push(crm: Crm, owner: str, pins: list[Pin]) -> bool:
+    try:
+        return crm.host.publish_pins(owner, pins)
+    except Unavailable:
+        return False
+
+
+def _mark(pins: list[Pin]) -> str:
+    return hashlib.sha256(repr(pins).encode()).hexdigest()[:32] if pins else ""
