@@ -6,11 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.models import Enrolment, Signal
 from crm_plugin.profiles.parking import park
 from crm_plugin.profiles.rows import Columns, enrolment_columns, signal_columns
-from crm_plugin.profiles.work import Fresh, Target, Work, chunks
+from crm_plugin.profiles.work import Fresh, Target, Work, chunks, write_rows
 
 
 def save_enrolments(work: Work, rows: Sequence[r.Enrolment]) -> None:
@@ -57,7 +56,7 @@ def _save(
     changed = {row.id for row in fresh.rows}
     stale = (changed & fresh.ids.keys()) - {column["host_id"] for column in columns}
     _drop(work, model, [fresh.ids[host_id] for host_id in stale])
-    upsert(work.session, model, columns, key=["host_id"])
+    write_rows(work, model, columns, fresh)
     park(work, stream, parked)
     work.changed += len(columns)
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.bulk import insert_many
 from crm_plugin.profiles.consent import refresh_consents
 from crm_plugin.profiles.models import ConsentRecord as _Line
-from crm_plugin.profiles.work import Work, chunks, insert_rows
+from crm_plugin.profiles.work import Work, chunks
 
 Key = tuple[int, str, str]
 """(person, channel, purpose)."""
@@ -38,7 +39,7 @@ def record(work: Work, rows: Sequence[r.Person], ids: dict[str, int], held: Sequ
         _line(work, key, withdrawn) for key, state in last.items() if key not in now and state != "unknown"
     ]
     if lines:
-        insert_rows(work.session, _Line, lines)
+        insert_many(work.session, _Line, lines)
         refresh_consents(work.session, sorted({int(str(line["person_id"])) for line in lines}))
 
 

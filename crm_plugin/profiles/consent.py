@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel import audit
+from crm_plugin.kernel.bulk import among, insert_many
 from crm_plugin.kernel.db import insert_missing
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.models import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.profiles.reach import address_columns
 from crm_plugin.profiles.touched import touch
-from crm_plugin.profiles.work import chunks, insert_rows
+from crm_plugin.profiles.work import chunks
 
 MARKETING = ("marketing", "all")
 """Purposes of a record that decide about marketing."""
@@ -72,19 +73,21 @@ def refresh_consents(session: Session, person_ids: Collection[int]) -> None:
                 ConsentRecord.state,
                 ConsentRecord.at,
             )
-            .where(ConsentRecord.person_id.in_(part))
+            .where(among(session, ConsentRecord.person_id, part))
             .order_by(ConsentRecord.id)
         )
         for person, channel, origin, purpose, state, at in rows:
             lines.setdefault((person, channel), []).append(Line(origin, purpose, state, at))
         decided = {key: in_force(of_key) for key, of_key in lines.items()}
-        session.execute(sa.delete(Consent).where(Consent.person_id.in_(part)), execution_options=_UNSYNCED)
+        session.execute(
+            sa.delete(Consent).where(among(session, Consent.person_id, part)), execution_options=_UNSYNCED
+        )
         values = [
             {"person_id": person, "channel": channel, **answer._asdict()}
             for (person, channel), answer in decided.items()
             if answer is not None
         ]
-        insert_rows(session, Consent, values)
+        insert_many(session, Consent, values)
 
 
 _UNSYNCED = {"synchronize_session": False}

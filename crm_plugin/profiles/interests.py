@@ -6,8 +6,6 @@ instant and age alike, so their order stays right until the person is touched ag
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import UtcDateTime
 from crm_plugin.profiles.models import CourseLabel, Enrolment, Interest, Order, OrderLine, Signal
-from crm_plugin.profiles.work import insert_rows
+from crm_plugin.profiles.touched import Whom
 
 HALF_LIFE = 90
 """Days after which something counts half."""
@@ -38,67 +36,109 @@ WEIGHTS = {
 """Weight of each kind of reason; kinds that are not named (a login) tell nothing about a tag."""
 
 
-def compute(session: Session, ids: Sequence[int], at: datetime) -> None:
-    """Write the interest tags of these persons anew.
+def compute(session: Session, whom: Whom, at: datetime) -> None:
+    """Write the interest tags of these persons anew, by one statement.
 
     :param at: the present, from which recency counts.
     """
-    tags: dict[tuple[int, str], dict[str, Any]] = {}
-    for person, folded, value, kind, count, latest in session.execute(_reasons(ids)):
-        tag = tags.setdefault((person, folded), {"tag": value, "weight": 0.0, "reasons": {}})
-        tag["tag"] = min(tag["tag"], value)
-        tag["weight"] += weight(kind, int(count), latest, at)
-        tag["reasons"][kind] = int(count)
-    session.execute(sa.delete(Interest).where(Interest.person_id.in_(ids)), execution_options=_UNSYNCED)
-    insert_rows(session, Interest, _weightiest(tags))
+    session.execute(sa.delete(Interest).where(whom(Interest.person_id)), execution_options=_UNSYNCED)
+    dialect = session.get_bind().dialect.name
+    if dialect == "sqlite":
+        _bring_mathematics(session)
+    names = ["person_id", "folded", "tag", "weight", "reasons"]
+    session.execute(sa.insert(Interest).from_select(names, _weightiest(_reasons(whom), dialect, at)))
 
 
 _UNSYNCED = {"synchronize_session": False}
 
 
-def weight(kind: str, count: int, latest: datetime | None, at: datetime) -> float:
+def _bring_mathematics(session: Session) -> None:
+    """Give SQLite LN and POWER, which it has only where it was built with them."""
+    driver: Any = session.connection().connection.driver_connection
+    driver.create_function("ln", 1, math.log, deterministic=True)
+    driver.create_function("power", 2, math.pow, deterministic=True)
+
+
+def _weightiest(reasons: sa.CompoundSelect[Any], dialect: str, at: datetime) -> sa.Select[Any]:
+    """Return the tags of each person, the weightiest :data:`KEPT` of them."""
+    one = reasons.subquery()
+    exact = sa.cast(sa.func.sum(_weight(one, dialect, at)), sa.Numeric(20, 8))
+    weight = sa.func.round(exact, 4).label("weight")
+    order = sa.over(
+        sa.func.row_number(), partition_by=one.c.person_id, order_by=[weight.desc(), one.c.folded]
+    )
+    tags = (
+        sa.select(
+            one.c.person_id,
+            one.c.folded,
+            sa.func.min(one.c.tag).label("tag"),
+            weight,
+            _OBJECT[dialect](one.c.kind, one.c.count).label("reasons"),
+            order.label("place"),
+        )
+        .group_by(one.c.person_id, one.c.folded)
+        .subquery()
+    )
+    wanted = (tags.c.person_id, tags.c.folded, tags.c.tag, tags.c.weight, tags.c.reasons)
+    return sa.select(*wanted).where(tags.c.place <= KEPT)
+
+
+_OBJECT: dict[str, Any] = {
+    "postgresql": sa.func.json_object_agg,
+    "mysql": sa.func.json_objectagg,
+    "mariadb": sa.func.json_objectagg,
+    "sqlite": sa.func.json_group_object,
+}
+
+
+def _weight(one: Any, dialect: str, at: datetime) -> Any:
     """Return what one reason adds to a tag's weight; a reason without a date counts as two half-lives old."""
-    days = 2.0 * HALF_LIFE if latest is None else max(0.0, (at - latest).total_seconds() / 86_400)
-    return WEIGHTS[kind] * math.log2(1 + count) * math.pow(0.5, days / HALF_LIFE)
+    half_lives = sa.func.coalesce(_days(one.c.latest, dialect, at) / HALF_LIFE, 2.0)
+    kinds = sa.case(WEIGHTS, value=one.c.kind)
+    recency = sa.func.power(0.5, sa.case((half_lives > 0, half_lives), else_=0.0))
+    return kinds * sa.func.ln(1.0 + one.c.count) / math.log(2) * recency
 
 
-def _weightiest(tags: dict[tuple[int, str], dict[str, Any]]) -> list[dict[str, Any]]:
-    by_person: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for (person, folded), tag in tags.items():
-        row = {"person_id": person, "folded": folded, **tag, "weight": round(tag["weight"], 4)}
-        by_person[person].append(row)
-    return [
-        row
-        for rows in by_person.values()
-        for row in sorted(rows, key=lambda row: (-row["weight"], row["folded"]))[:KEPT]
-    ]
+def _days(latest: Any, dialect: str, at: datetime) -> Any:
+    present = sa.literal(at, UtcDateTime())
+    if dialect == "postgresql":
+        return sa.cast(sa.func.extract("epoch", present - latest), sa.Double) / 86_400
+    if dialect == "sqlite":
+        return sa.func.julianday(present) - sa.func.julianday(latest)
+    return sa.func.timestampdiff(sa.text("SECOND"), latest, present) / 86_400.0
 
 
-def _reasons(ids: Sequence[int]) -> sa.CompoundSelect[Any]:
-    """(person, folded tag, tag, kind, how many, latest) of all that these persons did."""
+def _reasons(whom: Whom) -> sa.CompoundSelect[Any]:
+    """(person_id, folded tag, tag, kind, count, latest) of all that these persons did."""
     kinds = [kind for kind in WEIGHTS if kind not in ("bought", "enrolled")]
     since = sa.func.coalesce(Enrolment.enrolled_at, Enrolment.starts_at)
     paid = sa.func.coalesce(Order.paid_at, Order.created_at)
     return sa.union_all(
-        _tagged(Signal, Signal.kind, sa.func.sum(Signal.count), Signal.at, ids)
+        _tagged(Signal, Signal.kind, sa.func.sum(Signal.count), Signal.at, whom)
         .where(Signal.kind.in_(kinds))
         .group_by(Signal.kind),
-        _tagged(Enrolment, sa.literal("enrolled"), sa.func.count(), since, ids).where(
+        _tagged(Enrolment, sa.literal("enrolled"), sa.func.count(), since, whom).where(
             Enrolment.role == "learner"
         ),
-        _tagged(OrderLine, sa.literal("bought"), sa.func.count(), paid, ids)
+        _tagged(OrderLine, sa.literal("bought"), sa.func.count(), paid, whom)
         .join(Order, Order.id == OrderLine.order_id)
         .where(OrderLine.held_money.is_(True)),
     )
 
 
-def _tagged(model: Any, kind: Any, count: Any, at: Any, ids: Sequence[int]) -> Any:
+def _tagged(model: Any, kind: Any, count: Any, at: Any, whom: Whom) -> Any:
     label = CourseLabel
-    latest = sa.func.max(at, type_=UtcDateTime())
     return (
-        sa.select(model.person_id, label.folded, sa.func.min(label.value), kind, count, latest)
+        sa.select(
+            model.person_id,
+            label.folded,
+            sa.func.min(label.value).label("tag"),
+            kind.label("kind"),
+            count.label("count"),
+            sa.func.max(at, type_=UtcDateTime()).label("latest"),
+        )
         .select_from(model)
         .join(label, sa.and_(label.course_id == model.root_id, label.kind == "tag"))
-        .where(model.person_id.in_(ids))
+        .where(whom(model.person_id))
         .group_by(model.person_id, label.folded)
     )

@@ -6,11 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.models import Order, OrderLine
 from crm_plugin.profiles.parking import park
 from crm_plugin.profiles.rows import HELD_MONEY, Columns, order_columns
-from crm_plugin.profiles.work import Target, Work, chunks, replace_parts
+from crm_plugin.profiles.work import Target, Work, chunks, replace_parts, write_rows
 
 
 def save(work: Work, rows: Sequence[r.Order]) -> None:
@@ -37,7 +36,7 @@ def save(work: Work, rows: Sequence[r.Order]) -> None:
     held = [fresh.ids[row.id] for row in known if row.id in fresh.ids]
     _touch_owners(work, held)
     work.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
-    upsert(work.session, Order, columns, key=["host_id"])
+    write_rows(work, Order, columns, fresh)
     replace_parts(work.session, OrderLine, OrderLine.order_id, held, _lines(work, known, people.ids))
     _delete(work, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
     park(work, "orders", parked)

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles import answers, forgotten
 from crm_plugin.profiles.erase import erase
 from crm_plugin.profiles.merge import merge, unmerge
@@ -14,7 +13,7 @@ from crm_plugin.profiles.models import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.profiles.parking import park
 from crm_plugin.profiles.rows import Columns, is_merged, person_columns
-from crm_plugin.profiles.work import Fresh, Work, chunks, replace_parts
+from crm_plugin.profiles.work import Fresh, Work, chunks, replace_parts, write_rows
 
 KEY = 191
 NAME = 64
@@ -27,7 +26,7 @@ def save(work: Work, rows: Sequence[r.Person]) -> None:
         return
     unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
     columns = [{**person_columns(row, work.region), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
-    upsert(work.session, Person, columns, key=["host_id"])
+    write_rows(work, Person, columns, fresh)
     ids = work.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
     held = fresh.held()

@@ -14,8 +14,8 @@ def analyse(db: Database, stream: str) -> None:
     """Refresh the planner's statistics of a stream's tables on PostgreSQL.
 
     Its own daemon comes a minute later at best; until then it takes a filled table for an empty one and
-    compares rows one by one: reading 147,000 rows again took 80 s instead of 8. MariaDB keeps its statistics up
-    by itself, and SQLite's choices do not need them here.
+    compares rows one by one: reading 147,000 rows again took 80 s instead of 8. MariaDB keeps its statistics
+    up by itself, and SQLite's choices do not need them here.
     """
     if db.dialect != "postgresql":
         return
