@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import receipts, sweeper
+from crm_plugin.campaigns import receipts, sweeper, waking
 from crm_plugin.campaigns.freezing import freeze as freeze_campaign
 from crm_plugin.campaigns.life import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -17,9 +17,6 @@ PERIODIC = (("crm_plugin.campaigns.jobs.sweep", 5),)
 DAILY = ("crm_plugin.campaigns.jobs.tidy",)
 
 DRAIN_SECONDS = 20.0
-MOST_CHAINS = 8
-ROWS_PER_CHAIN = 2000
-"""A campaign is drained by one chain of jobs for so many pending rows, up to the most."""
 _KEEP_REPORTS = timedelta(days=30)
 
 
@@ -27,14 +24,14 @@ def freeze(campaign_id: int) -> None:
     """Freeze a campaign, then have it drained."""
     crm = current()
     if freeze_campaign(crm, campaign_id):
-        _wake_drains(crm, campaign_id)
+        waking.wake(crm, campaign_id, "sending")
 
 
 def drain(campaign_id: int) -> None:
     """Send for a bounded time, then queue up again behind the other campaigns."""
     crm = current()
-    if drain_campaign(crm, campaign_id, DRAIN_SECONDS) and _pending(crm, campaign_id, 1):
-        crm.queue.wake("crm_plugin.campaigns.jobs.drain", campaign_id)
+    if drain_campaign(crm, campaign_id, DRAIN_SECONDS):
+        waking.wake_next(crm, campaign_id)
 
 
 def sweep() -> None:
@@ -42,8 +39,7 @@ def sweep() -> None:
     crm = current()
     sweeper.sweep(crm)
     for campaign_id, state in _due(crm, unattended=True):
-        job = "freeze" if state == "freezing" else "drain"
-        if not crm.queue.wake(f"crm_plugin.campaigns.jobs.{job}", campaign_id):
+        if not waking.wake(crm, campaign_id, state):
             _do(crm, campaign_id, state)
 
 
@@ -61,22 +57,27 @@ def burst(crm: Crm) -> bool:
     return done
 
 
+def is_held(crm: Crm) -> bool:
+    """Tell whether another worker holds rows of a campaign under way, or its freeze.
+
+    It may be dead: then they are free when its lease has lapsed, which every round of work looks for.
+    """
+    with crm.db.read() as session:
+        rows = sa.exists().where(Delivery.campaign_id == Campaign.id, *_live(session))
+        freeze = Campaign.freeze_lease_until >= db_now(session)
+        held = sa.case((Campaign.state == "sending", rows), else_=freeze)
+        query = sa.select(Campaign.id).where(Campaign.state.in_(ACTIVE), held).limit(1)
+        return session.scalar(query) is not None
+
+
+def _live(session: Session) -> tuple[sa.ColumnElement[bool], ...]:
+    return Delivery.state.in_(("leased", "sending")), Delivery.lease_until >= db_now(session)
+
+
 def _do(crm: Crm, campaign_id: int, state: str) -> bool:
     if state == "freezing":
         return freeze_campaign(crm, campaign_id)
     return bool(drain_campaign(crm, campaign_id, DRAIN_SECONDS))
-
-
-def _wake_drains(crm: Crm, campaign_id: int) -> None:
-    rows = _pending(crm, campaign_id, MOST_CHAINS * ROWS_PER_CHAIN)
-    for _ in range(min(MOST_CHAINS, 1 + rows // ROWS_PER_CHAIN)):
-        crm.queue.wake("crm_plugin.campaigns.jobs.drain", campaign_id)
-
-
-def _pending(crm: Crm, campaign_id: int, most: int) -> int:
-    some = sa.select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state == "pending")
-    with crm.db.read() as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(some.limit(most).subquery())) or 0
 
 
 def _due(crm: Crm, *, unattended: bool = False) -> list[tuple[int, str]]:
@@ -102,5 +103,4 @@ def _has_work(crm: Crm, session: Session, unattended: bool) -> sa.ColumnElement[
     work = sa.or_(mine.where(Delivery.state == "pending"), ripe)
     if not unattended:
         return work
-    held = mine.where(Delivery.state.in_(("leased", "sending")), Delivery.lease_until >= db_now(session))
-    return sa.and_(work, ~held)
+    return sa.and_(work, ~mine.where(*_live(session)))

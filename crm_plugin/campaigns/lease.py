@@ -1,7 +1,8 @@
 """Leases: a worker reserves a batch of rows before it does anything with them; a crash gives them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -54,13 +55,30 @@ def take(crm: Crm, campaign_id: int, count: int) -> Batch:
     return Batch(token, crm.db.run(work))
 
 
-def give_back(crm: Crm, token: str) -> int:
-    """Return what this token still only leases; a cancelled campaign has taken its rows already."""
-    return crm.db.run(
-        lambda session: move(
-            session, "give_back", ["leased"], "pending", Delivery.token == token, token=None, lease_until=None
-        )
-    )
+def give_back(crm: Crm, campaign_id: int, token: str) -> int:
+    """Return what this token still only leases; in a cancelled campaign it is cancelled instead."""
+    return crm.db.run(lambda session: put_back(session, [campaign_id], Delivery.token == token))
+
+
+def put_back(session: Session, campaigns: Collection[int], *where: Any) -> int:
+    """Turn leased rows of these campaigns into pending ones, or into cancelled ones; return how many.
+
+    The campaigns are locked first. A cancel walks through the rows state by state and may miss one that
+    was leased behind its back: it must not become pending after that.
+    """
+    count = 0
+    for campaign_id, state in lock_all(session, campaigns).items():
+        target = "cancelled" if state == "cancelled" else "pending"
+        mine = (Delivery.campaign_id == campaign_id, *where)
+        count += move(session, "give_back", ["leased"], target, *mine, token=None, lease_until=None)
+    return count
+
+
+def lock_all(session: Session, campaigns: Collection[int]) -> dict[int, str]:
+    """Lock campaigns in the order of their ids; return their states."""
+    query = sa.select(Campaign.id, Campaign.state).where(Campaign.id.in_(tuple(campaigns)))
+    rows = session.execute(query.order_by(Campaign.id).with_for_update())
+    return {row.id: row.state for row in rows}
 
 
 def ripen(crm: Crm, campaign_id: int) -> int:
@@ -69,9 +87,13 @@ def ripen(crm: Crm, campaign_id: int) -> int:
     with crm.db.read() as session:
         if session.scalar(sa.select(Delivery.id).where(Delivery.state == "waiting", *due).limit(1)) is None:
             return 0
-    return crm.db.run(
-        lambda session: move(session, "ripen", ["waiting"], "pending", *due, reason=None, waits_until=None)
-    )
+    return crm.db.run(lambda session: _ripen(session, campaign_id, due))
+
+
+def _ripen(session: Session, campaign_id: int, due: tuple[Any, ...]) -> int:
+    if lock_all(session, [campaign_id]).get(campaign_id) != "sending":
+        return 0
+    return move(session, "ripen", ["waiting"], "pending", *due, reason=None, waits_until=None)
 
 
 def _free(session: Session, campaign_id: int, count: int) -> Sequence[int]:

@@ -135,7 +135,7 @@ def _send_batch(work: Drain, batch: Batch) -> None:
         _send(work, batch.token, rows, messages, broken)
     if work.over:
         _settle_now(work)
-        lease.give_back(work.crm, batch.token)
+        lease.give_back(work.crm, work.running.id, batch.token)
     touch_people(work.crm, work.touched)
     work.touched.clear()
 

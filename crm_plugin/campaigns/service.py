@@ -12,6 +12,7 @@ from crm_plugin.campaigns.preflight import preflight as _preflight
 from crm_plugin.campaigns.running import tree_of
 from crm_plugin.campaigns.schemas import Checks, Draft, read
 from crm_plugin.campaigns.trial import send_test
+from crm_plugin.campaigns.waking import wake
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
@@ -120,7 +121,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
         raise BadInput(problem.code, problem.place, **problem.params)
     state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
     if state == "freezing":
-        crm.queue.wake("crm_plugin.campaigns.jobs.freeze", campaign_id)
+        wake(crm, campaign_id, state)
     return state
 
 
@@ -154,8 +155,7 @@ def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
     """Go on exactly where it stopped; for a held campaign this is the confirmation. Return the new state."""
     state = crm.db.run(lambda session: _resume(crm, session, campaign_id, actor_id))
     if state in life.ACTIVE:
-        job = "freeze" if state == "freezing" else "drain"
-        crm.queue.wake(f"crm_plugin.campaigns.jobs.{job}", campaign_id)
+        wake(crm, campaign_id, state)
     return state
 
 
@@ -168,7 +168,8 @@ def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
     if campaign.freeze_step == "done":
         life.change(session, campaign_id, "resume", reason=None)
         return "sending"
-    values: dict[str, Any] = {"reason": None}
+    # The process that froze it has let go, or notices by its token: nobody has to wait for its lease.
+    values: dict[str, Any] = {"reason": None, "freeze_lease_until": None}
     if campaign.freeze_step is None:  # held or paused before its planned time
         values |= {"freeze_step": "staging", "launched_at": now}
         if campaign.planned_at is not None and campaign.planned_at > now:
@@ -248,7 +249,7 @@ def _reopen(session: Session, campaign_id: int, verb: str) -> None:
 
 def _reopened(crm: Crm, campaign_id: int, count: int) -> int:
     if count:
-        crm.queue.wake("crm_plugin.campaigns.jobs.drain", campaign_id)
+        wake(crm, campaign_id, "sending")
     return count
 
 

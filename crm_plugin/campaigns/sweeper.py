@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import facts, life, receipts
+from crm_plugin.campaigns import facts, lease, life, receipts
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.present import db_now
@@ -46,10 +46,7 @@ def _lapsed(session: Session) -> Sequence[int]:
 
 def _lapse(crm: Crm, session: Session, campaigns: Sequence[int]) -> int:
     lapsed = Delivery.lease_until < db_now(session)
-    free = {"token": None, "lease_until": None}
-    cancelled = Delivery.campaign_id.in_(sa.select(Campaign.id).where(Campaign.state == "cancelled"))
-    count = move(session, "give_back", ["leased"], "cancelled", lapsed, cancelled, **free)
-    count += move(session, "give_back", ["leased"], "pending", lapsed, **free)
+    count = lease.put_back(session, campaigns, lapsed)
     # The token stays: a worker that was only slow may still settle the row to a known end.
     count += move(session, "lapse", ["sending"], "unknown", lapsed, reason="lapsed", lease_until=None)
     facts.touch_since(session, campaigns, crm.clock() - _LATELY)

@@ -1,14 +1,22 @@
 """``crm worker``."""
 
+import time
+
 import click
 
+from crm_plugin.campaigns import jobs as campaigns
 from crm_plugin.cli.base import with_crm
 from crm_plugin.host.context import Crm, install
 from crm_plugin.kernel import embedded
+from crm_plugin.kernel.process import stopping
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.worker import Supervisor
 from crm_plugin.kernel.worker import burst as run_burst
 from crm_plugin.plugin import PERIODIC, burst_rounds
+
+_LOOK = 0.5
+_LONGEST_CALL = 60
+"""Seconds that a call at a carrier adds to a lease at most."""
 
 
 @click.command()
@@ -18,7 +26,7 @@ def worker(crm: Crm, burst: bool) -> None:
     """Send, sync and count in the background until stopped."""
     install(crm)
     if burst:
-        run_burst(burst_rounds(crm))
+        _burst(crm)
         return
     server = None if crm.queue.url else embedded.start(crm.instance)
     if server is not None:
@@ -26,6 +34,19 @@ def worker(crm: Crm, burst: bool) -> None:
     Supervisor(crm.queue, PERIODIC, crm.settings.worker_processes).run()
     if server is not None:
         server.close()
+
+
+def _burst(crm: Crm) -> None:
+    """Do all that is due; rows that a dead worker still holds are waited for, at most a lease long."""
+    run_burst(burst_rounds(crm))
+    until = time.monotonic() + crm.settings.lease_seconds + _LONGEST_CALL
+    told = False
+    while not stopping() and campaigns.is_held(crm) and time.monotonic() < until:
+        if not told:
+            click.echo("Another worker holds messages: waiting until they are settled or free.", err=True)
+            told = True
+        time.sleep(_LOOK)
+        run_burst(burst_rounds(crm))
 
 
 COMMANDS = (worker,)

@@ -19,6 +19,8 @@ NAME = "crm"
 """Name of the RQ queue."""
 JOB_SECONDS = 180
 """A job drains for at most 20 s; RQ may kill it after this long."""
+LONG_SECONDS = 4 * 3600
+"""For the jobs whose one statement takes as long as the data are large, such as a freeze."""
 
 
 class Queue:
@@ -33,12 +35,14 @@ class Queue:
         self.redis = _client(url) if url else None
         forget_after_fork(self, "forget_connections")
 
-    def wake(self, job: str, *ids: int | str) -> bool:
+    def wake(self, job: str, *ids: int | str, seconds: int = JOB_SECONDS) -> bool:
         """Ask a worker to run ``job(*ids)`` soon; return False when no queue could be reached.
 
         Never raises: whoever wakes has committed already, and the ticker finds what is due anyway.
+
+        :param seconds: after which RQ may kill the job.
         """
-        return self._put(job, *ids)
+        return self._put(job, *ids, timeout=seconds)
 
     def tick(self, job: str, every: int) -> bool:
         """Ask for a periodic job once in ``every`` seconds, however many tickers there are.
@@ -54,7 +58,8 @@ class Queue:
             return False
         try:
             rq = RqQueue(NAME, connection=self.redis, serializer="json")
-            rq.enqueue_call(job, args=ids, timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600, **options)
+            options.setdefault("timeout", JOB_SECONDS)
+            rq.enqueue_call(job, args=ids, result_ttl=0, failure_ttl=3600, **options)
         except DuplicateJobError:
             return True
         except redis.RedisError as error:

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from crm_plugin.campaigns import lease, life, marking, sending, service, settle, sweeper
+from crm_plugin.campaigns import audience, jobs, lease, life, marking, sending, service, settle, sweeper
 from crm_plugin.campaigns.ledger import move
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.running import load, present_of
 from crm_plugin.campaigns.sending import drain
 from crm_plugin.channels.base import Receipt
@@ -20,6 +20,7 @@ from crm_plugin.kernel.db import Database
 from tests.campaigns.world import (
     answers,
     books,
+    launched,
     move_to,
     ready,
     run,
@@ -69,7 +70,7 @@ def test_a_lapsed_lease_goes_back_and_a_late_worker_changes_nothing(
     assert running is not None
     marked = marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5)
     assert marked.ids == frozenset()
-    assert lease.give_back(crm, late.token) == 0
+    assert lease.give_back(crm, campaign, late.token) == 0
     assert books(crm, campaign) == {"considered": 3, "leased": 3}
 
 
@@ -213,3 +214,53 @@ def test_the_database_goes_away_between_call_and_settle(
     monkeypatch.setattr(sending, "RETRY_SECONDS", 0.01)
     drain(crm, campaign)
     assert books(crm, campaign) == {"considered": 10, "sent": 10}
+
+
+@pytest.mark.parametrize("how", ["worker", "sweeper"])
+def test_a_row_that_a_cancel_missed_never_becomes_pending(
+    database: Database, tmp_path: Path, how: str
+) -> None:
+    """A cancel walks through the rows state by state; one that is leased meanwhile may escape it."""
+    crm = world(database, tmp_path, people=3)
+    campaign = ready(crm)
+    batch = lease.take(crm, campaign, 10)
+    with crm.db.begin() as session:
+        session.execute(sa.update(Campaign).values(state="cancelled"))
+    if how == "sweeper":
+        expire(crm, campaign)
+        assert sweeper.lapse(crm) == 3
+    else:
+        assert lease.give_back(crm, campaign, batch.token) == 3
+    assert books(crm, campaign) == {"considered": 3, "cancelled": 3}
+
+
+@pytest.mark.parametrize("name", ["cancelled", "paused"])
+def test_nothing_ripens_in_a_campaign_that_does_not_send(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = ready(crm)
+    with crm.db.begin() as session:
+        session.execute(sa.update(Delivery).values(state="waiting", waits_until=NOW))
+        session.execute(sa.update(Campaign).values(state=name))
+    assert lease.ripen(crm, campaign) == 0
+    assert books(crm, campaign) == {"considered": 1, "waiting": 1}
+
+
+def test_a_dead_workers_rows_are_held_until_its_lease_lapses(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=3)
+    campaign = launched(crm)
+    assert not jobs.is_held(crm)
+    assert audience.claim(crm, campaign)  # and dies
+    assert jobs.is_held(crm)
+    service.pause(crm, campaign, "tester")
+    assert not jobs.is_held(crm)
+    service.resume(crm, campaign, "tester")
+    run(crm)  # whoever resumes need not wait for the lease of the freeze
+    again = ready(crm)
+    lease.take(crm, again, 10)
+    assert jobs.is_held(crm)
+    expire(crm, again)
+    assert not jobs.is_held(crm)
+    run(crm)
+    assert state(crm, campaign) == state(crm, again) == "finished"
