@@ -1,5 +1,6 @@
 """The pre-flight: what stands in the way of a launch, what deserves a look, and who will be reached."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -9,13 +10,15 @@ from crm_plugin.campaigns import guard, queries, quiet
 from crm_plugin.campaigns.audience import decided
 from crm_plugin.campaigns.lease import VALUES
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.running import present_of, rules_of, tree_of
+from crm_plugin.campaigns.running import present_of, rules_of, targets, tree_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Compiled, Problem
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links.service import check_target
 from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.queries import streams
 
 _OURS = ("link", "unsubscribe")
 """Variables that the engine itself fills in."""
@@ -49,6 +52,7 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
         context = channel_service.context(crm, session, campaign.content)
         channel = CHANNELS[campaign.channel]
         problems = channel.check(campaign.content, campaign.purpose, context)
+        problems += channel_service.carrier_problems(crm, campaign.channel)
         found = Preflight()
         try:
             decision = _decided(crm, campaign)
@@ -57,9 +61,10 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             problems = [*problems, Problem(error.code, error.place, error.params)]
         else:
             found.reach = _reach(session, decision)
-            problems = [*problems, *_audience(crm, session, campaign, found.reach)]
+            problems = [*problems, *_audience(crm, session, campaign, found.reach), *_data(crm, session)]
             if not any(problem.severe for problem in problems):
                 compiled = channel.compile(campaign.content, campaign.purpose, context)
+                problems += _links(compiled, campaign.content)
                 problems += _missing(session, decision, compiled)
     found.errors = [problem for problem in problems if problem.severe]
     found.warnings = [problem for problem in problems if not problem.severe]
@@ -96,6 +101,28 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
         problems.append(Problem("campaign.quiet_now", "policy.quiet_hours", params, severe=False))
     if not guard.is_confirmed(crm, session):
         problems.append(Problem("campaign.copied", severe=False))
+    return problems
+
+
+def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
+    """Find addresses that no redirect may lead to; the campaign's own words may have made them so."""
+    problems = []
+    for target in targets(compiled, content):
+        try:
+            check_target(target, "link" if target == content.get("link") else "html")
+        except BadInput as error:
+            problems.append(Problem(error.code, error.place, error.params))
+    return problems
+
+
+def _data(crm: Crm, session: Session) -> list[Problem]:
+    """Warn of streams that were not read to their end yet: who is not there yet gets no message."""
+    problems = []
+    for stream in streams(session, crm.clock()):
+        if stream.ok_at is None:
+            known = "?" if stream.estimate is None else stream.estimate
+            params = {"stream": stream.stream, "rows": stream.scanned, "estimate": known}
+            problems.append(Problem("campaign.data_unread", "audience", params, severe=False))
     return problems
 
 

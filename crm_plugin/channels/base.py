@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT, Capabilities, LinkMode
 from crm_plugin.kernel.clock import Clock, system_clock
 
 MARKETING = "marketing"
@@ -54,6 +55,8 @@ class Message:
     headers: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     """Values of an SMS template's placeholders, for carriers that fill in themselves."""
+    template: str | None = None
+    """The carrier's own code of the SMS template, for the same carriers."""
     channel: str = ""
     mime: Callable[[bool], bytes] | None = None
     """E-mail only: writes the message out; the argument says whether the server takes 8-bit lines."""
@@ -110,6 +113,13 @@ class Context:
     sender: str = ""
     """From header of e-mail, as ``Name <address>``."""
     sms: SmsText | None = None
+    sms_carrier: str = ""
+    sms_rules: Capabilities = FREE_TEXT
+    """What the SMS carrier allows."""
+    link_mode: LinkMode = "per_recipient"
+    """How links may stand in SMS, by the school's contract."""
+    sms_signature: str = ""
+    """The name that signs SMS, where it is not the site's."""
     max_chars: int | None = None
     """Longest private message that the school takes."""
     clock: Clock = system_clock

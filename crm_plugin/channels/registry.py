@@ -8,6 +8,12 @@ from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import MESSAGE, HostCarrier
+from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
+from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT, Capabilities
+from crm_plugin.channels.sms.carriers.http import HttpCarrier
+from crm_plugin.channels.sms.carriers.pushes import Push
+from crm_plugin.channels.sms.carriers.tencent import TencentCarrier
+from crm_plugin.channels.sms.carriers.twilio import TwilioCarrier
 from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
@@ -31,6 +37,23 @@ CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
 CARRIERS.add("smtp", SmtpCarrier)
 CARRIERS.add("host", HostCarrier)
+CARRIERS.add("http", HttpCarrier)
+CARRIERS.add("aliyun", AliyunCarrier)
+CARRIERS.add("tencent", TencentCarrier)
+CARRIERS.add("twilio", TwilioCarrier)
+
+
+def capabilities_of(carrier: str) -> Capabilities:
+    """Return what an SMS carrier declares of itself."""
+    found = getattr(CARRIERS.get(carrier), "capabilities", FREE_TEXT)
+    assert isinstance(found, Capabilities)
+    return found
+
+
+def push_of(carrier: str) -> Push | None:
+    """Return how a carrier's delivery reports are read; None when it sends none."""
+    found = getattr(CARRIERS.get(carrier), "push", None)
+    return found if isinstance(found, Push) else None
 
 
 def carrier_for(crm: Crm, channel: str) -> Carrier:

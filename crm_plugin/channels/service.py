@@ -7,14 +7,19 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Channel, Compiled, Context, Problem
-from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
+from crm_plugin.channels.sms.carriers.capabilities import link_mode_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, CrmError
 
 
 def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
-    """Gather what the channels must know beside the content: school, sender, SMS template."""
+    """Gather what the channels must know beside the content: school, sender, SMS template and carrier.
+
+    :raises BadInput: ``settings.bad_value``.
+    """
+    rules = capabilities_of(crm.settings.sms_carrier)
     key = str(content.get("template") or "")
     try:
         info = crm.host.info
@@ -27,6 +32,10 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
         locale=locale,
         sender=crm.settings.mail_from or _default_sender(crm),
         sms=templates.find(session, key) if key else None,
+        sms_carrier=crm.settings.sms_carrier,
+        sms_rules=rules,
+        link_mode=link_mode_of(crm.settings, rules),
+        sms_signature=crm.settings.sms_signature,
         max_chars=longest,
         clock=crm.clock,
     )
@@ -40,11 +49,21 @@ def _default_sender(crm: Crm) -> str:
 def check(
     crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
 ) -> list[Problem]:
-    """Return what is wrong with a content, for pre-flight.
+    """Return what is wrong with a content or with its carrier, for pre-flight.
 
     :raises BadInput: ``campaign.unknown_channel``.
     """
-    return _channel(channel).check(content, purpose, context(crm, session, content))
+    problems = _channel(channel).check(content, purpose, context(crm, session, content))
+    return problems + carrier_problems(crm, channel)
+
+
+def carrier_problems(crm: Crm, channel: str) -> list[Problem]:
+    """Tell that a channel's carrier is not there or lacks a setting; calls nobody."""
+    try:
+        carrier_for(crm, channel)
+    except BadInput as error:
+        return [Problem(error.code, "", error.params)]
+    return []
 
 
 def compile_content(

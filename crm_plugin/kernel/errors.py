@@ -36,6 +36,9 @@ CODES: dict[str, str] = {
     "sync.too_many_bad": "{bad} of {total} {stream} break the contract: look at them, then start it again",
     "sync.too_many_gone": "{gone} of {total} {stream} are gone at the school: a person must confirm",
     "sync.not_waiting": "{stream} waits for nobody's answer",
+    # what staff write down
+    "follow_up.empty": "write down what was said or is to be done",
+    "follow_up.too_long": "a follow-up has at most {limit} characters",
     # segments
     "segment.not_a_tree": "expected a group or a rule, found {found}",
     "segment.not_a_group": "expected a group with combinator and rules, found {found}",
@@ -68,6 +71,7 @@ CODES: dict[str, str] = {
     "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
     "campaign.empty_audience": "nobody matches this audience",
     "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
+    "campaign.data_unread": "the school's {stream} were not read to their end yet: {rows} of {estimate}",
     "campaign.quiet_now": "quiet hours: messages wait until {until}",
     "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",
     "campaign.changed": "the campaign changed in the meantime: reload it",
@@ -86,6 +90,10 @@ CODES: dict[str, str] = {
     "content.no_link": "{{{{ link }}}} stands in the text but the campaign has no link",
     "content.service_unsubscribe": "a service message has no opt-out: leave {{{{ unsubscribe }}}} out",
     "content.unsafe_address": "line {line}: {name} may not stand in this part of an address or attribute",
+    "sms.no_template_code": "SMS template {template!r} has no code of an approval by {carrier}",
+    "sms.personal_link": "{carrier} takes no link for each person: {name} may not be filled in",
+    "sms.no_links": "{carrier} takes no web addresses in an SMS",
+    "sms.value_too_long": "{name} is longer than the {limit} letters that {carrier} fills in",
     "sms.marketing_template": "SMS template {template!r} is for marketing, not for service messages",
     "channel.bad_address": "{address!r} is not an address for {channel}",
     "channel.unknown_carrier": "there is no carrier {carrier!r}; installed: {known}",

@@ -47,6 +47,27 @@ TABLE = (
     ),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
     Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox writes messages down and sends nothing."),
+    Setting("sms_signature", str, "", "Name that signs SMS, as the carrier approved it; empty: the site's."),
+    Setting(
+        "sms_link_mode", str, "", "Links in SMS: per_recipient, per_campaign or none; empty: the carrier's."
+    ),
+    Setting(
+        "sms_callback_secret", str, "", "Last part of the addresses for delivery reports; 16 letters.", True
+    ),
+    Setting("sms_http_url", str, "", "Address of the generic HTTP carrier.", secret=True),
+    Setting("sms_http_token", str, "", "Bearer token of the generic HTTP carrier.", secret=True),
+    Setting("sms_aliyun_key_id", str, "", "AccessKey id of the Aliyun carrier."),
+    Setting("sms_aliyun_key_secret", str, "", "AccessKey secret of the Aliyun carrier.", secret=True),
+    Setting("sms_aliyun_url", str, "https://dysmsapi.aliyuncs.com", "Service address of Aliyun."),
+    Setting("sms_tencent_secret_id", str, "", "SecretId of the Tencent Cloud carrier."),
+    Setting("sms_tencent_secret_key", str, "", "SecretKey of the Tencent Cloud carrier.", secret=True),
+    Setting("sms_tencent_app_id", str, "", "SmsSdkAppId of the Tencent Cloud carrier."),
+    Setting("sms_tencent_region", str, "ap-guangzhou", "Region of the Tencent Cloud carrier."),
+    Setting("sms_tencent_url", str, "https://sms.tencentcloudapi.com", "Service address of Tencent Cloud."),
+    Setting("sms_twilio_account", str, "", "Account SID of the Twilio carrier."),
+    Setting("sms_twilio_token", str, "", "Auth token of the Twilio carrier; it proves reports too.", True),
+    Setting("sms_twilio_from", str, "", "Number or messaging service (MG…) that Twilio sends from."),
+    Setting("sms_twilio_url", str, "https://api.twilio.com", "Service address of Twilio."),
     Setting(
         "smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True
     ),
@@ -87,6 +108,23 @@ class Settings:
     secret_key: str
     instance: str
     sms_carrier: str
+    sms_signature: str
+    sms_link_mode: str
+    sms_callback_secret: str
+    sms_http_url: str
+    sms_http_token: str
+    sms_aliyun_key_id: str
+    sms_aliyun_key_secret: str
+    sms_aliyun_url: str
+    sms_tencent_secret_id: str
+    sms_tencent_secret_key: str
+    sms_tencent_app_id: str
+    sms_tencent_region: str
+    sms_tencent_url: str
+    sms_twilio_account: str
+    sms_twilio_token: str
+    sms_twilio_from: str
+    sms_twilio_url: str
     smtp_url: str
     mail_from: str
     consent_unknown: str

@@ -110,7 +110,7 @@ class _Reader:
         """Append an address; return it as the text part is to show it."""
         parts = [self._constant(part, index) for index, part in enumerate(self._marker.split(url))]
         if not any(isinstance(part, Slot) for part in parts):
-            return self._literal("".join(str(part) for part in parts))
+            return self._literal(self._safe("".join(str(part) for part in parts), url))
         first, slot = parts[0], next(part for part in parts if isinstance(part, Slot))
         ours = isinstance(first, Slot) and first.name in ADDRESSES
         if not ours and not (isinstance(first, str) and _BEGUN.match(first)):
@@ -118,6 +118,13 @@ class _Reader:
         self._append(parts[:1], escape_html, raw=False)
         self._append(parts[1:], escape_in_url, raw=False)
         return escape_html("".join(self._shown(part, index) for index, part in enumerate(parts)))
+
+    def _safe(self, address: str, written: str) -> str:
+        """Return an address that the campaign's own words are part of; the cleaner has not seen those."""
+        slot = self._marker.first_slot(written)
+        if slot is not None and not (_WEB.match(address) or _BEGUN.match(address)):
+            raise self._unsafe(slot)
+        return address
 
     def _shown(self, part: str | Thing, index: int) -> str:
         if isinstance(part, Slot):

@@ -8,6 +8,7 @@ from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
 from crm_plugin.channels.content import VARIABLES, Piece, Slot, Template
 from crm_plugin.channels.problems import constants, first_severe, link_problems
+from crm_plugin.channels.sms.rules import carrier_rules
 from crm_plugin.channels.sms.templates import APPROVED, parse
 from crm_plugin.kernel.errors import BadInput
 
@@ -24,6 +25,8 @@ class CompiledSms:
     constants: Mapping[str, str]
     names: tuple[str, ...]
     """The template's placeholders, for carriers that fill in themselves."""
+    template: str | None = None
+    """The carrier's own code of the template."""
     targets: tuple[str, ...] = ()
 
     @property
@@ -51,7 +54,10 @@ class CompiledSms:
             self.body.render(values),
             links=[link] if link and "link" in self.variables else [],
             campaign_id=recipient.campaign_id,
-            params={name: self.constants.get(name) or values.get(name) or "" for name in self.names},
+            params={
+                name: parts.clean(self.constants.get(name) or values.get(name) or "") for name in self.names
+            },
+            template=self.template,
             channel="sms",
         )
 
@@ -80,6 +86,7 @@ class SmsChannel:
             pieces = _pieces(template, content)
         except BadInput as error:
             return [*problems, Problem(error.code, error.place, error.params)]
+        problems += carrier_rules(context, pieces, constants(content))
         return problems + link_problems(parts.names(pieces), content)
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledSms:
@@ -95,7 +102,7 @@ class SmsChannel:
         names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
         whole = [_signature(context), *pieces, *_tail(purpose, context.sms)]
         body = parts.template(_spaced(whole), known, parts.as_is)
-        return CompiledSms(body, known, names)
+        return CompiledSms(body, known, names, context.sms.carrier_codes.get(context.sms_carrier))
 
     def carrier(self, crm: Any) -> str:
         """Return the carrier that the setting names."""
@@ -107,7 +114,7 @@ def _pieces(template: SmsText, content: Mapping[str, Any]) -> list[Piece]:
 
 
 def _signature(context: Context) -> str:
-    name = parts.clean(context.site_name)
+    name = parts.clean(context.sms_signature or context.site_name)
     locale = context.sms.locale if context.sms else context.locale
     if not name:
         return ""

@@ -7,6 +7,7 @@ Carriers approve a text before it may be sent, so an SMS is never free text: a t
 import re
 import tomllib
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from crm_plugin.channels.base import PURPOSES, SmsText
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.kernel.db import upsert
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.kernel.resources import folder
 
 APPROVED = "approved"
@@ -82,9 +83,16 @@ def load_stock(session: Session, at: datetime) -> int:
     :return: how many there are.
     """
     own = set(session.scalars(sa.select(SmsTemplate.key).where(SmsTemplate.stock.is_(False))))
-    rows: list[dict[str, Any]] = [_row(template, at) for key, template in stock().items() if key not in own]
+    kept = {row.key: row for row in session.scalars(sa.select(SmsTemplate))}
+    rows = [_stocked(template, kept.get(key), at) for key, template in stock().items() if key not in own]
     upsert(session, SmsTemplate, rows, key=["key"])
     return len(rows)
+
+
+def _stocked(template: SmsText, kept: SmsTemplate | None, at: datetime) -> dict[str, Any]:
+    # A code was given for the text as it was: a new text has to be approved anew.
+    same = kept is not None and kept.text == template.text
+    return _row(replace(template, carrier_codes=kept.carrier_codes if kept and same else {}), at)
 
 
 def _row(template: SmsText, at: datetime) -> dict[str, Any]:
@@ -95,7 +103,7 @@ def _row(template: SmsText, at: datetime) -> dict[str, Any]:
         "text": template.text,
         "purpose": template.purpose,
         "state": template.state,
-        "carrier_codes": {},
+        "carrier_codes": dict(template.carrier_codes),
         "stock": True,
         "updated_at": at,
     }
@@ -132,5 +140,21 @@ def save(session: Session, template: SmsText, at: datetime) -> None:
     row = {**_row(template, at), "stock": False, "state": template.state}
     there = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == template.key))
     if there is not None and there.text != template.text:
-        row["state"] = "draft"
+        row["state"], row["carrier_codes"] = "draft", {}
     upsert(session, SmsTemplate, [row], key=["key"])
+
+
+def set_code(session: Session, key: str, carrier: str, code: str, at: datetime) -> None:
+    """Keep the code that a carrier gave a template when it approved its text; empty takes it away.
+
+    :raises NotFound: ``object.missing``.
+    :raises BadInput: ``input.bad``.
+    """
+    if len(code) > 64 or not code.isprintable():
+        raise BadInput("input.bad", "code", reason="a carrier's code has at most 64 letters")
+    row = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == key).with_for_update())
+    if row is None:
+        raise NotFound("object.missing", kind="SMS template", id=key)
+    others = {name: kept for name, kept in row.carrier_codes.items() if name != carrier}
+    row.carrier_codes = {**others, carrier: code.strip()} if code.strip() else others
+    row.updated_at = at

@@ -1,0 +1,157 @@
+"""The carrier Twilio (Programmable Messaging, 2010-04-01): one message a call, free text.
+
+Its reports are signed over our exact public address, so that no secret stands in that.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.channels.sms.carriers import outcome
+from crm_plugin.channels.sms.carriers.capabilities import Capabilities, needed
+from crm_plugin.channels.sms.carriers.outcome import Refusal, Round
+from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Pushed, Report, callback_url, word
+from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.settings import Settings
+
+_PLACE = "status"
+"""What stands in our address where others have the secret."""
+_FIELDS = 100
+
+_KINDS = {
+    "20003": "carrier_login",
+    "20005": "carrier_login",
+    "20429": "carrier_throttled",
+    "14107": "carrier_throttled",
+    "21211": "bad_number",
+    "21214": "bad_number",
+    "21217": "bad_number",
+    "21265": "bad_number",
+    "21266": "bad_number",
+    "21408": "bad_number",
+    "21610": "blocked_number",
+    "21612": "bad_number",
+    "21614": "bad_number",
+    "21617": "bad_value",
+    "30002": "carrier_balance",
+    "63038": "carrier_limit",
+}
+"""Error code → what it means (error dictionary); all others are the account's or the request's."""
+_BY_STATUS = {
+    "401": "carrier_login",
+    "403": "carrier_login",
+    "429": "carrier_throttled",
+    "5": "carrier_failed",
+}
+
+
+def signature_of(token: str, url: str, fields: Mapping[str, str]) -> str:
+    """Return the X-Twilio-Signature of a form: HMAC-SHA1 over the address and the sorted fields."""
+    text = url + "".join(name + fields[name] for name in sorted(fields))
+    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode("ascii")
+
+
+def _genuine(settings: Settings, pushed: Pushed) -> bool:
+    if not settings.sms_twilio_token or pushed.secret != _PLACE:
+        return False
+    url = callback_url(settings, pushed.carrier, pushed.secret)
+    try:
+        expected = signature_of(settings.sms_twilio_token, url, _fields(pushed.body))
+    except BadInput:
+        return False
+    given = pushed.headers.get("x-twilio-signature", "")
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:
+        raise BadInput("input.bad", reason="a form was expected") from None
+    return dict(pairs)
+
+
+def _read(body: bytes) -> list[Report]:
+    fields = _fields(body)
+    status = word(fields, "MessageStatus")
+    if status in ("delivered", "read"):
+        return [Report(word(fields, "MessageSid"), "delivered")]
+    if status in ("undelivered", "failed"):
+        code = fields.get("ErrorCode", "")[:64] or None
+        return [Report(word(fields, "MessageSid"), "failed_permanent", code)]
+    # Queued, sending and sent say nothing of the end.
+    return []
+
+
+class TwilioCarrier:
+    """Sends by Twilio, from a number or a messaging service."""
+
+    name = "twilio"
+    capabilities = Capabilities(batch=1, receipts=("push",))
+    batch = in_flight = capabilities.batch
+    idempotent = capabilities.idempotent
+    call_seconds = CALL_SECONDS
+    push = Push(_genuine, _read, b"{}")
+
+    def __init__(self, crm: Crm) -> None:
+        account, token, self._sender, url = needed(
+            crm.settings, "sms_twilio_account", "sms_twilio_token", "sms_twilio_from", "sms_twilio_url"
+        )
+        base = web_address("sms_twilio_url", url)
+        self._url = web_address("sms_twilio_account", f"{base}/2010-04-01/Accounts/{account}/Messages.json")
+        self._proof = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode("ascii")
+        self._callback = callback_url(crm.settings, self.name, _PLACE)
+        self._clock = crm.clock
+        self._wire = Wire()
+
+    def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
+        """Hand messages over, one a call."""
+        round_ = Round(may_call, self._send)
+        return outcome.submit(messages, [[message] for message in messages], round_, {})
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def _send(self, messages: Sequence[Message]) -> list[Receipt] | Refusal:
+        (message,) = messages
+        sender = "MessagingServiceSid" if self._sender.startswith("MG") else "From"
+        form = {"To": message.address, sender: self._sender, "Body": message.text}
+        if self._callback.startswith("https://"):
+            # Twilio refuses an address that it cannot reach, such as that of a trial on this machine.
+            form["StatusCallback"] = self._callback
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": self._proof}
+        try:
+            answer = self._wire.post(self._url, urlencode(form).encode(), headers)
+        except NotSent:
+            return Refusal("carrier_unreachable")
+        except InDoubt as doubt:
+            return Refusal(f"carrier_{doubt.args[0]}")
+        return self._judge(message, answer)
+
+    def _judge(self, message: Message, answer: Answer) -> list[Receipt] | Refusal:
+        document = answer.document()
+        if not isinstance(document, dict):
+            kind = "carrier_throttled" if answer.status == 429 else "carrier_garbage"
+            return Refusal(kind, str(answer.status), answer.retry_after(self._clock()))
+        if answer.status in (200, 201):
+            return _taken(message, document)
+        code, status = str(document.get("code") or answer.status), str(answer.status)
+        other = outcome.kind_of(status, _BY_STATUS, "carrier_refused")
+        kind = other if answer.status >= 500 else _KINDS.get(code, other)
+        return Refusal(kind, code, answer.retry_after(self._clock()))
+
+
+def _taken(message: Message, document: Mapping[str, Any]) -> list[Receipt] | Refusal:
+    sid = document.get("sid")
+    if not isinstance(sid, str) or not 0 < len(sid) <= LONGEST_REF:
+        return Refusal("carrier_garbage")
+    if document.get("status") in ("failed", "canceled"):
+        return Refusal("bad_number", str(document.get("error_code") or ""))
+    return [Receipt(message.key, "accepted", ref=sid)]

@@ -1,0 +1,167 @@
+"""One HTTP call to a carrier, and the question that decides everything: whether it can have arrived.
+
+Nothing is tried again here: a call whose outcome is open is *in doubt*, and a person decides about it.
+"""
+
+import json
+import logging
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from crm_plugin.kernel.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+CALL_SECONDS = 20.0
+"""Time-out of one call, its connection included."""
+_CONNECT_SECONDS = 5.0
+_IDLE_SECONDS = 20.0
+"""A connection unused for longer is made anew: servers close idle ones, and a call into a closing one
+would be in doubt for no reason."""
+_LARGEST_ANSWER = 1_000_000
+_LONGEST_WAIT = 86_400.0
+
+_PLAINLY: dict[str, Any] = {"stream": True, "allow_redirects": False}
+_NEVER_LEFT = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+_NEVER_MADE = (InvalidURL, InvalidSchema, MissingSchema, InvalidHeader)
+
+
+class NotSent(Exception):
+    """Nothing of the call can have arrived: there was no connection."""
+
+
+class InDoubt(Exception):
+    """The call may have arrived; ``args[0]`` is ``timeout`` or ``lost``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a carrier answered."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def document(self) -> Any:
+        """Return the JSON document; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def retry_after(self, now: datetime) -> float | None:
+        """Return the seconds of a Retry-After header (RFC 9110 10.2.3), a day at most; None without one."""
+        text = self.headers.get("Retry-After", "").strip()
+        try:
+            seconds = float(text) if text.isdigit() else (_date(text) - now).total_seconds()
+        except (ValueError, OverflowError):
+            return None
+        return min(max(seconds, 1.0), _LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime:
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+
+
+class Wire:
+    """Keeps connections to one carrier; each method call is one HTTP call."""
+
+    def __init__(self) -> None:
+        self._session: requests.Session | None = None
+        self._used_at = 0.0
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one POST and read its answer; redirects are not followed.
+
+        :raises NotSent: when no connection came about.
+        :raises InDoubt: when anything failed after that.
+        """
+        session = self._fresh()
+        deadline = time.monotonic() + CALL_SECONDS
+        times = (_CONNECT_SECONDS, CALL_SECONDS - _CONNECT_SECONDS)
+        try:
+            # A callable for auth keeps a .netrc of the machine from replacing our Authorization header.
+            with session.post(
+                url, body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
+            ) as response:
+                return Answer(response.status_code, _read(response, deadline), response.headers)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            self.close()
+            # The kind of failure only: its words may hold the address, and with it a secret.
+            log.warning("SMS carrier %s: %s", urlsplit(url).hostname, type(error).__name__)
+            if isinstance(error, _NEVER_MADE) or any(isinstance(one, _NEVER_LEFT) for one in _causes(error)):
+                raise NotSent from None
+            timeout = isinstance(error, requests.Timeout | TimeoutError)
+            raise InDoubt("timeout" if timeout else "lost") from None
+        finally:
+            self._used_at = time.monotonic()
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _fresh(self) -> requests.Session:
+        if time.monotonic() - self._used_at > _IDLE_SECONDS:
+            self.close()
+        if self._session is None:
+            self._session = requests.Session()
+        return self._session
+
+
+def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    body = b""
+    for piece in response.iter_content(8192):
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            raise requests.exceptions.ContentDecodingError("the answer is too large")
+        if time.monotonic() > deadline:
+            raise requests.Timeout("the answer takes too long")
+    return body
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Return an exception and what it wraps; requests and urllib3 wrap by argument, reason and cause."""
+    todo: list[Any] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [*one.args, getattr(one, "reason", None), one.__cause__]
+
+
+def web_address(name: str, url: str) -> str:
+    """Return the address of a carrier without a slash at its end.
+
+    :param name: of the setting that it comes from.
+    :raises BadInput: ``settings.bad_value``; the value may hold a secret and is not shown.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = good and parts.username is None
+    except ValueError:
+        good = False
+    if not good or any(letter <= " " or letter == "\x7f" for letter in url):
+        expected = "a web address such as https://sms.example"
+        raise BadInput("settings.bad_value", name=name, value="(set)", expected=expected)
+    return url.rstrip("/")
