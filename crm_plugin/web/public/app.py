@@ -7,21 +7,25 @@ from urllib.parse import urlsplit
 
 from crm_plugin.host.context import Crm
 from crm_plugin.links.redirect import Redirector
-from crm_plugin.web.public import optout
+from crm_plugin.web.public import optout, receipts
 from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
 
 log = logging.getLogger(__name__)
 
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+_SLASHES = {"/r/": 0, "/u/": 0, "/c/": 1}
+"""Route → how many slashes there are behind it."""
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", **_NO_STORE}
 
 
 class PublicApp:
-    """Answers ``/r/<code>`` and ``/u/<token>`` below the public address; all else is the inner application's.
+    """Answers the routes below the public address; all else is the inner application's.
 
-    :param crm: opens nothing before the first request to one of the two.
+    ``/r/<code>`` are short links, ``/u/<token>`` opt-out pages, ``/c/<carrier>/<secret>`` takes reports.
+
+    :param crm: opens nothing before the first request to one of these.
     :param inner: the host's WSGI application.
     """
 
@@ -39,6 +43,9 @@ class PublicApp:
             return self._redirect(last, environ).send(environ, start_response)
         if route == "u":
             return optout.answer(self._crm, self._links(), last, environ).send(environ, start_response)
+        if route == "c":
+            carrier, secret = last.split("/")
+            return receipts.answer(self._crm, carrier, secret, environ).send(environ, start_response)
         return self._inner(environ, start_response)
 
     def close(self) -> None:
@@ -47,7 +54,7 @@ class PublicApp:
             self._redirector.close()
 
     def _route(self, environ: Environ) -> tuple[str, str]:
-        """Return (r or u, the last part of the path), or empty text for what is not ours.
+        """Return (letter of the route, the rest of the path), or empty text for what is not ours.
 
         A proxy may or may not strip the public address's folder, so both spellings are ours.
         """
@@ -55,7 +62,7 @@ class PublicApp:
         whole = str(environ.get("SCRIPT_NAME", "")) + path
         for given in (path, whole.removeprefix(self._root) if self._root else whole):
             kind, last = given[:3], given[3:]
-            if kind in ("/r/", "/u/") and last and "/" not in last:
+            if all(last.split("/")) and last.count("/") == _SLASHES.get(kind):
                 return kind[1], last
         return "", ""
 

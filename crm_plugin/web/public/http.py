@@ -16,8 +16,11 @@ _PHRASES = {
     200: "OK",
     302: "Found",
     304: "Not Modified",
+    400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    413: "Content Too Large",
     503: "Service Unavailable",
 }
 
@@ -81,6 +84,18 @@ def form_of(environ: Environ) -> dict[str, str]:
     except ValueError:  # too many fields
         return {}
     return {name: values[0] for name, values in fields.items()}
+
+
+def body_of(environ: Environ, longest: int) -> bytes | None:
+    """Return the whole body; None when it is longer than ``longest`` bytes or does not tell its length."""
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return None
+    if not 0 <= length <= longest or environ.get("HTTP_TRANSFER_ENCODING"):
+        return None
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    return body
 
 
 def query_of(environ: Environ) -> dict[str, str]:
