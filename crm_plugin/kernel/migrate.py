@@ -13,10 +13,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.resources import folder
 
 VERSION_TABLE = "crm_alembic_version"
@@ -24,8 +26,14 @@ _LOCK_NAME, _LOCK_NUMBER, _LOCK_SECONDS = "crm_migrate", 7_304_913, 300
 
 
 def upgrade(database: Database) -> None:
-    """Run every migration that the database has not had yet."""
-    _with_connection(database, lambda config: command.upgrade(config, "head"))
+    """Run every migration that the database has not had yet.
+
+    :raises Unavailable: ``database.newer``.
+    """
+    try:
+        _with_connection(database, lambda config: command.upgrade(config, "head"))
+    except CommandError as error:
+        raise Unavailable("database.newer", reason=str(error)) from error
 
 
 def check(database: Database) -> None:

@@ -104,6 +104,49 @@ def test_migrations_make_what_the_models_say_and_leave_the_host_alone(db_url: st
     database.close()
 
 
+def test_a_migration_that_was_killed_half_way_goes_on(db_url: str) -> None:
+    database = connect(db_url)
+    table = Suppression.__table__
+    with database.begin() as session:  # MariaDB keeps what a killed migration has made so far
+        session.execute(
+            sa.text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
+        if database.dialect == "mysql":
+            table.create(session.connection())  # type: ignore[attr-defined]
+    assert not is_migrated(database)
+    upgrade(database)
+    assert is_migrated(database)
+    check(database)
+    database.close()
+
+
+def test_many_may_migrate_at_once(db_url: str) -> None:
+    def migrate() -> None:
+        database = connect(db_url)
+        upgrade(database)
+        done.append(is_migrated(database))
+        database.close()
+
+    done: list[bool] = []
+    threads = [threading.Thread(target=migrate) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [True] * 3
+
+
+def test_tables_of_a_later_version_are_left_alone(db_url: str) -> None:
+    database = connect(db_url)
+    upgrade(database)
+    with database.begin() as session:
+        session.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    assert not is_migrated(database)
+    with pytest.raises(Unavailable, match="later version"):
+        upgrade(database)
+    database.close()
+
+
 @pytest.mark.parametrize("url", ["nonsense", "postgresql+nosuch://localhost/x"])
 def test_a_url_that_cannot_be_used_is_one_line(url: str) -> None:
     with pytest.raises(Unavailable) as caught:
