@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 RESCAN_SECONDS = 3_600
 """How often a stream without changes is scanned, or 20 times as long as its last scan took."""
+DOUBTFUL = 8
+"""Failures in a row, about half an hour, after which the mark itself is suspected."""
 REQUIRED = ("courses", "persons", "enrolments")
 
 
@@ -126,8 +128,21 @@ def _advance(run: Run, full: bool) -> None:
     except Unavailable as error:
         log.warning("%s: %s", run.stream, error)
         run.fail(error, row.failures, at)
+        _doubt_mark(run)
     except Stopped:
         log.error("%s is stopped: %s", run.stream, run.state().error)
+
+
+def _doubt_mark(run: Run) -> None:
+    """Have a stream scanned whose changes fail again and again though the school answers: its mark is bad."""
+    row = run.state()
+    if row.failures < DOUBTFUL or row.rescan or row.mark is None or scan.is_running(row):
+        return
+    try:
+        run.crm.host.mark(run.stream)
+    except Unavailable:
+        return
+    run.note(rescan=True)
 
 
 def _read(run: Run) -> None:
