@@ -1,6 +1,7 @@
 """The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones."""
 
 import errno
+import signal
 import sys
 from typing import Any
 
@@ -58,6 +59,8 @@ _console = click.version_option(__version__, prog_name="crm")(_group("crm"))
 
 def main(args: list[str] | None = None) -> None:
     """Run the console script ``crm``."""
+    # As after Ctrl-C: leases are given back, children ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _console.main(args=args, prog_name="crm")
     except BadInput as error:  # raised while the command line itself was read

@@ -1,6 +1,7 @@
 """Commands on the school's data: ``init``, ``sync``, ``daily``."""
 
 import sys
+import time
 
 import click
 
@@ -52,6 +53,10 @@ def _need_host(crm: Crm) -> None:
 def _sync(crm: Crm, full: bool, as_json: bool, quiet: bool) -> None:
     with Bars(quiet or as_json) as bars:
         result = run_sync(crm, full=full, progress=bars.show)
+        while "busy" in result.states.values():
+            # Another process reads these streams; what it has read need not be read again.
+            time.sleep(1)
+            result = run_sync(crm, progress=bars.show)
     show(_document(result), as_json, _summary(result))
     if result.failed:
         sys.exit(1)
