@@ -17,8 +17,8 @@ from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.service import check_target
+from crm_plugin.profiles.health import unread
 from crm_plugin.profiles.models import Person
-from crm_plugin.profiles.queries import streams
 
 _OURS = ("link", "unsubscribe")
 """Variables that the engine itself fills in."""
@@ -61,7 +61,7 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             problems = [*problems, Problem(error.code, error.place, error.params)]
         else:
             found.reach = _reach(session, decision)
-            problems = [*problems, *_audience(crm, session, campaign, found.reach), *_data(crm, session)]
+            problems = [*problems, *_audience(crm, session, campaign, found.reach), *_data(session)]
             if not any(problem.severe for problem in problems):
                 compiled = channel.compile(campaign.content, campaign.purpose, context)
                 problems += _links(compiled, campaign.content)
@@ -115,15 +115,15 @@ def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
-def _data(crm: Crm, session: Session) -> list[Problem]:
+def _data(session: Session) -> list[Problem]:
     """Warn of streams that were not read to their end yet: who is not there yet gets no message."""
-    problems = []
-    for stream in streams(session, crm.clock()):
-        if stream.ok_at is None:
-            known = "?" if stream.estimate is None else stream.estimate
-            params = {"stream": stream.stream, "rows": stream.scanned, "estimate": known}
-            problems.append(Problem("campaign.data_unread", "audience", params, severe=False))
-    return problems
+    found = [
+        f"{name} ({rows:,}/{'?' if estimate is None else format(estimate, ',')})"
+        for name, rows, estimate in unread(session)
+    ]
+    if not found:
+        return []
+    return [Problem("campaign.data_unread", "audience", {"streams": ", ".join(found)}, severe=False)]
 
 
 def _missing(session: Session, decision: sa.Subquery, compiled: Compiled) -> list[Problem]:

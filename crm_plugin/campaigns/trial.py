@@ -80,10 +80,6 @@ def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | No
 
     :raises NotFound: ``object.missing``.
     """
-    """Return the person whose data fill a content: the named one, or somebody of the audience.
-
-    :raises NotFound: ``object.missing``.
-    """
     query = sa.select(Person)
     if host_id is not None:
         query = query.where(Person.host_id == host_id)

@@ -15,6 +15,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
+from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.segments import quick
 from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
 from tests.fakes.carrier import taken
@@ -214,7 +215,7 @@ def test_the_preflight_counts_who_lacks_a_value_and_who_will_be_reached(
     assert found.reach.excluded == {"status": 1, "duplicate": 1}
     missing = [problem.params for problem in found.errors if problem.code == "content.missing_variable"]
     assert missing == [{"name": "real_name", "count": 3}]
-    assert [problem.code for problem in found.warnings] == ["campaign.quiet_now"]
+    assert [problem.code for problem in found.warnings] == ["campaign.quiet_now", "campaign.data_unread"]
     with crm.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 0
 
@@ -285,3 +286,26 @@ def test_a_saved_search_that_a_draft_needs_cannot_be_deleted(database: Database,
         quick.delete(crm, ada, ident)
     service.cancel(crm, campaign, "tester")
     quick.delete(crm, ada, ident)
+
+
+def test_the_preflight_warns_of_a_school_that_is_not_read_yet(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = service.create(crm, "tester", document())
+    with crm.db.begin() as session:
+        session.add(Stream(stream="persons", ok_at=NOW))
+        session.add(Stream(stream="orders", scanned=1200, estimate=5000))
+    (warning,) = service.preflight(crm, campaign).warnings
+    assert (warning.code, warning.params) == ("campaign.data_unread", {"streams": "orders (1,200/5,000)"})
+    with crm.db.begin() as session:
+        session.execute(sa.update(Stream).values(ok_at=NOW))
+    assert service.preflight(crm, campaign).warnings == []
+
+
+def test_the_preflight_refuses_an_address_that_no_redirect_may_lead_to(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    file = document(channel="email", subject="x", html='<a href="{{ page }}">x</a>')
+    del file["template"]
+    campaign = service.create(crm, "tester", file | {"variables": {"page": "https://[bad/"}})
+    assert [problem.code for problem in service.preflight(crm, campaign).errors] == ["link.bad_url"]
