@@ -224,6 +224,17 @@ def test_constants_fill_addresses_too() -> None:
         compiled('<a href="https://{{ username }}{{ page }}">x</a>', variables={"page": "x"})
 
 
+@pytest.mark.parametrize(
+    "page", ["javascript:alert(1)", " JavaScript:x", "data:text/html,x", "//elsewhere", "vbscript:x", "x"]
+)
+def test_constants_cannot_bring_an_address_that_runs(page: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        compiled('<p>x</p>\n<a href="{{ page }}">a</a>', variables={"page": page})
+    assert (refused.value.code, refused.value.params["line"]) == ("content.unsafe_address", 2)
+    for good in ("https://a.example", "mailto:a@b.c", "tel:+1", "#top"):
+        compiled('<a href="{{ page }}">a</a>', variables={"page": good})
+
+
 def test_a_text_of_the_authors_own_is_taken_and_html_may_be_left_out() -> None:
     both = read(rendered(compiled("<p>x</p>", "service", text="Own {{ link }}"), link=LINK))
     assert part(both, "plain").rstrip() == f"Own {LINK}"
