@@ -233,7 +233,7 @@ class FakeTencent(Gateway):
         return 200, {"Response": {"SendStatusSet": rows, "RequestId": "R"}}
 
     def _status(self, number: str, values: list[str], wrong: str) -> dict[str, Any]:
-        if not re.fullmatch(r"\+861[3-9]\d{9}|\+[1-79]\d{7,14}", number):
+        if not re.fullmatch(r"\+861[3-9]\d{9}|\+(?!86)[1-9]\d{7,14}", number):
             wrong = "InvalidParameterValue.IncorrectPhoneNumber"
         if wrong:
             return {"SerialNo": "", "PhoneNumber": number, "Code": wrong, "Message": "refused"}

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import requests
+import responses
+
 from crm_plugin.channels.base import Carrier, Message
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.host.context import Crm
@@ -79,6 +82,14 @@ def settings_of(name: str, url: str = "https://sms.example") -> dict[str, str]:
     """Return the settings of a carrier whose gateway has an address."""
     own = {key: value.format(url=url) for key, value in SETTINGS[name].items()}
     return {**own, "sms_carrier": name, "sms_callback_secret": SECRET}
+
+
+def sent(web: responses.RequestsMock) -> tuple[requests.PreparedRequest, str]:
+    """Return the only request and its body."""
+    (call,) = web.calls
+    body = call.request.body
+    assert isinstance(body, bytes)
+    return call.request, body.decode()
 
 
 @contextmanager
