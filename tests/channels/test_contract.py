@@ -1,6 +1,7 @@
 """What every carrier and channel keeps, whichever it is; a new one is a line in the lists here."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,8 +19,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Database, connect
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.email.test_smtp import Sink, free_port
+from tests.channels.sms.carriers.world import CODES, FAKES, settings_of
+from tests.channels.sms.carriers.world import NAMES as SMS_CARRIERS
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
+from tests.fakes.sms import Gateway, serve
 
 SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
@@ -27,30 +31,46 @@ SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 class Books:
     """A carrier and what arrived behind it."""
 
-    def __init__(self, crm: Crm, host: FakeHost, sink: Sink, carrier: Carrier) -> None:
-        self.crm, self.host, self.sink, self.carrier = crm, host, sink, carrier
+    def __init__(
+        self, crm: Crm, host: FakeHost, sink: Sink, carrier: Carrier, gateway: Gateway | None
+    ) -> None:
+        self.crm, self.host, self.sink, self.carrier, self.gateway = crm, host, sink, carrier, gateway
+
+    def message(self, number: int) -> Message:
+        """Return a message that the carrier takes."""
+        if self.gateway is None:
+            return message(number)
+        code = CODES.get(self.carrier.name)
+        return message(number, address=self.address(number), template=code, params={"name": "x"})
+
+    def address(self, number: int) -> str:
+        """Return whom that message goes to."""
+        return f"p{number}@a.example" if self.gateway is None else f"+8613800000{number:03}"
 
     def arrived(self) -> list[str]:
         """Return the addresses in order."""
         with self.crm.db.read() as session:
             written = [row.address for row in listed(session)]
         mails = [address for envelope in self.sink.got for address in envelope.rcpt_tos]
-        return written + mails + [message.person_id for message in self.host.messages]
+        texts = [] if self.gateway is None else [f"+86{to[-11:]}" for to, _ in self.gateway.taken]
+        return written + mails + [message.person_id for message in self.host.messages] + sorted(texts)
 
 
-@pytest.fixture(params=["outbox", "smtp", "host"])
+@pytest.fixture(params=["outbox", "smtp", "host", *SMS_CARRIERS])
 def books(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Books]:
     pupils = [r.Person(f"p{n}@a.example") for n in range(5)]
     host, sink, port = FakeHost(*pupils), Sink(), free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
-    crm = make_crm(database, host, instance=str(tmp_path), smtp_url=f"smtp://127.0.0.1:{port}")
-    carrier = CARRIERS[request.param](crm)
-    try:
-        yield Books(crm, host, sink, carrier)
-    finally:
-        carrier.close()
-        controller.stop()
+    with ExitStack() as ends:
+        ends.callback(controller.stop)
+        gateway = ends.enter_context(serve(FAKES[request.param]())) if request.param in FAKES else None
+        settings: dict[str, Any] = settings_of(request.param, gateway.url) if gateway else {}
+        settings |= {"instance": str(tmp_path), "smtp_url": f"smtp://127.0.0.1:{port}"}
+        crm = make_crm(database, host, **settings)
+        carrier = CARRIERS[request.param](crm)
+        ends.callback(carrier.close)
+        yield Books(crm, host, sink, carrier, gateway)
 
 
 def message(number: int, **changes: Any) -> Message:
@@ -62,16 +82,16 @@ def message(number: int, **changes: Any) -> Message:
 
 
 def test_one_receipt_for_each_message_in_order(books: Books) -> None:
-    messages = [message(n) for n in range(4)]
+    messages = [books.message(n) for n in range(4)]
     receipts = books.carrier.submit(messages, lambda: True)
     assert [receipt.key for receipt in receipts] == [message.key for message in messages]
     assert {receipt.status for receipt in receipts} == {"accepted"}
-    assert books.arrived() == [f"p{n}@a.example" for n in range(4)]
+    assert books.arrived() == [books.address(n) for n in range(4)]
     assert books.carrier.submit([], lambda: True) == []
 
 
 def test_nobody_is_called_when_nobody_may_be(books: Books) -> None:
-    receipts = books.carrier.submit([message(1), message(2)], lambda: False)
+    receipts = books.carrier.submit([books.message(1), books.message(2)], lambda: False)
     assert [receipt.status for receipt in receipts] == ["not_called", "not_called"]
     assert books.arrived() == []
 
@@ -83,13 +103,13 @@ def test_what_is_declared(books: Books) -> None:
     assert 0 < carrier.call_seconds <= 60
     if carrier.idempotent:
         for _ in range(2):
-            assert carrier.submit([message(1)], lambda: True)[0].status == "accepted"
-        assert books.arrived() == ["p1@a.example"]
+            assert carrier.submit([books.message(1)], lambda: True)[0].status == "accepted"
+        assert books.arrived() == [books.address(1)]
 
 
 def test_it_may_be_used_again_after_it_was_closed(books: Books) -> None:
     for number in (1, 2):
-        assert books.carrier.submit([message(number)], lambda: True)[0].status == "accepted"
+        assert books.carrier.submit([books.message(number)], lambda: True)[0].status == "accepted"
         books.carrier.close()
     assert len(books.arrived()) == 2
 
