@@ -1,6 +1,7 @@
 """A CRM driven from outside only: by its commands."""
 
 import json
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from click.testing import CliRunner
 
 from crm_plugin.cli import flask_group
 
+# Click 8.1 mixes the two outputs unless told otherwise; 8.2 dropped the option.
+_APART: Any = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 PLACE = "http://crm.example"
 
 
@@ -33,7 +36,7 @@ class Road:
     def crm(self, *words: str, document: Any = None, exit_code: int = 0) -> Any:
         """Run a command; returns its JSON document or output, or its error line on another exit code."""
         given = None if document is None else json.dumps(document)
-        done = CliRunner().invoke(flask_group, list(words), input=given, env=self.environment)
+        done = CliRunner(**_APART).invoke(flask_group, list(words), input=given, env=self.environment)
         assert done.exit_code == exit_code, (words, done.output, done.stderr, done.exception)
         if exit_code:
             return done.stderr

@@ -48,7 +48,7 @@ def _environment(folder: Path, *packages: Path | str) -> Path:
 def test_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"crm_plugin"}
-    wrong = ("/_build/", "web/assets/", ".pyc", ".po", "node_modules")
+    wrong = ("/_build/", "web/assets/", ".pyc", "node_modules")
     assert not [name for name in names if any(part in name for part in wrong)]
 
 
@@ -59,7 +59,6 @@ def test_holds_every_module_resource_and_the_bundle(wheel: Path) -> None:
         for path in files()
         if path.parts[0] in ("crm_plugin", *RESOURCES)
         and "_build" not in path.parts
-        and path.suffix != ".po"
         and path.parts[:3] != ("crm_plugin", "web", "assets")
     }
     bundle = {(DIST / path.name).as_posix() for path in (wheel.parent / "tree" / DIST).iterdir()}
