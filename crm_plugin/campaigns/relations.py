@@ -4,14 +4,14 @@ from crm_plugin.campaigns.facts import forget_addresses, marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.queries import users_of_query
-from crm_plugin.campaigns.report import delivery_facts, held_on, timeline
+from crm_plugin.campaigns.report import clicks, delivery_facts, held_on, timeline
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
 from crm_plugin.profiles import facts
-from crm_plugin.profiles.archive import TIMELINE
 from crm_plugin.profiles.privacy import EXPORTS
+from crm_plugin.profiles.timeline import TIMELINE
 from crm_plugin.segments import fields, quick
 from crm_plugin.segments.fields import Label, Relation, row_field
 from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
@@ -26,6 +26,7 @@ def compose(crm: Crm) -> None:
     facts.register("ledger_addresses", forget_addresses)
     if "campaigns" not in TIMELINE:
         TIMELINE.add("campaigns", timeline)
+        TIMELINE.add("clicks", clicks)
         EXPORTS.add("messages", held_on)
     if "deliveries" not in fields.RELATIONS:
         _register_fields()

@@ -14,8 +14,8 @@ from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import counting
-from crm_plugin.profiles.archive import Moment
 from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.timeline import Moment, Window
 
 
 @dataclass(slots=True)
@@ -80,21 +80,39 @@ def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime
     return {id: (handed_at, person_id) for id, handed_at, person_id in session.execute(query)}
 
 
-def timeline(session: Session, person_id: int, limit: int) -> list[Moment]:
-    """Return the messages that left for a person, newest first, for the timeline of their archive."""
+def timeline(session: Session, person_id: int, window: Window) -> list[Moment]:
+    """Return the messages that left for a person, the newest first, for the timeline of their archive.
+
+    A reader with a scope is told of their own campaigns only, as everywhere.
+    """
     details = (Delivery.campaign_id, Delivery.channel, Delivery.state)
     query = (
         sa.select(Delivery.handed_at, Campaign.name, *details)
         .join(Campaign, Campaign.id == Delivery.campaign_id)
-        .where(Delivery.person_id == person_id, Delivery.handed_at.is_not(None))
-        .order_by(Delivery.handed_at.desc(), Delivery.id.desc())
-        .limit(limit)
+        .where(Delivery.person_id == person_id, _readable(window))
     )
+    rows = session.execute(window.newest(query, Delivery.handed_at, Delivery.id.desc()))
     return [
         Moment(at, "message", name, {"campaign_id": campaign, "channel": channel, "state": state})
-        for at, name, campaign, channel, state in session.execute(query)
+        for at, name, campaign, channel, state in rows
         if at is not None
     ]
+
+
+def clicks(session: Session, person_id: int, window: Window) -> list[Moment]:
+    """Return a person's clicks, the newest first, for the timeline of their archive."""
+    theirs = sa.select(Delivery.id).where(Delivery.person_id == person_id)
+    if window.scope is not None:
+        theirs = theirs.join(Campaign, Campaign.id == Delivery.campaign_id).where(_readable(window))
+    found = counting.clicks_on(session, theirs, window.until, window.limit)
+    wanted = {campaign for _, campaign in found}
+    named = sa.select(Campaign.id, Campaign.name).where(Campaign.id.in_(wanted))
+    names = {ident: name for ident, name in session.execute(named)}  # noqa: C416 - rows are no pairs to mypy
+    return [Moment(at, "clicked", names.get(one or 0, ""), {"campaign_id": one}) for at, one in found]
+
+
+def _readable(window: Window) -> sa.ColumnElement[bool]:
+    return sa.true() if window.scope is None else Campaign.created_by == window.reader
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:

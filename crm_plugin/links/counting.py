@@ -5,7 +5,7 @@ confirmed. *People*: different people with at least one human hit. Nothing else 
 clicks, and nothing is driven by a hit that is not human.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,6 +81,13 @@ def recount(session: Session, campaign_ids: Iterable[int], at: datetime) -> None
     upsert(session, Tally, rows, key=["campaign_id"])
 
 
+def give(session: Session, deliveries: Collection[int], person_id: int) -> None:
+    """Let the hits of ledger rows count for another person: two accounts turned out to be one."""
+    if deliveries:
+        hits = sa.update(Hit).where(Hit.delivery_id.in_(deliveries), Hit.person_id.is_not(None))
+        session.execute(hits.values(person_id=person_id), execution_options={"synchronize_session": False})
+
+
 def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) -> list[Clicked]:
     """Return the people of the measure ``people_clicked``, by our id of them.
 
@@ -99,3 +106,20 @@ def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) ->
 def clicked_deliveries() -> sa.Select[Any]:
     """Return a query of the ledger rows behind a person's click, for conditions on deliveries."""
     return sa.select(Hit.delivery_id).where(Hit.kind.in_(COUNTED), Hit.delivery_id > 0)
+
+
+def clicks_on(
+    session: Session, deliveries: sa.Select[Any], until: datetime | None, limit: int
+) -> list[tuple[datetime, int | None]]:
+    """Return (when, campaign) of people's clicks on the links of these ledger rows, the newest first.
+
+    :param deliveries: one column of ledger rows.
+    :param until: only clicks at or before it; None = all.
+    """
+    query = sa.select(Hit.at, Hit.campaign_id).where(
+        Hit.delivery_id.in_(deliveries), Hit.kind.in_(COUNTED), Hit.delivery_id > 0
+    )
+    if until is not None:
+        query = query.where(Hit.at <= until)
+    rows = session.execute(query.order_by(Hit.at.desc(), Hit.id.desc()).limit(limit))
+    return [(at, campaign) for at, campaign in rows]  # noqa: C416 - rows are no pairs to mypy

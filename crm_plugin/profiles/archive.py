@@ -1,7 +1,7 @@
-"""One person's archive: profile, consents, courses, orders, interests, and a timeline others add to."""
+"""One person's archive: profile, consents, courses, orders, interests."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.errors import NotFound
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models import (
     Consent,
     ConsentRecord,
@@ -22,11 +21,11 @@ from crm_plugin.profiles.models import (
     Person,
     PersonAttribute,
     PersonTag,
-    Signal,
     Suppression,
 )
 from crm_plugin.profiles.queries import PersonRow, people
 from crm_plugin.profiles.reach import address_columns, channels
+from crm_plugin.profiles.scope import Scope, of_courses
 
 LIMIT = 200
 """Rows of one kind that an archive shows."""
@@ -83,18 +82,6 @@ class Purchase:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One line of a timeline."""
-
-    at: datetime
-    kind: str
-    """``paid refunded ordered enrolled completed ended`` or the kind of a signal; others add their own."""
-    title: str = ""
-    """Title of the course or of what it is about."""
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Archive:
     """Everything that a person's page shows of the profiles."""
 
@@ -109,15 +96,13 @@ class Archive:
     purchases: list[Purchase]
 
 
-TIMELINE: Registry[Callable[[Session, int, int], Sequence[Moment]]] = Registry("timeline")
-"""What other capabilities add: name → function of (session, person id, limit)."""
-
-
-def archive(session: Session, person_id: int, *, contacts: bool = False) -> Archive:
+def archive(session: Session, person_id: int, *, contacts: bool = False, scope: Scope = None) -> Archive:
     """Return a person's archive.
 
     :param person_id: our id.
     :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
+    :param scope: courses (host ids) that the reader is limited to: seats and orders of others are left out,
+        and so are interests, which come from all courses. Whether the person is in scope is asked before.
     :raises NotFound: ``object.missing``.
     """
     found = people(session, [person_id], contacts=contacts)
@@ -143,10 +128,10 @@ def archive(session: Session, person_id: int, *, contacts: bool = False) -> Arch
         tags=[value for kind, value in labels if kind == "tag"],
         roles=[value for kind, value in labels if kind == "role"],
         attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
-        interests=[(tag, weight, reasons) for tag, weight, reasons in interests],
+        interests=[(tag, weight, reasons) for tag, weight, reasons in interests] if scope is None else [],
         channels=[_channel(session, person_id, channel) for channel in channels()],
-        seats=_seats(session, person_id),
-        purchases=_purchases(session, person_id),
+        seats=_seats(session, person_id, scope),
+        purchases=_purchases(session, person_id, scope),
     )
 
 
@@ -175,23 +160,23 @@ def _channel(session: Session, person_id: int, channel: str) -> Channel:
     )
 
 
-def _seats(session: Session, person_id: int) -> list[Seat]:
+def _seats(session: Session, person_id: int, scope: Scope) -> list[Seat]:
     columns = [getattr(Enrolment, name) for name in Seat.__dataclass_fields__ if hasattr(Enrolment, name)]
     rows = session.execute(
         sa.select(Course.title, Course.host_id, Course.kind, *columns)
         .join(Course, Course.id == Enrolment.course_id)
-        .where(Enrolment.person_id == person_id)
+        .where(Enrolment.person_id == person_id, of_courses(Enrolment.root_id, scope))
         .order_by(Enrolment.enrolled_at.desc(), Enrolment.id.desc())
         .limit(LIMIT)
     )
     return [Seat(*row) for row in rows]
 
 
-def _purchases(session: Session, person_id: int) -> list[Purchase]:
+def _purchases(session: Session, person_id: int, scope: Scope) -> list[Purchase]:
     columns = [getattr(Order, name) for name in Purchase.__dataclass_fields__ if name != "titles"]
     orders = session.execute(
         sa.select(Order.id, *columns)
-        .where(Order.person_id == person_id)
+        .where(Order.person_id == person_id, _reaches(person_id, scope))
         .order_by(sa.func.coalesce(Order.paid_at, Order.created_at).desc(), Order.id.desc())
         .limit(LIMIT)
     ).all()
@@ -199,7 +184,7 @@ def _purchases(session: Session, person_id: int) -> list[Purchase]:
     lines = session.execute(
         sa.select(OrderLine.order_id, sa.func.coalesce(Course.title, OrderLine.item_host_id, OrderLine.kind))
         .outerjoin(Course, Course.id == OrderLine.course_id)
-        .where(OrderLine.order_id.in_([row.id for row in orders]))
+        .where(OrderLine.order_id.in_([row.id for row in orders]), of_courses(OrderLine.root_id, scope))
         .order_by(OrderLine.order_id, OrderLine.position)
     )
     for order_id, title in lines:
@@ -207,53 +192,14 @@ def _purchases(session: Session, person_id: int) -> list[Purchase]:
     return [_purchase(row._mapping, titles.get(row.id, [])) for row in orders]
 
 
+def _reaches(person_id: int, scope: Scope) -> sa.ColumnElement[bool]:
+    """Return that an order has a line in scope."""
+    if scope is None:
+        return sa.true()
+    lines = sa.select(OrderLine.order_id).where(OrderLine.person_id == person_id)
+    return Order.id.in_(lines.where(of_courses(OrderLine.root_id, scope)))
+
+
 def _purchase(columns: Mapping[Any, Any], titles: list[str]) -> Purchase:
     values = {name: value for name, value in columns.items() if name != "id"}
     return Purchase(**values, titles=titles)
-
-
-def timeline(session: Session, person_id: int, limit: int = 50) -> list[Moment]:
-    """Return what happened with a person, the newest first, with what other capabilities add."""
-    moments = [
-        *_order_moments(_purchases(session, person_id)),
-        *_seat_moments(_seats(session, person_id)),
-        *_signals(session, person_id, limit),
-    ]
-    for _, added in TIMELINE.items():
-        moments += added(session, person_id, limit)
-    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:limit]
-
-
-def _order_moments(purchases: Sequence[Purchase]) -> list[Moment]:
-    moments = []
-    for order in purchases:
-        at = order.paid_at or order.created_at
-        if at is not None:
-            kind = "paid" if order.paid_at else "ordered"
-            details = {"amount": order.amount, "currency": order.currency, "state": order.state}
-            moments.append(Moment(at, kind, ", ".join(order.titles), details))
-    return moments
-
-
-def _seat_moments(seats: Sequence[Seat]) -> list[Moment]:
-    return [
-        Moment(at, kind, seat.course)
-        for seat in seats
-        for kind, at in (
-            ("enrolled", seat.enrolled_at),
-            ("completed", seat.completed_at),
-            ("ended", seat.ended_at),
-        )
-        if at is not None
-    ]
-
-
-def _signals(session: Session, person_id: int, limit: int) -> list[Moment]:
-    rows = session.execute(
-        sa.select(Signal.at, Signal.kind, Course.title, Signal.count)
-        .outerjoin(Course, Course.id == Signal.course_id)
-        .where(Signal.person_id == person_id)
-        .order_by(Signal.at.desc(), Signal.id.desc())
-        .limit(limit)
-    )
-    return [Moment(at, kind, title or "", {"count": count}) for at, kind, title, count in rows]

@@ -19,6 +19,7 @@ from crm_plugin.profiles.models import (
     Signal,
 )
 from crm_plugin.profiles.rows import person_columns
+from crm_plugin.profiles.staff_models import FollowUp
 from crm_plugin.profiles.work import Work, chunks
 
 _EMPTY = {
@@ -27,7 +28,7 @@ _EMPTY = {
 }
 del _EMPTY["host_id"], _EMPTY["merged_into"]
 
-_PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent)
+_PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent, FollowUp)
 
 
 def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:

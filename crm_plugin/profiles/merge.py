@@ -17,10 +17,11 @@ from crm_plugin.profiles.models import (
     Signal,
     Suppression,
 )
+from crm_plugin.profiles.staff_models import FollowUp
 from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.profiles.work import Work
 
-_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine)
+_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp)
 
 
 def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:

@@ -26,6 +26,7 @@ from crm_plugin.profiles.models import (
     Signal,
     Suppression,
 )
+from crm_plugin.profiles.staff_models import FollowUp
 from crm_plugin.profiles.work import Work
 
 EXPORTS: Registry[Any] = Registry("export")
@@ -41,6 +42,7 @@ _HELD: dict[str, Any] = {
     "signals": Signal,
     "consents": Consent,
     "consent_ledger": ConsentRecord,
+    "follow_ups": FollowUp,
 }
 _INTERNAL = frozenset({"id", "row_hash", "person_id", "course_id", "root_id", "order_id", "to_push"})
 

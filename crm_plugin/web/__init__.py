@@ -22,6 +22,7 @@ from crm_plugin.web import (
     outbox,
     people,
     person,
+    person_notes,
     queries,
     sms_templates,
 )
@@ -32,7 +33,7 @@ from crm_plugin.web.menu import host_menu
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
 MODULES = (
-    *(home, people, queries, person, campaigns, composer, campaign_page),
+    *(home, people, queries, person, person_notes, campaigns, composer, campaign_page),
     *(sms_templates, outbox, data, health, api),
 )
 """The modules of pages; importing them filled the table of routes."""

@@ -13,6 +13,7 @@ from crm_plugin.web.campaigns import lines
 from crm_plugin.web.data import shown_streams
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
+from crm_plugin.web.person_notes import due
 from crm_plugin.web.presets import PRESETS
 from crm_plugin.web.view import render
 
@@ -41,6 +42,7 @@ def home() -> ResponseReturnValue:
         campaigns=lines(5),
         pinned=[row for row in searches.saved() if row.pinned],
         streams=streams,
+        due=due(),
     )
 
 

@@ -1,73 +1,98 @@
-"""One person: facts, contacts with consent, courses, orders, timeline, and why (not) in a search."""
+"""One person: facts, contacts with consent, courses, orders, timeline, and what staff do with them."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import CrmError, NotFound
-from crm_plugin.profiles.archive import archive, timeline
-from crm_plugin.profiles.queries import people
-from crm_plugin.segments import queries, service
-from crm_plugin.segments.evaluate import Explanation
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles.archive import archive
+from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles.scope import sees
+from crm_plugin.profiles.timeline import TIMELINE, Stretch, Window, timeline
+from crm_plugin.segments import service
 from crm_plugin.web import searches
-from crm_plugin.web.builder import EVERYBODY
 from crm_plugin.web.guard import actor, crm, page
-from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.i18n import say
+from crm_plugin.web.person_why import why
+from crm_plugin.web.present import today
 from crm_plugin.web.view import render
+from crm_plugin.web.words import word
 
-MOMENTS = 60
+MOMENTS = 30
+"""Lines of a timeline on one page."""
+
+
+def visible(session: Any, ident: int) -> PersonRow:
+    """Return a person whom the actor may see.
+
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    rows = people(session, [ident], contacts=actor().may("crm.contacts"))
+    if not rows or not sees(session, ident, actor().scope):
+        raise NotFound("object.missing", kind=say("person"), id=ident)
+    return rows[0]
 
 
 @page("/people/<int:ident>")
 def person(ident: int) -> ResponseReturnValue:
-    """Show a person; ``why`` is a quick query to explain."""
+    """Show a person; ``show`` and ``after`` choose of the timeline, ``why`` is a quick query to explain."""
+    return shown(ident)
+
+
+def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = None) -> ResponseReturnValue:
+    """Return a person's page.
+
+    :param problem: what is wrong with ``typed``, a follow-up that was not taken.
+    """
     with crm().db.read() as session:
-        rows = people(session, [ident])
-        if not rows:
-            raise NotFound("object.missing", kind=say("person"), id=ident)
-        host_id = rows[0].host_id
-        # Refused for somebody outside the actor's courses, as if there were no such person.
-        service.explain(crm(), EVERYBODY, host_id, actor=actor())
-        found = archive(session, ident, contacts=actor().may("crm.contacts"))
-        moments = timeline(session, ident, MOMENTS)
+        one = visible(session, ident)
+        found = archive(session, ident, contacts=actor().may("crm.contacts"), scope=actor().scope)
+        window = Window(MOMENTS, scope=actor().scope, reader=actor().id)
+        only = [name for name in [request.args.get("show", "")] if name in TIMELINE]
+        moments = timeline(session, ident, window, only=only, after=request.args.get("after"))
+        notes = follow_ups.of_person(session, ident)
     return render(
         "person/page.html",
-        title=found.person.display_name or host_id,
+        title=one.display_name or one.host_id,
         active="people",
+        status=400 if problem else 200,
         archive=found,
-        one=found.person,
-        moments=moments,
-        at_school=crm().host.url("person", host_id),
+        one=one,
+        at_school=crm().host.url("person", one.host_id),
         currency=service.catalogue(crm()).currency,
+        notes=notes,
+        note_kinds=follow_ups.KINDS,
+        note_problem=problem,
+        typed=typed,
+        today=today(),
         saved=searches.saved(),
-        **_why(host_id),
+        **_timeline(ident, moments, only),
+        **why(one),
     )
 
 
-def _why(host_id: str) -> dict[str, Any]:
-    ident = request.args.get("why", type=int)
-    if ident is None:
-        return {"why": None, "why_query": None, "why_problem": ""}
-    query = queries.get(crm(), ident, actor())
-    try:
-        found = service.explain(crm(), query.tree, host_id, actor=actor())
-    except CrmError as error:
-        return {"why": None, "why_query": query, "why_problem": explain(error)}
-    return {"why": _lines(found), "why_query": query, "why_problem": ""}
+@dataclass(frozen=True)
+class Kind:
+    """A choice of the timeline."""
+
+    label: str
+    href: str
+    current: bool
 
 
-def _lines(found: Explanation, depth: int = 0) -> list[dict[str, Any]]:
-    """Return the decisions about a person from the top down, each with its depth."""
-    menus = searches.fields()
-    offered = menus.find(found.field) if found.field else None
-    about = offered.label if offered else found.field
-    line = {
-        "outcome": found.outcome,
-        "depth": depth,
-        "text": about or say("All or any of the following"),
-        "operator": found.operator,
-        "seen": found.seen,
-        "is_group": not found.field,
+def _timeline(ident: int, moments: Stretch, only: list[str]) -> dict[str, Any]:
+    def address(**more: str | None) -> str:
+        return url_for("crm.person", ident=ident, _anchor="timeline", **more)  # type: ignore[arg-type]
+
+    show = only[0] if only else None
+    kinds = [Kind(say("Everything"), address(), not only)]
+    kinds += [Kind(word("timeline", name), address(show=name), name == show) for name in TIMELINE]
+    return {
+        "moments": moments.moments,
+        "kinds": kinds,
+        "older": address(show=show, after=moments.next) if moments.next else "",
+        "newest": address(show=show) if request.args.get("after") else "",
     }
-    return [line, *(deeper for child in found.children for deeper in _lines(child, depth + 1))]

@@ -1,6 +1,7 @@
 """How values look on a page: numbers, money, times, ages, masked contacts."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -92,6 +93,11 @@ def day(value: Any) -> str:
     if isinstance(value, datetime):
         value = value.astimezone(zone())
     return str(format_date(value, {"en": "d MMM y", "zh": "y年M月d日"}[locale()], locale=babel_locale()))
+
+
+def today() -> date:
+    """Return the present day of the school, by which follow-ups fall due."""
+    return crm().clock().astimezone(crm().settings.zone).date()
 
 
 def ago(value: datetime | None) -> str:

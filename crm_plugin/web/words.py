@@ -95,6 +95,23 @@ TABLES: dict[str, dict[str, str]] = {
         "refunded": mark("Was refunded"),
         "completed": mark("Completed"),
         "ended": mark("Left or ended"),
+        "message": mark("Got a message"),
+        "clicked": mark("Clicked a link"),
+    },
+    "timeline": {
+        "purchases": mark("Purchases"),
+        "learning": mark("Learning"),
+        "signals": mark("Signals"),
+        "campaigns": mark("Campaigns"),
+        "clicks": mark("Clicks"),
+        "notes": mark("Calls and notes"),
+    },
+    "follow_up": {
+        "call": mark("Call"),
+        "visit": mark("Visit"),
+        "message": mark("Message"),
+        "note": mark("Note"),
+        "other": mark("Other"),
     },
     "enrolment_source": {
         "purchase": mark("Bought"),

@@ -234,6 +234,43 @@ def upgrade() -> None:
         "ix_crm_enrolment_root", "crm_enrolment", ["root_id", "role", "state", "person_id"], unique=False
     )
     op.create_table(
+        "crm_export",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("author", db.Key(191), nullable=False),
+        sa.Column("permissions", db.Json(), nullable=False),
+        sa.Column("scope", db.Json(), nullable=True),
+        sa.Column("document", db.Json(), nullable=False),
+        sa.Column("narrowing", db.Json(), nullable=True),
+        sa.Column("columns", db.Json(), nullable=False),
+        sa.Column("heading", db.Json(), nullable=False),
+        sa.Column("format", db.Key(8), nullable=False),
+        sa.Column("state", db.Key(16), nullable=False),
+        sa.Column("problem", db.Key(64), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("token", db.Key(36), nullable=False),
+        sa.Column("beat_at", db.UtcDateTime(), nullable=True),
+        sa.Column("created_at", db.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_export")),
+    )
+    op.create_index(op.f("ix_crm_export_author"), "crm_export", ["author"], unique=False)
+    op.create_table(
+        "crm_follow_up",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.Column("kind", db.Key(16), nullable=False),
+        sa.Column("text", db.Text(), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("author", db.Key(191), nullable=False),
+        sa.Column("author_name", db.Text(), nullable=False),
+        sa.Column("changed_at", db.UtcDateTime(), nullable=True),
+        sa.Column("done_at", db.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_follow_up")),
+    )
+    op.create_index("ix_crm_follow_up_due", "crm_follow_up", ["author", "due_on"], unique=False)
+    op.create_index("ix_crm_follow_up_person", "crm_follow_up", ["person_id", "at"], unique=False)
+    op.create_table(
         "crm_forgotten",
         sa.Column("id_hash", db.Key(64), nullable=False),
         sa.Column("at", db.UtcDateTime(), nullable=False),
@@ -628,6 +665,11 @@ def downgrade() -> None:
     op.drop_index("ix_crm_hit_campaign", table_name="crm_hit")
     op.drop_table("crm_hit")
     op.drop_table("crm_forgotten")
+    op.drop_index("ix_crm_follow_up_person", table_name="crm_follow_up")
+    op.drop_index("ix_crm_follow_up_due", table_name="crm_follow_up")
+    op.drop_table("crm_follow_up")
+    op.drop_index(op.f("ix_crm_export_author"), table_name="crm_export")
+    op.drop_table("crm_export")
     op.drop_index("ix_crm_enrolment_root", table_name="crm_enrolment")
     op.drop_index("ix_crm_enrolment_person", table_name="crm_enrolment")
     op.drop_index("ix_crm_enrolment_expires", table_name="crm_enrolment")

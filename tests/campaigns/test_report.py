@@ -20,6 +20,7 @@ from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
 from crm_plugin.profiles import consent, facts, privacy
 from crm_plugin.profiles.models import Consent, Suppression
+from crm_plugin.profiles.timeline import Window
 from crm_plugin.segments import service as segments
 from tests.campaigns.world import add_people, books, document, launched, run, set_person, world
 from tests.fakes.carrier import receipt, taken
@@ -176,7 +177,7 @@ def test_the_archive_and_the_export_tell_of_messages_and_erasing_takes_the_addre
 ) -> None:
     crm, campaign = linked(database, tmp_path, people=2)
     with crm.db.read() as session:
-        (moment,) = report.timeline(session, 1, 10)
+        (moment,) = report.timeline(session, 1, Window(10))
     assert (moment.at, moment.title, moment.details["campaign_id"]) == (NOW, "Hello", campaign)
     (held,) = privacy.export(crm, 1)["messages"]
     assert (held["campaign"], held["address"], held["state"]) == ("Hello", "+8613800000001", "sent")

@@ -12,12 +12,13 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles import models as m
 from crm_plugin.profiles import queries
-from crm_plugin.profiles.archive import archive, timeline
+from crm_plugin.profiles.archive import archive
 from crm_plugin.profiles.events import FOLDER, Sink, emit, read_events
 from crm_plugin.profiles.jobs import burst
 from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.privacy import export, forget
 from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.timeline import Window, timeline
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
@@ -97,7 +98,7 @@ def test_an_archive_shows_what_is_held(make_crm: MakeCrm) -> None:
     sync(crm)
     with crm.db.read() as session:
         found = archive(session, id_of(crm, "ada"))
-        moments = timeline(session, id_of(crm, "ada"))
+        moments = timeline(session, id_of(crm, "ada"), Window(50)).moments
         with pytest.raises(NotFound):
             archive(session, 10**9)
     assert (found.tags, found.roles, found.attributes) == (["vip"], ["learner"], {"source": "fair"})

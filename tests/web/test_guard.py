@@ -5,7 +5,7 @@ import pytest
 from crm_plugin.web.guard import ROUTES, Route
 from tests.web.school import School
 
-IDS = {"ident": "1", "what": "course", "person_id": "p1"}
+IDS = {"ident": "1", "note": "1", "what": "course", "person_id": "p1"}
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 

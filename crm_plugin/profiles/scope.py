@@ -1,0 +1,47 @@
+"""The courses that an actor is limited to, as conditions: who and what is in their scope."""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.profiles.models import Course, Enrolment, OrderLine, Signal
+
+Scope = Collection[str] | None
+"""Host ids of courses; None = everything."""
+
+
+def root_ids(scope: Collection[str]) -> sa.Select[Any]:
+    """Return a query of the root courses of these courses."""
+    return sa.select(Course.root_id).where(Course.host_id.in_(sorted(scope)))
+
+
+def in_scope(person_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
+    """Return that a person has an enrolment, order or signal in one of these courses.
+
+    :param person_id: a column that names a person.
+    """
+    if scope is None:
+        return sa.true()
+    roots = root_ids(scope)
+    tables = (Enrolment, OrderLine, Signal)
+    return sa.or_(
+        *(
+            sa.exists().where(table.person_id == person_id, table.root_id.in_(roots)).correlate_except(table)
+            for table in tables
+        )
+    )
+
+
+def of_courses(root_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
+    """Return that a row belongs to one of these courses.
+
+    :param root_id: its column with the root course.
+    """
+    return sa.true() if scope is None else root_id.in_(root_ids(scope))
+
+
+def sees(session: Session, person_id: int, scope: Scope) -> bool:
+    """Tell whether a person is in scope."""
+    return session.scalar(sa.select(in_scope(sa.literal(person_id), scope))) is True

@@ -1,0 +1,34 @@
+"""Tables of what the school's staff write down about a person themselves."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm_plugin.kernel.db import Base, Id, Key, Text, UtcDateTime
+
+
+class FollowUp(Base):
+    """A call, visit or note, and when to come back to it."""
+
+    __tablename__ = "crm_follow_up"
+    __table_args__ = (
+        sa.Index("ix_crm_follow_up_person", "person_id", "at"),
+        sa.Index("ix_crm_follow_up_due", "author", "due_on"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(Key(16))
+    """``call visit message note other``."""
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it was written down."""
+    due_on: Mapped[date | None] = mapped_column(sa.Date)
+    """The day, in the school's zone, to come back to it; None = nothing more to do."""
+    author: Mapped[str] = mapped_column(Key())
+    """The school's id of the actor who wrote it, and whose list it is due on."""
+    author_name: Mapped[str] = mapped_column(Text, default="")
+    """What that actor was called then: the school may no longer know them."""
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,87 @@
+"""Follow-ups on a person's page: written down, changed, done; and what is due, for the overview."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles import follow_ups
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.notes import tell
+from crm_plugin.web.person import shown, visible
+from crm_plugin.web.present import today
+
+AHEAD = 7
+"""Days from today whose follow-ups the overview already shows."""
+
+
+@page("/people/<int:ident>/notes", "crm.edit", post=True)
+def person_note(ident: int) -> ResponseReturnValue:
+    """Write a follow-up down."""
+    _see(ident)
+    try:
+        follow_ups.add(crm(), actor(), ident, _entry())
+    except BadInput as error:
+        return shown(ident, problem=explain(error), typed=_typed())
+    return _back(ident, say("Written down."))
+
+
+@page("/people/<int:ident>/notes/<int:note>", "crm.edit", post=True)
+def person_note_edit(ident: int, note: int) -> ResponseReturnValue:
+    """Change a follow-up."""
+    _see(ident)
+    follow_ups.edit(crm(), actor(), ident, note, _entry())
+    return _back(ident, say("Saved."))
+
+
+@page("/people/<int:ident>/notes/<int:note>/done", "crm.edit", post=True)
+def person_note_done(ident: int, note: int) -> ResponseReturnValue:
+    """Mark a follow-up as done, or as still to be done when ``done`` is empty."""
+    _see(ident)
+    done = bool(request.form.get("done"))
+    follow_ups.mark_done(crm(), actor(), ident, note, done)
+    if request.form.get("from") == "home":
+        tell(say("Done."), "good")
+        return redirect(url_for("crm.home"))
+    return _back(ident, say("Done.") if done else say("Open again."))
+
+
+def due() -> list[dict[str, Any]]:
+    """Return what the actor meant to come back to, up to :data:`AHEAD` days from today."""
+    now = today()
+    with crm().db.read() as session:
+        rows = follow_ups.due(session, actor().id, now + timedelta(days=AHEAD), actor().scope)
+    return [{"row": row, "late": row.due_on and row.due_on < now, "now": row.due_on == now} for row in rows]
+
+
+def _see(ident: int) -> None:
+    with crm().db.read() as session:
+        visible(session, ident)
+
+
+def _typed() -> follow_ups.Entry:
+    return follow_ups.Entry(request.form.get("kind", "note"), request.form.get("text", ""))
+
+
+def _entry() -> follow_ups.Entry:
+    typed = _typed()
+    return follow_ups.Entry(
+        typed.kind, typed.text.replace("\r\n", "\n"), _day(request.form.get("due_on", ""))
+    )
+
+
+def _day(text: str) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise BadInput("input.bad", "due_on", reason="expected a day such as 2026-01-31") from None
+
+
+def _back(ident: int, line: str) -> ResponseReturnValue:
+    tell(line, "good")
+    return redirect(url_for("crm.person", ident=ident, _anchor="notes"))

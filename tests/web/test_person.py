@@ -1,0 +1,95 @@
+"""A person's page: what it shows to whom, the timeline, follow-ups."""
+
+from datetime import timedelta
+
+import pytest
+
+from crm_plugin.profiles.queries import person_id_of
+from tests.fakes.crm import NOW
+from tests.web.school import School
+
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+
+
+def path_of(school: School, host_id: str = "p2") -> str:
+    with school.crm.db.read() as session:
+        return f"/people/{person_id_of(session, host_id)}"
+
+
+def test_contacts_are_masked_everywhere_on_the_page(school: School) -> None:
+    path = path_of(school)
+    assert "13800130002" in school.get(path).text
+    school.sign_in("crm.view", "crm.edit", "crm.send", "crm.money")
+    text = school.get(path).text
+    assert "13800130002" not in text
+    assert "p2@example.com" not in text
+    assert "p***@example.com" in text
+
+
+def test_who_is_outside_the_actors_courses_is_not_found(school: School) -> None:
+    inside, outside = path_of(school, "p2"), path_of(school, "p1")
+    school.sign_in("crm.view", "crm.edit", "crm.send", scope=frozenset({"c1"}))
+    assert school.get(inside).status_code == 200
+    answers = [school.get(outside), school.get("/people/999999")]
+    answers += [
+        school.post(f"{outside}{verb}", {"text": "hello", "kind": "call"})
+        for verb in ("/notes", "/notes/1", "/notes/1/done")
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert all("Person 01" not in answer.text for answer in answers)
+    school.sign_in("crm.view", scope=frozenset({"c9"}))
+    assert school.get(inside).status_code == 404
+
+
+def test_the_timeline_is_filtered_and_paged(school: School) -> None:
+    path = path_of(school)
+    assert "Paid for" in school.get(f"{path}?show=purchases").text
+    assert "Paid for" not in school.get(f"{path}?show=signals").text
+    for number in range(35):
+        school.post(f"{path}/notes", {"kind": "note", "text": f"note number {number:02}!"})
+    first = school.get(f"{path}?show=notes").text
+    timeline = first[first.index('id="timeline"') : first.index('id="notes"')]
+    assert ("number 34!" in timeline, "number 04!" in timeline) == (True, False)
+    older = timeline[timeline.index('rel="next" href="') :].split('"')[3].replace("&amp;", "&")
+    second = school.client.get(older).text
+    timeline = second[second.index('id="timeline"') : second.index('id="notes"')]
+    assert ("number 34!" in timeline, "number 04!" in timeline) == (False, True)
+    assert school.get(f"{path}?after=nonsense").status_code == 400
+
+
+def test_a_follow_up_from_its_writing_to_its_end(school: School) -> None:
+    path, today = path_of(school), NOW.date()
+    assert school.post(
+        f"{path}/notes", {"kind": "call", "text": "<b>wants</b> a lesson", "due_on": today}
+    ).location
+    page = school.get(path).text
+    assert "&lt;b&gt;wants&lt;/b&gt; a lesson" in page
+    assert "a lesson" in school.get("/").text
+    assert (
+        school.post(f"{path}/notes/1", {"kind": "visit", "text": "came by", "due_on": today}).status_code
+        == 302
+    )
+    assert "came by" in school.get("/").text
+    later = {"kind": "visit", "text": "came by", "due_on": today + timedelta(days=8)}
+    school.post(f"{path}/notes/1", later)
+    assert "came by" not in school.get("/").text
+    school.post(f"{path}/notes/1/done", {"done": "1"})
+    assert "Open again" in school.get(path).text
+    answer = school.post(f"{path}/notes/1/done", {"done": "", "from": "home"})
+    assert answer.location == "/admin/crm/"
+
+
+def test_a_follow_up_that_is_refused_keeps_what_was_typed(school: School) -> None:
+    path = path_of(school)
+    answer = school.post(f"{path}/notes", {"kind": "visit", "text": "came by", "due_on": "soon"})
+    assert answer.status_code == 400
+    assert "expected a day" in answer.text
+    assert "came by</textarea>" in answer.text
+    assert "write down what was said" in school.post(f"{path}/notes", {"kind": "call", "text": " "}).text
+
+
+def test_writing_needs_the_permission(school: School) -> None:
+    path = path_of(school)
+    school.sign_in("crm.view")
+    assert school.post(f"{path}/notes", {"kind": "call", "text": "hello"}).status_code == 403
+    assert "Write it down" not in school.get(path).text
