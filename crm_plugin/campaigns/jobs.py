@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import receipts, sweeper, waking
+from crm_plugin.campaigns import asking, receipts, sweeper, waking
 from crm_plugin.campaigns.freezing import freeze as freeze_campaign
 from crm_plugin.campaigns.life import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -13,7 +13,7 @@ from crm_plugin.campaigns.present import db_now
 from crm_plugin.campaigns.sending import drain as drain_campaign
 from crm_plugin.host.context import Crm, current
 
-PERIODIC = (("crm_plugin.campaigns.jobs.sweep", 5),)
+PERIODIC = (("crm_plugin.campaigns.jobs.sweep", 5), ("crm_plugin.campaigns.jobs.ask", 300))
 DAILY = ("crm_plugin.campaigns.jobs.tidy",)
 
 DRAIN_SECONDS = 20.0
@@ -41,6 +41,11 @@ def sweep() -> None:
     for campaign_id, state in _due(crm, unattended=True):
         if not waking.wake(crm, campaign_id, state):
             _do(crm, campaign_id, state)
+
+
+def ask() -> None:
+    """Ask the SMS carrier about messages that it has not reported on."""
+    asking.ask(current())
 
 
 def tidy() -> None:
