@@ -55,6 +55,7 @@ EDGES: dict[str, frozenset[tuple[str, str]]] = {
     "lease": _edges("pending > leased"),
     "give_back": _edges("leased > pending cancelled"),
     "refuse": _edges("leased > excluded waiting failed_permanent"),
+    "drop": _edges("pending waiting leased > excluded"),
     "mark": _edges("leased > sending"),
     "settle": _edges(
         "sending > sent failed_permanent failed_transient unknown waiting pending cancelled",

@@ -1,6 +1,6 @@
 """The carrier that writes messages down and sends nothing: demo, trials, tests of a campaign."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.channels.base import Message, Receipt, Status, not_called
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.db import insert_missing
 
 
@@ -118,6 +119,19 @@ def find(session: Session, ident: int) -> Taken | None:
     """Return one message by its ``id``, or None."""
     row = session.get(OutboxMessage, ident)
     return None if row is None else _taken(row)
+
+
+def forget(session: Session, keys: Collection[str], persons: Collection[str]) -> None:
+    """Empty messages of people who are erased; that there was one stays.
+
+    :param keys: of their messages.
+    :param persons: the school's ids of them; test sends borrowed their data, and have keys of their own.
+    """
+    empty = {"person": "", "address": "", "subject": None, "text": "", "html": None, "links": []}
+    tests = sa.and_(OutboxMessage.campaign_id.is_(None), among(session, OutboxMessage.person, persons))
+    for where in (among(session, OutboxMessage.key, keys), tests):
+        messages = sa.update(OutboxMessage).where(where).values(**empty)
+        session.execute(messages, execution_options={"synchronize_session": False})
 
 
 def _taken(row: OutboxMessage) -> Taken:
