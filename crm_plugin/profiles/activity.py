@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.bulk import among
 from crm_plugin.profiles.models import Enrolment, Signal
 from crm_plugin.profiles.parking import park
 from crm_plugin.profiles.rows import Columns, enrolment_columns, signal_columns
@@ -63,20 +64,21 @@ def _save(
 
 def _touch_former_owners(work: Work, model: Any, fresh: Fresh) -> None:
     for part in chunks(fresh.held()):
-        work.touched.update(work.session.scalars(sa.select(model.person_id).where(model.id.in_(part))))
+        rows = among(work.session, model.id, part)
+        work.touched.update(work.session.scalars(sa.select(model.person_id).where(rows)))
 
 
 def _drop(work: Work, model: Any, ids: list[int]) -> None:
     """Remove what we held of rows that wait now, or belong to a forgotten person: it is not true any more."""
     for part in chunks(ids):
-        rows = sa.delete(model).where(model.id.in_(part))
+        rows = sa.delete(model).where(among(work.session, model.id, part))
         work.session.execute(rows.execution_options(synchronize_session=False))
 
 
 def end_enrolments(work: Work, host_ids: Sequence[str]) -> None:
     """End enrolments that the school no longer has: they count as removed from now on."""
     for part in chunks(host_ids):
-        there = (Enrolment.host_id.in_(part), Enrolment.state != "ended")
+        there = (among(work.session, Enrolment.host_id, part), Enrolment.state != "ended")
         work.touched.update(work.session.scalars(sa.select(Enrolment.person_id).where(*there)))
         ending = sa.update(Enrolment).where(*there).execution_options(synchronize_session=False)
         # Without its hash a seat that comes back is written again.
@@ -88,7 +90,8 @@ def end_enrolments(work: Work, host_ids: Sequence[str]) -> None:
 def delete_signals(work: Work, host_ids: Sequence[str]) -> None:
     """Delete signals that the school no longer has."""
     for part in chunks(host_ids):
-        work.touched.update(work.session.scalars(sa.select(Signal.person_id).where(Signal.host_id.in_(part))))
-        gone = sa.delete(Signal).where(Signal.host_id.in_(part)).execution_options(synchronize_session=False)
-        result: Any = work.session.execute(gone)
+        these = among(work.session, Signal.host_id, part)
+        work.touched.update(work.session.scalars(sa.select(Signal.person_id).where(these)))
+        gone = sa.delete(Signal).where(these)
+        result: Any = work.session.execute(gone, execution_options={"synchronize_session": False})
         work.changed += result.rowcount

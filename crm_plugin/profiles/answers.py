@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.bulk import insert_many
+from crm_plugin.kernel.bulk import among, insert_many
 from crm_plugin.profiles.consent import refresh_consents
 from crm_plugin.profiles.models import ConsentRecord as _Line
 from crm_plugin.profiles.work import Work, chunks
@@ -48,7 +48,7 @@ def _last(work: Work, held: Sequence[int]) -> dict[Key, str]:
     for part in chunks(held):
         rows = work.session.execute(
             sa.select(_Line.person_id, _Line.channel, _Line.purpose, _Line.state)
-            .where(_Line.person_id.in_(part), _Line.origin == "host")
+            .where(among(work.session, _Line.person_id, part), _Line.origin == "host")
             .order_by(_Line.id)
         )
         last.update({(person, channel, purpose): state for person, channel, purpose, state in rows})

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.bulk import among
 from crm_plugin.profiles.models import Order, OrderLine
 from crm_plugin.profiles.parking import park
 from crm_plugin.profiles.rows import HELD_MONEY, Columns, order_columns
@@ -71,7 +72,8 @@ def _lines(work: Work, orders: Sequence[r.Order], people: dict[str, int]) -> lis
 
 def _touch_owners(work: Work, ids: list[int]) -> None:
     for part in chunks(ids):
-        owners = sa.select(Order.person_id).where(Order.id.in_(part), Order.person_id.is_not(None))
+        these = among(work.session, Order.id, part)
+        owners = sa.select(Order.person_id).where(these, Order.person_id.is_not(None))
         work.touched.update(id for id in work.session.scalars(owners) if id is not None)
 
 
@@ -85,6 +87,6 @@ def delete(work: Work, host_ids: Sequence[str]) -> None:
 def _delete(work: Work, ids: list[int]) -> None:
     _touch_owners(work, ids)
     for part in chunks(ids):
-        lines, orders = OrderLine.order_id.in_(part), Order.id.in_(part)
+        lines, orders = (among(work.session, of, part) for of in (OrderLine.order_id, Order.id))
         for rows in (sa.delete(OrderLine).where(lines), sa.delete(Order).where(orders)):
             work.session.execute(rows.execution_options(synchronize_session=False))

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.codec import decode, encode
 from crm_plugin.profiles.stream_models import Parked
@@ -37,7 +38,8 @@ def unpark(work: Work, stream: str, host_ids: Iterable[str]) -> None:
     if not work.session.scalar(sa.select(sa.exists().where(Parked.stream == stream))):
         return
     for part in chunks([id for id in host_ids if (stream, id) not in work.parked]):
-        work.session.execute(sa.delete(Parked).where(Parked.stream == stream, Parked.host_id.in_(part)))
+        these = among(work.session, Parked.host_id, part)
+        work.session.execute(sa.delete(Parked).where(Parked.stream == stream, these))
 
 
 def take(work: Work) -> dict[str, list[Any]]:
@@ -47,7 +49,7 @@ def take(work: Work) -> dict[str, list[Any]]:
         if not host_ids or not work.session.scalar(sa.select(sa.exists().where(Parked.waits_for == target))):
             continue
         for part in chunks(host_ids):
-            waiting = (Parked.waits_for == target, Parked.waits_for_id.in_(part))
+            waiting = (Parked.waits_for == target, among(work.session, Parked.waits_for_id, part))
             rows = work.session.execute(sa.select(Parked.stream, Parked.row).where(*waiting))
             for stream, row in rows.all():
                 taken.setdefault(stream, []).append(decode(stream, row))
