@@ -124,8 +124,10 @@ class School:
             row.person_id = f"p{chance.randrange(self.people // CHANGED) * CHANGED}"
         return row
 
-    def _whose(self, chance: Random) -> str:
-        return f"p{int(self.people * chance.random() * chance.random())}"
+    def _whose(self, number: int) -> str:
+        """Return the owner of a row: the same one after it changed; few people own many rows."""
+        this, that = number * 2_654_435_761 % 2**32, number * 2_246_822_519 % 2**32
+        return f"p{self.people * this * that >> 64}"
 
     def _course(self, number: int, chance: Random) -> r.Course:
         tags = (chance.choice(_TAGS), chance.choice(_TAGS))
@@ -172,7 +174,7 @@ class School:
         at = PRESENT - timedelta(seconds=int(chance.random() * 4e7))
         return r.Enrolment(
             f"e{number}",
-            self._whose(chance),
+            self._whose(number),
             f"c{int(COURSES * dice * dice)}",
             source="purchase" if dice < 0.6 else "free",
             state="active" if dice < 0.9 else "ended",
@@ -189,7 +191,7 @@ class School:
         refunded = amount if state == "refunded" else _NOTHING
         return r.Order(
             f"o{number}",
-            self._whose(chance),
+            self._whose(number),
             state,
             amount,
             "CNY",
@@ -205,4 +207,4 @@ class School:
         kind = chance.choice(_SIGNALS)
         course = None if kind == "login" else f"c{int(COURSES * dice * dice)}"
         at = PRESENT - timedelta(seconds=int(chance.random() * 3e7))
-        return r.Signal(f"s{number}", self._whose(chance), kind, at, course, 1 + int(dice * 3))
+        return r.Signal(f"s{number}", self._whose(number), kind, at, course, 1 + int(dice * 3))

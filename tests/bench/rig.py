@@ -1,0 +1,79 @@
+"""What every benchmark shares: a server for the run, a CRM on an empty database, the machine in words."""
+
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.migrate import upgrade
+from tests.servers.databases import empty_database
+from tests.servers.run import close_run, open_run
+
+POSTGRESQL = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "1GB",
+    "effective_cache_size": "4GB",
+    "max_wal_size": "4GB",
+}
+"""A school's server: durable, with a quarter of a small machine's memory; all else as it comes."""
+
+
+@contextmanager
+def servers() -> Iterator[None]:
+    """Open a run of the test servers, PostgreSQL with settings of :data:`POSTGRESQL`."""
+    os.environ["CRM_TEST_PG_SETTINGS"] = " ".join(f"{name}={value}" for name, value in POSTGRESQL.items())
+    lock = open_run()
+    try:
+        yield
+    finally:
+        close_run(lock)
+
+
+@contextmanager
+def tables(kind: str) -> Iterator[Database]:
+    """Yield an empty database of a kind with the CRM's tables."""
+    with (
+        tempfile.TemporaryDirectory(prefix="crm-bench-") as folder,
+        empty_database(kind, Path(folder)) as url,
+    ):
+        database = connect(url)
+        upgrade(database)
+        yield database
+        database.close()
+
+
+def machine(database: Database) -> str:
+    """Return what the numbers were taken on, in one line."""
+    with database.read() as session:
+        asked = "sqlite_version" if database.dialect == "sqlite" else "version"
+        version = str(session.scalar(sa.text(f"SELECT {asked}()"))).split(" on ")[0]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    load = os.getloadavg()[0]
+    return (
+        f"{database.engine.dialect.name} {version}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores, {memory} GB, load {load:.1f}"
+    )
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def say(text: str) -> None:
+    """Print a line at once, with the seconds since the start."""
+    print(f"{time.perf_counter() - _STARTED:7.1f}  {text}", flush=True)
+    sys.stdout.flush()
+
+
+_STARTED = time.perf_counter()
