@@ -9,7 +9,7 @@ from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel import accounts, audit
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.plugin import load_host
 from crm_plugin.serve.app import create_app
 
@@ -42,8 +42,22 @@ def account() -> None:
 @with_crm
 def add(crm: Crm, login: str, permissions: tuple[str, ...], courses: tuple[str, ...]) -> None:
     """Make an account, or give one a new password and new rights; prints the password once."""
+    if not accounts.is_login(login):
+        raise BadInput("input.bad", "LOGIN", reason=f"{login!r} is no name of 1 to 64 letters")
     grant = accounts.Grant(list(permissions), list(courses) or None)
     click.echo(f"{login} / {_save(crm, login, grant)}")
+
+
+@account.command("remove")
+@click.argument("login")
+@with_crm
+def remove(crm: Crm, login: str) -> None:
+    """Delete an account; whoever is signed in with it is out at once."""
+    with crm.db.begin() as session:
+        if not accounts.remove(session, login):
+            raise NotFound("object.missing", kind="account", id=login)
+        audit.record(session, crm.clock(), "command", "account.remove", ("account", login))
+    click.echo(f"{login} cannot sign in any more")
 
 
 def _first_account(crm: Crm) -> None:

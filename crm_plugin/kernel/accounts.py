@@ -1,5 +1,6 @@
 """Accounts of the CRM's own shell, for schools whose platform cannot tell who is at the screen."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from crm_plugin.kernel.db import Base, Json, Key, Text, UtcDateTime, upsert
 
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_hex())
+LONGEST_LOGIN = 64
 FREE_TRIES = 5
 """Wrong passwords before the account is locked for a while; each further one doubles the wait."""
 
@@ -22,7 +24,7 @@ class Account(Base):
 
     __tablename__ = "crm_account"
 
-    login: Mapped[str] = mapped_column(Key(64), primary_key=True)
+    login: Mapped[str] = mapped_column(Key(LONGEST_LOGIN), primary_key=True)
     display_name: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     permissions: Mapped[list[str]] = mapped_column(Json)
@@ -39,6 +41,11 @@ class Grant:
 
     permissions: list[str]
     scope: list[str] | None = None
+
+
+def is_login(text: str) -> bool:
+    """Tell whether a text can be the name of an account."""
+    return 0 < len(text) <= LONGEST_LOGIN and text.isprintable() and text == text.strip()
 
 
 def has_any(session: Session) -> bool:
@@ -60,24 +67,37 @@ def save(session: Session, login: str, password: str, grant: Grant, name: str = 
     upsert(session, Account, [row], key=["login"])
 
 
-def sign_in(session: Session, login: str, password: str, now: datetime) -> bool:
-    """Check a password; wrong ones are counted, and too many lock the account for a while."""
-    account = session.get(Account, login, with_for_update=True)
+def sign_in(session: Session, login: str, password: str, now: datetime) -> Account | None:
+    """Return the account when the password is right; wrong ones are counted, too many lock it for a while."""
+    account = session.get(Account, login, with_for_update=True) if is_login(login) else None
     if account is None or (account.locked_until is not None and account.locked_until > now):
         _matches(_NOBODY, password)  # the same work, so that the answer's time tells nothing
-        return False
+        return None
     if _matches(account.password_hash, password):
         account.failures, account.locked_until = 0, None
-        return True
+        return account
     account.failures += 1
     if account.failures >= FREE_TRIES:
         account.locked_until = now + timedelta(seconds=min(3600, 30 * 2 ** (account.failures - FREE_TRIES)))
-    return False
+    return None
 
 
 def find(session: Session, login: str) -> Account | None:
     """Return an account."""
     return session.get(Account, login)
+
+
+def stamp(account: Account) -> str:
+    """Return what a session of this account carries: it ends when the password changes."""
+    return hashlib.sha256(account.password_hash.encode()).hexdigest()[:16]
+
+
+def remove(session: Session, login: str) -> bool:
+    """Delete an account, and with it its sessions; return False when there is none."""
+    account = session.get(Account, login)
+    if account is not None:
+        session.delete(account)
+    return account is not None
 
 
 def _matches(stored: str, password: str) -> bool:

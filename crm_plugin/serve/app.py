@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
 from crm_plugin.host.context import Crm
@@ -13,7 +13,7 @@ from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import SIGNED_IN, ShellHost
 
-PREFIX = "/admin/crm"
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def create_app(crm: Crm, adapter: object) -> Flask:
@@ -25,12 +25,31 @@ def create_app(crm: Crm, adapter: object) -> Flask:
         SESSION_COOKIE_NAME="crm_session",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
+        WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session: a long day's page still works
     )
     CSRFProtect(app)
+    app.register_error_handler(CSRFError, _stale)
+    app.after_request(_protect)
     crm.host = Gateway(ShellHost(adapter, crm.db), clock=crm.clock)
+    crm.extras["sign_out"] = lambda: url_for("shell.logout")
     mount(app, crm)
     app.register_blueprint(_pages(crm))
     return app
+
+
+def _stale(_error: CSRFError) -> tuple[str, int]:
+    return _login_page("stale"), 400
+
+
+def _protect(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def _login_page(trouble: str = "") -> str:
+    return render_template("login.html", trouble=trouble, next=request.values.get("next", ""))
 
 
 def _pages(crm: Crm) -> Blueprint:
@@ -40,17 +59,19 @@ def _pages(crm: Crm) -> Blueprint:
     def home() -> Response:
         return redirect(url_for("crm.home"))
 
-    @pages.route("/login", methods=["GET", "POST"])
-    def login() -> Response | tuple[str, int]:
-        if request.method == "GET":
-            return render_template("login.html", failed=False, next=request.args.get("next", "")), 200
+    @pages.get("/login")
+    def login() -> str:
+        return _login_page()
+
+    @pages.post("/login")
+    def sign_in() -> Response | tuple[str, int]:
         name = request.form.get("login", "").strip()
         with crm.db.begin() as database:
-            known = accounts.sign_in(database, name, request.form.get("password", ""), crm.clock())
-        if not known:
-            return render_template("login.html", failed=True, next=request.form.get("next", "")), 403
+            account = accounts.sign_in(database, name, request.form.get("password", ""), crm.clock())
+        if account is None:
+            return _login_page("refused"), 403
         session.clear()
-        session[SIGNED_IN] = name
+        session[SIGNED_IN] = (account.login, accounts.stamp(account))
         return redirect(_inside(request.form.get("next", "")))
 
     @pages.post("/logout")
@@ -63,6 +84,7 @@ def _pages(crm: Crm) -> Blueprint:
 
 def _inside(target: str) -> str:
     """Return a path of this application, never another site."""
-    if target.startswith("/") and not target.startswith(("//", "/\\")):
+    # Browsers drop line breaks and tabs inside an address: "/<tab>/" would lead away.
+    if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable():
         return target
     return url_for("crm.home")

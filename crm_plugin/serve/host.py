@@ -11,7 +11,7 @@ from crm_plugin.kernel import accounts
 from crm_plugin.kernel.db import Database
 
 SIGNED_IN = "crm_login"
-"""Key of the session cookie that holds the login."""
+"""Key of the session cookie that holds the login, and the stamp of its password."""
 
 _SHELLS = ("host_mount", "host_layout")
 """Hooks on the school's own application, which is not here: the shell mounts and frames the pages itself."""
@@ -34,12 +34,12 @@ class ShellHost:
     @hookimpl
     def host_current_actor(self, request: r.RequestFacts) -> r.Actor | None:
         """Return the account that signed in with this cookie."""
-        login = cookie.get(SIGNED_IN)
+        login, stamp = cookie.get(SIGNED_IN) or ("", "")
         if not login:
             return None
         with self._database.read() as session:
             account = accounts.find(session, login)
-        if account is None:
+        if account is None or accounts.stamp(account) != stamp:
             return None
         scope = None if account.scope is None else frozenset(account.scope)
         rights = frozenset(account.permissions)

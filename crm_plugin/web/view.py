@@ -88,6 +88,12 @@ def shown_entries() -> list[Any]:
     return [entry for entry in ENTRIES if person is not None and person.may(entry.permission)]
 
 
+def _sign_out() -> str | None:
+    """Return where our own shell signs people out, by POST; a school has its own way."""
+    address = crm().extras.get("sign_out")
+    return address() if address else None
+
+
 def framed(title: str, body: str, active: str = "", status: int = 200) -> Response:
     """Put a body into the school's layout, or into ours where the school has none or fails."""
     head = fragment("head.html", css=path_of("crm.css"), js=path_of("crm.js"))
@@ -96,7 +102,8 @@ def framed(title: str, body: str, active: str = "", status: int = 200) -> Respon
     html = crm().host.layout(person, page) if person is not None else None
     own = html is None
     if html is None:
-        html = fragment("layout.html", page=page, person=person, body=Markup(body), head=Markup(head))
+        facts = {"page": page, "person": person, "sign_out": _sign_out()}
+        html = fragment("layout.html", **facts, body=Markup(body), head=Markup(head))
     response = make_response(html, status)
     response.headers.setdefault("Cache-Control", "no-store")
     if own:

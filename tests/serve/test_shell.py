@@ -1,49 +1,233 @@
-"""The shell: its own sign-in, mounting and frame around the data of a school's adapter."""
+"""The shell around the pages: accounts, login, lock-out, sign-out, rights, cookies."""
 
-import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from crm_plugin.host import records as r
+from crm_plugin.cli import flask_group
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel import accounts
 from crm_plugin.kernel.db import Database
+from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.sync import sync
 from crm_plugin.serve.app import create_app
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
+from tests.web.forms import posted
+from tests.web.school import books
+
+ADMIN = ("admin", "a long password")
+
+
+@dataclass
+class Shell:
+    """The shell and one browser in front of it."""
+
+    crm: Crm
+    client: FlaskClient
+
+    def add(self, login: str, password: str, *permissions: str, scope: list[str] | None = None) -> None:
+        with self.crm.db.begin() as session:
+            accounts.save(session, login, password, accounts.Grant([*permissions], scope))
+
+    def sign_in(self, login: str, password: str, **more: str) -> TestResponse:
+        token = posted(self.client.get("/login").text)["csrf_token"]
+        form = {"login": login, "password": password, "csrf_token": token, **more}
+        return self.client.post("/login", data=form)
+
+    def page(self, path: str) -> TestResponse:
+        return self.client.get(f"/admin/crm{path}")
+
+
+def open_shell(database: Database, folder: Path, **settings: Any) -> Shell:
+    host = FakeHost(*books())
+    crm = make_crm(database, host, host_region="CN", instance=str(folder), **settings)
+    sync(crm, full=True)
+    app = create_app(crm, host)
+    app.testing = True
+    return Shell(crm, app.test_client())
 
 
 @pytest.fixture
-def school() -> FakeHost:
-    """An adapter that would also mount and frame pages, had it an application."""
-    return FakeHost(r.Person("ada", display_name="Ada"))
+def shell(database: Database, tmp_path: Path) -> Shell:
+    made = open_shell(database, tmp_path)
+    made.add(*ADMIN, "crm.admin", *PERMISSIONS)
+    return made
+
+
+SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+
+
+def test_the_way_in_and_out(shell: Shell) -> None:
+    wanted = shell.page("/people?sort=name")
+    assert wanted.status_code == 302
+    assert wanted.location == "/login?next=/admin/crm/people%3Fsort%3Dname"
+    login = shell.client.get(wanted.location)
+    form = posted(login.text) | {}
+    form["login"], form["password"] = ADMIN
+    answer = shell.client.post("/login", data=form)
+    assert (answer.status_code, answer.location) == (302, "/admin/crm/people?sort=name")
+    page = shell.client.get(answer.location)
+    assert "Person 03" in page.text
+    assert "Sign out" in page.text
+    assert "id=school" not in page.text, "a layout of the school's application has no place here"
+    left = shell.client.post("/logout", data={"csrf_token": posted(page.text)["csrf_token"]})
+    assert left.location == "/login"
+    assert shell.page("/people").status_code == 302
+
+
+def test_wrong_passwords_lock_the_account_for_a_while(shell: Shell) -> None:
+    for _ in range(accounts.FREE_TRIES):
+        answer = shell.sign_in("admin", "wrong")
+        assert answer.status_code == 403
+        assert 'role="alert"' in answer.text
+    assert shell.sign_in(*ADMIN).status_code == 403
+    shell.crm.clock.move(seconds=31)  # type: ignore[attr-defined]
+    assert shell.sign_in(*ADMIN).status_code == 302
+
+
+NAMES = [
+    "nobody",
+    "",
+    "a" * 500,
+    "a\0b",
+    "'; DROP TABLE crm_account",
+    "ад😀мин",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_nobody_has_get_the_same_answer(shell: Shell, name: str) -> None:
+    answer = shell.sign_in(name, "wrong")
+    assert answer.status_code == 403
+    assert answer.text.count('role="alert"') == 1
+
+
+@SQLITE
+def test_a_form_without_its_token_is_asked_for_again(shell: Shell) -> None:
+    answer = shell.client.post("/login", data={"login": ADMIN[0], "password": ADMIN[1]})
+    assert answer.status_code == 400
+    assert "too old" in answer.text
+    assert shell.page("/people").status_code == 302
+    shell.sign_in(*ADMIN)
+    assert shell.client.post("/logout").status_code == 400
+    assert shell.page("/people").status_code == 200
+
+
+AWAY = ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example"]
+
+
+@SQLITE
+@pytest.mark.parametrize("target", [*AWAY, "javascript:alert(1)", "evil.example", ""])
+def test_the_login_leads_nowhere_else(shell: Shell, target: str) -> None:
+    answer = shell.sign_in(*ADMIN, next=target)
+    assert answer.location == "/admin/crm/"
+
+
+@SQLITE
+def test_the_cookie_is_closed_to_scripts_and_other_sites(database: Database, tmp_path: Path) -> None:
+    for url, secure in (("http://crm.example", False), ("https://crm.example", True)):
+        shell = open_shell(database, tmp_path, public_url=url)
+        shell.add(*ADMIN, "crm.admin")
+        cookie = shell.client.get("/login", base_url=url).headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert ("Secure" in cookie) == secure
+
+
+@SQLITE
+def test_rights_are_those_of_the_account_at_every_moment(shell: Shell) -> None:
+    shell.add("ann", "her long password", "crm.view")
+    shell.sign_in("ann", "her long password")
+    assert shell.page("/people").status_code == 200
+    assert shell.page("/data").status_code == 403
+    with shell.crm.db.begin() as session:
+        account = accounts.find(session, "ann")
+        assert account is not None
+        account.permissions = ["crm.edit"]
+    assert shell.page("/people").status_code == 403
+
+
+@SQLITE
+def test_a_new_password_ends_the_sessions_with_the_old_one(shell: Shell) -> None:
+    shell.sign_in(*ADMIN)
+    assert shell.page("/people").status_code == 200
+    shell.add("admin", "another password", "crm.admin", *PERMISSIONS)
+    assert shell.page("/people").status_code == 302
+
+
+def test_an_account_of_some_courses_sees_their_people_only(shell: Shell) -> None:
+    shell.add("tutor", "their long password", *PERMISSIONS, scope=["c1"])
+    shell.sign_in("tutor", "their long password")
+    text = shell.page("/people").text
+    assert "Person 02" in text
+    assert "Person 03" not in text
+    with shell.crm.db.read() as session:
+        numbers = {row.host_id: row.id for row in session.query(Person)}
+    assert shell.page(f"/people/{numbers['p2']}").status_code == 200
+    assert shell.page(f"/people/{numbers['p3']}").status_code == 404
+
+
+@SQLITE
+@pytest.mark.parametrize(("accepted", "word"), [("en", "People"), ("zh-CN", "学员")])
+def test_pages_speak_the_readers_language(shell: Shell, accepted: str, word: str) -> None:
+    headers = {"Accept-Language": accepted}
+    login = shell.client.get("/login", headers=headers).text
+    assert "Sign in" in login
+    assert "登录" in login
+    shell.sign_in(*ADMIN)
+    page = shell.client.get("/admin/crm/people", headers=headers).text
+    assert word in page
+
+
+@SQLITE
+def test_nothing_comes_from_elsewhere(shell: Shell) -> None:
+    login = shell.client.get("/login")
+    assert "default-src 'none'" in login.headers["Content-Security-Policy"]
+    assert "http" not in login.text
+    assert "<script" not in login.text
+    with shell.client.get("/static/shell.css") as style:
+        assert style.status_code == 200
 
 
 @pytest.fixture
-def client(database: Database, school: FakeHost) -> FlaskClient:
-    crm = make_crm(database, school)
-    with crm.db.begin() as session:
-        accounts.save(session, "ann", "a long password", accounts.Grant(["crm.view"]))
-    return create_app(crm, school).test_client()
+def accounts_command(db_url: str, tmp_path: Path) -> Any:
+    environment = {"CRM_DATABASE_URL": db_url, "CRM_INSTANCE": str(tmp_path)}
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(flask_group, ["account", *words], env=environment)
+
+    from crm_plugin.kernel.db import connect
+    from crm_plugin.kernel.migrate import upgrade
+
+    database = connect(db_url)
+    upgrade(database)
+    database.close()
+    return run
 
 
-def sign_in(client: FlaskClient, password: str) -> int:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login").text)
-    assert found
-    form = {"login": "ann", "password": password, "csrf_token": found[1]}
-    return client.post("/login", data=form).status_code
+@SQLITE
+def test_accounts_are_made_and_taken_away_by_command(accounts_command: Any, db_url: str) -> None:
+    from crm_plugin.kernel.clock import system_clock
+    from crm_plugin.kernel.db import connect
 
-
-def test_pages_open_for_its_accounts_only(client: FlaskClient) -> None:
-    assert client.get("/admin/crm/people").status_code == 302
-    assert sign_in(client, "a wrong password") == 403
-    assert client.get("/admin/crm/people").status_code == 302
-    assert sign_in(client, "a long password") == 302
-    assert client.get("/admin/crm/people").status_code == 200
-
-
-def test_the_adapter_neither_mounts_nor_frames_the_pages(client: FlaskClient, school: FakeHost) -> None:
-    sign_in(client, "a long password")
-    assert "id=school" not in client.get("/admin/crm/people").text
-    assert (school.called("host_mount"), school.called("host_layout")) == (0, 0)
-    assert client.application.extensions["crm"].host.refresh_info() == school.info
+    said = accounts_command("add", "ann", "--permission", "crm.view", "--course", "c1").stdout
+    name, password = said.strip().split(" / ")
+    database = connect(db_url)
+    with database.begin() as session:
+        known = accounts.sign_in(session, name, password, system_clock())
+        assert known is not None
+        assert (known.permissions, known.scope) == (["crm.view"], ["c1"])
+        assert password not in known.password_hash
+    assert accounts_command("add", "a\tb", "--permission", "crm.view").exit_code == 2
+    assert accounts_command("remove", "ann").exit_code == 0
+    assert accounts_command("remove", "ann").exit_code == 2
+    with database.begin() as session:
+        assert accounts.sign_in(session, name, password, system_clock()) is None
+    database.close()
