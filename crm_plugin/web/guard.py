@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flask import Response, current_app, g, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
@@ -117,10 +117,17 @@ def _to_login() -> ResponseReturnValue:
         if request.method == "GET" and not is_htmx()
         else request.script_root + "/"
     )
-    address = f"{login}{'&' if '?' in login else '?'}next={quote(back)}"
+    address = _leading_back(login, back)
     if is_htmx():
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address)
+
+
+def _leading_back(login: str, back: str) -> str:
+    """Return the login's address with the wanted page as ``next``, in place of one that it may carry."""
+    parts = urlsplit(login)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "next"]
+    return urlunsplit(parts._replace(query=urlencode([*kept, ("next", back)], safe="/")))
 
 
 def _check_token() -> None:

@@ -72,3 +72,10 @@ def test_htmx_is_sent_to_the_login_by_a_header(empty_school: School) -> None:
     answer = empty_school.get("/campaigns/1/live", headers={"HX-Request": "true"})
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"].startswith("http://school.example/login")
+
+
+def test_the_wanted_page_takes_the_place_of_the_next_that_the_login_names(empty_school: School) -> None:
+    empty_school.host.actor = None
+    empty_school.host.garbage("host_url", "/login?next=/admin/crm/&lang=zh")
+    answer = empty_school.get("/people?sort=name")
+    assert answer.location == "/login?lang=zh&next=/admin/crm/people%3Fsort%3Dname"
