@@ -31,7 +31,8 @@ def worker(crm: Crm, burst: bool) -> None:
     server = None if crm.queue.url else embedded.start(crm.instance)
     if server is not None:
         crm.queue = Queue(server.url)
-    Supervisor(crm.queue, PERIODIC, crm.settings.worker_processes).run()
+    keep = None if server is None else server.keep
+    Supervisor(crm.queue, PERIODIC, crm.settings.worker_processes, keep).run()
     if server is not None:
         server.close()
 

@@ -41,9 +41,20 @@ class EmbeddedQueue:
         folder.mkdir(parents=True, exist_ok=True)
         self.socket = _socket_in(folder)
         self.url = f"unix://{self.socket}"
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self.keep()
+
+    def keep(self) -> None:
+        """Start the server unless it answers: at first, and again when it has died.
+
+        :raises TimeoutError: when it does not answer then either.
+        """
         if not _answers(self.url):
-            self._process = _start(folder, self.socket)
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+            self._process = _start(self._folder, self.socket)
             _wait(self.url, self._process)
 
     def close(self) -> None:

@@ -28,6 +28,8 @@ Periodic = tuple[str, int]
 _RQ_TIMES: Any = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
 _BEAT = 0.5
 _GRACE = 10
+_KEEP = 5.0
+"""Seconds between two attempts to start the queue again."""
 
 
 def burst(rounds: Sequence[Callable[[], bool]]) -> None:
@@ -42,20 +44,30 @@ class Supervisor:
     :param queue: where ticks go; one that is not up makes the supervisor work inline.
     :param periodic: what is due how often.
     :param processes: how many RQ workers to run under it.
+    :param keep_queue: starts a queue of our own again when it has died; called while it does not answer.
     """
 
-    def __init__(self, queue: Queue, periodic: Sequence[Periodic], processes: int = 1) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        periodic: Sequence[Periodic],
+        processes: int = 1,
+        keep_queue: Callable[[], None] | None = None,
+    ) -> None:
         self._queue = queue
         self._due = {job: 0.0 for job, _ in periodic}
         self._every = dict(periodic)
         self._wanted = processes if queue.redis is not None else 0
         self._children: set[int] = set()
+        self._keep_queue = keep_queue
+        self._kept_at = 0.0
 
     def run(self) -> None:
         """Tick and look after the children until a signal ends it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: request_stop())
         while not stopping():
+            self._look_after_queue(time.monotonic())
             self._look_after_children()
             self._tick(time.monotonic())
             time.sleep(_BEAT)
@@ -67,6 +79,15 @@ class Supervisor:
                 self._due[job] = now + self._every[job]
                 if not self._queue.tick(job, self._every[job]):
                     _inline(job)
+
+    def _look_after_queue(self, now: float) -> None:
+        if self._keep_queue is None or now < self._kept_at + _KEEP or self._queue.is_up():
+            return
+        self._kept_at = now
+        try:
+            self._keep_queue()
+        except (OSError, TimeoutError) as error:
+            log.warning("the queue does not start again: %s", error)
 
     def _look_after_children(self) -> None:
         for child in list(self._children):
@@ -93,6 +114,18 @@ class Supervisor:
                 self._children.discard(child)
 
 
+class _Worker(RqWorker):
+    """An RQ worker that ends its job early when the supervisor above it is gone."""
+
+    supervisor = 0
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """Stop after the job; after the message, when nobody is left to look after the job."""
+        if os.getppid() != self.supervisor:
+            request_stop()
+        super().request_stop(signum, frame)
+
+
 def _inline(job: str) -> None:
     try:
         resolve(job)()
@@ -115,7 +148,8 @@ def _fork_rq_worker(queue: Queue) -> int:
         if os.getppid() != parent:
             return code  # it ended before it could be watched
         queue.forget_connections()
-        worker = RqWorker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
+        worker = _Worker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
+        worker.supervisor = parent
         worker.work(logging_level="WARNING")
         code = 0
     except Exception:
