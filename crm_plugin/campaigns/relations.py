@@ -1,5 +1,6 @@
 """What campaigns bring to the capabilities below: related rows, a fact, and what a click needs to know."""
 
+from crm_plugin.campaigns import funnel
 from crm_plugin.campaigns.facts import forget_addresses, marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
@@ -23,6 +24,7 @@ def compose(crm: Crm) -> None:
     crm.extras["delivery_facts"] = delivery_facts
     facts.register("marketed", marketed)
     quick.USERS.add("campaigns", users_of_query)
+    funnel.register()
     facts.register("ledger_addresses", forget_addresses)
     if "campaigns" not in TIMELINE:
         TIMELINE.add("campaigns", timeline)

@@ -138,12 +138,16 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         holdout=campaign.holdout,
         policy=policy,
         goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
-        unknown_is_no=_unknown_is_no(crm),
+        unknown_is_no=unknown_is_no(crm),
         zone=segments.zone(crm),
     )
 
 
-def _unknown_is_no(crm: Crm) -> bool:
+def unknown_is_no(crm: Crm) -> bool:
+    """Tell whether marketing skips people of unknown consent.
+
+    :raises Unavailable: when it goes by the school's region and the school does not answer.
+    """
     settings = crm.settings
     # The school is asked only where its answer matters: while it does not answer, nobody can decide.
     info = None if settings.consent_unknown or settings.host_region else crm.host.info

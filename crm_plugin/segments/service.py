@@ -17,11 +17,12 @@ from crm_plugin.kernel.errors import BadInput, NotFound, Refused, Unavailable
 from crm_plugin.profiles import models as m
 from crm_plugin.segments import evaluate, listing, queries, world
 from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.compile import people
 from crm_plugin.segments.evaluate import Explanation
 from crm_plugin.segments.listing import DEFAULT_SORT, Page
 from crm_plugin.segments.moments import Present
+from crm_plugin.segments.narrowing import Part, chosen
 from crm_plugin.segments.parse import parse
+from crm_plugin.segments.related import Select
 from crm_plugin.segments.tree import Tree
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -104,27 +105,42 @@ def check_contacts(tree: Tree, actor: Actor | None) -> None:
 
 
 def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Counted:
-    """Count the people that a document matches."""
-    tree, now = understood(crm, document, actor), _present(crm, at, actor)
+    """Count the people that a document, or a :class:`Part`, matches."""
+    found, now = selected(crm, document, at, actor)
     started = time.perf_counter()
-    found = people(tree, now).subquery()
+    number_of = sa.select(sa.func.count()).select_from(found.subquery())
     with crm.db.read() as session:
-        number = session.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+        number = session.scalar(number_of) or 0
     return Counted(number, now.as_of, round(time.perf_counter() - started, 3))
 
 
 def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Iterator[str]:
-    """Return the school's ids of the people that a document matches, ascending by our own ids.
+    """Return the school's ids of the people that a document, or a :class:`Part`, matches.
+
+    They come ascending by our own ids.
 
     Bad input is raised at once; the ids are read in portions.
     """
-    tree, now = understood(crm, document, actor), _present(crm, at, actor)
-    return _host_ids(crm, tree, now)
+    found, _now = selected(crm, document, at, actor)
+    return _host_ids(crm, found)
 
 
-def _host_ids(crm: Crm, tree: Tree, now: Present) -> Iterator[str]:
+def selected(
+    crm: Crm, document: Any, at: datetime | None = None, actor: Actor | None = None
+) -> tuple[Select, Present]:
+    """Return ``SELECT person id`` of who matches a document, or a :class:`Part`, and the present.
+
+    :raises BadInput: ``segment.*`` with the place, or ``input.bad`` for an unknown part.
+    :raises Refused: ``segment.needs_contacts``.
+    """
+    part = document if isinstance(document, Part) else Part(document)
+    now = _present(crm, at, actor)
+    return chosen(crm, understood(crm, part.document, actor), now, part.narrowing), now
+
+
+def _host_ids(crm: Crm, found: Select) -> Iterator[str]:
     person = aliased(m.Person)
-    chosen = sa.select(person.host_id).where(person.id.in_(people(tree, now))).order_by(person.id)
+    chosen = sa.select(person.host_id).where(person.id.in_(found)).order_by(person.id)
     with crm.db.read() as session:
         yield from session.scalars(chosen.execution_options(yield_per=PORTION))
 
@@ -138,16 +154,16 @@ def page(
     after: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Return one page of the people that a document matches.
+    """Return one page of the people that a document, or a :class:`Part`, matches.
 
     :param sort: a name of :data:`crm_plugin.segments.listing.SORTS`, with a minus before it to turn it.
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
     :raises BadInput: for a bad document, order or ``after``.
     """
-    tree, now = understood(crm, document, actor), _present(crm, None, actor)
+    found, now = selected(crm, document, None, actor)
     with crm.db.read() as session:
-        return listing.page(session, tree, now, sort, after, limit)
+        return listing.page(session, found, now.as_of, sort, after, limit)
 
 
 def explain(
