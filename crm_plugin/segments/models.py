@@ -24,3 +24,33 @@ class QuickQuery(Base):
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Export(Base):
+    """A list of people that a worker writes into a file for its author."""
+
+    __tablename__ = "crm_export"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    author: Mapped[str] = mapped_column(Key(), index=True)
+    permissions: Mapped[list[str]] = mapped_column(Json)
+    scope: Mapped[list[str] | None] = mapped_column(Json)
+    """Courses (host ids) that the author was limited to; None = everything."""
+    document: Mapped[dict[str, Any]] = mapped_column(Json)
+    narrowing: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    columns: Mapped[list[str]] = mapped_column(Json)
+    heading: Mapped[list[str]] = mapped_column(Json)
+    """In the author's language."""
+    format: Mapped[str] = mapped_column(Key(8))
+    """``csv`` or ``xlsx``."""
+    state: Mapped[str] = mapped_column(Key(16))
+    """``waiting``, ``running``, ``done`` or ``failed``."""
+    problem: Mapped[str] = mapped_column(Key(64), default="")
+    """Code of the error that it failed with."""
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    token: Mapped[str] = mapped_column(Key(36), default="")
+    """Of the worker that writes it; the file's name has it too."""
+    beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When that worker last gave a sign of life."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

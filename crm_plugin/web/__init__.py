@@ -14,9 +14,11 @@ from crm_plugin.web import (
     api,
     campaign_page,
     campaigns,
+    chosen,
     composer,
     data,
     errors,
+    exports,
     health,
     home,
     outbox,
@@ -33,7 +35,7 @@ from crm_plugin.web.menu import host_menu
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
 MODULES = (
-    *(home, people, queries, person, person_notes, campaigns, composer, campaign_page),
+    *(home, people, chosen, exports, queries, person, person_notes, campaigns, composer, campaign_page),
     *(sms_templates, outbox, data, health, api),
 )
 """The modules of pages; importing them filled the table of routes."""

@@ -92,17 +92,22 @@ def campaign_new() -> ResponseReturnValue:
     return redirect(url_for("crm.compose_audience", ident=start_draft({"combinator": "and", "rules": []})))
 
 
-def start_draft(tree: dict[str, Any]) -> int:
+def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int | None = None) -> int:
     """Make a draft with this audience and the proposed policy; return its id.
 
+    :param leave_out_days: in the place of the proposed ones; 0 = leave nobody out.
     :raises BadInput: ``segment.*``.
     """
+    policy = dict(PROPOSED)
+    if leave_out_days is not None:
+        policy["leave_out_days"] = leave_out_days
+        policy = {key: value for key, value in policy.items() if value}
     document = {
         "name": say("Campaign of %(day)s", day=present.day(crm().clock())),
-        "channel": "sms",
+        "channel": channel,
         "purpose": "marketing",
         "audience": tree,
-        "policy": PROPOSED,
+        "policy": policy,
     }
     return service.create(crm(), actor().id, document, scope=actor().scope)
 

@@ -94,7 +94,7 @@ def _audience(draft: CampaignRow, problem: str = "") -> Response:
         chosen_query=_only_query(draft.audience),
         sentence=searches.sentence(draft.audience),
         counted=None,
-        edit_href=url_for("crm.people", tree=searches.compact(draft.audience)),
+        edit_href=searches.address(draft.audience),
     )
 
 

@@ -18,8 +18,11 @@ from crm_plugin.web.campaigns import start_draft
 from crm_plugin.web.guard import actor, crm, is_htmx, need, page
 from crm_plugin.web.i18n import explain, mark, say
 from crm_plugin.web.notes import tell
+from crm_plugin.web.place import Place
 from crm_plugin.web.presets import PRESETS
-from crm_plugin.web.results import columns, found
+from crm_plugin.web.reach import shown
+from crm_plugin.web.results import Results, found
+from crm_plugin.web.selection import Selection
 from crm_plugin.web.view import fragment, render
 
 
@@ -72,8 +75,18 @@ def people() -> ResponseReturnValue:
     query = queries.get(crm(), query_id, actor()) if query_id else None
     if query is not None and "tree" not in request.args:
         return _opened(query)
-    tree = searches.asked()
-    return _page(tree, query, counted=_counted(tree), results=found(tree, query_id))
+    return listed(Place.read(searches.asked(), request.args), query=query)
+
+
+def listed(
+    place: Place, selection: Selection | None = None, query: queries.QueryRow | None = None
+) -> Response:
+    """Show the page with the people of a place.
+
+    :raises BadInput: when the place cannot be understood.
+    """
+    results = found(place, selection)
+    return _page(place.tree, query, counted=_counted(place.tree), results=results, **shown(place))
 
 
 def _opened(query: queries.QueryRow) -> Response:
@@ -81,7 +94,9 @@ def _opened(query: queries.QueryRow) -> Response:
     return _page(query.tree, query, counted=nothing, results=None)
 
 
-def _page(tree: Tree, query: queries.QueryRow | None, *, counted: dict[str, Any], results: Any) -> Response:
+def _page(
+    tree: Tree, query: queries.QueryRow | None, *, counted: dict[str, Any], results: Any, **more: Any
+) -> Response:
     return render(
         "people/list.html",
         title=say("People"),
@@ -94,13 +109,21 @@ def _page(tree: Tree, query: queries.QueryRow | None, *, counted: dict[str, Any]
         sentence=searches.sentence(tree) if tree["rules"] else "",
         oob=False,
         results=results,
-        columns=columns(tree, query.id if query else None) if results else [],
-        next=results.next if results else "",
-        first=results.first if results else "",
+        size=_size(results, counted["counted"]),
         currency=service.catalogue(crm()).currency,
         **_builder(tree, query.id if query else None),
         **counted,
+        **more,
     )
+
+
+def _size(results: Results | None, counted: service.Counted | None) -> int | None:
+    """Return how many people the list has: of a part of a search, the part's."""
+    if results is None or counted is None:
+        return None
+    if not results.place.step:
+        return counted.count
+    return service.count(crm(), results.place.part, actor=actor()).count
 
 
 @page("/people/count", post=True)

@@ -130,7 +130,13 @@ def masked(text: str | None) -> str:
     return (mask_email(text) if text and "@" in text else mask_phone(text)) or "–"
 
 
+def tojson_text(value: Any) -> str:
+    """Return a search as the JSON text of a form's field."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 FILTERS = {
+    "tojson_text": tojson_text,
     "number": number,
     "compact": compact,
     "moment": moment,

@@ -1,91 +1,127 @@
-"""The people of a search as a list: columns, sorting, paging by key."""
+"""The people of a search as a list: columns, sorting, paging by key, ticks."""
 
+import json
 from dataclasses import dataclass
-from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.segments import columns as table
 from crm_plugin.segments import service
-from crm_plugin.web.builder import Tree
+from crm_plugin.segments.columns import Column
+from crm_plugin.segments.listing import SORTS
 from crm_plugin.web.guard import actor, crm
-from crm_plugin.web.i18n import mark
-from crm_plugin.web.searches import address
+from crm_plugin.web.i18n import locale
+from crm_plugin.web.place import Place
+from crm_plugin.web.selection import Selection
 
 PAGE = 50
+COOKIE = "crm_columns"
+"""Keeps the reader's columns; names of columns and nothing else."""
+_YEAR = 365 * 86_400
+_RIGHT = ("number", "money")
 
 
 @dataclass(frozen=True)
-class Column:
+class Heading:
     """A column of the list; ``href`` sorts by it."""
 
+    key: str
     label: str
+    kind: str
     href: str = ""
     sort: str = ""
     """``ascending`` or ``descending`` when the list is sorted by it now."""
-    right: bool = False
+
+    @property
+    def right(self) -> bool:
+        """Figures stand on the right."""
+        return self.kind in _RIGHT
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A column that may be shown or not."""
+
+    key: str
+    label: str
+    shown: bool
 
 
 @dataclass(frozen=True)
 class Results:
-    """A page of people."""
+    """A page of people with what its form carries."""
 
+    place: Place
     rows: list[PersonRow]
+    headings: list[Heading]
+    choices: list[Choice]
+    selection: Selection
     next: str
+    """``after`` of the next page."""
     first: str
 
+    @property
+    def shown(self) -> str:
+        """The school's ids of the people on this page, as the form carries them."""
+        return json.dumps([row.host_id for row in self.rows], ensure_ascii=False)
 
-_COLUMNS = (
-    (mark("Name"), "display_name", False),
-    (mark("Contact"), "", False),
-    (mark("Registered"), "registered_at", False),
-    (mark("Last active"), "last_active_at", False),
-    (mark("Orders"), "paid_count", True),
-    (mark("Spent"), "paid_total", True),
-)
-_DEFAULT = "-last_active_at"
-
-
-def _sort() -> str:
-    asked = request.args.get("sort", _DEFAULT)
-    known = {name for _, name, _ in _COLUMNS if name}
-    return asked if asked.removeprefix("-") in known else _DEFAULT
+    @property
+    def carried(self) -> str:
+        """What the form carries of other pages."""
+        return self.selection.carried(row.host_id for row in self.rows)
 
 
-def found(tree: Tree, query_id: int | None) -> Results:
-    """Return the page of people that the request asks for.
+def found(place: Place, selection: Selection | None = None) -> Results:
+    """Return a page of people.
 
-    :raises BadInput: when the search cannot be understood.
+    :raises BadInput: when the search, the part of it or the place cannot be understood.
     """
-    sort, after = _sort(), request.args.get("after") or None
-    page = service.page(crm(), tree, actor=actor(), sort=sort, after=after, limit=PAGE)
+    page = service.page(crm(), place.part, actor=actor(), sort=place.sort, after=place.after, limit=PAGE)
     with crm().db.read() as session:
         rows = people(session, page.ids, contacts=actor().may("crm.contacts"))
-    here: dict[str, Any] = {"query": query_id, "sort": None if sort == _DEFAULT else sort}
+    offered = table.offered(service.catalogue(crm(), actor()), actor())
+    shown = chosen(offered)
     return Results(
+        place,
         rows,
-        next=address(tree, **here, after=page.next) if page.next else "",
-        first=address(tree, **here) if after else "",
+        [_heading(one, place) for one in shown],
+        [Choice(one.key, one.label.of(locale()), one in shown) for one in offered if one != table.NAME],
+        selection or Selection(),
+        next=page.next or "",
+        first=place.address(after=None) if place.after else "",
     )
 
 
-def columns(tree: Tree, query_id: int | None) -> list[Column]:
-    """Return the columns with the addresses that sort by them; a second click turns the order."""
-    sort = _sort()
-    money = actor().may("crm.money")
-    made = []
-    for label, name, right in _COLUMNS:
-        if name == "paid_total" and not money:
-            continue
-        now = sort.removeprefix("-") == name
-        turned = name if now and sort.startswith("-") else f"-{name}"
-        first = name if name == "display_name" and not now else turned
-        made.append(
-            Column(
-                label,
-                address(tree, query=query_id, sort=first) if name else "",
-                ("descending" if sort.startswith("-") else "ascending") if now else "",
-                right,
-            )
-        )
-    return made
+def chosen(offered: list[Column]) -> list[Column]:
+    """Return the columns that the reader chose; the name always stands first."""
+    kept = request.cookies.get(COOKIE, "").split(".")
+    keys = kept if any(one.key in kept for one in offered) else list(table.DEFAULT)
+    return [one for one in offered if one == table.NAME or one.key in keys]
+
+
+def keep(response: Response, keys: list[str]) -> None:
+    """Keep the reader's columns in their browser; with none, the usual ones come back."""
+    known = [one.key for one in table.COLUMNS if one.key in keys]
+    secure, path = request.is_secure, request.script_root + "/"
+    response.set_cookie(
+        COOKIE,
+        ".".join(known),
+        _YEAR if known else 0,
+        secure=secure,
+        httponly=True,
+        samesite="Lax",
+        path=path,
+    )
+
+
+def _heading(column: Column, place: Place) -> Heading:
+    label = column.label.of(locale())
+    if column.key not in SORTS:
+        return Heading(column.key, label, column.kind)
+    now = place.sort.removeprefix("-") == column.key
+    falling = place.sort.startswith("-")
+    # What one looks for first: the latest and the most, but names from A; a second click turns it.
+    rises = falling if now else column.kind == "text"
+    href = place.address(sort=column.key if rises else f"-{column.key}", after=None)
+    return Heading(column.key, label, column.kind, href, ("descending" if falling else "ascending") * now)

@@ -155,6 +155,12 @@ TABLES: dict[str, dict[str, str]] = {
         "approved": mark("Approved"),
         "rejected": mark("Rejected"),
     },
+    "export": {
+        "waiting": mark("Waits for a worker"),
+        "running": mark("Being written"),
+        "done": mark("Ready"),
+        "failed": mark("Failed"),
+    },
     "language": {"en": mark("English"), "zh": mark("Chinese")},
 }
 
