@@ -122,15 +122,20 @@ def compute(session: Session, ids: Sequence[int], whom: Whom, currency: str | No
 
     :param whom: the condition that a column names one of ``ids``.
     """
+    write_columns(session, whom, currency)
+    interests.compute(session, whom, at)
+    for _, recompute_them in FACTS.items():
+        recompute_them(session, ids)
+
+
+def write_columns(session: Session, whom: Whom, currency: str | None) -> None:
+    """Write the facts that are columns of the profile and come from the school's own rows."""
     facts = _facts(session.get_bind().dialect.name, whom, currency)
     values = {fact.name: fact for fact in facts.c if fact.name != "id"}
     # A row that stays as it is costs nothing; on PostgreSQL an update writes all of its index entries anew.
     changed = [getattr(Person, name).is_distinct_from(fact) for name, fact in values.items()]
     update = sa.update(Person).where(Person.id == facts.c.id, whom(Person.id), sa.or_(*changed))
     session.execute(update.values(values), execution_options=_UNSYNCED)
-    interests.compute(session, whom, at)
-    for _, recompute_them in FACTS.items():
-        recompute_them(session, ids)
 
 
 def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
