@@ -87,15 +87,18 @@ def form_of(environ: Environ) -> dict[str, str]:
 
 
 def body_of(environ: Environ, longest: int) -> bytes | None:
-    """Return the whole body; None when it is longer than ``longest`` bytes or does not tell its length."""
+    """Return the whole body; None when it is longer than ``longest`` bytes or its end is not told."""
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return None
-    if not 0 <= length <= longest or environ.get("HTTP_TRANSFER_ENCODING"):
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        # In chunks: only where the server itself ends the input can it be read without waiting for ever.
+        length = longest + 1 if environ.get("wsgi.input_terminated") else -1
+    elif length > longest:
         return None
-    body: bytes = environ["wsgi.input"].read(length) if length else b""
-    return body
+    body: bytes = environ["wsgi.input"].read(length) if length > 0 else b""
+    return body if length >= 0 and len(body) <= longest else None
 
 
 def query_of(environ: Environ) -> dict[str, str]:
