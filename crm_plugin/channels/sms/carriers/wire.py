@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 CALL_SECONDS = 20.0
 """Time-out of one call, its connection included."""
 _CONNECT_SECONDS = 5.0
-_IDLE_SECONDS = 20.0
+_IDLE_SECONDS = 4.0
 """A connection unused for longer is made anew: servers close idle ones, and a call into a closing one
 would be in doubt for no reason."""
 _LARGEST_ANSWER = 1_000_000
