@@ -5,6 +5,7 @@ PostgreSQL, MariaDB and SQLite store the same values and compare them alike: tex
 """
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -230,8 +231,13 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("crm_immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    # On the driver's own connection, where the other drivers begin theirs: no event counts it.
+    statement = "BEGIN IMMEDIATE" if connection.get_execution_options().get("crm_immediate") else "BEGIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(statement)
+    except sqlite3.OperationalError as error:
+        raise sa.exc.OperationalError(statement, None, error) from error
 
 
 _CONFLICTS = ("40001", "40P01", "55P03")

@@ -1,8 +1,10 @@
 """The three databases store, compare and guard alike."""
 
+import sqlite3
 import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -165,3 +167,17 @@ def test_a_daily_job_whose_worker_was_killed_is_taken_up_again(database: Databas
     assert take("late", NOW + timedelta(minutes=61))
     database.run(lambda session: daily.finish(session, "tidy", day, NOW + timedelta(minutes=62)))
     assert not take("again", NOW + timedelta(hours=9))
+
+
+def test_a_busy_sqlite_is_tried_again(tmp_path: Path) -> None:
+    database = connect(f"sqlite:///{tmp_path / 'busy.db'}", pool_size=1, max_overflow=0)
+    with database.read() as session:  # the pool keeps this connection and its setting
+        session.execute(sa.text("PRAGMA busy_timeout=10"))
+    holder = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sa.exc.OperationalError, match="locked"):
+        database.run(lambda session: session.scalar(sa.text("SELECT 1")), tries=2)
+    holder.execute("COMMIT")
+    assert database.run(lambda session: session.scalar(sa.text("SELECT 1"))) == 1
+    holder.close()
+    database.close()
