@@ -2,22 +2,23 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.ledger import COUNTED, OPEN
+from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bulk import among
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.touched import touch
 
 
-def marketed(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
+def marketed(session: Session, ids: Collection[int]) -> None:
     """Compute ``marketed_count`` and ``last_marketed_at`` of people again, by one statement.
 
-    Counts messages of marketing purpose that were handed to a carrier, whatever the channel.
+    Counts messages of marketing purpose that were handed to a carrier, whatever the channel. Who never
+    had one and has none is left alone: after a scan that is nearly everybody.
     """
     mine = (
         sa.select()
@@ -26,23 +27,12 @@ def marketed(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
     )
     session.execute(
         sa.update(Person)
-        .where(Person.id.in_(ids))
+        .where(among(session, Person.id, ids))
+        .where(sa.or_(Person.marketed_count > 0, mine.with_only_columns(sa.literal(1)).exists()))
         .values(
             marketed_count=mine.with_only_columns(sa.func.count(Delivery.id)).scalar_subquery(),
             last_marketed_at=mine.with_only_columns(sa.func.max(Delivery.handed_at)).scalar_subquery(),
         )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def forget_addresses(session: Session, ids: Collection[int]) -> None:
-    """Empty the addresses of erased people in rows that will not send any more; the numbers stay."""
-    erased = sa.select(Person.id).where(Person.id.in_(ids), Person.status == "erased")
-    session.execute(
-        sa.update(Delivery)
-        .where(Delivery.person_id.in_(erased), Delivery.address.is_not(None))
-        .where(Delivery.state.not_in(OPEN))
-        .values(address=None, address_key=None)
         .execution_options(synchronize_session=False)
     )
 

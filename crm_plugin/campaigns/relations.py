@@ -1,7 +1,7 @@
 """What campaigns bring to the capabilities below: related rows, a fact, and what a click needs to know."""
 
-from crm_plugin.campaigns import funnel
-from crm_plugin.campaigns.facts import forget_addresses, marketed
+from crm_plugin.campaigns import funnel, people
+from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.queries import users_of_query
@@ -11,6 +11,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
 from crm_plugin.profiles import facts
+from crm_plugin.profiles.erase import ERASURES
+from crm_plugin.profiles.merge import MERGES
 from crm_plugin.profiles.privacy import EXPORTS
 from crm_plugin.profiles.timeline import TIMELINE
 from crm_plugin.segments import fields, quick
@@ -25,7 +27,9 @@ def compose(crm: Crm) -> None:
     facts.register("marketed", marketed)
     quick.USERS.add("campaigns", users_of_query)
     funnel.register()
-    facts.register("ledger_addresses", forget_addresses)
+    MERGES.add("campaigns", people.merge)
+    ERASURES.add("campaigns", people.erase)
+    facts.register("erased", people.erase_again)
     if "campaigns" not in TIMELINE:
         TIMELINE.add("campaigns", timeline)
         TIMELINE.add("clicks", clicks)

@@ -1,11 +1,13 @@
 """Empty a person's row: what is personal goes, what the school's books need stays as nobody's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles import forgotten
 from crm_plugin.profiles.models import (
     Consent,
@@ -17,10 +19,15 @@ from crm_plugin.profiles.models import (
     PersonAttribute,
     PersonTag,
     Signal,
+    Suppression,
 )
 from crm_plugin.profiles.rows import person_columns
 from crm_plugin.profiles.staff_models import FollowUp
 from crm_plugin.profiles.work import Work, chunks
+
+ERASURES: Registry[Callable[[Session, Sequence[int]], None]] = Registry("erasure")
+"""What other capabilities forget in the same transaction, while the rows still say who it was: name →
+function of (session, our ids of persons); doing it again must change nothing."""
 
 _EMPTY = {
     **person_columns(r.Person("", "erased", roles=()), None),
@@ -36,10 +43,12 @@ def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
 
     :param ids: our ids.
     :param forget: for good: their host id becomes a keyed hash, so that no later scan brings them back;
-        seats and signals go, orders stay in the books without a person. Suppressed addresses and the
-        ledger of consents stay: they prove, and keep, what the person asked for.
+        seats and signals go, orders stay in the books without a person. Suppressed addresses (but the
+        school's own id) and the ledger of consents stay: they prove, and keep, what the person asked for.
     """
     for part in chunks(ids):
+        for _, erase_theirs in ERASURES.items():
+            erase_theirs(work.session, part)
         if forget:
             _forget(work, part)
         emptied = sa.update(Person).where(Person.id.in_(part)).execution_options(synchronize_session=False)
@@ -55,13 +64,26 @@ def _forget(work: Work, ids: list[int]) -> None:
     host_ids = [host_id for _, host_id in rows]
     forgotten.remember(work.session, work.key, host_ids, work.at)
     for model in (Order, OrderLine):
-        orders: Any = sa.update(model).where(model.person_id.in_(ids)).values(person_id=None)
-        work.session.execute(orders.execution_options(synchronize_session=False))
+        _execute(work, sa.update(model).where(model.person_id.in_(ids)).values(person_id=None))
     table: Any = Person.__table__
     renamed = sa.update(table).where(table.c.id == sa.bindparam("one")).values(host_id=sa.bindparam("name"))
     work.session.execute(renamed, [{"one": id, "name": f"forgotten:{id}"} for id, _ in rows])
+    _forget_elsewhere(work, {host_id: id for id, host_id in rows})
+
+
+def _forget_elsewhere(work: Work, ids: dict[str, int]) -> None:
+    """Take host ids out of what names them: whoever had merged into them, and private messages' addresses."""
+    message = (Suppression.channel == "message", Suppression.address_key.in_(tuple(ids)))
+    _execute(work, sa.delete(Suppression).where(*message))
+    columns = sa.select(Person.id, Person.merged_into).where(Person.merged_into.in_(tuple(ids)))
+    for id, into in work.session.execute(columns).all():
+        values = {"merged_into": f"forgotten:{ids[into or '']}"}
+        _execute(work, sa.update(Person).where(Person.id == id).values(values))
 
 
 def _delete(work: Work, model: Any, ids: list[int]) -> None:
-    rows = sa.delete(model).where(model.person_id.in_(ids))
-    work.session.execute(rows.execution_options(synchronize_session=False))
+    _execute(work, sa.delete(model).where(model.person_id.in_(ids)))
+
+
+def _execute(work: Work, statement: Any) -> None:
+    work.session.execute(statement.execution_options(synchronize_session=False))

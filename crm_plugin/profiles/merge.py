@@ -1,10 +1,13 @@
 """One person turns out to be another: rows move, the strictest consent stays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.bulk import among
+from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles import consent
 from crm_plugin.profiles.models import (
     Consent,
@@ -20,6 +23,10 @@ from crm_plugin.profiles.models import (
 from crm_plugin.profiles.staff_models import FollowUp
 from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.profiles.work import Work
+
+MERGES: Registry[Callable[[Session, int, int], None]] = Registry("merge")
+"""What other capabilities do in the same transaction: name → function of (session, our id of the account
+that is gone, our id of the one that remains); doing it again must change nothing."""
 
 _MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp)
 
@@ -42,6 +49,8 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
     work.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
     _keep_strictest(work, source[0], target[0])
     _keep_suppressed(work, source[1], target[1])
+    for _, merge_theirs in MERGES.items():
+        merge_theirs(work.session, source[0], target[0])
     work.touched.update((source[0], target[0]))
 
 
@@ -73,7 +82,7 @@ def unmerge(work: Work, held: Sequence[int], living: set[str]) -> None:
     if not held:
         return
     columns = sa.select(Person.host_id, Person.merged_into).where(
-        Person.id.in_(held), Person.merged_into.is_not(None)
+        among(work.session, Person.id, held), Person.merged_into.is_not(None)
     )
     targets = {into for host_id, into in work.session.execute(columns) if host_id in living and into}
     if not targets:
