@@ -11,6 +11,7 @@ from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.models import Course, CourseLabel, CourseLink, Enrolment, OrderLine, Signal
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.profiles.rows import course_columns
+from crm_plugin.profiles.staff_models import Intention
 from crm_plugin.profiles.work import Work, chunks, replace_parts
 
 KEY = 191
@@ -122,6 +123,8 @@ def _carry_over(work: Work, moved: list[tuple[int, int, int]]) -> None:
             work.touched.update(id for id in people if id is not None)
             update = sa.update(model).where(*rows).values(root_id=root)
             work.session.execute(update.execution_options(synchronize_session=False))
+        set_by_hand = sa.update(Intention).where(Intention.course_id == course_id).values(root_id=root)
+        work.session.execute(set_by_hand.execution_options(synchronize_session=False))
 
 
 def _fill_lines(work: Work, new: list[str]) -> None:

@@ -11,7 +11,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles import facts, forgotten
+from crm_plugin.profiles import facts, forgotten, intentions
 from crm_plugin.profiles.erase import erase
 from crm_plugin.profiles.models import (
     Consent,
@@ -83,6 +83,7 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
         for name, model in _HELD.items():
             rows = session.scalars(sa.select(model).where(model.person_id == person_id))
             document[name] = [_plain(row) for row in rows]
+        document["intentions"] = intentions.held_on(session, person_id)
         document["suppressions"] = _suppressions(session, person)
         for name, rows_of in EXPORTS.items():
             document[name] = rows_of(session, person_id)

@@ -32,3 +32,37 @@ class FollowUp(Base):
     """What that actor was called then: the school may no longer know them."""
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Intention(Base):
+    """How much somebody wants a course, as staff set it: the level in force."""
+
+    __tablename__ = "crm_intention"
+    __table_args__ = (
+        sa.UniqueConstraint("person_id", "course_id"),
+        sa.Index("ix_crm_intention_root", "root_id", "level", "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Id)
+    course_id: Mapped[int] = mapped_column(Id)
+    root_id: Mapped[int] = mapped_column(Id)
+    level: Mapped[str] = mapped_column(Key(8))
+    """``none low medium high won lost``."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class IntentionChange(Base):
+    """One line of the history of intentions; lines are added, never changed."""
+
+    __tablename__ = "crm_intention_change"
+    __table_args__ = (sa.Index("ix_crm_intention_change_person", "person_id", "course_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Id)
+    course_id: Mapped[int] = mapped_column(Id)
+    level: Mapped[str | None] = mapped_column(Key(8))
+    """None = taken back: the suggestion stands alone again."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    author: Mapped[str] = mapped_column(Key())
+    author_name: Mapped[str] = mapped_column(Text, default="")

@@ -55,6 +55,7 @@ _WORDS = {
     ("enrolments", "source"): "enrolment_source",
     ("enrolments", "end_kind"): "end_kind",
     ("signals", "kind"): "signal",
+    ("intentions", "level"): "intention",
     ("deliveries", "channel"): "channel",
     ("deliveries", "state"): "delivery",
 }

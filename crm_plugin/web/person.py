@@ -7,9 +7,9 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import NotFound
-from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles import follow_ups, intentions
 from crm_plugin.profiles.archive import archive
-from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles.queries import PersonRow, people, search_courses
 from crm_plugin.profiles.scope import sees
 from crm_plugin.profiles.timeline import TIMELINE, Stretch, Window, timeline
 from crm_plugin.segments import service
@@ -54,6 +54,8 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         only = [name for name in [request.args.get("show", "")] if name in TIMELINE]
         moments = timeline(session, ident, window, only=only, after=request.args.get("after"))
         notes = follow_ups.of_person(session, ident)
+        wanted = intentions.of_person(session, ident, crm().clock(), actor().scope)
+        courses = search_courses(session, limit=30) if actor().scope is None else []
     return render(
         "person/page.html",
         title=one.display_name or one.host_id,
@@ -64,6 +66,9 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         at_school=crm().host.url("person", one.host_id),
         currency=service.catalogue(crm()).currency,
         notes=notes,
+        intentions=wanted,
+        levels=intentions.LEVELS,
+        courses=courses,
         note_kinds=follow_ups.KINDS,
         note_problem=problem,
         typed=typed,

@@ -1,4 +1,4 @@
-"""Follow-ups on a person's page: written down, changed, done; and what is due, for the overview."""
+"""What staff write down on a person's page: follow-ups and intentions; and what is due, for the overview."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles import follow_ups, intentions
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
 from crm_plugin.web.notes import tell
@@ -49,6 +49,15 @@ def person_note_done(ident: int, note: int) -> ResponseReturnValue:
     return _back(ident, say("Done.") if done else say("Open again."))
 
 
+@page("/people/<int:ident>/intention", "crm.edit", post=True)
+def person_intention(ident: int) -> ResponseReturnValue:
+    """Set the intention for a ``course`` by hand; an empty ``level`` leaves it to the suggestion."""
+    _see(ident)
+    level = request.form.get("level") or None
+    intentions.put(crm(), actor(), ident, request.form.get("course", ""), level)
+    return _back(ident, say("Saved."), "intentions")
+
+
 def due() -> list[dict[str, Any]]:
     """Return what the actor meant to come back to, up to :data:`AHEAD` days from today."""
     now = today()
@@ -82,6 +91,6 @@ def _day(text: str) -> date | None:
         raise BadInput("input.bad", "due_on", reason="expected a day such as 2026-01-31") from None
 
 
-def _back(ident: int, line: str) -> ResponseReturnValue:
+def _back(ident: int, line: str, section: str = "notes") -> ResponseReturnValue:
     tell(line, "good")
-    return redirect(url_for("crm.person", ident=ident, _anchor="notes"))
+    return redirect(url_for("crm.person", ident=ident, _anchor=section))

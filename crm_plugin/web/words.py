@@ -106,6 +106,14 @@ TABLES: dict[str, dict[str, str]] = {
         "clicks": mark("Clicks"),
         "notes": mark("Calls and notes"),
     },
+    "intention": {
+        "none": mark("None"),
+        "low": mark("Low"),
+        "medium": mark("Medium"),
+        "high": mark("High"),
+        "won": mark("Won"),
+        "lost": mark("Lost"),
+    },
     "follow_up": {
         "call": mark("Call"),
         "visit": mark("Visit"),

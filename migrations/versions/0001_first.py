@@ -299,6 +299,35 @@ def upgrade() -> None:
     op.create_index("ix_crm_hit_delivery", "crm_hit", ["delivery_id", "kind"], unique=False)
     op.create_index("ix_crm_hit_new", "crm_hit", ["kind", "delivery_id"], unique=False)
     op.create_table(
+        "crm_intention",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.Column("course_id", db.Id(), nullable=False),
+        sa.Column("root_id", db.Id(), nullable=False),
+        sa.Column("level", db.Key(8), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_intention")),
+        sa.UniqueConstraint("person_id", "course_id", name=op.f("uq_crm_intention_person_id_course_id")),
+    )
+    op.create_index("ix_crm_intention_root", "crm_intention", ["root_id", "level", "person_id"], unique=False)
+    op.create_table(
+        "crm_intention_change",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.Column("course_id", db.Id(), nullable=False),
+        sa.Column("level", db.Key(8), nullable=True),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("author", db.Key(191), nullable=False),
+        sa.Column("author_name", db.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_intention_change")),
+    )
+    op.create_index(
+        "ix_crm_intention_change_person",
+        "crm_intention_change",
+        ["person_id", "course_id", "id"],
+        unique=False,
+    )
+    op.create_table(
         "crm_interest",
         sa.Column("person_id", db.Id(), nullable=False),
         sa.Column("folded", db.Key(191), nullable=False),
@@ -660,6 +689,10 @@ def downgrade() -> None:
     op.drop_table("crm_kept")
     op.drop_index("ix_crm_interest_tag", table_name="crm_interest")
     op.drop_table("crm_interest")
+    op.drop_index("ix_crm_intention_change_person", table_name="crm_intention_change")
+    op.drop_table("crm_intention_change")
+    op.drop_index("ix_crm_intention_root", table_name="crm_intention")
+    op.drop_table("crm_intention")
     op.drop_index("ix_crm_hit_new", table_name="crm_hit")
     op.drop_index("ix_crm_hit_delivery", table_name="crm_hit")
     op.drop_index("ix_crm_hit_campaign", table_name="crm_hit")

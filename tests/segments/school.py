@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from crm_plugin.kernel.db import Database
 from crm_plugin.profiles import models as m
+from crm_plugin.profiles.intentions import LEVELS
 from crm_plugin.profiles.normalise import fold
+from crm_plugin.profiles.staff_models import Intention
 from crm_plugin.segments.moments import TICK, Present, Span, day_start, shift
 
 SPANS = (
@@ -77,6 +79,7 @@ class School:
             (m.Order, orders),
             (m.OrderLine, [line for order in orders for line in self.lines(order)]),
             (m.Signal, [self.signal(i, people) for i in range(1, people * 3)]),
+            (Intention, self.intentions(people)),
         ]
 
     def tag(self, value: str) -> dict[str, Any]:
@@ -220,6 +223,16 @@ class School:
                 "refunded": Decimal(0),
             }
             for position in range(self.pick((0, 1, 1, 2)))
+        ]
+
+    def intentions(self, people: int) -> list[dict[str, Any]]:
+        """Intentions of some people, at most one for a course."""
+        return [
+            {"person_id": person, "level": self.pick(LEVELS), "at": self.pick(self.instants)}
+            | {"course_id": course, "root_id": 2 if name == "copy:2" else course}
+            for person in range(1, people + 1)
+            for course, name in enumerate(COURSES, 1)
+            if self.chance.random() < 0.2
         ]
 
     def signal(self, number: int, people: int) -> dict[str, Any]:

@@ -93,3 +93,18 @@ def test_writing_needs_the_permission(school: School) -> None:
     school.sign_in("crm.view")
     assert school.post(f"{path}/notes", {"kind": "call", "text": "hello"}).status_code == 403
     assert "Write it down" not in school.get(path).text
+
+
+def test_an_intention_is_suggested_and_set_by_hand(school: School) -> None:
+    path = path_of(school, "p1")
+    assert "no course so far" in school.get(path).text
+    answer = school.post(f"{path}/intention", {"course": "c1", "level": "high"})
+    assert answer.location.endswith("#intentions")
+    page = school.get(path).text
+    card = page[page.index('id="intentions"') : page.index("</section>", page.index('id="intentions"'))]
+    assert "High" in card
+    assert "Suggested: None" in card
+    assert school.post(f"{path}/intention", {"course": "c1", "level": "huge"}).status_code == 400
+    school.sign_in("crm.view", locale="zh")
+    assert "已成交" in school.get(path_of(school)).text
+    assert school.post(f"{path}/intention", {"course": "c1", "level": "low"}).status_code == 403
