@@ -31,11 +31,21 @@ def fill(database: Database, people: int, seed: int) -> None:
             session.execute(sa.text(statement), sizes)
         for index in indexes:
             index.create(session.connection())
+        if database.dialect == "postgresql":
+            _advance_sequences(session)
     with database.begin() as session:
         _keep_facts(session)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # After a bulk load as after the CRM's own: the planner knows the tables.
         connection.execute(sa.text("VACUUM ANALYZE" if database.dialect == "postgresql" else "ANALYZE"))
+
+
+def _advance_sequences(session: Session) -> None:
+    """Let new rows be numbered behind those that named their own ids."""
+    for model in (m.Person, m.Course, m.Enrolment, m.Order, m.Signal):
+        table = model.__tablename__
+        sequence = f"setval(pg_get_serial_sequence('{table}', 'id'), max(id))"
+        session.execute(sa.select(sa.text(sequence)).select_from(sa.table(table)))
 
 
 def _keep_facts(session: Session) -> None:
