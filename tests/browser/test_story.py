@@ -51,7 +51,7 @@ def test_from_a_search_to_the_report(served: School, page: Page, complaints: lis
     address = served.crm.settings.public_url
     find_buyers(page, address)
     page.get_by_text("Save as quick query").click()
-    page.get_by_label("Name").fill("Buyers")
+    page.get_by_label("Name", exact=True).fill("Buyers")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Buyers")).to_be_visible()
     page.get_by_role("button", name="Reach these people").first.click()
