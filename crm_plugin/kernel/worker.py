@@ -123,7 +123,7 @@ class _Worker(RqWorker):
         """Stop after the job; after the message, when nobody is left to look after the job."""
         if os.getppid() != self.supervisor:
             request_stop()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ 2 has no types
 
 
 def _inline(job: str) -> None:

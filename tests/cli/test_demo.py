@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -123,7 +124,7 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     assert after["pinned"] == [name for name, _ in SEARCHES[1:]], "what was deleted stays deleted"
 
 
-def look(folder: Path) -> dict[str, object]:
+def look(folder: Path) -> dict[str, Any]:
     engine = sa.create_engine(f"sqlite:///{folder / 'school.db'}")
     with engine.connect() as connection:
 

@@ -147,7 +147,7 @@ def test_links_and_opt_outs_pass_the_schools_login_and_csrf_guard(make: Make, db
 def test_two_crms_in_one_process_do_not_mix(make: Make) -> None:
     (first, crm), (second, other) = make("first"), make("second")
     read_in(crm)
-    other.host.plugin.remove("persons", "p3")  # type: ignore[union-attr]
+    other.host.plugin.remove("persons", "p3")  # type: ignore[attr-defined]
     read_in(other)
     texts = []
     for app in (first, second):
