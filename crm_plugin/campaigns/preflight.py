@@ -92,6 +92,8 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
     problems = []
     if not reach.considered:
         problems.append(Problem("campaign.empty_audience", "audience"))
+    elif not reach.reached and campaign.kind == "single":
+        problems.append(Problem("campaign.single_excluded", "", {"reason": next(iter(reach.excluded))}))
     elif not reach.reached:
         problems.append(Problem("campaign.nobody_reached", "audience", severe=False))
     rules = rules_of(crm, campaign)

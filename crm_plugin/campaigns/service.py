@@ -96,7 +96,9 @@ def update(crm: Crm, campaign_id: int, actor_id: str, document: Any) -> None:
         _demand(session, campaign_id, ("draft",), "changed")
         campaign = session.get_one(Campaign, campaign_id)
         for name, value in _columns(draft).items():
-            setattr(campaign, name, value)
+            # A one-to-one message stays with its one person, whatever a form says.
+            if name != "audience" or campaign.kind != "single":
+                setattr(campaign, name, value)
         campaign.updated_at = crm.clock()
         record(session, crm.clock(), actor_id, "campaign.update", ("campaign", campaign_id))
 

@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
     "campaign.empty_audience": "nobody matches this audience",
     "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
+    "campaign.single_excluded": "this person would not get it: {reason}",
     "campaign.data_unread": "the school is not read to its end yet: {streams}",
     "campaign.quiet_now": "quiet hours: messages wait until {until}",
     "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",

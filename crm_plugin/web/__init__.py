@@ -24,6 +24,7 @@ from crm_plugin.web import (
     outbox,
     people,
     person,
+    person_message,
     person_notes,
     queries,
     sms_templates,
@@ -35,7 +36,19 @@ from crm_plugin.web.menu import host_menu
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
 MODULES = (
-    *(home, people, chosen, exports, queries, person, person_notes, campaigns, composer, campaign_page),
+    *(
+        home,
+        people,
+        chosen,
+        exports,
+        queries,
+        person,
+        person_message,
+        person_notes,
+        campaigns,
+        composer,
+        campaign_page,
+    ),
     *(sms_templates, outbox, data, health, api),
 )
 """The modules of pages; importing them filled the table of routes."""

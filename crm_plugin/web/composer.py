@@ -186,7 +186,10 @@ def _size(found: Preview) -> dict[str, Any] | None:
 
 
 def _spoken(problem: Problem) -> dict[str, Any]:
-    error = BadInput(problem.code, problem.place, **problem.params)
+    params = problem.params
+    if problem.code == "campaign.single_excluded":
+        params = {"reason": word("reason", params["reason"])}
+    error = BadInput(problem.code, problem.place, **params)
     return {"text": explain(error), "severe": problem.severe}
 
 

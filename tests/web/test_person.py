@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.profiles import consent
 from crm_plugin.profiles.queries import person_id_of
 from tests.fakes.crm import NOW
 from tests.web.school import School
@@ -108,3 +110,44 @@ def test_an_intention_is_suggested_and_set_by_hand(school: School) -> None:
     school.sign_in("crm.view", locale="zh")
     assert "已成交" in school.get(path_of(school)).text
     assert school.post(f"{path}/intention", {"course": "c1", "level": "low"}).status_code == 403
+
+
+def test_a_message_to_one_person_goes_through_the_ledger(school: School) -> None:
+    path = path_of(school)
+    answer = school.post(f"{path}/message", {"channel": "message", "purpose": "service"})
+    assert answer.location.endswith("/campaigns/1/content")
+    school.post("/campaigns/1/content/save", {"text": "Hello {{ display_name }}"})
+    # Another audience does not make a bulk message of it.
+    everybody = {"combinator": "and", "rules": []}
+    service.update(school.crm, 1, "ann", {**service.get(school.crm, 1).document(), "audience": everybody})
+    check = school.get("/campaigns/1/check").text
+    assert "Hello Person 02" in check
+    assert school.post("/campaigns/1/launch", {"confirm": "1"}).location.endswith("/campaigns/1")
+    service.status(school.crm, 1)
+    assert jobs.burst(school.crm)
+    while jobs.burst(school.crm):
+        pass
+    assert service.status(school.crm, 1)["books"]["sent"] == 1
+    assert "Got a message" in school.get(f"{path}?show=campaigns").text
+    assert "To Person 02" not in school.get("/campaigns").text
+
+
+def test_a_message_that_policy_forbids_is_refused_with_the_reason(school: School) -> None:
+    path = path_of(school)
+    with school.crm.db.begin() as session:
+        consent.opt_out(session, person_id_of(session, "p2"), "message", NOW, "page")
+    school.post(f"{path}/message", {"channel": "message", "purpose": "marketing"})
+    school.post("/campaigns/1/content/save", {"text": "Buy!"})
+    assert "would not get it: Opted out or address blocked" in school.get("/campaigns/1/check").text
+    school.post("/campaigns/1/launch", {"confirm": "0"})
+    assert service.status(school.crm, 1)["state"] == "draft"
+
+
+def test_sending_to_one_needs_the_permission_and_the_scope(school: School) -> None:
+    inside, outside = path_of(school), path_of(school, "p1")
+    assert school.post(f"{inside}/message", {"channel": "pigeon"}).status_code == 400
+    school.sign_in("crm.view", "crm.send", scope=frozenset({"c1"}))
+    assert school.post(f"{outside}/message", {"channel": "sms"}).status_code == 404
+    school.sign_in("crm.view")
+    assert school.post(f"{inside}/message", {"channel": "sms"}).status_code == 403
+    assert "Write a message" not in school.get(inside).text

@@ -1,0 +1,31 @@
+"""One-to-one messages: a campaign of one person, begun on their page and finished in the composer."""
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns import service
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.web.campaigns import PROPOSED
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import say
+from crm_plugin.web.person import visible
+
+
+@page("/people/<int:ident>/message", "crm.send", post=True)
+def person_message(ident: int) -> ResponseReturnValue:
+    """Begin a message to a person by ``channel``: text, preview, check and confirmation follow."""
+    with crm().db.read() as session:
+        one = visible(session, ident)
+    channel = request.form.get("channel", "")
+    if channel not in CHANNELS:
+        raise BadInput("campaign.unknown_channel", channel=channel, known=", ".join(CHANNELS))
+    purpose = "service" if request.form.get("purpose") == "service" else "marketing"
+    document = {
+        "name": say("To %(name)s", name=one.display_name or one.host_id)[:120],
+        "channel": channel,
+        "purpose": purpose,
+        "policy": PROPOSED if purpose == "marketing" else {},
+    }
+    draft = service.create_single(crm(), actor().id, one.host_id, document, scope=actor().scope)
+    return redirect(url_for("crm.compose_content", ident=draft))
