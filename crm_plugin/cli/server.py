@@ -40,7 +40,16 @@ def need_free(host: str, port: int) -> None:
 
 
 def run(app: Any, host: str, port: int) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; then give up what the public routes hold, so that no click waits in a spool."""
+    try:
+        _serve(app, host, port)
+    finally:
+        close = getattr(app.wsgi_app, "close", None)
+        if close is not None:
+            close()
+
+
+def _serve(app: Any, host: str, port: int) -> None:
     if importlib.util.find_spec("waitress"):
         import waitress
 
