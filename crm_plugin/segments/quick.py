@@ -14,6 +14,7 @@ from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.segments import queries, service
+from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.parse import parse
 from crm_plugin.segments.tree import Tree
@@ -130,7 +131,7 @@ class _Due:
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
     """Count the saved searches whose count is too old.
 
-    A search that cannot be understood any more (a field is gone) matches nobody until it is mended.
+    A search that cannot be understood any more (a field or course is gone) matches nobody until it is mended.
 
     :return: how many were counted.
     """
@@ -138,6 +139,7 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
     due = _due(crm, now, everything)
     for one in due:
         try:
+            check_courses(crm, one.tree)
             found: int | None = service.count(crm, one.tree, at=now).count
         except BadInput:
             found = 0

@@ -1,7 +1,7 @@
 """Count, list and explain: what pages, commands and campaigns ask of a filter document."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +19,7 @@ from crm_plugin.segments import evaluate, listing, queries, world
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.evaluate import Explanation
 from crm_plugin.segments.listing import DEFAULT_SORT, Page
+from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.moments import Present
 from crm_plugin.segments.narrowing import Part, chosen
 from crm_plugin.segments.parse import parse
@@ -52,8 +53,14 @@ def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
         currency=(info.currency if info else None) or crm.settings.host_currency,
         attributes=_attributes(info),
         currencies=cache(lambda: _currencies(crm)),
-        query=lambda ident: queries.document(crm, ident, actor),
+        query=lambda ident: _saved(crm, ident, actor),
     )
+
+
+def _saved(crm: Crm, ident: int, actor: Actor | None) -> Mapping[str, Any] | None:
+    document = queries.document(crm, ident, actor)
+    check_courses(crm, document)
+    return document
 
 
 def host_info(crm: Crm) -> HostInfo | None:

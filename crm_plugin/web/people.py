@@ -105,6 +105,7 @@ def _page(
         saved=searches.saved(),
         query_name=query.name if query else "",
         query_count=query.count if query else None,
+        query_trouble=searches.trouble(query.tree) if query else "",
         query_counted_at=query.counted_at if query else None,
         sentence=searches.sentence(tree) if tree["rules"] else "",
         oob=False,

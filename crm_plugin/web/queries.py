@@ -3,11 +3,11 @@
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.errors import CrmError, NotFound
 from crm_plugin.segments import quick
 from crm_plugin.web import searches
 from crm_plugin.web.guard import actor, crm, page
-from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.i18n import explain, mark, say
 from crm_plugin.web.notes import tell
 from crm_plugin.web.view import render
 
@@ -25,6 +25,7 @@ def queries() -> ResponseReturnValue:
             "count": row.count,
             "counted_at": row.counted_at,
             "sentence": searches.sentence(row.tree),
+            "trouble": searches.trouble(row.tree),
         }
         for row in searches.saved()
     ]
@@ -40,6 +41,26 @@ def query_rename(ident: int) -> ResponseReturnValue:
     """Give a saved search another name."""
     quick.rename(crm(), actor(), ident, request.form.get("name", "").strip())
     tell(say("Renamed."), "good")
+    return _back()
+
+
+@page("/queries/<int:ident>/share", "crm.edit", post=True)
+def query_share(ident: int) -> ResponseReturnValue:
+    """Show a saved search to all colleagues, or to its owner only."""
+    shared = bool(request.form.get("shared"))
+    quick.share(crm(), actor(), ident, shared)
+    tell(say("Colleagues see it now.") if shared else say("Only its owner sees it now."), "good")
+    return _back()
+
+
+@page("/queries/<int:ident>/move", "crm.edit", post=True)
+def query_move(ident: int) -> ResponseReturnValue:
+    """Move a saved search one place ``up`` or ``down`` among those that the actor sees."""
+    order = [row.id for row in searches.saved()]
+    if ident not in order:
+        raise NotFound("object.missing", kind=say(mark("quick query")), id=ident)
+    step = -1 if request.form.get("to") == "up" else 1
+    quick.move(crm(), actor(), ident, order.index(ident) + step)
     return _back()
 
 

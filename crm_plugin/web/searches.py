@@ -9,6 +9,7 @@ from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.profiles.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.describe import describe
+from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.parse import load
 from crm_plugin.web.builder import EVERYBODY, Tree
 from crm_plugin.web.builder_fields import Fields
@@ -70,6 +71,16 @@ def sentence(tree: Tree) -> str:
         return describe(crm(), tree, locale(), actor())
     except CrmError as error:
         return explain(error)
+
+
+def trouble(tree: Tree) -> str:
+    """Return why a saved search matches nobody until it is mended; empty when it is whole."""
+    try:
+        service.understood(crm(), tree, actor())
+        check_courses(crm(), tree)
+    except CrmError as error:
+        return explain(error)
+    return ""
 
 
 def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:

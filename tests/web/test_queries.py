@@ -1,0 +1,86 @@
+"""Quick queries on their page: order, sharing, and searches that name something which is gone."""
+
+import re
+from typing import Any
+
+import pytest
+
+from crm_plugin.host import records as r
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles.sync import sync
+from crm_plugin.segments import queries, quick, service
+from tests.fakes.host import ALL
+from tests.web.school import School
+from tests.web.test_pages import BUYERS, on_sqlite
+
+ANN = r.Actor("ann", "Ann", ALL)
+BOB = r.Actor("bob", "Bob", frozenset({"crm.view", "crm.edit", "crm.send"}))
+OF_PIANO: dict[str, Any] = {
+    "combinator": "and",
+    "rules": [
+        {
+            "field": "enrolments",
+            "match": {"mode": "some"},
+            "value": {
+                "combinator": "and",
+                "rules": [{"field": "course_id", "operator": "in", "value": ["c1"]}],
+            },
+        }
+    ],
+}
+
+
+def order(school: School) -> list[str]:
+    return re.findall(r'<th scope="row"><a [^>]*>([^<]*)</a>', school.get("/queries").text)
+
+
+def saved(school: School, ident: int) -> queries.QueryRow:
+    return queries.get(school.crm, ident, ANN)
+
+
+@on_sqlite
+def test_searches_are_moved_and_shared_on_their_page(school: School) -> None:
+    school.sign_in()
+    first, _second, third = (quick.save(school.crm, ANN, name, BUYERS) for name in ("A", "B", "C"))
+    school.post(f"/queries/{third}/move", {"to": "up"})
+    assert order(school) == ["A", "C", "B"]
+    school.post(f"/queries/{first}/move", {"to": "down"})
+    assert order(school) == ["C", "A", "B"]
+    school.post(f"/queries/{third}/move", {"to": "up"})
+    assert order(school) == ["C", "A", "B"]
+    school.host.actor = BOB
+    assert order(school) == []
+    assert school.post(f"/queries/{first}/move", {"to": "up"}).status_code == 404
+    assert school.post(f"/queries/{first}/share", {"shared": "1"}).status_code == 404
+    school.sign_in()
+    school.post(f"/queries/{first}/share", {"shared": "1"})
+    school.host.actor = BOB
+    assert order(school) == ["A"]
+    assert school.post(f"/queries/{first}/share", {"shared": ""}).status_code == 403
+    school.sign_in()
+    school.post(f"/queries/{first}/share", {"shared": ""})
+    school.host.actor = BOB
+    assert order(school) == []
+
+
+def test_a_search_whose_course_is_gone_says_so_and_matches_nobody(school: School) -> None:
+    school.sign_in()
+    ident = quick.save(school.crm, ANN, "Pianists", OF_PIANO)
+    quick.refresh_counts(school.crm, everything=True)
+    assert saved(school, ident).count == 6
+    school.host.remove("courses", "c1")
+    school.host.put(r.Course("c2", "Cello"))
+    sync(school.crm, full=True)
+    quick.refresh_counts(school.crm, everything=True)
+    assert saved(school, ident).count == 0
+    for path in ("/queries", f"/people?query={ident}"):
+        assert "the school no longer has: Piano &lt;b&gt;one&lt;/b&gt;" in school.get(path).text, path
+    # As an exclusion it would let everybody through: whoever refers to it is refused.
+    rule = {"field": "segment", "operator": "!=", "value": ident}
+    with pytest.raises(BadInput) as caught:
+        service.count(school.crm, {"combinator": "and", "rules": [rule]})
+    assert caught.value.code == "segment.gone_course"
+    quick.change(school.crm, ANN, ident, BUYERS)
+    quick.refresh_counts(school.crm, everything=True)
+    assert saved(school, ident).count == 6
+    assert "no longer has" not in school.get("/queries").text
