@@ -99,7 +99,7 @@ class Gateway:
 
         :raises Unavailable: ``host.garbage`` also when they are those of another school than before.
         """
-        info = self._call("host_info", "host_info")
+        info: r.HostInfo = self._call("host_info", "host_info")
         reason = info_problem(info)
         if reason is None and self._info is not None and info.site_id != self._info.site_id:
             reason = f"another school ({info.site_id!r}) than before ({self._info.site_id!r})"
