@@ -74,6 +74,16 @@ def people_of(crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int 
         return [_member(tuple(row)) for row in session.execute(query)]
 
 
+def outcome_of(crm: Crm, campaign_id: int, person_id: int) -> tuple[str, str | None] | None:
+    """Return (state, reason) of a person's row in a campaign; None when they were not considered."""
+    query = sa.select(Delivery.state, Delivery.reason).where(
+        Delivery.campaign_id == campaign_id, Delivery.person_id == person_id
+    )
+    with crm.db.read() as session:
+        row = session.execute(query).first()
+    return None if row is None else (row.state, row.reason)
+
+
 def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime | None, int]]:
     """Return ledger row → (when it was handed over, our id of the person), for judging clicks."""
     query = sa.select(Delivery.id, Delivery.handed_at, Delivery.person_id).where(Delivery.id.in_(ids))

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.profiles import queries as profiles
 from crm_plugin.segments import queries, service
+from crm_plugin.segments.evaluate import Explanation
 from crm_plugin.segments.kinds import KEYS, Kind
 from crm_plugin.segments.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
 from crm_plugin.segments.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree, walk
@@ -20,11 +22,56 @@ def describe(crm: Crm, document: Any, locale: str, actor: Actor | None = None) -
     :raises BadInput: when the document cannot be understood.
     """
     tree = service.understood(crm, document, actor)
+    return _speaker(crm, tree, locale).sentence(tree)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one condition decided about a person, in words.
+
+    :param seen: the value looked at, ready for JSON; None = unknown. Of related rows ``matching`` and ``of``.
+    :param depth: how deep it lies; 0 is the whole document.
+    :param is_group: it only joins the conditions below it.
+    """
+
+    text: str
+    outcome: bool
+    seen: Any
+    depth: int
+    is_group: bool
+
+
+def decisions(
+    crm: Crm,
+    document: Any,
+    person_host_id: str,
+    locale: str,
+    *,
+    at: datetime | None = None,
+    actor: Actor | None = None,
+) -> tuple[bool, list[Decision]]:
+    """Return whether a document matches a person, and each condition's decision from the top down.
+
+    :param at: the present that it is decided at; the clock's when left out.
+    :raises BadInput: when the document cannot be understood.
+    :raises NotFound: ``object.missing``, also for a person outside the actor's scope.
+    """
+    tree = service.understood(crm, document, actor)
+    found = service.explain(crm, document, person_host_id, at=at, actor=actor)
+    speaker = _speaker(crm, tree, locale)
+    if found.children and found.children[0].kind == "person":
+        # Erased or merged: nothing that the conditions say matters.
+        return False, [Decision(speaker.say("gone"), False, None, 1, True)]
+    lines = speaker.decided(tree.root, found, 0)
+    return found.outcome, lines if tree.root.any or tree.root.negated else lines[1:]
+
+
+def _speaker(crm: Crm, tree: Tree, locale: str) -> "Speaker":
     with crm.db.read() as session:
         courses = profiles.courses_by_host_id(session, sorted(_courses(tree)))
         searches = queries.names(session, tree.references)
     titles = {ident: course.title for ident, course in courses.items()}
-    return Speaker(locale, titles, searches).sentence(tree)
+    return Speaker(locale, titles, searches)
 
 
 def _courses(tree: Tree) -> set[str]:
@@ -79,6 +126,24 @@ class Speaker:
         if isinstance(node, Related):
             return self.related(node)
         return self.aggregate(node) if isinstance(node, Aggregate) else self.reference(node)
+
+    def decided(self, node: Node, found: Explanation, depth: int) -> list[Decision]:
+        """Return the decisions of a node and all below it; groups say only how they join."""
+        inner: list[Node] = []
+        if isinstance(node, Group):
+            key = (
+                ("none_of" if node.any else "not_all_of")
+                if node.negated
+                else ("any_of" if node.any else "all_of")
+            )
+            words, inner = self.say(key), list(node.members)
+        else:
+            words = self.node(node)
+            inner = [node.root] if isinstance(node, Reference) else []
+        lines = [Decision(words, found.outcome, found.seen, depth, bool(inner))]
+        for one, child in zip(inner, found.children, strict=True):
+            lines += self.decided(one, child, depth + 1)
+        return lines
 
     def compared(self, label: str, kind: Kind, operator: str, value: Any) -> str:
         words = COMPARISONS.get((kind.name, operator)) or COMPARISONS[("", operator)]

@@ -1,42 +1,75 @@
-"""Why somebody is, or is not, in a saved search: the decisions, from the top down."""
+"""Why somebody is, or is not, in a saved search or campaign: each condition in words, with its outcome."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import request
 
+from crm_plugin.campaigns.report import outcome_of
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.queries import PersonRow
-from crm_plugin.segments import queries, service
-from crm_plugin.segments.evaluate import Explanation
-from crm_plugin.web import searches
+from crm_plugin.segments import queries
+from crm_plugin.segments.describe import decisions
+from crm_plugin.web.campaigns import find, lines
 from crm_plugin.web.guard import actor, crm
-from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.i18n import explain, locale
+from crm_plugin.web.present import moment
+
+CAMPAIGNS = 30
+"""The newest campaigns that can be asked about."""
+_NOTHING: dict[str, Any] = {"why": None, "why_in": False, "why_problem": "", "why_asked": "", "why_row": None}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A saved search or campaign that the page was asked about."""
+
+    tree: Any
+    at: datetime | None = None
+    """The present that a campaign's audience was decided at; None = now."""
+    row: tuple[str, str | None] | None = None
+    """State and reason of the person's row in the campaign's ledger."""
 
 
 def why(one: PersonRow) -> dict[str, Any]:
-    """Return what the page says about the search that the address asks for."""
-    ident = request.args.get("why", type=int)
-    if ident is None:
-        return {"why": None, "why_query": None, "why_problem": ""}
-    query = queries.get(crm(), ident, actor())
-    try:
-        found = service.explain(crm(), query.tree, one.host_id, actor=actor())
-    except CrmError as error:
-        return {"why": None, "why_query": query, "why_problem": explain(error)}
-    return {"why": _lines(found), "why_query": query, "why_problem": ""}
+    """Return what the page says about what the address asks for: ``why`` is ``q<id>`` or ``c<id>``.
 
-
-def _lines(found: Explanation, depth: int = 0) -> list[dict[str, Any]]:
-    """Return the decisions about a person from the top down, each with its depth."""
-    menus = searches.fields()
-    offered = menus.find(found.field) if found.field else None
-    about = offered.label if offered else found.field
-    line = {
-        "outcome": found.outcome,
-        "depth": depth,
-        "text": about or say("All or any of the following"),
-        "operator": found.operator,
-        "seen": found.seen,
-        "is_group": not found.field,
+    :raises NotFound: ``object.missing`` for a search or campaign that the actor may not see.
+    """
+    text = request.args.get("why", "")
+    campaigns = lines(CAMPAIGNS)
+    if text[:1] not in ("q", "c") or not (text[1:].isascii() and text[1:].isdigit()):
+        return {**_NOTHING, "campaigns": campaigns}
+    asked = _search(int(text[1:])) if text[0] == "q" else _campaign(int(text[1:]), one)
+    shown = {
+        **_NOTHING,
+        "readable": _readable,
+        "campaigns": campaigns,
+        "why_asked": text,
+        "why_row": asked.row,
     }
-    return [line, *(deeper for child in found.children for deeper in _lines(child, depth + 1))]
+    try:
+        found = decisions(crm(), asked.tree, one.host_id, locale(), at=asked.at, actor=actor())
+    except CrmError as error:
+        return {**shown, "why_problem": explain(error)}
+    return {**shown, "why_in": found[0], "why": found[1]}
+
+
+def _readable(seen: str | int | float) -> str:
+    """Return a value as the page shows it: instants in the reader's zone, everything else as it is."""
+    if isinstance(seen, str) and "T" in seen and seen.endswith("Z"):
+        try:
+            return moment(datetime.fromisoformat(seen))
+        except ValueError:
+            return seen
+    return str(seen)
+
+
+def _search(ident: int) -> Asked:
+    return Asked(queries.get(crm(), ident, actor()).tree)
+
+
+def _campaign(ident: int, one: PersonRow) -> Asked:
+    row = find(ident)
+    return Asked(row.audience, row.as_of, outcome_of(crm(), ident, one.id))

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.host import records as r
 from crm_plugin.profiles import consent
 from crm_plugin.profiles.queries import person_id_of
+from crm_plugin.segments import quick
 from tests.fakes.crm import NOW
+from tests.fakes.host import ALL
 from tests.web.school import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -50,11 +53,11 @@ def test_the_timeline_is_filtered_and_paged(school: School) -> None:
     for number in range(35):
         school.post(f"{path}/notes", {"kind": "note", "text": f"note number {number:02}!"})
     first = school.get(f"{path}?show=notes").text
-    timeline = first[first.index('id="timeline"') : first.index('id="notes"')]
+    timeline = first[first.index('id="timeline"') : first.index('id="why"')]
     assert ("number 34!" in timeline, "number 04!" in timeline) == (True, False)
     older = timeline[timeline.index('rel="next" href="') :].split('"')[3].replace("&amp;", "&")
     second = school.client.get(older).text
-    timeline = second[second.index('id="timeline"') : second.index('id="notes"')]
+    timeline = second[second.index('id="timeline"') : second.index('id="why"')]
     assert ("number 34!" in timeline, "number 04!" in timeline) == (False, True)
     assert school.get(f"{path}?after=nonsense").status_code == 400
 
@@ -151,3 +154,38 @@ def test_sending_to_one_needs_the_permission_and_the_scope(school: School) -> No
     school.sign_in("crm.view")
     assert school.post(f"{inside}/message", {"channel": "sms"}).status_code == 403
     assert "Write a message" not in school.get(inside).text
+
+
+def test_why_is_told_in_words_of_both_languages(school: School) -> None:
+    path = path_of(school)
+    paid = {"combinator": "and", "rules": [{"field": "state", "operator": "=", "value": "paid"}]}
+    orders = {"field": "orders", "match": {"mode": "atLeast", "threshold": 2}, "value": paid}
+    tree = {"combinator": "or", "rules": [orders, {"field": "city", "operator": "=", "value": "Rome"}]}
+    outer = {"combinator": "and", "rules": [tree, {"field": "paid_count", "operator": ">=", "value": 1}]}
+    school.sign_in()
+    ident = quick.save(school.crm, r.Actor("ann", "Ann", ALL), "Twice", outer)
+    page = school.get(f"{path}?why=q{ident}").text
+    assert "The conditions do not match" in page
+    for words in ("any of these:", "has at least 2 orders", "1 of 1 rows match", "city is “Rome”"):
+        assert words in page, words
+    assert "number of purchases is at least 1" in page
+    school.sign_in(locale="zh")
+    assert "满足以下任一：" in school.get(f"{path}?why=q{ident}").text
+    assert school.get(f"{path}?why=q99").status_code == 404
+    assert school.get(f"{path}?why=nonsense").status_code == 200
+
+
+def test_why_of_a_campaign_tells_what_its_books_say(school: School) -> None:
+    path, other = path_of(school), path_of(school, "p1")
+    bought = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}
+    document = {"name": "Hello", "channel": "message", "purpose": "service", "audience": bought, "text": "Hi"}
+    ident = service.create(school.crm, "ann", document)
+    service.launch(school.crm, ident, "ann")
+    while jobs.burst(school.crm):
+        pass
+    page = school.get(f"{path}?why=c{ident}").text
+    assert "The conditions match" in page
+    assert "In the campaign's books" in page
+    page = school.get(f"{other}?why=c{ident}").text
+    assert "The conditions do not match" in page
+    assert "In the campaign's books" not in page
