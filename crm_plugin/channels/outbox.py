@@ -127,7 +127,14 @@ def forget(session: Session, keys: Collection[str], persons: Collection[str]) ->
     :param keys: of their messages.
     :param persons: the school's ids of them; test sends borrowed their data, and have keys of their own.
     """
-    empty: dict[str, Any] = {"person": "", "address": "", "subject": None, "text": "", "html": None, "links": []}
+    empty: dict[str, Any] = {
+        "person": "",
+        "address": "",
+        "subject": None,
+        "text": "",
+        "html": None,
+        "links": [],
+    }
     tests = sa.and_(OutboxMessage.campaign_id.is_(None), among(session, OutboxMessage.person, persons))
     for where in (among(session, OutboxMessage.key, keys), tests):
         messages = sa.update(OutboxMessage).where(where).values(**empty)

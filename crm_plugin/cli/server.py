@@ -40,7 +40,7 @@ def need_free(host: str, port: int) -> None:
 
 
 def run(app: Any, host: str, port: int) -> None:
-    """Serve until interrupted; then give up what the public routes hold, so that no click waits in a spool."""
+    """Serve until interrupted; then give the public routes' spool up, so that no click waits in it."""
     try:
         _serve(app, host, port)
     finally:

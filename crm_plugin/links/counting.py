@@ -122,4 +122,4 @@ def clicks_on(
     if until is not None:
         query = query.where(Hit.at <= until)
     rows = session.execute(query.order_by(Hit.at.desc(), Hit.id.desc()).limit(limit))
-    return [(at, campaign) for at, campaign in rows]  # noqa: C416 - rows are no pairs to mypy
+    return [(at, campaign) for at, campaign in rows]
