@@ -71,6 +71,7 @@ CODES: dict[str, str] = {
     "campaign.missing_key": "{key} is missing",
     "campaign.bad_value": "{reason}",
     "campaign.unknown_channel": "unknown channel {channel!r}; known: {known}",
+    "campaign.no_template": "no SMS template is chosen yet",
     "campaign.unknown_template": "there is no SMS template {template!r}",
     "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
     "campaign.empty_audience": "nobody matches this audience",

@@ -72,9 +72,7 @@ class SmsChannel:
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with the template or the values given for it."""
         if context.sms is None:
-            return [
-                Problem("campaign.unknown_template", "template", {"template": content.get("template", "")})
-            ]
+            return [_no_template(content)]
         problems = []
         template = context.sms
         if template.state != APPROVED:
@@ -95,8 +93,7 @@ class SmsChannel:
         :raises BadInput: the first severe problem.
         """
         first_severe(self.check(content, purpose, context))
-        if context.sms is None:
-            raise BadInput("campaign.unknown_template", "template", template=content.get("template", ""))
+        assert context.sms is not None  # else that was a severe problem
         known = constants(content)
         pieces = _pieces(context.sms, content)
         names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
@@ -107,6 +104,13 @@ class SmsChannel:
     def carrier(self, crm: Any) -> str:
         """Return the carrier that the setting names."""
         return str(crm.settings.sms_carrier)
+
+
+def _no_template(content: Mapping[str, Any]) -> Problem:
+    key = content.get("template") or ""
+    if not key:
+        return Problem("campaign.no_template", "template", {})
+    return Problem("campaign.unknown_template", "template", {"template": key})
 
 
 def _pieces(template: SmsText, content: Mapping[str, Any]) -> list[Piece]:
