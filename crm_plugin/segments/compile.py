@@ -5,7 +5,7 @@ a set becomes ``IN (… UNION ALL …)``; *not* is pushed down to the leaves, wh
 anti-join and a comparison into ``IS NOT TRUE``, so that NOT turns the outcome and never the unknown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +70,8 @@ def _plain(node: Node, negated: bool) -> _Plain:
         return _plain(node.root, negated != node.negated)
     if isinstance(node, Group):
         turned = negated != node.negated
+        if len(node.members) == 1:
+            return _plain(node.members[0], turned)
         return _Join(node.any != turned, tuple(_plain(one, turned) for one in node.members))
     return _Leaf(node, negated)
 
@@ -83,7 +85,8 @@ class _Compiler:
         if isinstance(part, _Leaf):
             return self.joined(self.leaf(part, person), person)
         if not part.any:
-            return sa.and_(sa.true(), *(self.where(one, person) for one in part.parts))
+            based = any(self.is_set(one) for one in part.parts)
+            return sa.and_(sa.true(), *(self.member(one, person, based) for one in part.parts))
         facts = tuple(one for one in part.parts if self.is_fact(one))
         if len(facts) == len(part.parts):
             return sa.or_(sa.false(), *(self.where(one, person) for one in facts))
@@ -92,11 +95,27 @@ class _Compiler:
             branches.append(self.ids(_Join(True, facts)))
         return person.id.in_(self.union(branches))  # type: ignore[no-any-return]
 
+    def member(self, part: _Plain, person: Any, based: bool) -> Condition:
+        """Return a part of *and* as a condition.
+
+        :param based: another part is a set of people, so that only those are asked about this one.
+        """
+        if isinstance(part, _Leaf):
+            return self.joined(self.leaf(part, person), person, based)
+        return self.where(part, person)
+
+    def is_set(self, part: _Plain) -> bool:
+        """Tell whether a part is a set of people that a search can start from."""
+        if isinstance(part, _Join):
+            return not self.is_fact(part)
+        found = self.leaf(part, m.Person)
+        return isinstance(found, Members) and not found.negative
+
     def leaf(self, leaf: _Leaf, person: Any) -> Condition | Members:
         found = self.test(leaf.node, person)
         if not leaf.negated:
             return found
-        return Members(found.select, not found.negative) if isinstance(found, Members) else untrue(found)
+        return replace(found, negative=not found.negative) if isinstance(found, Members) else untrue(found)
 
     def test(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
         if isinstance(node, Rule):
@@ -106,14 +125,16 @@ class _Compiler:
             return members_of_related(node, self.present)
         return members_of_aggregate(node, self.present)
 
-    def joined(self, found: Condition | Members, person: Any) -> Condition:
+    def joined(self, found: Condition | Members, person: Any, based: bool = False) -> Condition:
         if not isinstance(found, Members):
             return found
         if not found.negative:
             return person.id.in_(found.select)  # type: ignore[no-any-return]
-        if self.present.dialect != "postgresql":
+        # SQLite gathers the whole set for NOT IN; for a few people it is better asked one by one, unless
+        # the set must be counted together. PostgreSQL makes an anti-join of NOT EXISTS only.
+        one_by_one = self.present.dialect == "sqlite" and based and not found.grouped
+        if self.present.dialect != "postgresql" and not one_by_one:
             return person.id.not_in(found.select)  # type: ignore[no-any-return]
-        # PostgreSQL makes an anti-join of NOT EXISTS only; its NOT IN may search a list row by row.
         ids = found.select.subquery()
         return ~sa.select(sa.literal(1)).where(ids.c[0] == person.id).exists()
 

@@ -86,12 +86,21 @@ def _known(
     return there if operator == "notNull" else untrue(there)
 
 
-def _in_courses(course: Any, *conditions: Any, of: Any) -> Condition:
-    return course.in_(sa.select(of.id).where(*conditions))  # type: ignore[no-any-return]
+def _in_courses(at: Any, condition: Any, of: Any) -> Condition:
+    return at.course_id.in_(sa.select(of.id).where(condition))  # type: ignore[no-any-return]
+
+
+def _in_few_courses(at: Any, condition: Any, of: Any) -> Condition:
+    # The roots again: related rows are indexed by them, and a topic is a small part of the catalogue.
+    roots = sa.select(of.root_id).where(condition)
+    return sa.and_(_in_courses(at, condition, of), at.root_id.in_(roots))
 
 
 def _course_ids(places: dict[int, list[Place]]) -> list[int]:
     return sorted({course for found in places.values() for course, _root in found if course is not None})
+
+
+_NARROW = ("=", "in", "contains", "beginsWith", "endsWith")
 
 
 @dataclass(frozen=True)
@@ -110,11 +119,10 @@ class CourseValue:
         column = self._expression(kind, other)
         if operator in ("null", "notNull"):
             known = column.is_not(None)
-            return _known(
-                self.reach, row, present, operator, lambda at: _in_courses(at.course_id, known, of=other)
-            )
+            return _known(self.reach, row, present, operator, lambda at: _in_courses(at, known, other))
         fits = kind.condition(operator, operand, column, present)
-        return self.reach.holds(row, lambda at: _in_courses(at.course_id, fits, of=other), present)
+        within = _in_few_courses if operator in _NARROW else _in_courses
+        return self.reach.holds(row, lambda at: within(at, fits, other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows)
@@ -147,12 +155,11 @@ class CourseLabels:
         other = aliased(m.Course)
         if operator in ("null", "notNull"):
             has = self._labelled(other, None)
-            return _known(
-                self.reach, row, present, operator, lambda at: _in_courses(at.course_id, has, of=other)
-            )
+            return _known(self.reach, row, present, operator, lambda at: _in_courses(at, has, other))
         fits = self._labelled(other, sorted(operand) if operator in LISTS else [operand])
-        fits = sa.not_(fits) if operator in ABSENT else fits
-        return self.reach.holds(row, lambda at: _in_courses(at.course_id, fits, of=other), present)
+        if operator in ABSENT:
+            return self.reach.holds(row, lambda at: _in_courses(at, sa.not_(fits), other), present)
+        return self.reach.holds(row, lambda at: _in_few_courses(at, fits, other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows)
@@ -182,17 +189,7 @@ class CourseFamily:
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Condition:
         if operator in ("null", "notNull"):
             return _known(self.reach, row, present, operator, lambda at: at.root_id.is_not(None))
-        wanted = sorted(operand) if operator in LISTS else [operand]
-        roots = root_ids(wanted)
-
-        def fits(at: Any) -> Condition:
-            if operator in ABSENT:
-                return sa.and_(at.root_id.is_not(None), at.root_id.not_in(roots))
-            one = at.root_id == roots.scalar_subquery()
-            same: Condition = one if len(wanted) == 1 else at.root_id.in_(roots)
-            return same
-
-        return self.reach.holds(row, fits, present)
+        return self.reach.holds(row, lambda at: of_family(at, operator, operand), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows)
@@ -207,6 +204,17 @@ class CourseFamily:
     def seen(self, kind: Kind, row: Row, data: _Loaded, present: Present) -> Many:
         places = data.places.get(row["id"], [])
         return Many(tuple(None if root is None else frozenset(data.facts[root]) for _, root in places))
+
+
+def of_family(at: Any, operator: str, operand: Any) -> Condition:
+    """Return that a row's root course is, or with ``!=`` and ``notIn`` is not, that of the named courses."""
+    wanted = sorted(operand) if operator in LISTS else [operand]
+    roots = root_ids(wanted)
+    if operator in ABSENT:
+        return sa.and_(at.root_id.is_not(None), at.root_id.not_in(roots))
+    one = at.root_id == roots.scalar_subquery()
+    same: Condition = one if len(wanted) == 1 else at.root_id.in_(roots)
+    return same
 
 
 def root_ids(host_ids: Sequence[str]) -> sa.Select[Any]:

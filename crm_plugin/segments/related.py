@@ -8,7 +8,8 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.kernel.db import MONEY_UNIT
 from crm_plugin.profiles import models as m
-from crm_plugin.segments.courses import CourseFamily, Pair, root_ids
+from crm_plugin.profiles.rows import HELD_MONEY
+from crm_plugin.segments.courses import CourseFamily, Pair, of_family, root_ids
 from crm_plugin.segments.fields import Relation
 from crm_plugin.segments.kinds import MONEY, Condition
 from crm_plugin.segments.moments import Present
@@ -47,8 +48,31 @@ def _rows(relation: Relation, present: Present) -> tuple[Any, Select]:
 
 
 def _some(node: Related, present: Present) -> Select:
+    bought = _bought(node, present)
+    if bought is not None:
+        return bought
     row, chosen = _rows(node.relation, present)
     return chosen.where(row_condition(node.where, row, present)) if node.where else chosen
+
+
+def _bought(node: Related, present: Present) -> Select | None:
+    """Return *some order that ever held money, of these courses* by the orders' lines alone.
+
+    They know both and have an index for it: up to five times as fast as orders looked up beside their lines.
+    None when the statement is another one, or when the actor's scope would have to be asked of each order.
+    """
+    where = node.where
+    if where is None or where.negated or where.any or present.scope is not None:
+        return None
+    rules = {one.field.name: one for one in where.members if isinstance(one, Rule)}
+    course, state = rules.get("course_id"), rules.get("state")
+    if node.relation.table is not m.Order or len(where.members) != 2 or course is None or state is None:
+        return None
+    if state.operator != "in" or set(state.operand) != set(HELD_MONEY) or course.operator not in ("=", "in"):
+        return None
+    line = aliased(m.OrderLine)
+    held = sa.select(line.person_id).where(line.held_money == sa.true(), line.person_id.is_not(None))
+    return held.where(of_family(line, course.operator, course.operand))
 
 
 def _grouped(node: Related | Aggregate, present: Present) -> Select:

@@ -33,6 +33,11 @@ class Members:
     select: sa.Select[Any]
     negative: bool = False
 
+    @property
+    def grouped(self) -> bool:
+        """Tell whether the set is counted together, so that no single person can be asked about."""
+        return bool(self.select._group_by_clauses)
+
 
 @dataclass(frozen=True)
 class Many:
