@@ -203,6 +203,8 @@ def _fetch_missing(run: Run, target: Target, ids: list[str]) -> None:
 
     def write(work: Work) -> None:
         parking.note_asked(work.session, target, ids)
+        # Another process may have written them while a row was parked, and each saw nothing of the other.
+        work.arrived[target].update(row.id for row in rows)
         apply(work, target, rows, bad=bad)
 
     run.write(write)
