@@ -61,6 +61,24 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Row], key: Se
         upsert(session, model, rows, key)
 
 
+def overwrite(session: Session, model: type[Base], rows: Sequence[Row], key: Sequence[str]) -> None:
+    """Do what ``upsert`` does; on PostgreSQL many rows come by COPY beside the table and over it at once."""
+    if len(rows) <= FEW or session.get_bind().dialect.name != "postgresql":
+        upsert(session, model, rows, key)
+        return
+    table: Any = model.__table__
+    beside = sa.table(f"{table.name}_beside", *(sa.column(name) for name in _columns(table, rows[0])[0]))
+    names = ", ".join(f'"{column.name}"' for column in beside.columns)
+    # Without the rules of the table itself: its ids are given at the end.
+    empty = f"SELECT {names} FROM {table.name} WITH NO DATA"  # noqa: S608 - names of our own columns
+    session.execute(sa.text(f"CREATE TEMPORARY TABLE {beside.name} ON COMMIT DROP AS {empty}"))
+    _copy(session, table, rows, beside.name)
+    insert = postgresql.insert(table).from_select([*beside.columns.keys()], sa.select(beside))
+    given = {name: insert.excluded[name] for name in rows[0] if name not in key}
+    session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=given))
+    session.execute(sa.text(f"DROP TABLE {beside.name}"))
+
+
 def _unique_violation() -> type[Exception]:
     """COPY goes past SQLAlchemy, which would translate the driver's error."""
     try:
@@ -70,13 +88,13 @@ def _unique_violation() -> type[Exception]:
     return UniqueViolation
 
 
-def _copy(session: Session, table: sa.Table, rows: Sequence[Row]) -> None:
+def _copy(session: Session, table: sa.Table, rows: Sequence[Row], into: str = "") -> None:
     names, constants = _columns(table, rows[0])
     converters = _converters(session, table, names)
     driver: Any = session.connection().connection.driver_connection
     quoted = ", ".join(f'"{name}"' for name in names)
     given, rest = list(rows[0]), tuple(constants.values())
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({quoted}) FROM STDIN") as copy:
+    with driver.cursor() as cursor, cursor.copy(f"COPY {into or table.name} ({quoted}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(_converted(row, given, rest, converters))
 

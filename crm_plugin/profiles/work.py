@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.bulk import among, insert_many, insert_new
-from crm_plugin.kernel.db import Base, upsert
+from crm_plugin.kernel.bulk import among, insert_many, insert_new, overwrite
+from crm_plugin.kernel.db import Base
 from crm_plugin.profiles import forgotten
 from crm_plugin.profiles.models import Course, Person
 from crm_plugin.profiles.rows import hasher
@@ -169,4 +169,4 @@ def write_rows(work: Work, model: Any, columns: Sequence[dict[str, Any]], fresh:
     """Write the changed rows of a page: what is new is inserted, what we hold is overwritten."""
     new = [row for row in columns if row["host_id"] not in fresh.ids]
     insert_new(work.session, model, new, key=["host_id"])
-    upsert(work.session, model, [row for row in columns if row["host_id"] in fresh.ids], key=["host_id"])
+    overwrite(work.session, model, [row for row in columns if row["host_id"] in fresh.ids], key=["host_id"])
