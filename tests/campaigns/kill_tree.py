@@ -1,16 +1,19 @@
-"""``crm worker`` with a carrier that keeps books: ``python -m tests.campaigns.kill_tree BOOKS worker``.
+"""``crm worker`` with a carrier that keeps books: ``python -m tests.campaigns.kill_tree BOOKS 20 worker``.
 
-The real command with all its processes; only the carrier is ours, and a school that has nothing to say.
+The real command with all its processes; only the carrier is ours, and what is due is looked for every
+second: the time between two kills is mostly that wait.
 """
 
 import sys
 from pathlib import Path
 
 from crm_plugin.channels.registry import CARRIERS
-from crm_plugin.cli import main
+from crm_plugin.cli import main, work
+from crm_plugin.plugin import PERIODIC
 from tests.fakes.carrier import BookCarrier
 
 if __name__ == "__main__":
-    books = Path(sys.argv[1])
-    CARRIERS.add("books", lambda crm: BookCarrier(books, delay=0.1))
-    main(sys.argv[2:])
+    books, at_once = Path(sys.argv[1]), int(sys.argv[2])
+    CARRIERS.add("books", lambda crm: BookCarrier(books, delay=0.1, in_flight=at_once, batch=at_once))
+    vars(work)["PERIODIC"] = tuple((job, 1) for job, _ in PERIODIC)
+    main(sys.argv[3:])

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from crm_plugin.campaigns import ledger
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.kill_worker import LEASE_SECONDS
-from tests.campaigns.test_kill import PEOPLE, check
+from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
 from tests.campaigns.world import BOOKS, add_people, launched, sent, state, world
 
 PROCESSES = 2
@@ -33,12 +35,14 @@ pytestmark = pytest.mark.skipif(
 class Tree:
     """A running ``crm worker``, and what has died of it."""
 
-    def __init__(self, crm: Crm, campaign: int, folder: Path, kills: int) -> None:
+    def __init__(self, crm: Crm, campaign: int, folder: Path, plan: list[str]) -> None:
         self.crm = crm
         self.campaign = campaign
         self.folder = folder
-        self.until = time.monotonic() + PATIENCE + 10 * kills
+        self.until = time.monotonic() + PATIENCE + 10 * len(plan)
         self.kills = 0
+        # More calls for more kills: the campaign must not be over before its workers have died.
+        self.at_once = IN_FLIGHT if len(plan) < 10 else 4
         self.start()
 
     def start(self) -> None:
@@ -46,11 +50,22 @@ class Tree:
         values = {"database_url": url, "instance": self.crm.settings.instance, "sms_carrier": BOOKS}
         values |= {"consent_unknown": "send", "secret_key": self.crm.settings.secret_key}
         values |= {"lease_seconds": str(LEASE_SECONDS), "worker_processes": str(PROCESSES)}
-        command = ["-m", "tests.campaigns.kill_tree", str(self.folder / "books.txt"), "worker"]
+        command = [
+            "-m",
+            "tests.campaigns.kill_tree",
+            str(self.folder / "books.txt"),
+            str(self.at_once),
+            "worker",
+        ]
         environment = os.environ | {f"CRM_{name.upper()}": value for name, value in values.items()}
         with (self.folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, *command],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, signal.SIGKILL),
             )
 
     def kill(self, who: str) -> None:
@@ -107,8 +122,8 @@ def split(pids: list[int]) -> tuple[list[int], list[int]]:
 
 
 @contextmanager
-def tree(crm: Crm, campaign: int, folder: Path, kills: int) -> Iterator[Tree]:
-    grown = Tree(crm, campaign, folder, kills)
+def tree(crm: Crm, campaign: int, folder: Path, plan: list[str]) -> Iterator[Tree]:
+    grown = Tree(crm, campaign, folder, plan)
     try:
         yield grown
     finally:
@@ -120,13 +135,13 @@ def killed(database: Database, folder: Path, plan: list[str]) -> None:
     crm = world(database, folder, **values)
     add_people(crm, range(1, PEOPLE + 1))
     campaign = launched(crm)
-    with tree(crm, campaign, folder, len(plan)) as grown:
+    with tree(crm, campaign, folder, plan) as grown:
         for who in plan:
             before = len(sent(crm))
             while len(sent(crm)) == before:  # something leaves between two kills
                 grown.sample(0.02)
+                assert state(crm, campaign) in ("freezing", "sending"), f"over after {grown.kills} kills"
             grown.sample(random.uniform(0.0, 0.3))
-            assert state(crm, campaign) == "sending", "the campaign is over too soon to kill anybody"
             grown.kill(who)
         while state(crm, campaign) != "finished":
             grown.sample(0.1)
