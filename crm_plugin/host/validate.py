@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from crm_plugin.host import columns
 from crm_plugin.host import records as r
+from crm_plugin.host.columns import Column
 
 ID_LENGTH = 191
 TEXT_LENGTH = 65_535
@@ -37,6 +39,8 @@ def check_rows(stream: str, rows: Sequence[Any]) -> tuple[list[Any], list[Bad]]:
     :raises TypeError: a row is not of the stream's class: the host does not speak this contract.
     """
     expected, checks = r.RECORDS[stream], _CHECKS[stream]
+    if _all_good(stream, rows):
+        return list(rows), []
     good: list[Any] = []
     bad: list[Bad] = []
     seen: set[str] = set()
@@ -52,6 +56,18 @@ def check_rows(stream: str, rows: Sequence[Any]) -> tuple[list[Any], list[Bad]]:
         else:
             bad.append(Bad(shown_id(row.id), reason))
     return good, bad
+
+
+def _all_good(stream: str, rows: Sequence[Any]) -> bool:
+    """Tell whether a page is certainly good: its columns are, its ids differ, its rows are consistent."""
+    try:
+        fine = columns.records(r.RECORDS[stream], _COLUMNS[stream])(list(rows))
+        if not fine or len({row.id for row in rows}) != len(rows):
+            return False
+        return stream not in ("courses", "persons") or not any(map(_inconsistent, rows))
+    except Exception:
+        # A value that cannot even be compared: its row will be found and set aside.
+        return False
 
 
 def shown_id(id: Any) -> str:
@@ -103,17 +119,27 @@ def _text(limit: int = TEXT_LENGTH) -> Check:
             return f"a {type(value).__name__}, not text"
         return _text_problem(value, limit)
 
+    return _with(check, columns.text(limit))
+
+
+def _with(check: Check, column: Column) -> Check:
+    _WHOLE[check] = column
     return check
 
 
+def _column(check: Check) -> Column:
+    return _WHOLE.get(check) or columns.one_by_one(check)
+
+
 def _optional(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
+    return _with(lambda value: None if value is None else check(value), columns.optional(_column(check)))
 
 
 def _one_of(*known: str) -> Check:
     members = frozenset(known)
     reason = f"not one of {', '.join(known)}"
-    return lambda value: None if isinstance(value, str) and value in members else reason
+    check: Check = lambda value: None if isinstance(value, str) and value in members else reason  # noqa: E731
+    return _with(check, columns.one_of(*known))
 
 
 def _flag(value: Any) -> str | None:
@@ -174,7 +200,7 @@ def _each(check: Check) -> Check:
             return f"a {type(value).__name__}, not a list or tuple"
         return next((reason for item in value if (reason := check(item))), None)
 
-    return check_all
+    return _with(check_all, columns.each(_column(check)))
 
 
 def _record(cls: type[Any], *checks: tuple[str, Check]) -> Check:
@@ -183,7 +209,11 @@ def _record(cls: type[Any], *checks: tuple[str, Check]) -> Check:
             return f"a {type(value).__name__} where a {cls.__name__} belongs"
         return _wrong(value, checks)
 
-    return check
+    return _with(check, columns.records(cls, _columns_of(checks)))
+
+
+def _columns_of(checks: Sequence[tuple[str, Check]]) -> list[tuple[str, Column]]:
+    return [(name, _column(check)) for name, check in checks]
 
 
 def _attributes(value: Any) -> str | None:
@@ -197,6 +227,17 @@ def _attributes(value: Any) -> str | None:
             return f"{name!a}: {reason}"
     return None
 
+
+_WHOLE: dict[Check, Column] = {
+    _flag: columns.flags,
+    _instant: columns.instants,
+    _day: columns.days,
+    id_problem: columns.text(ID_LENGTH, empty=False),
+    _money: columns.distinct(Decimal, _money),
+    _amount: columns.distinct(Decimal, _amount),
+    _currency: columns.distinct(str, _currency),
+}
+"""Check → the same for a whole column; the functions that make checks add theirs."""
 
 _TEXT = _text()
 _NAME = _text(64)
@@ -293,3 +334,4 @@ _CHECKS: dict[str, tuple[tuple[str, Check], ...]] = {
         ("count", _whole(1)),
     ),
 }
+_COLUMNS = {stream: _columns_of(checks) for stream, checks in _CHECKS.items()}

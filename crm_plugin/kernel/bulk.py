@@ -5,7 +5,8 @@ each, and PostgreSQL takes rows by COPY four times as fast as by INSERT.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -93,7 +94,7 @@ def _copy(session: Session, table: sa.Table, rows: Sequence[Row], into: str = ""
     converters = _converters(session, table, names)
     driver: Any = session.connection().connection.driver_connection
     quoted = ", ".join(f'"{name}"' for name in names)
-    given, rest = list(rows[0]), tuple(constants.values())
+    given, rest = _values_of(rows[0]), tuple(constants.values())
     with driver.cursor() as cursor, cursor.copy(f"COPY {into or table.name} ({quoted}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(_converted(row, given, rest, converters))
@@ -104,13 +105,19 @@ def _execute_many(session: Session, table: sa.Table, rows: Sequence[Row]) -> Non
     converters = _converters(session, table, names)
     quoted = ", ".join(f'"{name}"' for name in names)
     marks = ", ".join("?" * len(names))
-    given, rest = list(rows[0]), tuple(constants.values())
+    given, rest = _values_of(rows[0]), tuple(constants.values())
     statement = f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})"  # noqa: S608 - names of our own columns
     values = [tuple(_converted(row, given, rest, converters)) for row in rows]
     session.connection().exec_driver_sql(statement, values)
 
 
 _WAYS = {"postgresql": _copy, "sqlite": _execute_many}
+
+
+def _values_of(names: Collection[str]) -> Callable[[Row], Any]:
+    """Return the function that takes these values out of a row; of one name itemgetter makes no tuple."""
+    first, *others = names
+    return itemgetter(*names) if others else lambda row: (row[first],)
 
 
 def _columns(table: sa.Table, row: Row) -> tuple[list[str], Row]:
@@ -131,9 +138,9 @@ def _converters(session: Session, table: sa.Table, names: Sequence[str]) -> list
 
 
 def _converted(
-    row: Row, given: Sequence[str], rest: tuple[Any, ...], converters: Sequence[tuple[int, Any]]
+    row: Row, given: Callable[[Row], Any], rest: tuple[Any, ...], converters: Sequence[tuple[int, Any]]
 ) -> list[Any]:
-    values = [*(row[name] for name in given), *rest]
+    values = [*given(row), *rest]
     for place, convert in converters:
         value = values[place]
         if value is not None:
