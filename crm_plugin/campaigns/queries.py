@@ -35,6 +35,9 @@ class CampaignRow:
     policy: dict[str, Any]
     holdout: float
     planned_at: datetime | None
+    zone: str | None
+    revision: int
+    removed_at: datetime | None
     scope: list[str] | None
     created_by: str
     created_at: datetime
@@ -49,6 +52,7 @@ class CampaignRow:
         document: dict[str, Any] = {"name": self.name, "channel": self.channel, "purpose": self.purpose}
         document |= {"audience": self.audience, **self.content, "policy": self.policy}
         document |= {"holdout": self.holdout} if self.holdout else {}
+        document |= {"zone": self.zone} if self.zone else {}
         return document | ({"at": self.planned_at.isoformat()} if self.planned_at else {})
 
 
@@ -82,14 +86,22 @@ def get(crm: Crm, campaign_id: int) -> CampaignRow:
 
 
 def listing(
-    crm: Crm, *, states: Sequence[str] = (), before: int | None = None, limit: int = 50
+    crm: Crm,
+    *,
+    states: Sequence[str] = (),
+    before: int | None = None,
+    limit: int = 50,
+    author: str | None = None,
 ) -> list[Listed]:
     """Return campaigns with their numbers, newest first; one-to-one messages are not among them.
 
     :param states: only these; empty = all.
     :param before: the id of the last one seen.
+    :param author: only what this actor made; None = everybody's.
     """
     query = sa.select(Campaign).where(Campaign.kind == "campaign").order_by(Campaign.id.desc()).limit(limit)
+    if author is not None:
+        query = query.where(Campaign.created_by == author)
     if states:
         query = query.where(Campaign.state.in_(tuple(states)))
     if before is not None:

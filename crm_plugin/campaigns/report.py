@@ -15,6 +15,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import counting
 from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.scope import Scope, in_scope
 from crm_plugin.profiles.timeline import Moment, Window
 
 
@@ -53,11 +54,14 @@ def report(crm: Crm, campaign_id: int) -> Report:
         return Report(campaign, numbers, counting.tally(session, campaign_id))
 
 
-def people_of(crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int = 100) -> list[Member]:
+def people_of(
+    crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int = 100, scope: Scope = None
+) -> list[Member]:
     """Return the people behind a number, in the order of their ledger rows.
 
     :param what: ``considered``, a state, ``excluded:`` with a reason, or ``clicked``.
     :param after: the ``delivery_id`` of the last one seen.
+    :param scope: courses that the reader is limited to: who is not in them now is left out.
     :raises BadInput: ``campaign.bad_value`` for another ``what``.
     """
     with crm.db.read() as session:
@@ -68,6 +72,7 @@ def people_of(crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int 
             )
             .outerjoin(Person, Person.id == Delivery.person_id)
             .where(Delivery.campaign_id == campaign_id, _only(what), Delivery.id > after)
+            .where(in_scope(Delivery.person_id, scope))
             .order_by(Delivery.id)
             .limit(limit)
         )

@@ -19,6 +19,7 @@ from crm_plugin.links import service as links
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.normalise import email_key, phone_key
 from crm_plugin.profiles.reach import address_kind
+from crm_plugin.profiles.scope import in_scope
 from crm_plugin.segments.compile import people
 
 LABEL = "[Test] "
@@ -78,11 +79,12 @@ def _address(crm: Crm, channel: str, address: str) -> str:
 def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person:
     """Return the person whose data fill a content: the named one, else the first of the audience.
 
-    :raises NotFound: ``object.missing``.
+    :raises NotFound: ``object.missing``, also for somebody outside the campaign's courses.
     """
     query = sa.select(Person)
     if host_id is not None:
-        query = query.where(Person.host_id == host_id)
+        scope = in_scope(Person.id, campaign.scope)
+        query = query.where(Person.host_id == host_id, Person.status != "erased", scope)
     else:
         somebody = people(tree_of(crm, campaign.audience), present_of(crm, campaign))
         query = query.where(Person.id.in_(somebody)).order_by(Person.id).limit(1)

@@ -7,10 +7,11 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.ledger import REASONS, STATES, Books
 from crm_plugin.campaigns.preview import preview
 from crm_plugin.campaigns.queries import CampaignRow
-from crm_plugin.campaigns.report import Report, people_of, report
+from crm_plugin.campaigns.report import Report
 from crm_plugin.web import present, searches
 from crm_plugin.web.campaigns import find
 from crm_plugin.web.guard import actor, crm, page
@@ -68,7 +69,7 @@ def campaign(ident: int) -> ResponseReturnValue:
     row = find(ident)
     if row.state == "draft" and actor().may("crm.send"):
         return redirect(url_for("crm.compose_audience", ident=ident))
-    found = report(crm(), ident)
+    found = desk.report(crm(), actor(), ident)
     message = preview(crm(), ident).message
     return render(
         "campaigns/page.html",
@@ -90,8 +91,7 @@ def campaign(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/live")
 def campaign_live(ident: int) -> ResponseReturnValue:
     """Return the moving part of the page."""
-    find(ident)
-    return fragment("campaigns/moved.html", oob=True, **_live(report(crm(), ident)))
+    return fragment("campaigns/moved.html", oob=True, **_live(desk.report(crm(), actor(), ident)))
 
 
 def _live(found: Report) -> dict[str, Any]:
@@ -179,11 +179,10 @@ def _lines(books: Books) -> list[Line]:
 @page("/campaigns/<int:ident>/people")
 def campaign_people(ident: int) -> ResponseReturnValue:
     """Show exactly the people behind a number: ``what`` is a state, ``excluded:reason`` or ``clicked``."""
-    find(ident)
     what = request.args.get("what", "considered")
     after = request.args.get("after", 0, type=int)
-    rows = people_of(crm(), ident, what, after, PEOPLE + 1)
-    found = report(crm(), ident)
+    rows = desk.people_of(crm(), actor(), ident, what, after, PEOPLE + 1)
+    found = desk.report(crm(), actor(), ident)
     more = rows[:PEOPLE][-1].delivery_id if len(rows) > PEOPLE else None
     return render(
         "campaigns/people.html",

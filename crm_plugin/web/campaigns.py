@@ -7,9 +7,9 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.queries import CampaignRow, Listed
-from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.web import present
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
@@ -55,9 +55,7 @@ def line(listed: Listed) -> Line:
 
 def lines(limit: int, before: int | None = None) -> list[Line]:
     """Return the newest campaigns that the actor may see: somebody with a scope sees only their own."""
-    mine = actor().scope is not None
-    listed = service.listing(crm(), before=before, limit=limit)
-    return [line(one) for one in listed if not mine or one.campaign.created_by == actor().id]
+    return [line(one) for one in desk.listing(crm(), actor(), before=before, limit=limit)]
 
 
 def find(ident: int) -> CampaignRow:
@@ -65,10 +63,7 @@ def find(ident: int) -> CampaignRow:
 
     :raises NotFound: ``object.missing``, for one of somebody else's as well when the actor has a scope.
     """
-    row = service.get(crm(), ident)
-    if actor().scope is not None and row.created_by != actor().id:
-        raise NotFound("object.missing", kind="campaign", id=ident)
-    return row
+    return desk.find(crm(), actor(), ident)
 
 
 @page("/campaigns")
@@ -109,7 +104,7 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int 
         "audience": tree,
         "policy": policy,
     }
-    return service.create(crm(), actor().id, document, scope=actor().scope)
+    return desk.create(crm(), actor(), document)
 
 
 def _to(ident: int) -> ResponseReturnValue:
@@ -119,11 +114,10 @@ def _to(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/launch", "crm.send", post=True)
 def campaign_launch(ident: int) -> ResponseReturnValue:
     """Launch a draft, once the number of people was confirmed."""
-    find(ident)
-    reached = service.preflight(crm(), ident).reach.reached
+    reached = desk.preflight(crm(), actor(), ident).reach.reached
     try:
         _confirmed(reached)
-        state = service.launch(crm(), ident, actor().id)
+        state = desk.launch(crm(), actor(), ident)
     except CrmError as error:
         tell(explain(error), "bad")
         return redirect(url_for("crm.compose_check", ident=ident))
@@ -140,8 +134,7 @@ def _confirmed(reached: int) -> None:
 @page("/campaigns/<int:ident>/pause", "crm.send", post=True)
 def campaign_pause(ident: int) -> ResponseReturnValue:
     """Pause."""
-    find(ident)
-    service.pause(crm(), ident, actor().id)
+    desk.pause(crm(), actor(), ident)
     tell(say("Paused. Nothing more leaves until you go on."), "good")
     return _to(ident)
 
@@ -149,8 +142,7 @@ def campaign_pause(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/resume", "crm.send", post=True)
 def campaign_resume(ident: int) -> ResponseReturnValue:
     """Go on after a pause, or confirm a held campaign."""
-    find(ident)
-    service.resume(crm(), ident, actor().id)
+    desk.resume(crm(), actor(), ident)
     tell(say("It goes on."), "good")
     return _to(ident)
 
@@ -158,8 +150,7 @@ def campaign_resume(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/cancel", "crm.send", post=True)
 def campaign_cancel(ident: int) -> ResponseReturnValue:
     """Cancel for good."""
-    find(ident)
-    count = service.cancel(crm(), ident, actor().id)
+    count = desk.cancel(crm(), actor(), ident)
     tell(say("Cancelled; %(count)s messages will not be sent.", count=present.number(count)), "good")
     return _to(ident)
 
@@ -167,8 +158,7 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/discard", "crm.send", post=True)
 def campaign_discard(ident: int) -> ResponseReturnValue:
     """Delete a draft."""
-    find(ident)
-    service.remove(crm(), ident, actor().id)
+    desk.remove(crm(), actor(), ident)
     tell(say("The draft is gone."), "good")
     return redirect(url_for("crm.campaigns"))
 
@@ -176,8 +166,7 @@ def campaign_discard(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
 def campaign_resolve(ident: int) -> ResponseReturnValue:
     """Decide about unknown messages: ``decision`` is sent or again."""
-    find(ident)
-    count = service.resolve(crm(), ident, actor().id, request.form.get("decision", ""))
+    count = desk.resolve(crm(), actor(), ident, request.form.get("decision", ""))
     tell(say("Decided about %(count)s messages.", count=present.number(count)), "good")
     return _to(ident)
 
@@ -185,8 +174,7 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/retry", "crm.send", post=True)
 def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
-    find(ident)
-    count = service.retry_failed(crm(), ident, actor().id)
+    count = desk.retry_failed(crm(), actor(), ident)
     tell(say("%(count)s messages are tried again.", count=present.number(count)), "good")
     return _to(ident)
 
@@ -194,11 +182,10 @@ def campaign_retry(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/test", "crm.send", post=True)
 def campaign_test(ident: int) -> ResponseReturnValue:
     """Send one labelled test to a typed address."""
-    find(ident)
     person = request.form.get("person", "").strip() or None
     address = request.form.get("address", "").strip()
     try:
-        receipt = service.send_test(crm(), ident, address, person, actor().id)
+        receipt = desk.send_test(crm(), actor(), ident, address, person)
     except CrmError as error:
         tell(explain(error), "bad")
     else:

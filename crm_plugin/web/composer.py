@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.ledger import REASONS
 from crm_plugin.campaigns.preview import Preview, preview
 from crm_plugin.campaigns.queries import CampaignRow
@@ -74,7 +74,7 @@ def _save(ident: int, changes: Mapping[str, Any], following: str) -> ResponseRet
     """Write a draft with some keys changed (None removes one) and go to a step."""
     document = {**draft_of(ident).document(), **changes}
     document = {key: value for key, value in document.items() if value is not None}
-    service.update(crm(), ident, actor().id, document)
+    desk.update(crm(), actor(), ident, document)
     return redirect(url_for(f"crm.compose_{following}", ident=ident))
 
 
@@ -279,7 +279,7 @@ def compose_policy_save(ident: int) -> ResponseReturnValue:
 def compose_check(ident: int) -> ResponseReturnValue:
     """Show the last step: pre-flight, preview, test send, launch."""
     draft = draft_of(ident)
-    found = service.preflight(crm(), ident)
+    found = desk.preflight(crm(), actor(), ident)
     reached = found.reach.reached
     return _step(
         "check",

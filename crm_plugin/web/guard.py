@@ -10,9 +10,10 @@ from flask import Response, current_app, g, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import ValidationError, validate_csrf
 
+from crm_plugin.host import rights
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
-from crm_plugin.kernel.errors import BadInput, Refused
+from crm_plugin.kernel.errors import BadInput
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -56,8 +57,7 @@ def guarded(route: Route) -> Callable[..., ResponseReturnValue]:
         person = find_actor()
         if person is None:
             return _to_login()
-        if not person.may(route.permission):
-            raise Refused("access.refused", permission=route.permission)
+        rights.need(person, route.permission)
         if request.method not in SAFE:
             _check_token()
         return route.view(**values)
@@ -82,8 +82,7 @@ def need(permission: str) -> None:
 
     :raises Refused: ``access.refused``.
     """
-    if not actor().may(permission):
-        raise Refused("access.refused", permission=permission)
+    rights.need(actor(), permission)
 
 
 def find_actor() -> Actor | None:

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import service
-from crm_plugin.channels.outbox import Taken, find, latest, listed
+from crm_plugin.campaigns import desk
+from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
-from crm_plugin.kernel.errors import CrmError, NotFound
-from crm_plugin.web.campaigns import find as find_campaign
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.web.composer import framed_mail
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
@@ -46,20 +45,16 @@ def _is_later() -> bool:
 
 
 def _latest(channel: str) -> tuple[list[Taken], str]:
-    if actor().scope is not None:
-        return [], ""  # everybody's messages: somebody with a scope sees those of their own campaigns
-    with crm().db.read() as session:
-        rows = latest(session, channel=channel, before=request.args.get("before", type=int), limit=PAGE + 1)
+    before = request.args.get("before", type=int)
+    rows = desk.latest_messages(crm(), actor(), channel=channel, before=before, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]
     return rows, url_for("crm.outbox", channel=channel or None, before=rows[-1].id) if more else ""
 
 
 def _of_campaign(campaign_id: int) -> tuple[list[Taken], str]:
-    find_campaign(campaign_id)
-    with crm().db.read() as session:
-        after = request.args.get("after", 0, type=int)
-        rows = listed(session, campaign_id, after=after, limit=PAGE + 1)
+    after = request.args.get("after", 0, type=int)
+    rows = desk.messages(crm(), actor(), campaign_id, after=after, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]
     return rows, url_for("crm.outbox", campaign=campaign_id, after=rows[-1].id) if more else ""
@@ -69,7 +64,7 @@ def _names(ids: Iterable[int | None]) -> dict[int | None, str]:
     names: dict[int | None, str] = {}
     for ident in set(ids):
         try:
-            names[ident] = service.get(crm(), ident).name if ident else ""
+            names[ident] = desk.find(crm(), actor(), ident).name if ident else ""
         except CrmError:
             names[ident] = ""
     return names
@@ -93,20 +88,10 @@ def _address(row: Taken) -> str:
     return row.address if row.channel == "message" or actor().may("crm.contacts") else masked(row.address)
 
 
-def _find(ident: int) -> Taken:
-    with crm().db.read() as session:
-        row = find(session, ident)
-    if row is None:
-        raise NotFound("object.missing", kind=say("message"), id=ident)
-    if row.campaign_id:
-        find_campaign(row.campaign_id)
-    return row
-
-
 @page("/outbox/<int:ident>", "crm.send")
 def outbox_message(ident: int) -> ResponseReturnValue:
     """Show one message."""
-    row = _find(ident)
+    row = desk.message(crm(), actor(), ident)
     shown = {**_line(row, {}), "html": row.html, "links": row.links}
     return render(
         "outbox/message.html",
@@ -120,4 +105,4 @@ def outbox_message(ident: int) -> ResponseReturnValue:
 @page("/outbox/<int:ident>/html", "crm.send")
 def outbox_html(ident: int) -> ResponseReturnValue:
     """Show an e-mail's HTML alone, for a sandboxed frame."""
-    return framed_mail(_find(ident).html or "")
+    return framed_mail(desk.message(crm(), actor(), ident).html or "")

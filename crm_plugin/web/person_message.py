@@ -3,7 +3,7 @@
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import desk
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.campaigns import PROPOSED
@@ -27,5 +27,5 @@ def person_message(ident: int) -> ResponseReturnValue:
         "purpose": purpose,
         "policy": PROPOSED if purpose == "marketing" else {},
     }
-    draft = service.create_single(crm(), actor().id, one.host_id, document, scope=actor().scope)
+    draft = desk.create_single(crm(), actor(), one.host_id, document)
     return redirect(url_for("crm.compose_content", ident=draft))

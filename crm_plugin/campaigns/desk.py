@@ -1,0 +1,237 @@
+"""Campaigns as somebody at a screen, or a program with a token, has them: the rights are checked here.
+
+:mod:`crm_plugin.campaigns.service` does what it is told and writes down by whom; commands call it as the
+operator. Pages and the JSON API come through this module, which asks three things first: may the actor do
+that (``crm.view`` to look, ``crm.send`` to change), may they see the campaign, and may they ask what its
+conditions ask.
+
+Who is limited to some courses sees the campaigns that they made themselves while they were limited to
+those courses or fewer: all others were decided about people whom they may not see.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns import report as reports
+from crm_plugin.campaigns.preflight import Preflight
+from crm_plugin.campaigns.queries import CampaignRow, Listed
+from crm_plugin.channels import outbox
+from crm_plugin.channels.base import Receipt
+from crm_plugin.channels.outbox import Taken
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.queries import person_id_of
+from crm_plugin.profiles.scope import sees
+from crm_plugin.segments import service as segments
+
+
+def is_visible(row: CampaignRow, actor: Actor) -> bool:
+    """Tell whether an actor may see a campaign."""
+    if actor.scope is None:
+        return True
+    return row.created_by == actor.id and row.scope is not None and actor.scope.issuperset(row.scope)
+
+
+def find(crm: Crm, actor: Actor, campaign_id: int, permission: str = "crm.view") -> CampaignRow:
+    """Return a campaign that the actor may see and has the permission for.
+
+    :raises Refused: ``access.refused``.
+    :raises NotFound: ``object.missing``, the same for one that the actor may not see.
+    """
+    need(actor, permission)
+    row = queries.get(crm, campaign_id)
+    if not is_visible(row, actor):
+        raise NotFound("object.missing", kind="campaign", id=campaign_id)
+    return row
+
+
+def listing(
+    crm: Crm, actor: Actor, *, states: Sequence[str] = (), before: int | None = None, limit: int = 50
+) -> list[Listed]:
+    """Return the campaigns that the actor may see, newest first.
+
+    :param before: the id of the last one seen.
+    """
+    need(actor, "crm.view")
+    author = None if actor.scope is None else actor.id
+    found = queries.listing(crm, states=states, before=before, limit=limit, author=author)
+    return [one for one in found if is_visible(one.campaign, actor)]
+
+
+def create(crm: Crm, actor: Actor, document: Any) -> int:
+    """Make a draft of a campaign file, for the courses that the actor is limited to; return its id.
+
+    :raises Refused: ``access.refused``, ``segment.needs_contacts``.
+    :raises BadInput: ``campaign.*``, ``segment.*``.
+    """
+    need(actor, "crm.send")
+    _may_ask(crm, actor, document)
+    return service.create(crm, actor.id, document, scope=actor.scope)
+
+
+def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[str, Any]) -> int:
+    """Make a draft of a one-to-one message.
+
+    :raises NotFound: ``object.missing``, the same for somebody outside the actor's courses.
+    """
+    need(actor, "crm.send")
+    with crm.db.read() as session:
+        if not sees(session, person_id_of(session, person_host_id), actor.scope):
+            raise NotFound("object.missing", kind="person", id=person_host_id)
+    return service.create_single(crm, actor.id, person_host_id, document, scope=actor.scope)
+
+
+def update(crm: Crm, actor: Actor, campaign_id: int, document: Any) -> None:
+    """Write a draft anew; what it asked before may stay, also what the actor could not ask.
+
+    :raises Conflict: ``campaign.bad_state`` once it was launched.
+    """
+    row = find(crm, actor, campaign_id, "crm.send")
+    _may_ask(crm, actor, document, row)
+    service.update(crm, campaign_id, actor.id, document)
+
+
+def remove(crm: Crm, actor: Actor, campaign_id: int) -> None:
+    """Delete a draft."""
+    find(crm, actor, campaign_id, "crm.send")
+    service.remove(crm, campaign_id, actor.id)
+
+
+def launch(crm: Crm, actor: Actor, campaign_id: int) -> str:
+    """Launch a draft; return the new state."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.launch(crm, campaign_id, actor.id)
+
+
+def pause(crm: Crm, actor: Actor, campaign_id: int) -> None:
+    """Stop sending for now."""
+    find(crm, actor, campaign_id, "crm.send")
+    service.pause(crm, campaign_id, actor.id)
+
+
+def resume(crm: Crm, actor: Actor, campaign_id: int) -> str:
+    """Go on, or confirm what was held; return the new state."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.resume(crm, campaign_id, actor.id)
+
+
+def cancel(crm: Crm, actor: Actor, campaign_id: int) -> int:
+    """Send nothing more, for good; return how many messages will not be sent."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.cancel(crm, campaign_id, actor.id)
+
+
+def resolve(
+    crm: Crm, actor: Actor, campaign_id: int, decision: str, ids: Collection[int] | None = None
+) -> int:
+    """Decide about messages in doubt (``sent`` or ``again``); return how many."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.resolve(crm, campaign_id, actor.id, decision, ids)
+
+
+def retry_failed(crm: Crm, actor: Actor, campaign_id: int) -> int:
+    """Send again what failed for a passing reason; return how many."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.retry_failed(crm, campaign_id, actor.id)
+
+
+def send_test(
+    crm: Crm, actor: Actor, campaign_id: int, address: str, person_host_id: str | None = None
+) -> Receipt:
+    """Send one message to a typed address, filled with the data of somebody whom the actor may see.
+
+    :raises NotFound: ``object.missing``, the same for somebody outside the actor's courses.
+    """
+    find(crm, actor, campaign_id, "crm.send")
+    return service.send_test(crm, campaign_id, address, person_host_id, actor.id)
+
+
+def preflight(crm: Crm, actor: Actor, campaign_id: int) -> Preflight:
+    """Check a campaign as if it were launched now."""
+    find(crm, actor, campaign_id, "crm.send")
+    return service.preflight(crm, campaign_id)
+
+
+def status(crm: Crm, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """Return state, books and clicks."""
+    find(crm, actor, campaign_id)
+    return queries.status(crm, campaign_id)
+
+
+def report(crm: Crm, actor: Actor, campaign_id: int) -> reports.Report:
+    """Return the numbers of a campaign."""
+    find(crm, actor, campaign_id)
+    return reports.report(crm, campaign_id)
+
+
+def people_of(
+    crm: Crm, actor: Actor, campaign_id: int, what: str, after: int = 0, limit: int = 100
+) -> list[reports.Member]:
+    """Return the people behind a number; who left the actor's courses since is left out."""
+    find(crm, actor, campaign_id)
+    return reports.people_of(crm, campaign_id, what, after, limit, scope=actor.scope)
+
+
+def messages(crm: Crm, actor: Actor, campaign_id: int, *, after: int = 0, limit: int = 50) -> list[Taken]:
+    """Return what the outbox took of a campaign, in that order; who left the actor's courses is left out."""
+    find(crm, actor, campaign_id, "crm.send")
+    with crm.db.read() as session:
+        rows = outbox.listed(session, campaign_id, after=after, limit=limit)
+        return [row for row in rows if _may_read(session, row, actor)]
+
+
+def latest_messages(
+    crm: Crm, actor: Actor, *, channel: str = "", before: int | None = None, limit: int = 50
+) -> list[Taken]:
+    """Return what the outbox took of everybody's campaigns and tests, newest first.
+
+    Nothing for who is limited to some courses: they look into their own campaigns.
+    """
+    need(actor, "crm.send")
+    if actor.scope is not None:
+        return []
+    with crm.db.read() as session:
+        return outbox.latest(session, channel=channel, before=before, limit=limit)
+
+
+def message(crm: Crm, actor: Actor, ident: int) -> Taken:
+    """Return one message of the outbox.
+
+    :raises NotFound: ``object.missing``; for who is limited to some courses also tests, which belong to no
+        campaign, and messages of other campaigns or to people outside.
+    """
+    need(actor, "crm.send")
+    with crm.db.read() as session:
+        row = outbox.find(session, ident)
+        if row is None or not _may_read(session, row, actor):
+            raise NotFound("object.missing", kind="message", id=ident)
+    if row.campaign_id is not None:
+        find(crm, actor, row.campaign_id, "crm.send")
+    return row
+
+
+def _may_read(session: Any, row: Taken, actor: Actor) -> bool:
+    if actor.scope is None:
+        return True
+    if row.campaign_id is None:
+        return False
+    try:
+        return sees(session, person_id_of(session, row.person), actor.scope)
+    except NotFound:
+        return False
+
+
+def _may_ask(crm: Crm, actor: Actor, document: Any, stored: CampaignRow | None = None) -> None:
+    """Refuse conditions that the actor may not ask: each count of their people would answer them."""
+    if not isinstance(document, Mapping):
+        return
+    policy = document.get("policy")
+    goal = policy.get("goal") if isinstance(policy, Mapping) else None
+    asked = {"audience": document.get("audience"), "policy.goal": goal}
+    known = {} if stored is None else {"audience": stored.audience, "policy.goal": stored.policy.get("goal")}
+    for place, tree in asked.items():
+        if tree is not None and tree != known.get(place):
+            segments.understood(crm, tree, actor, place)
