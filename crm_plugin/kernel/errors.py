@@ -19,6 +19,8 @@ CODES: dict[str, str] = {
     "input.bad": "{reason}",
     "input.not_json": "not valid JSON: {reason}",
     "access.refused": "you may not do this: it needs the permission {permission}",
+    "access.limited": "you are limited to some courses, and this is about the whole school",
+    "access.bad_token": "this token is unknown, was revoked or has run out",
     "access.signed_out": "sign in first",
     "access.stale_form": "this page is too old: reload it and try again",
     "object.missing": "there is no {kind} {id}",
