@@ -30,6 +30,12 @@ class Campaign(Base):
     policy: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     holdout: Mapped[float] = mapped_column(sa.Double, default=0.0)
     planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    zone: Mapped[str | None] = mapped_column(Key(64))
+    """IANA name of the zone in which people think of ``planned_at``; None = the school's."""
+    revision: Mapped[int] = mapped_column(default=0)
+    """Counts the changes of a draft: who saves an older one is told."""
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the draft was deleted; until it is swept away it can be taken back."""
     scope: Mapped[list[str] | None] = mapped_column(Json)
     """Courses (host ids) that its author is limited to; None = everything."""
     created_by: Mapped[str] = mapped_column(Key())
@@ -40,6 +46,13 @@ class Campaign(Base):
     as_of: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """The present of the freeze: every condition was decided at this instant."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a person let it go on although it was held."""
+    failed_in_row: Mapped[int] = mapped_column(default=0)
+    """Messages one after the other that the carrier could not take, over all workers."""
+    lately_answered: Mapped[int] = mapped_column(default=0)
+    lately_failed: Mapped[int] = mapped_column(default=0)
+    """Of the answers since about the last few hundred: how many were such failures."""
     freeze_step: Mapped[str | None] = mapped_column(Key(16))
     """``staging``, ``copying`` or ``done``."""
     freeze_after: Mapped[int] = mapped_column(Id, default=0)

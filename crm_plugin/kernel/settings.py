@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.rates import RATE_FORM, check_rate
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ TABLE = (
     Setting(
         "late_start_minutes", int, 60, "A campaign later than this at its planned time waits for a person."
     ),
+    Setting("stale_data_hours", int, 24, "Age of the school's data above which campaigns wait; 0: never."),
+    Setting("pause_after_failures", int, 20, "Failures in a row of a carrier that pause a campaign."),
+    Setting("pause_failure_percent", int, 50, "Share of failures that pauses a campaign; 0: never."),
+    Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
 )
@@ -132,6 +137,10 @@ class Settings:
     lease_seconds: int
     worker_processes: int
     late_start_minutes: int
+    stale_data_hours: int
+    pause_after_failures: int
+    pause_failure_percent: int
+    rate_limits: dict[str, str]
     interest_days: int
     confirm_above: int
 
@@ -181,7 +190,23 @@ def _typed(row: Setting, value: Any) -> Any:
             return int(value)
         except (TypeError, ValueError):
             raise BadInput("settings.bad_value", name=row.name, value=value, expected="a number") from None
+    if row.type is dict:
+        return _table(row.name, value)
     return str(value)
+
+
+def _table(name: str, value: Any) -> dict[str, str]:
+    """Read a table, or the same as one line of a variable: ``a=1/s b=2/min``."""
+    if isinstance(value, str):
+        value = dict(pair.partition("=")[::2] for pair in value.split())
+    if not isinstance(value, dict):
+        raise BadInput("settings.bad_value", name=name, value=value, expected="a table of limits")
+    try:
+        for limit, rate in value.items():
+            check_rate(limit, rate)
+    except ValueError as error:
+        raise BadInput("settings.bad_value", name=name, value=str(error), expected=RATE_FORM) from None
+    return {str(limit): str(rate) for limit, rate in value.items()}
 
 
 def _check(settings: Settings) -> None:
