@@ -1,6 +1,6 @@
 """What campaigns bring to the capabilities below: related rows, a fact, and what a click needs to know."""
 
-from crm_plugin.campaigns import funnel, people
+from crm_plugin.campaigns import addresses, funnel, people
 from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Delivery
@@ -12,6 +12,7 @@ from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
 from crm_plugin.profiles import facts
 from crm_plugin.profiles.erase import ERASURES
+from crm_plugin.profiles.holders import HOLDERS
 from crm_plugin.profiles.merge import MERGES
 from crm_plugin.profiles.privacy import EXPORTS
 from crm_plugin.profiles.timeline import TIMELINE
@@ -27,6 +28,7 @@ def compose(crm: Crm) -> None:
     facts.register("marketed", marketed)
     quick.USERS.add("campaigns", users_of_query)
     funnel.register()
+    HOLDERS.add("campaigns", addresses.holders)
     MERGES.add("campaigns", people.merge)
     ERASURES.add("campaigns", people.erase)
     facts.register("erased", people.erase_again)

@@ -15,8 +15,8 @@ from crm_plugin.kernel import audit
 from crm_plugin.kernel.bulk import among, insert_many
 from crm_plugin.kernel.db import insert_missing
 from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles import holders
 from crm_plugin.profiles.models import Consent, ConsentRecord, Person, Suppression
-from crm_plugin.profiles.reach import address_columns
 from crm_plugin.profiles.touched import touch
 from crm_plugin.profiles.work import chunks
 
@@ -105,8 +105,9 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
 ) -> None:
     """Take note that a person wants no more of a channel.
 
-    It holds for whoever shares their address. The rows of all these persons are locked in the order
-    of their ids, as sending locks them, so that a message is either marked before or not sent.
+    It holds for whoever shares their address. The rows of all these persons are locked as
+    :mod:`crm_plugin.profiles.holders` tells, so that a message is either marked before or not sent.
+    Who takes note of several channels calls :func:`lock_person` first, once for all of them.
 
     :param person_id: our id.
     :param source: how it reached us, such as ``link``, ``page``, ``one-click``, ``staff``.
@@ -114,10 +115,10 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
     :param scope: ``marketing``, or ``all`` for service messages too.
     :raises NotFound: ``object.missing``.
     """
-    address_key = _lock(session, person_id, channel)
+    addresses = lock_person(session, person_id, (channel,))
     _write(session, own_line(person_id, channel, "denied", at, source, text_version))
-    if address_key is not None:
-        suppress(session, channel, address_key, scope, "opt_out", at, source)
+    for _, address_key in addresses:
+        _suppress(session, channel, address_key, scope, "opt_out", at, source)
 
 
 def opt_in(
@@ -127,9 +128,9 @@ def opt_in(
 
     :raises NotFound: ``object.missing``.
     """
-    address_key = _lock(session, person_id, channel)
+    addresses = lock_person(session, person_id, (channel,))
     _write(session, own_line(person_id, channel, "granted", at, source, text_version))
-    if address_key is not None:
+    for _, address_key in addresses:
         for scope in ("marketing", "all"):
             lift(session, channel, address_key, scope, "opt_out", at, source)
 
@@ -154,12 +155,19 @@ def own_line(
 def suppress(  # noqa: PLR0913 - the columns of a row
     session: Session, channel: str, address_key: str, scope: str, reason: str, at: datetime, source: str
 ) -> None:
-    """Write an address down as not to be written to; twice is once.
+    """Write an address down as not to be written to; twice is once. All who have it are locked first.
 
     :param address_key: e-mail in lower case, E.164, or host id (private message): ``normalise``.
     :param scope: ``marketing`` or ``all``.
     :param reason: ``opt_out bounce complaint manual``.
     """
+    holders.lock(session, [(channel, address_key)])
+    _suppress(session, channel, address_key, scope, reason, at, source)
+
+
+def _suppress(  # noqa: PLR0913 - the columns of a row
+    session: Session, channel: str, address_key: str, scope: str, reason: str, at: datetime, source: str
+) -> None:
     row = {
         "channel": channel,
         "address_key": address_key,
@@ -200,15 +208,13 @@ def _write(session: Session, line: ConsentRecord) -> None:
     touch(session, [line.person_id])
 
 
-def _lock(session: Session, person_id: int, channel: str) -> str | None:
-    """Lock the person and all who share their address; return the address's key."""
-    _, key_column = address_columns(channel)
-    found = session.execute(sa.select(key_column).where(Person.id == person_id)).first()
-    if found is None:
+def lock_person(session: Session, person_id: int, channels: Collection[str]) -> set[holders.Address]:
+    """Lock a person and all who share an address with them on these channels; return those addresses.
+
+    :raises NotFound: ``object.missing``.
+    """
+    addresses = holders.addresses_of(session, person_id, channels)
+    if not addresses and session.get(Person, person_id) is None:
         raise NotFound("object.missing", kind="person", id=person_id)
-    address_key: str | None = found[0]
-    whom = Person.id == person_id
-    if address_key is not None:
-        whom = sa.or_(whom, key_column == address_key)
-    session.execute(sa.select(Person.id).where(whom).order_by(Person.id).with_for_update())
-    return address_key
+    holders.lock(session, addresses, [person_id])
+    return addresses

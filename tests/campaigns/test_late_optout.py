@@ -12,12 +12,13 @@ from crm_plugin.campaigns.sending import drain
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.kernel.db import Database
 from crm_plugin.links import optout
-from crm_plugin.links.optout import Asked
+from crm_plugin.links.optout import Answer, Asked
 from crm_plugin.profiles import consent
 from tests.campaigns.world import answers, books, ready, rows, sent, set_person, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 
+PAGE = Answer("page")
 SERVERS = pytest.mark.parametrize("db_kind", ["postgresql", "mariadb"], indirect=True)
 """On SQLite a writer holds the whole database: there is nothing to interleave."""
 
@@ -60,7 +61,7 @@ def test_an_opt_out_waits_for_the_marking_under_way(database: Database, tmp_path
     running = load(crm, campaign)
     assert running is not None
     ask = marking.Ask(batch.token, batch.rows, {}, 60)
-    worker = threading.Thread(target=optout.opt_out, args=(crm, Asked(2, "sms", 1), "page"))
+    worker = threading.Thread(target=optout.stop, args=(crm, Asked(2, "sms", 1), ["sms"], PAGE))
     with crm.db.begin() as session:
         marked = marking._mark(crm, session, running.rules, ask, present_of(crm))
         worker.start()
@@ -85,7 +86,7 @@ def test_nobody_is_called_who_opted_out_before_the_marking(database: Database, t
 
     def opt_out(people: range) -> None:
         for person in people:
-            optout.opt_out(crm, Asked(person, "sms", 1), "page")
+            optout.stop(crm, Asked(person, "sms", 1), ["sms"], PAGE)
             done[f"p{person}"] = time.monotonic()
 
     answers(crm, answer)

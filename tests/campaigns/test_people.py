@@ -155,7 +155,7 @@ def test_clicks_and_opt_outs_of_the_old_account_land_on_the_one_that_remains(
     assert [one.person_id for one in report.people_of(crm, campaign, "clicked")] == [2]
     asked = optout.read(signer(crm), signer(crm).opt_out_token(1, "sms", delivery))
     assert asked is not None
-    optout.opt_out(crm, asked, "page")
+    optout.stop(crm, asked, ["sms"], optout.Answer("page"))
     with crm.db.read() as session:
         assert session.scalars(sa.select(ConsentRecord.person_id)).all() == [2]
         assert session.scalars(sa.select(Suppression.address_key)).all() == ["+8613800000002"]

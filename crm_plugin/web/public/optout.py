@@ -1,6 +1,7 @@
-"""The opt-out page: GET shows it, POST acts (RFC 8058: also without cookies, login or page)."""
+"""A person's page of choices: GET shows it, POST acts (RFC 8058: also without cookies, login or page)."""
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -8,12 +9,15 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.resources import folder
 from crm_plugin.links import optout
-from crm_plugin.links.optout import Asked
+from crm_plugin.links.optout import Answer, Asked, Standing
 from crm_plugin.links.redirect import Redirector
+from crm_plugin.profiles import school
+from crm_plugin.profiles.reach import channels
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
-from crm_plugin.web.public.words import LOCALES, choose, words_of
+from crm_plugin.web.public.words import LOCALES, VERSION, choose, labels, words_of
 
 log = logging.getLogger(__name__)
 
@@ -48,39 +52,94 @@ def answer(crm: Crm, redirector: Redirector, token: str, environ: Environ) -> Re
     if token == STYLE:
         return Response(200, _style(), {"Content-Type": "text/css", "Cache-Control": "public, max-age=3600"})
     locale = choose(query_of(environ).get("lang", ""), headers_of(environ).get("accept-language", ""))
-    page = _Page(locale, redirector.school())
+    page = _Page(locale, redirector.school(), _name(crm))
     signer = redirector.opt_out_signer(token)
     if signer is None:
         return page.show("plain.html", 503, kind="later")
     asked = optout.read(signer, token)
     if asked is None:
-        return page.show("plain.html", 404, kind="bad")
+        return page.show("bad.html", 404)
     method = environ["REQUEST_METHOD"]
     if method in ("GET", "HEAD"):
-        return page.show("ask.html", 200, channel=asked.channel)
+        return page.show("ask.html", 200, channel=asked.channel, standing=_standing(crm, asked))
     if method != "POST":
         return Response(405, headers={"Allow": "GET, HEAD, POST"})
-    return _act(crm, page, asked, environ)
-
-
-def _act(crm: Crm, page: "_Page", asked: Asked, environ: Environ) -> Response:
-    # A body that cannot be read still says that somebody wants out: the channel's own opt-out.
-    form = form_of(environ)
-    everywhere = form.get("scope") == "all"
     try:
-        optout.opt_out(crm, asked, "page" if "scope" in form else "one-click", everywhere=everywhere)
+        return _act(crm, page, asked, form_of(environ))
     except Exception:
         log.exception("an opt-out could not be kept")
         return page.show("plain.html", 503, kind="later")
-    return page.show("done.html", 200, done="all" if everywhere else asked.channel)
+
+
+def _name(crm: Crm) -> str:
+    """Return the school's name as a worker last read it; empty while nobody has."""
+    school.recall(crm)
+    try:
+        return crm.host.info.site_name
+    except CrmError:
+        return ""
+
+
+def _standing(crm: Crm, asked: Asked) -> list[Standing]:
+    try:
+        return optout.standing(crm, asked)
+    except Exception:
+        # The page must come up without a database too: then it shows the one button alone.
+        log.exception("what somebody chose so far cannot be read")
+        return []
+
+
+def _act(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Response:
+    # A body that cannot be read still says that somebody wants out: the channel's own opt-out.
+    scope = form.get("scope", "")
+    if scope == "choices":
+        return _choose(crm, page, asked, form)
+    if scope == "undo":
+        return _undo(crm, page, asked, form)
+    covered = channels() if scope in ("all", "everything") else (asked.channel,)
+    answer = page.answer("page") if scope else Answer("one-click")
+    stopped = optout.stop(crm, asked, covered, answer, everything=scope == "everything")
+    done = scope if scope in ("all", "everything") else asked.channel
+    return page.show("done.html", 200, done=done, stopped=stopped)
+
+
+def _choose(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Response:
+    """Stop and resume what the form changed.
+
+    A tick that was there before is no act of consent and is not written down as one; a channel that the
+    page did not show stays as it is.
+    """
+    shown = [one for one in optout.standing(crm, asked) if f"shown:{one.channel}" in form and not one.blocked]
+    ticked = {one.channel for one in shown if f"on:{one.channel}" in form}
+    resumed = [one.channel for one in shown if one.channel in ticked and not one.on]
+    dropped = [one.channel for one in shown if one.channel not in ticked and one.on]
+    optout.resume(crm, asked, resumed, page.answer("choices"))
+    optout.stop(crm, asked, dropped, page.answer("choices"))
+    on = [one.channel for one in shown if one.channel in ticked]
+    return page.show("saved.html", 200, on=page.labels(on), stopped=dropped)
+
+
+def _undo(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Response:
+    again = [name for name in channels() if f"on:{name}" in form]
+    optout.resume(crm, asked, again, page.answer("undo"))
+    return page.show("undone.html", 200, on=page.labels(again))
 
 
 class _Page:
     """Renders the public pages in one language."""
 
-    def __init__(self, locale: str, school: str) -> None:
+    def __init__(self, locale: str, school: str, name: str) -> None:
         self._locale = locale
         self._school = school
+        self._name = name
+
+    def answer(self, source: str) -> Answer:
+        """Return how an answer on this page reached us."""
+        return Answer(source, f"{VERSION}-{self._locale}")
+
+    def labels(self, names: list[str]) -> str:
+        """Return channels as one text; empty for none."""
+        return labels(names, self._locale)
 
     def show(self, name: str, status: int, **values: Any) -> Response:
         html = (
@@ -91,6 +150,7 @@ class _Page:
                 locale=self._locale,
                 locales=LOCALES,
                 school=self._school,
+                name=self._name,
                 style=STYLE,
                 **values,
             )
