@@ -72,9 +72,10 @@ class Purchase:
 
     host_id: str
     state: str
-    amount: Decimal
+    amount: Decimal | None
+    """None where amounts are not shown to the reader (``crm.money``)."""
     currency: str
-    refunded: Decimal
+    refunded: Decimal | None
     created_at: datetime | None
     paid_at: datetime | None
     source: str | None
@@ -96,16 +97,19 @@ class Archive:
     purchases: list[Purchase]
 
 
-def archive(session: Session, person_id: int, *, contacts: bool = False, scope: Scope = None) -> Archive:
+def archive(
+    session: Session, person_id: int, *, contacts: bool = False, scope: Scope = None, currency: str = ""
+) -> Archive:
     """Return a person's archive.
 
     :param person_id: our id.
     :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
     :param scope: courses (host ids) that the reader is limited to: seats and orders of others are left out,
         and so are interests, which come from all courses. Whether the person is in scope is asked before.
+    :param currency: the school's own, which totals over those courses are in.
     :raises NotFound: ``object.missing``.
     """
-    found = people(session, [person_id], contacts=contacts)
+    found = people(session, [person_id], contacts=contacts, scope=scope, currency=currency)
     if not found:
         raise NotFound("object.missing", kind="person", id=person_id)
     labels = session.execute(

@@ -148,7 +148,7 @@ def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
             *(sa.func.coalesce(money.c[name], 0).label(name) for name in _COUNTED),
             money.c.first_paid_at,
             money.c.last_paid_at,
-            _latest(dialect, active).label("last_active_at"),
+            latest(dialect, active).label("last_active_at"),
             learned.c.at.label("last_learned_at"),
         )
         .outerjoin(money, money.c.person_id == Person.id)
@@ -201,7 +201,7 @@ def _learned(whom: Whom) -> sa.Subquery:
     return last.where(whom(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()  # type: ignore[no-any-return]
 
 
-def _latest(dialect: str, columns: Sequence[Any]) -> Any:
+def latest(dialect: str, columns: Sequence[Any]) -> Any:
     """The greatest that is not NULL: GREATEST ignores NULL on PostgreSQL only, and SQLite calls it MAX."""
     never = sa.literal(_NEVER, UtcDateTime())
     greatest = sa.func.max if dialect == "sqlite" else sa.func.greatest

@@ -14,6 +14,8 @@ from crm_plugin.profiles.health import BadRow, StreamHealth, bad_rows, streams
 from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.models import Course, Enrolment, Order, Person, Signal
 from crm_plugin.profiles.normalise import fold
+from crm_plugin.profiles.scope import Scope, of_courses
+from crm_plugin.profiles.scoped_facts import fact
 from crm_plugin.profiles.work import chunks
 
 __all__ = [
@@ -60,8 +62,9 @@ class PersonRow:
     member_level: str | None
     member_until: datetime | None
     paid_count: int
-    paid_total: Decimal
-    refunded_total: Decimal
+    paid_total: Decimal | None
+    """None where amounts are not shown to the reader (``crm.money``)."""
+    refunded_total: Decimal | None
     unpaid_count: int
     first_paid_at: datetime | None
     last_paid_at: datetime | None
@@ -71,7 +74,6 @@ class PersonRow:
 
 
 _STORED = tuple(name for name in PersonRow.__dataclass_fields__ if name not in ("has_email", "has_phone"))
-_COLUMNS = (*(getattr(Person, name) for name in _STORED), Person.email_key, Person.phone_key)
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,27 @@ class Counts:
     signals: int
 
 
-def people(session: Session, ids: Sequence[int], *, contacts: bool = False) -> list[PersonRow]:
+def people(
+    session: Session,
+    ids: Sequence[int],
+    *,
+    contacts: bool = False,
+    scope: Scope = None,
+    currency: str = "",
+) -> list[PersonRow]:
     """Return these persons in the order of ``ids``; those that are not there are left out.
 
     :param ids: our ids.
     :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
+    :param scope: courses that the reader is limited to: facts are computed over those alone.
+    :param currency: the school's own, which such totals are in.
     """
     found: dict[int, PersonRow] = {}
+    dialect = session.get_bind().dialect.name
+    stored = [fact(name, Person, scope, currency, dialect).label(name) for name in _STORED]
     for part in chunks(ids):
-        for row in session.execute(sa.select(*_COLUMNS).where(Person.id.in_(part))):
+        chosen = sa.select(*stored, Person.email_key, Person.phone_key).where(Person.id.in_(part))
+        for row in session.execute(chosen):
             found[row.id] = _person(row._mapping, contacts)
     return [found[id] for id in ids if id in found]
 
@@ -155,14 +169,15 @@ _COURSE = (
 
 
 def search_courses(
-    session: Session, text: str = "", kind: str | None = None, limit: int = 20
+    session: Session, text: str = "", kind: str | None = None, limit: int = 20, scope: Scope = None
 ) -> list[CourseRow]:
     """Return courses whose title has ``text``, or whose host id it is; those that begin with it come first.
 
     :param kind: ``course``, ``class`` or ``open``; None = all.
+    :param scope: courses that the reader is limited to; others are not named.
     """
     folded = fold(text.strip())
-    query = sa.select(*_COURSE).where(Course.gone.is_(False))
+    query = sa.select(*_COURSE).where(Course.gone.is_(False), of_courses(Course.root_id, scope))
     if kind is not None:
         query = query.where(Course.kind == kind)
     if folded:
@@ -173,11 +188,17 @@ def search_courses(
     return [CourseRow(*row) for row in rows]
 
 
-def courses_by_host_id(session: Session, host_ids: Sequence[str]) -> dict[str, CourseRow]:
-    """Return these courses by host id, gone ones too; saved searches name them."""
+def courses_by_host_id(
+    session: Session, host_ids: Sequence[str], scope: Scope = None
+) -> dict[str, CourseRow]:
+    """Return these courses by host id, gone ones too; saved searches name them.
+
+    :param scope: courses that the reader is limited to; others are left out.
+    """
     found: dict[str, CourseRow] = {}
     for part in chunks(host_ids):
-        for row in session.execute(sa.select(*_COURSE).where(Course.host_id.in_(part))):
+        named = Course.host_id.in_(part), of_courses(Course.root_id, scope)
+        for row in session.execute(sa.select(*_COURSE).where(*named)):
             found[row.host_id] = CourseRow(*row)
     return found
 

@@ -34,6 +34,14 @@ def in_scope(person_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
     )
 
 
+def members(scope: Collection[str]) -> sa.Select[Any]:
+    """Return ``SELECT person id`` of who has an enrolment, order or signal in one of these courses."""
+    roots = root_ids(scope)
+    tables = (Enrolment, OrderLine, Signal)
+    ids = sa.union_all(*(sa.select(t.person_id).where(t.root_id.in_(roots)) for t in tables)).subquery()
+    return sa.select(ids.c.person_id)
+
+
 def of_courses(root_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
     """Return that a row belongs to one of these courses.
 

@@ -21,6 +21,7 @@ class Catalogue:
     :param attributes: names of the fields that only this school has.
     :param currencies: returns every currency of the school's orders.
     :param query: id → document of a saved search, None when there is none.
+    :param hidden: whether menus leave a field out, as the actor may not ask for it.
     """
 
     knows: Knows = lambda _stream, _field: True
@@ -29,6 +30,7 @@ class Catalogue:
     attributes: tuple[str, ...] = ()
     currencies: Callable[[], frozenset[str]] = frozenset
     query: Callable[[int], Mapping[str, Any] | None] = lambda _id: None
+    hidden: Callable[[Field], bool] = lambda _field: False
 
     def field(self, name: str) -> Field | None:
         """Return a field of a person by its name, offered or not."""
@@ -42,11 +44,15 @@ class Catalogue:
 
     def offers(self, item: Field | Relation) -> bool:
         """Tell whether the school tells what a field or relation needs."""
-        return all(any(self._told(one) for one in need.split("|")) for need in item.needs)
+        return all(map(self.tells, item.needs))
+
+    def tells(self, need: str) -> bool:
+        """Tell whether the school tells ``stream`` or ``stream.field``; a bar parts what does as well."""
+        return any(self._told(one) for one in need.split("|"))
 
     def fields(self) -> list[Field]:
         """Return every field of a person on offer, in the order of a menu."""
-        return [one for one in self._all() if self.offers(one)]
+        return [one for one in self._all() if self.offers(one) and not self.hidden(one)]
 
     def relations(self) -> list[Relation]:
         """Return the related rows on offer."""
@@ -54,7 +60,8 @@ class Catalogue:
 
     def fields_of(self, relation: Relation) -> list[Field]:
         """Return the fields of related rows on offer."""
-        return [one for _name, one in relation.fields.items() if self.offers(one)]
+        fields = (one for _name, one in relation.fields.items())
+        return [one for one in fields if self.offers(one) and not self.hidden(one)]
 
     def _all(self) -> Iterator[Field]:
         yield from (one for _name, one in FIELDS.items())

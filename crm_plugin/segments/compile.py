@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from crm_plugin.profiles import models as m
-from crm_plugin.segments.courses import root_ids
+from crm_plugin.profiles.scope import members
 from crm_plugin.segments.kinds import Condition
 from crm_plugin.segments.moments import Present
 from crm_plugin.segments.related import Select, members_of_aggregate, members_of_related
@@ -43,10 +43,7 @@ def is_person(person: Any, present: Present) -> list[Condition]:
     alive = [person.status != "erased", person.merged_into.is_(None)]
     if present.scope is None:
         return alive
-    roots = root_ids(sorted(present.scope))
-    tables = (m.Enrolment, m.OrderLine, m.Signal)
-    ids = sa.union_all(*(sa.select(t.person_id).where(t.root_id.in_(roots)) for t in tables)).subquery()
-    return [*alive, person.id.in_(sa.select(ids.c.person_id))]
+    return [*alive, person.id.in_(members(present.scope))]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from sqlalchemy.engine import CursorResult
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, CrmError, NotFound, Refused
-from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles import seen
+from crm_plugin.profiles.queries import PersonRow
 from crm_plugin.segments import service
 from crm_plugin.segments.columns import COLUMNS, Column, exported, offered
 from crm_plugin.segments.models import Export
@@ -81,8 +83,7 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
     :raises Refused: without ``crm.export``.
     :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
     """
-    if not actor.may("crm.export"):
-        raise Refused("access.refused", permission="crm.export")
+    need(actor, "crm.export")
     if wanted.format not in FORMATS:
         raise BadInput("input.bad", "format", reason=f"expected one of {', '.join(FORMATS)}")
     columns = exported(offered(service.catalogue(crm, actor), actor), actor)
@@ -95,7 +96,7 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
         return _queued(crm, actor, wanted, (columns, heading, total))
     ids = _ids(crm, wanted.part, actor)
     _audit(crm, actor.id, len(ids), wanted.format)
-    return Table(heading, _rows(crm, ids, columns, actor.may("crm.contacts")))
+    return Table(heading, _rows(crm, actor, ids, columns))
 
 
 def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], list[str], int]) -> int:
@@ -228,7 +229,7 @@ def _make(crm: Crm, row: Export) -> None:
     def progress(done: int) -> None:
         _set(crm, row, done=done, total=len(ids), beat_at=crm.clock())
 
-    rows = _rows(crm, ids, chosen, actor.may("crm.contacts"), progress)
+    rows = _rows(crm, actor, ids, chosen, progress)
     try:
         write(unfinished, row.format, Table(row.heading, rows))
         unfinished.replace(path)
@@ -258,15 +259,15 @@ def _ids(crm: Crm, part: Part, actor: Actor) -> "array[int]":
 
 def _rows(
     crm: Crm,
+    actor: Actor,
     ids: "array[int]",
     columns: Sequence[Column],
-    contacts: bool,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Iterator[list[Any]]:
     zone = service.zone(crm)
     for start in range(0, len(ids), PORTION):
         with crm.db.read() as session:
-            found = people(session, ids[start : start + PORTION], contacts=contacts)
+            found = seen.rows(crm, session, actor, ids[start : start + PORTION])
         for person in found:
             yield [_value(person, column, zone) for column in columns]
         progress(start + len(found))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from crm_plugin.channels.registry import CHANNELS as REGISTERED
 from crm_plugin.profiles import models as m
 from crm_plugin.segments import relations  # noqa: F401 - it registers the related rows
+from crm_plugin.segments.facts import Fact, Whole
 from crm_plugin.segments.kinds import (
     CODE,
     DAY,
@@ -53,8 +54,8 @@ def _person(name: str, en: str, zh: str, kind: Kind, **more: Any) -> Field:
     return add_field(name, en, zh, kind, needs=(f"persons.{name}",), **more)
 
 
-def _fact(name: str, en: str, zh: str, kind: Kind, stream: str) -> Field:
-    return add_field(name, en, zh, kind, needs=(stream,))
+def _fact(name: str, en: str, zh: str, kind: Kind, need: str) -> Field:
+    return add_field(name, en, zh, kind, Fact(name), needs=(need,))
 
 
 def _has(column: str) -> Computed:
@@ -88,7 +89,7 @@ _ROLES = ("learner", "teacher", "staff", "admin")
 
 add_field("id", "id", "用户编号", CODE, Column("host_id"))
 add_field("status", "account status", "账号状态", CODE, values=_STATUS)
-_person("username", "user name", "用户名", TEXT)
+_person("username", "user name", "用户名", TEXT, private=True)
 _person("display_name", "display name", "昵称", TEXT)
 _person("real_name", "real name", "真实姓名", TEXT)
 _person("email", "e-mail address", "邮箱", TEXT, private=True)
@@ -109,8 +110,8 @@ _person("locale", "language", "语言", TEXT)
 _person("company", "company", "公司", TEXT)
 _person("registered_at", "registered", "注册时间", INSTANT)
 _person("last_login_at", "last signed in", "最近登录", INSTANT)
-add_field("last_active_at", "last active", "最近活跃", INSTANT, needs=("persons.last_active_at|signals",))
-add_field("last_learned_at", "last learned", "最近学习", INSTANT, needs=("enrolments.last_learned_at",))
+_fact("last_active_at", "last active", "最近活跃", INSTANT, "persons.last_active_at|signals")
+_fact("last_learned_at", "last learned", "最近学习", INSTANT, "enrolments.last_learned_at")
 _person("roles", "roles", "角色", SET, source=Side(m.PersonTag, "folded", (("kind", "role"),)), values=_ROLES)
 _person("tags", "tags", "标签", SET, source=Side(m.PersonTag, "folded", (("kind", "tag"),)), picker="tag")
 add_field(
@@ -118,7 +119,7 @@ add_field(
     "interests",
     "兴趣标签",
     SET,
-    Side(m.Interest, "folded"),
+    Whole(m.Interest, "folded"),
     needs=("courses.tags",),
     picker="tag",
 )

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session, aliased
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles import models as m
+from crm_plugin.segments.facts import of_person
+from crm_plugin.segments.moments import Present
 from crm_plugin.segments.related import Select
 
 SORTS = {
@@ -59,17 +61,18 @@ class _Order:
         return cls(name, sort.startswith("-"))
 
 
-def page(session: Session, found: Select, as_of: datetime, sort: str, after: str | None, limit: int) -> Page:
+def page(session: Session, found: Select, now: Present, sort: str, after: str | None, limit: int) -> Page:
     """Return one page of people.
 
     :param found: ``SELECT person id`` of all of them.
+    :param now: the present, with the courses that the reader is limited to.
     :param sort: a name of :data:`SORTS`, with a minus before it for descending order.
     :param after: ``next`` of the page before.
     :raises BadInput: ``input.bad`` for another order, or for an ``after`` that is none of ours.
     """
     order, limit = _Order.read(sort), max(1, min(limit, LARGEST_PAGE))
     person = aliased(m.Person)
-    column: Any = getattr(person, SORTS[order.name])
+    column: Any = of_person(SORTS[order.name], person, now)
     chosen = sa.select(person.id, column).where(person.id.in_(found))
     if after is not None:
         chosen = chosen.where(_beyond(person, column, order, *_read_key(after, order)))
@@ -79,7 +82,7 @@ def page(session: Session, found: Select, as_of: datetime, sort: str, after: str
         ordered = ordered[1:2]
     rows: Sequence[Any] = session.execute(chosen.order_by(*ordered).limit(limit + 1)).all()
     key = _key(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
-    return Page([row[0] for row in rows[:limit]], key, sort, as_of)
+    return Page([row[0] for row in rows[:limit]], key, sort, now.as_of)
 
 
 def _beyond(person: Any, column: Any, order: _Order, value: Any, ident: int) -> sa.ColumnElement[bool]:

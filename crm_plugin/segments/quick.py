@@ -13,7 +13,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.segments import queries, service
+from crm_plugin.segments import access, queries, service
 from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.parse import parse
@@ -178,7 +178,7 @@ def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
 
 def _understood(crm: Crm, actor: Actor, document: Any, inside: frozenset[int]) -> Tree:
     tree = parse(document, service.catalogue(crm, actor), inside=inside)
-    service.check_contacts(tree, actor)
+    access.check(tree, actor)
     return tree
 
 

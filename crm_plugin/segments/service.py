@@ -13,9 +13,9 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, HostInfo
-from crm_plugin.kernel.errors import BadInput, NotFound, Refused, Unavailable
+from crm_plugin.kernel.errors import BadInput, NotFound, Unavailable
 from crm_plugin.profiles import models as m
-from crm_plugin.segments import evaluate, listing, queries, world
+from crm_plugin.segments import access, evaluate, listing, queries, world
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.evaluate import Explanation
 from crm_plugin.segments.listing import DEFAULT_SORT, Page
@@ -54,12 +54,13 @@ def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
         attributes=_attributes(info),
         currencies=cache(lambda: _currencies(crm)),
         query=lambda ident: _saved(crm, ident, actor),
+        hidden=lambda field: actor is not None and access.is_hidden(field, actor),
     )
 
 
 def _saved(crm: Crm, ident: int, actor: Actor | None) -> Mapping[str, Any] | None:
     document = queries.document(crm, ident, actor)
-    check_courses(crm, document)
+    check_courses(crm, document, actor.scope if actor else None)
     return document
 
 
@@ -97,18 +98,12 @@ def understood(crm: Crm, document: Any, actor: Actor | None = None, place: str =
     """Parse a document for an actor.
 
     :raises BadInput: ``segment.*`` with the place.
-    :raises Refused: ``segment.needs_contacts``, for conditions on telephone or address without that right.
+    :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``: conditions on what is not shown to
+        the actor.
     """
     tree = parse(document, catalogue(crm, actor), place)
-    check_contacts(tree, actor)
+    access.check(tree, actor)
     return tree
-
-
-def check_contacts(tree: Tree, actor: Actor | None) -> None:
-    """Refuse conditions on contacts to who may not see contacts: guessing would tell them."""
-    if actor is not None and tree.private and not actor.may("crm.contacts"):
-        where, name = tree.private[0]
-        raise Refused("segment.needs_contacts", where, field=name)
 
 
 def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Counted:
@@ -167,10 +162,13 @@ def page(
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
     :raises BadInput: for a bad document, order or ``after``.
+    :raises Refused: for an order by what the actor may not see.
     """
+    if actor is not None:
+        access.check_order(sort, actor)
     found, now = selected(crm, document, None, actor)
     with crm.db.read() as session:
-        return listing.page(session, found, now.as_of, sort, after, limit)
+        return listing.page(session, found, now, sort, after, limit)
 
 
 def explain(

@@ -6,11 +6,8 @@ from typing import Any
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import NotFound
-from crm_plugin.profiles import follow_ups, intentions
-from crm_plugin.profiles.archive import archive
-from crm_plugin.profiles.queries import PersonRow, people, search_courses
-from crm_plugin.profiles.scope import sees
+from crm_plugin.profiles import follow_ups, intentions, seen
+from crm_plugin.profiles.queries import PersonRow, search_courses
 from crm_plugin.profiles.timeline import TIMELINE, Stretch, Window, timeline
 from crm_plugin.segments import service
 from crm_plugin.web import searches
@@ -30,10 +27,7 @@ def visible(session: Any, ident: int) -> PersonRow:
 
     :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
     """
-    rows = people(session, [ident], contacts=actor().may("crm.contacts"))
-    if not rows or not sees(session, ident, actor().scope):
-        raise NotFound("object.missing", kind=say("person"), id=ident)
-    return rows[0]
+    return seen.one(crm(), session, actor(), ident)
 
 
 @page("/people/<int:ident>")
@@ -49,13 +43,13 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
     """
     with crm().db.read() as session:
         one = visible(session, ident)
-        found = archive(session, ident, contacts=actor().may("crm.contacts"), scope=actor().scope)
+        found = seen.archived(crm(), session, actor(), ident)
         window = Window(MOMENTS, scope=actor().scope, reader=actor().id)
         only = [name for name in [request.args.get("show", "")] if name in TIMELINE]
         moments = timeline(session, ident, window, only=only, after=request.args.get("after"))
         notes = follow_ups.of_person(session, ident)
         wanted = intentions.of_person(session, ident, crm().clock(), actor().scope)
-        courses = search_courses(session, limit=30) if actor().scope is None else []
+        courses = search_courses(session, limit=30, scope=actor().scope)
     return render(
         "person/page.html",
         title=one.display_name or one.host_id,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from flask import Response, request
 
-from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles import seen
+from crm_plugin.profiles.queries import PersonRow
 from crm_plugin.segments import columns as table
 from crm_plugin.segments import service
 from crm_plugin.segments.columns import Column
@@ -79,7 +80,7 @@ def found(place: Place, selection: Selection | None = None) -> Results:
     """
     page = service.page(crm(), place.part, actor=actor(), sort=place.sort, after=place.after, limit=PAGE)
     with crm().db.read() as session:
-        rows = people(session, page.ids, contacts=actor().may("crm.contacts"))
+        rows = seen.rows(crm(), session, actor(), page.ids)
     offered = table.offered(service.catalogue(crm(), actor()), actor())
     shown = chosen(offered)
     return Results(

@@ -1,0 +1,68 @@
+"""People as one actor may see them: contacts masked, amounts left out, courses limited, nobody outside."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.archive import Archive, archive
+from crm_plugin.profiles.facts import own_currency
+from crm_plugin.profiles.queries import PersonRow, people
+from crm_plugin.profiles.scope import sees
+
+
+def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
+    """Return these persons in the order of ``ids``; whether the actor may see them is asked before.
+
+    :param ids: our ids.
+    """
+    contacts = actor.may("crm.contacts")
+    found = people(session, ids, contacts=contacts, scope=actor.scope, currency=own_currency(crm) or "")
+    return found if actor.may("crm.money") else [_without_money(row) for row in found]
+
+
+def _without_money(row: PersonRow) -> PersonRow:
+    return replace(row, paid_total=None, refunded_total=None)
+
+
+def check(session: Session, actor: Actor, person_id: int) -> None:
+    """Refuse a person whom the actor may not see.
+
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses and for nobody.
+    """
+    if not sees(session, person_id, actor.scope):
+        raise NotFound("object.missing", kind="person", id=person_id)
+
+
+def one(crm: Crm, session: Session, actor: Actor, person_id: int) -> PersonRow:
+    """Return a person.
+
+    :raises Refused: ``access.refused``.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    need(actor, "crm.view")
+    check(session, actor, person_id)
+    found = rows(crm, session, actor, [person_id])
+    if not found:
+        raise NotFound("object.missing", kind="person", id=person_id)
+    return found[0]
+
+
+def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archive:
+    """Return a person's archive.
+
+    :raises Refused: ``access.refused``.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    need(actor, "crm.view")
+    check(session, actor, person_id)
+    contacts, currency = actor.may("crm.contacts"), own_currency(crm) or ""
+    found = archive(session, person_id, contacts=contacts, scope=actor.scope, currency=currency)
+    if actor.may("crm.money"):
+        return found
+    purchases = [replace(one, amount=None, refunded=None) for one in found.purchases]
+    return replace(found, person=_without_money(found.person), purchases=purchases)
