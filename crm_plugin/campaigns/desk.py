@@ -12,7 +12,7 @@ those courses or fewer: all others were decided about people whom they may not s
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns import drafts, queries, service
 from crm_plugin.campaigns import report as reports
 from crm_plugin.campaigns.preflight import Preflight
 from crm_plugin.campaigns.queries import CampaignRow, Listed
@@ -84,14 +84,37 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
     return service.create_single(crm, actor.id, person_host_id, document, scope=actor.scope)
 
 
-def update(crm: Crm, actor: Actor, campaign_id: int, document: Any) -> None:
-    """Write a draft anew; what it asked before may stay, also what the actor could not ask.
+def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, *, seen: int | None = None) -> int:
+    """Write a draft anew and return its revision; what it asked before may stay, also what the actor
+    could not ask.
 
-    :raises Conflict: ``campaign.bad_state`` once it was launched.
+    :param seen: the revision that the writer began with; None = write over whatever is there.
+    :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed``.
     """
     row = find(crm, actor, campaign_id, "crm.send")
     _may_ask(crm, actor, document, row)
-    service.update(crm, campaign_id, actor.id, document)
+    return service.update(crm, campaign_id, actor.id, document, seen=seen)
+
+
+def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
+    """Make a draft of an earlier campaign; return its id.
+
+    :raises Refused: ``segment.needs_contacts`` when it asks what the actor may not ask.
+    """
+    row = find(crm, actor, campaign_id, "crm.send")
+    _may_ask(crm, actor, row.document())
+    return service.copy(crm, campaign_id, actor.id, name, scope=actor.scope)
+
+
+def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
+    """Take back a draft that the actor made and deleted.
+
+    :raises NotFound: ``object.missing``, the same for one of somebody else's.
+    """
+    need(actor, "crm.send")
+    if all(one.id != campaign_id for one in drafts.removed(crm, actor.id)):
+        find(crm, actor, campaign_id, "crm.send")
+    service.restore(crm, campaign_id, actor.id)
 
 
 def remove(crm: Crm, actor: Actor, campaign_id: int) -> None:

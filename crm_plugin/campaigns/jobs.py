@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import asking, receipts, sweeper, waking
+from crm_plugin.campaigns import asking, drafts, receipts, sweeper, waking
 from crm_plugin.campaigns.freezing import freeze as freeze_campaign
 from crm_plugin.campaigns.life import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -49,8 +49,9 @@ def ask() -> None:
 
 
 def tidy() -> None:
-    """Forget delivery reports that never found their message."""
+    """Forget delivery reports that never found their message, and drafts deleted long ago."""
     crm = current()
+    drafts.sweep(crm)
     crm.db.run(lambda session: receipts.purge(session, crm.clock() - _KEEP_REPORTS))
 
 

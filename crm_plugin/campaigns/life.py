@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import audience, guard
+from crm_plugin.campaigns import audience, freshness, guard
 from crm_plugin.campaigns.ledger import OPEN, move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
@@ -25,7 +25,7 @@ EDGES: dict[str, dict[str, str]] = {
     "schedule": {"draft": "scheduled"},
     "plan": {"paused": "scheduled", "held": "scheduled"},
     "start": {"draft": "freezing", "scheduled": "freezing"},
-    "hold": {"draft": "held", "scheduled": "held", "freezing": "held", "sending": "held"},
+    "hold": dict.fromkeys(("draft", "scheduled", "freezing", "sending", "paused"), "held"),
     "pause": {"scheduled": "paused", "freezing": "paused", "sending": "paused"},
     "cancel": dict.fromkeys(("draft", "scheduled", "freezing", "sending", "paused", "held"), "cancelled"),
     "freeze": {"paused": "freezing", "held": "freezing"},
@@ -64,6 +64,16 @@ def lock(session: Session, campaign_id: int) -> str:
     return state
 
 
+def check_state(state: str, states: Collection[str], verb: str) -> None:
+    """Refuse what a campaign's state does not allow.
+
+    :param verb: what it cannot be, such as ``launched``.
+    :raises Conflict: ``campaign.bad_state``.
+    """
+    if state not in states:
+        raise Conflict("campaign.bad_state", state=state, verb=verb)
+
+
 def demand(session: Session, campaign_id: int, verb: str, word: str, **values: Any) -> None:
     """Take an edge.
 
@@ -72,6 +82,13 @@ def demand(session: Session, campaign_id: int, verb: str, word: str, **values: A
     state = lock(session, campaign_id)
     if not change(session, campaign_id, verb, **values):
         raise Conflict("campaign.bad_state", state=state, verb=word)
+
+
+def begin_anew(session: Session, campaign_id: int, **values: Any) -> None:
+    """Forget the failures so far: a person looked at them, and lets the campaign go on."""
+    forgotten = {"failed_in_row": 0, "lately_answered": 0, "lately_failed": 0}
+    statement = sa.update(Campaign).where(Campaign.id == campaign_id).values(**forgotten, **values)
+    session.execute(statement.execution_options(synchronize_session=False))
 
 
 def start(session: Session, campaign_id: int, actor: str, at: datetime, **values: Any) -> bool:
@@ -138,7 +155,7 @@ def hold_copies(crm: Crm) -> int:
     def work(session: Session) -> int:
         if guard.is_confirmed(crm, session):
             return 0
-        return sum(_hold(crm, session, id, "copied") for id in _in(session, ACTIVE))
+        return sum(hold(session, id, "copied", crm.clock()) for id in _in(session, ACTIVE))
 
     with crm.db.read() as session:
         if guard.is_confirmed(crm, session) or not _in(session, ACTIVE):
@@ -157,7 +174,10 @@ def start_due(crm: Crm) -> list[int]:
 
 def _start_one(crm: Crm, id: int, now: datetime, late: datetime, session: Session) -> bool:
     if not guard.is_confirmed(crm, session):
-        _hold(crm, session, id, "copied")
+        hold(session, id, "copied", now)
+        return False
+    if freshness.is_too_old(crm, session, id):
+        hold(session, id, freshness.REASON, now)
         return False
     if change(session, id, "hold", Campaign.state == "scheduled", Campaign.planned_at < late, reason="late"):
         record(session, now, "system", "campaign.hold", ("campaign", id), reason="late")
@@ -165,10 +185,11 @@ def _start_one(crm: Crm, id: int, now: datetime, late: datetime, session: Sessio
     return start(session, id, "system", now)
 
 
-def _hold(crm: Crm, session: Session, campaign_id: int, reason: str) -> bool:
+def hold(session: Session, campaign_id: int, reason: str, at: datetime) -> bool:
+    """Stop a campaign until a person confirms it; tell whether it was one that could be stopped."""
     held = change(session, campaign_id, "hold", reason=reason)
     if held:
-        record(session, crm.clock(), "system", "campaign.hold", ("campaign", campaign_id), reason=reason)
+        record(session, at, "system", "campaign.hold", ("campaign", campaign_id), reason=reason)
     return held
 
 

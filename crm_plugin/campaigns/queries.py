@@ -68,10 +68,10 @@ class Listed:
 def one(session: Session, campaign_id: int) -> Campaign:
     """Return a campaign as it is in the database now.
 
-    :raises NotFound: ``object.missing``.
+    :raises NotFound: ``object.missing``, also for a deleted draft.
     """
     campaign = session.get(Campaign, campaign_id, populate_existing=True)
-    if campaign is None:
+    if campaign is None or campaign.removed_at is not None:
         raise NotFound("object.missing", kind="campaign", id=campaign_id)
     return campaign
 
@@ -99,7 +99,8 @@ def listing(
     :param before: the id of the last one seen.
     :param author: only what this actor made; None = everybody's.
     """
-    query = sa.select(Campaign).where(Campaign.kind == "campaign").order_by(Campaign.id.desc()).limit(limit)
+    query = sa.select(Campaign).where(Campaign.kind == "campaign", Campaign.removed_at.is_(None))
+    query = query.order_by(Campaign.id.desc()).limit(limit)
     if author is not None:
         query = query.where(Campaign.created_by == author)
     if states:
@@ -137,7 +138,8 @@ def _row(campaign: Campaign) -> CampaignRow:
 
 def users_of_query(session: Session, query_id: int) -> list[str]:
     """Return the names of campaigns that still need a saved search, for their audience or their goal."""
-    query = sa.select(Campaign).where(Campaign.state.in_(UNFINISHED)).order_by(Campaign.id)
+    query = sa.select(Campaign).where(Campaign.state.in_(UNFINISHED), Campaign.removed_at.is_(None))
+    query = query.order_by(Campaign.id)
     return [
         campaign.name
         for campaign in session.scalars(query)

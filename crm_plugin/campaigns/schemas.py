@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from crm_plugin.campaigns.planning import instant, zone_named
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.service import check_target
 
-KEYS = ("name", "channel", "purpose", "audience", "policy", "holdout", "at")
-CONTENT = ("template", "subject", "html", "text", "variables", "link")
+KEYS = ("name", "channel", "purpose", "audience", "policy", "holdout", "at", "zone")
+CONTENT = ("template", "subject", "html", "text", "variables", "link", "course", "class")
 POLICY = ("leave_out_days", "cap", "quiet_hours", "goal", "expires_at", "rate")
 PURPOSES = ("marketing", "service")
 
@@ -37,6 +39,8 @@ class Draft:
     policy: dict[str, Any]
     holdout: float
     planned_at: datetime | None
+    zone: str | None
+    """IANA name of the zone in which ``planned_at`` was meant."""
 
 
 @dataclass(slots=True)
@@ -92,6 +96,7 @@ def read(document: Any, checks: Checks) -> Draft:
             "campaign.unknown_channel", "channel", channel=channel, known=", ".join(checks.channels)
         )
     checks.tree(document["audience"], "audience")
+    zone = zone_named(_text(document, "zone", 64)) if document.get("zone") is not None else None
     return Draft(
         name=_text(document, "name", 191),
         channel=channel,
@@ -100,7 +105,8 @@ def read(document: Any, checks: Checks) -> Draft:
         content=_content(document),
         policy=_policy(document.get("policy", {}), checks),
         holdout=_share(document.get("holdout", 0)),
-        planned_at=_instant(document["at"], "at") if document.get("at") is not None else None,
+        planned_at=_planned(document["at"], zone) if document.get("at") is not None else None,
+        zone=zone.key if zone else None,
     )
 
 
@@ -109,6 +115,9 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("template", "subject", "html", "text", "link"):
         if key in content:
             _text(content, key, 20_000)
+    for key in ("course", "class"):
+        if key in content:
+            _text(content, key, 191)
     if "link" in content:
         check_target(content["link"], "link")
     variables = content.get("variables", {})
@@ -202,6 +211,15 @@ def _share(value: Any) -> float:
     if not 0 <= value <= 1:
         raise _bad("holdout", "expected a number from 0 to 1")
     return float(value)
+
+
+def _planned(value: Any, zone: ZoneInfo | None) -> datetime:
+    """Read when to start: an instant of its own, or what the clocks of the named zone show."""
+    try:
+        plain = zone is not None and datetime.fromisoformat(value).tzinfo is None
+    except (TypeError, ValueError):
+        plain = False
+    return instant(value, zone) if plain and zone is not None else _instant(value, "at")
 
 
 def _instant(value: Any, place: str) -> datetime:

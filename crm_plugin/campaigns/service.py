@@ -5,19 +5,22 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import guard, life, queries
+from crm_plugin.campaigns import drafts, freshness, guard, life, queries
 from crm_plugin.campaigns.ledger import move
-from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.preflight import preflight as _preflight
-from crm_plugin.campaigns.running import tree_of
-from crm_plugin.campaigns.schemas import Checks, Draft, read
 from crm_plugin.campaigns.trial import send_test
 from crm_plugin.campaigns.waking import wake
-from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput, Conflict
+from crm_plugin.kernel.errors import BadInput
 
+create = drafts.create
+create_single = drafts.create_single
+copy = drafts.copy
+update = drafts.update
+remove = drafts.remove
+restore = drafts.restore
 get = queries.get
 listing = queries.listing
 status = queries.status
@@ -25,6 +28,7 @@ preflight = _preflight
 
 __all__ = [
     "cancel",
+    "copy",
     "create",
     "create_single",
     "get",
@@ -34,81 +38,13 @@ __all__ = [
     "preflight",
     "remove",
     "resolve",
+    "restore",
     "resume",
     "retry_failed",
     "send_test",
     "status",
     "update",
 ]
-
-
-def create(
-    crm: Crm, actor_id: str, document: Any, *, scope: Collection[str] | None = None, kind: str = "campaign"
-) -> int:
-    """Make a draft of a campaign file; return its id.
-
-    :param document: as ``docs/campaigns.md`` describes it.
-    :param scope: courses (host ids) that its author is limited to; None = everything.
-    :raises BadInput: ``campaign.*``, ``segment.*``, with the place.
-    """
-    draft = _read(crm, document)
-    now = crm.clock()
-    campaign = Campaign(
-        **_columns(draft),
-        kind=kind,
-        scope=None if scope is None else sorted(scope),
-        created_by=actor_id,
-        created_at=now,
-        updated_at=now,
-    )
-    with crm.db.begin() as session:
-        session.add(campaign)
-        session.flush()
-        record(session, now, actor_id, "campaign.create", ("campaign", campaign.id))
-    return campaign.id
-
-
-def create_single(
-    crm: Crm,
-    actor_id: str,
-    person_host_id: str,
-    document: dict[str, Any],
-    *,
-    scope: Collection[str] | None = None,
-) -> int:
-    """Make a one-to-one message: a campaign of one person, kept off the list; launch it like any other.
-
-    :param document: a campaign file without ``audience`` and, if it has none, ``name``.
-    """
-    rule = {"field": "id", "operator": "=", "value": person_host_id}
-    audience = {"combinator": "and", "rules": [rule]}
-    document = {"name": "One-to-one message", **document, "audience": audience}
-    return create(crm, actor_id, document, scope=scope, kind="single")
-
-
-def update(crm: Crm, campaign_id: int, actor_id: str, document: Any) -> None:
-    """Write a draft anew.
-
-    :raises Conflict: ``campaign.bad_state`` once it was launched.
-    """
-    draft = _read(crm, document)
-    with crm.db.begin() as session:
-        _demand(session, campaign_id, ("draft",), "changed")
-        campaign = session.get_one(Campaign, campaign_id)
-        for name, value in _columns(draft).items():
-            # A one-to-one message stays with its one person, whatever a form says.
-            if name != "audience" or campaign.kind != "single":
-                setattr(campaign, name, value)
-        campaign.updated_at = crm.clock()
-        record(session, crm.clock(), actor_id, "campaign.update", ("campaign", campaign_id))
-
-
-def remove(crm: Crm, campaign_id: int, actor_id: str) -> None:
-    """Delete a draft that was never launched."""
-    with crm.db.begin() as session:
-        _demand(session, campaign_id, ("draft",), "deleted")
-        session.delete(session.get_one(Campaign, campaign_id))
-        record(session, crm.clock(), actor_id, "campaign.remove", ("campaign", campaign_id))
 
 
 def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
@@ -118,7 +54,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
     """
     with crm.db.read() as session:
-        _check_state(queries.one(session, campaign_id).state, ("draft",), "launched")
+        life.check_state(queries.one(session, campaign_id).state, ("draft",), "launched")
     for problem in preflight(crm, campaign_id).errors:
         raise BadInput(problem.code, problem.place, **problem.params)
     state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
@@ -128,7 +64,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 
 def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    _check_state(life.lock(session, campaign_id), ("draft",), "launched")
+    life.check_state(life.lock(session, campaign_id), ("draft",), "launched")
     now = crm.clock()
     planned = queries.one(session, campaign_id).planned_at
     record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
@@ -136,6 +72,9 @@ def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
         life.change(session, campaign_id, "hold", reason="copied", launched_by=actor)
         return "held"
     guard.confirm(crm, session)
+    if planned is None and freshness.is_too_old(crm, session, campaign_id):
+        life.change(session, campaign_id, "hold", reason=freshness.REASON, launched_by=actor)
+        return "held"
     if planned is not None:
         life.change(session, campaign_id, "schedule", launched_by=actor)
         return "scheduled"
@@ -162,10 +101,16 @@ def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 
 def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    _check_state(life.lock(session, campaign_id), ("paused", "held"), "resumed")
+    state = life.lock(session, campaign_id)
+    life.check_state(state, ("paused", "held"), "resumed")
     campaign = queries.one(session, campaign_id)
     now = crm.clock()
+    if state == "paused" and not guard.is_confirmed(crm, session):
+        # Going on after a pause is no word about a copied database: that question is put first.
+        life.hold(session, campaign_id, "copied", now)
+        return "held"
     guard.confirm(crm, session)
+    life.begin_anew(session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at)
     record(session, now, actor, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
     if campaign.freeze_step == "done":
         life.change(session, campaign_id, "resume", reason=None)
@@ -244,7 +189,7 @@ def retry_failed(crm: Crm, campaign_id: int, actor_id: str) -> int:
 
 def _reopen(session: Session, campaign_id: int, verb: str) -> None:
     state = life.lock(session, campaign_id)
-    _check_state(state, ("sending", "paused", "held", "finished"), verb)
+    life.check_state(state, ("sending", "paused", "held", "finished"), verb)
     if state == "finished":
         life.change(session, campaign_id, "reopen", finished_at=None)
 
@@ -253,23 +198,3 @@ def _reopened(crm: Crm, campaign_id: int, count: int) -> int:
     if count:
         wake(crm, campaign_id, "sending")
     return count
-
-
-def _demand(session: Session, campaign_id: int, states: tuple[str, ...], verb: str) -> None:
-    _check_state(life.lock(session, campaign_id), states, verb)
-
-
-def _check_state(state: str, states: tuple[str, ...], verb: str) -> None:
-    if state not in states:
-        raise Conflict("campaign.bad_state", state=state, verb=verb)
-
-
-def _read(crm: Crm, document: Any) -> Draft:
-    def check(tree: Any, place: str) -> None:
-        tree_of(crm, tree, place)
-
-    return read(document, Checks(tuple(CHANNELS), check))
-
-
-def _columns(draft: Draft) -> dict[str, Any]:
-    return {name: getattr(draft, name) for name in Draft.__slots__}

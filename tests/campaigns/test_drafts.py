@@ -1,0 +1,117 @@
+"""Drafts: two writers, copies, deletion and its undo, times in zones that have names."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from crm_plugin.campaigns import drafts, planning, queries, service
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
+from tests.campaigns.world import document, move_to, world
+from tests.fakes.crm import NOW
+
+on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+
+
+def test_the_second_of_two_writers_is_told(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    ident = service.create(crm, "ann", document())
+    seen = queries.get(crm, ident).revision
+    first = service.update(crm, ident, "ann", document(name="Ann's"), seen=seen)
+    with pytest.raises(Conflict, match="in the meantime"):
+        service.update(crm, ident, "bob", document(name="Bob's"), seen=seen)
+    assert queries.get(crm, ident).name == "Ann's"
+    # The same words again are no change, so nobody has to be told.
+    assert service.update(crm, ident, "bob", document(name="Ann's"), seen=seen) == first
+    service.update(crm, ident, "bob", document(name="Bob's"))
+    assert queries.get(crm, ident).name == "Bob's"
+
+
+def test_a_deleted_draft_is_nowhere_and_comes_back(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    ident = service.create(crm, "ann", document())
+    service.remove(crm, ident, "ann")
+    for deed in (service.get, service.preflight, lambda c, i: service.launch(c, i, "ann")):
+        with pytest.raises(NotFound):
+            deed(crm, ident)
+    assert service.listing(crm) == []
+    assert [one.id for one in drafts.removed(crm, "ann")] == [ident]
+    assert drafts.removed(crm, "bob") == []
+    service.restore(crm, ident, "ann")
+    assert service.get(crm, ident).name == "Hello"
+    assert [one.campaign.id for one in service.listing(crm)] == [ident]
+
+
+@on_sqlite
+def test_a_deleted_draft_is_swept_away_in_time(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    kept, gone = (service.create(crm, "ann", document(name=name)) for name in ("kept", "gone"))
+    service.remove(crm, gone, "ann")
+    assert drafts.sweep(crm) == 0
+    move_to(crm, NOW + drafts.KEPT + timedelta(seconds=1))
+    assert drafts.sweep(crm) == 1
+    with pytest.raises(NotFound):
+        service.restore(crm, gone, "ann")
+    assert service.get(crm, kept).name == "kept"
+
+
+@on_sqlite
+def test_a_copy_has_all_but_the_times(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    policy = {"leave_out_days": 7, "expires_at": "2027-01-01T00:00:00+00:00"}
+    told = document(policy=policy, holdout=0.1, at="2026-12-24T09:00", zone="Asia/Shanghai")
+    first = service.create(crm, "ann", told)
+    second = service.get(crm, service.copy(crm, first, "bob", "Again"))
+    assert (second.name, second.state, second.created_by) == ("Again", "draft", "bob")
+    assert second.planned_at is None
+    assert second.policy == {"leave_out_days": 7}
+    assert (second.content, second.audience, second.holdout) == (
+        *(service.get(crm, first).content, service.get(crm, first).audience),
+        0.1,
+    )
+
+
+@on_sqlite
+def test_a_time_is_meant_in_the_zone_that_is_named(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    ident = service.create(crm, "ann", document(at="2026-12-24T09:00", zone="Asia/Kathmandu"))
+    row = service.get(crm, ident)
+    assert row.planned_at == datetime(2026, 12, 24, 3, 15, tzinfo=UTC)
+    assert service.update(crm, ident, "ann", row.document()) == row.revision
+    with pytest.raises(BadInput, match="no time zone"):
+        service.create(crm, "ann", document(zone="Middle/Earth"))
+    with pytest.raises(BadInput, match="names no zone"):
+        service.create(crm, "ann", document(at="2026-12-24T09:00"))
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "expected"),
+    [
+        ("Europe/Berlin", "2026-03-29T02:30", None),  # clocks are put forward at 02:00
+        ("Europe/Berlin", "2026-10-25T02:30", "2026-10-25T00:30"),  # shown twice: the first
+        ("Pacific/Kiritimati", "2026-01-01T00:00", "2025-12-31T10:00"),
+        ("Pacific/Pago_Pago", "2026-01-01T00:00", "2026-01-01T11:00"),
+        ("Asia/Shanghai", "2028-02-29T09:00", "2028-02-29T01:00"),
+        ("Asia/Shanghai", "2027-02-29T09:00", None),
+    ],
+)
+def test_odd_hours(zone: str, text: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(BadInput):
+            planning.instant(text, ZoneInfo(zone))
+    else:
+        assert planning.instant(text, ZoneInfo(zone)) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@on_sqlite
+def test_a_course_fills_in_its_title(database: Database, tmp_path: Path) -> None:
+    from tests.web.school import open_school
+
+    crm = open_school(database, tmp_path).crm
+    told = {"name": "x", "channel": "message", "audience": {"combinator": "and", "rules": []}}
+    ident = service.create(crm, "ann", {**told, "text": "{{ course_title }}", "course": "c1"})
+    assert service.get(crm, ident).content["variables"] == {"course_title": "Piano <b>one</b>"}
+    other = {**told, "course": "c1", "variables": {"course_title": "Our piano course"}}
+    assert service.get(crm, service.create(crm, "ann", other)).content["variables"] == other["variables"]
