@@ -1,0 +1,72 @@
+"""The people of one course or class by their stage, as searches over the fields that there are.
+
+A course stands for its copies and plans as well: ``course_id`` of the filter language means the root.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from crm_plugin.kernel.errors import BadInput
+
+Tree = dict[str, Any]
+
+CIRCLES = ("potential", "pending", "learners", "left")
+"""``potential``: showed interest lately and has no seat; ``pending``: has an unpaid order that is still
+open; ``learners``: has a seat; ``left``: gave the seat back, or lost it, and has none now."""
+SIGNALS = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
+"""Kinds of signals that tell of interest; a closed unpaid order is one more."""
+_SEATED = ("active", "suspended", "pending")
+
+
+def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str], bool]) -> Tree:
+    """Return the search that finds the people of a course in one stage.
+
+    :param course: the school's id of a course or class.
+    :param days: how long a signal of interest counts.
+    :param knows: tells whether the school has a stream's field; the field empty = the stream at all.
+    :raises BadInput: ``input.bad`` when there is no such stage.
+    """
+    if circle == "potential":
+        return _potential(course, days, knows)
+    if circle == "pending":
+        return _all(_some("orders", course, _is("state", "pending")))
+    if circle == "learners":
+        return _all(_some("enrolments", course, _is("role", "learner"), _in("state", _SEATED[:2])))
+    if circle == "left":
+        gone = (_is("role", "learner"), _is("state", "ended"), _in("end_kind", ("refund", "removed", "left")))
+        return _all(_some("enrolments", course, *gone), _seatless(course))
+    raise BadInput("input.bad", "circle", reason=f"{circle[:40]!r} is not one of {', '.join(CIRCLES)}")
+
+
+def _potential(course: str, days: int, knows: Callable[[str, str], bool]) -> Tree:
+    lately = {"n": days, "unit": "day"}
+    interests, without = [], [_seatless(course)]
+    if knows("signals", ""):
+        told = (_in("kind", SIGNALS), {"field": "at", "operator": "inLast", "value": lately})
+        interests.append(_some("signals", course, *told))
+    if knows("orders", ""):
+        at = "closed_at" if knows("orders", "closed_at") else "created_at"
+        given_up = {"field": at, "operator": "inLast", "value": lately}
+        interests.append(_some("orders", course, _is("state", "closed"), given_up))
+        without.append(_some("orders", course, _is("state", "pending"), mode="none"))
+    return _all({"combinator": "or", "rules": interests}, *without)
+
+
+def _seatless(course: str) -> Tree:
+    return _some("enrolments", course, _is("role", "learner"), _in("state", _SEATED), mode="none")
+
+
+def _some(relation: str, course: str, *rules: Tree, mode: str = "some") -> Tree:
+    return {"field": relation, "match": {"mode": mode}, "value": _all(_is("course_id", course), *rules)}
+
+
+def _all(*rules: Tree) -> Tree:
+    return {"combinator": "and", "rules": list(rules)}
+
+
+def _is(field: str, value: str) -> Tree:
+    return {"field": field, "operator": "=", "value": value}
+
+
+def _in(field: str, values: tuple[str, ...]) -> Tree:
+    return {"field": field, "operator": "in", "value": list(values)}

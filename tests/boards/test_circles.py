@@ -1,0 +1,81 @@
+"""The stages of a course's people: who is in which, and that nobody is in two that exclude each other."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_plugin.boards.circles import CIRCLES, people_of
+from crm_plugin.host import records as r
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles.sync import sync
+from crm_plugin.segments import service
+from tests.fakes.crm import NOW, make_crm
+from tests.fakes.host import FakeHost
+
+LATELY, LONG_AGO = NOW - timedelta(days=10), NOW - timedelta(days=200)
+NAMES = ("viewer", "stale", "seated", "copy", "paused", "owing", "given_up", "gone", "back", "expired", "fan")
+
+
+def _order(who: str, state: str, at: Any) -> r.Order:
+    line = (r.OrderLine("course", "c1", Decimal(9)),)
+    times = {"created_at": at, "closed_at": at if state == "closed" else None}
+    return r.Order(f"o-{who}", who, state, Decimal(9), "CNY", lines=line, **times)
+
+
+def _seat(who: str, state: str, course: str = "c1", **more: Any) -> r.Enrolment:
+    return r.Enrolment(f"e-{who}-{state}", who, course, state=state, **more)
+
+
+def _school() -> FakeHost:
+    courses = [r.Course("c1", "Piano"), r.Course("plan:2", "Piano, second plan", parent_id="c1")]
+    seats = [
+        *(_seat("seated", "active"), _seat("copy", "active", "plan:2"), _seat("paused", "suspended")),
+        *(_seat("gone", "ended", end_kind="refund"), _seat("expired", "ended", end_kind="expired")),
+        *(_seat("back", "ended", end_kind="left"), _seat("back", "active")),
+    ]
+    orders = [
+        _order("owing", "pending", LATELY),
+        _order("given_up", "closed", LATELY),
+        _order("stale", "closed", LONG_AGO),
+    ]
+    looks = (("viewer", LATELY), ("seated", LATELY), ("owing", LATELY), ("stale", LONG_AGO), ("gone", LATELY))
+    signals = [r.Signal(f"s-{who}", who, "view", course_id="c1", at=at) for who, at in looks]
+    signals.append(r.Signal("s-fan", "fan", "login", at=LATELY))
+    return FakeHost(
+        *courses, *(r.Person(name, display_name=name) for name in NAMES), *seats, *orders, *signals
+    )
+
+
+EXPECTED = {
+    "potential": {"viewer", "given_up", "gone"},
+    "pending": {"owing"},
+    "learners": {"seated", "copy", "paused", "back"},
+    "left": {"gone"},
+}
+
+
+def test_everybody_is_where_they_belong(database: Database, tmp_path: Path) -> None:
+    crm = make_crm(database, _school(), host_region="CN", instance=str(tmp_path))
+    sync(crm, full=True)
+    knows = service.catalogue(crm).knows
+    found = {
+        circle: set(service.ids(crm, people_of(circle, "c1", days=180, knows=knows))) for circle in CIRCLES
+    }
+    assert found == EXPECTED
+
+
+def test_without_signals_given_up_orders_are_left() -> None:
+    tree = people_of(
+        "potential", "c1", days=180, knows=lambda stream, field: stream == "orders" and not field
+    )
+    assert [rule["field"] for rule in tree["rules"][0]["rules"]] == ["orders"]
+    assert tree["rules"][0]["rules"][0]["value"]["rules"][-1]["field"] == "created_at"
+
+
+def test_there_is_no_other_stage() -> None:
+    with pytest.raises(BadInput, match="is not one of"):
+        people_of("everybody", "c1", days=180, knows=lambda _stream, _field: True)
