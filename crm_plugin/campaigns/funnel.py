@@ -61,7 +61,7 @@ def funnel(crm: Crm, document: Any, channel: str, days: int, actor: Actor | None
     :raises Unavailable: when consent goes by the school's region and the school does not answer.
     """
     tree = service.understood(crm, document, actor)
-    present = service.present(crm, scope=actor.scope if actor else None)
+    present = service.present(crm, None, actor.scope, actor.id) if actor else service.present(crm)
     found = decided(tree, _rules(crm, channel, days), present)
     query = sa.select(found.c.reason, sa.func.count()).group_by(found.c.reason)
     with crm.db.read() as session:

@@ -1,9 +1,13 @@
 """What campaigns bring to the capabilities below: related rows, a fact, and what a click needs to know."""
 
+from typing import Any
+
+import sqlalchemy as sa
+
 from crm_plugin.campaigns import addresses, funnel, people
 from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.queries import users_of_query
 from crm_plugin.campaigns.report import clicks, delivery_facts, held_on, timeline
 from crm_plugin.channels.registry import CHANNELS
@@ -19,6 +23,7 @@ from crm_plugin.profiles.timeline import TIMELINE
 from crm_plugin.segments import fields, quick
 from crm_plugin.segments.fields import Label, Relation, row_field
 from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
+from crm_plugin.segments.moments import Present
 from crm_plugin.segments.sources import Among, Column
 
 
@@ -40,11 +45,21 @@ def compose(crm: Crm) -> None:
         _register_fields()
 
 
+def _own_campaigns(row: Any, present: Present) -> sa.ColumnElement[bool]:
+    theirs: sa.ColumnElement[bool] = row.campaign_id.in_(
+        sa.select(Campaign.id).where(Campaign.created_by == present.reader)
+    )
+    return theirs
+
+
 def _register_fields() -> None:
     fields.add_field("marketed_count", "marketing messages received", "已收营销消息数", NUMBER)
     fields.add_field("last_marketed_at", "last marketed", "最近一次营销", INSTANT)
     fields.add_relation(
-        Relation("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
+        Relation(
+            *("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
+            limit=_own_campaigns,
+        ),
         row_field("campaign_id", "campaign", "活动", NUMBER),
         row_field("channel", "channel", "渠道", CODE, values=tuple(CHANNELS)),
         row_field("state", "state", "状态", CODE, values=STATES),

@@ -28,7 +28,7 @@ class Reach(Protocol):
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         """Return that ``build`` is true at one place: a row with ``person_id course_id root_id``."""
 
-    def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
+    def load(self, session: Session, rows: Sequence[Row], present: Present) -> dict[int, list[Place]]:
         """Return the places of each row by its id."""
 
 
@@ -45,7 +45,7 @@ class Own:
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         return build(row)
 
-    def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
+    def load(self, session: Session, rows: Sequence[Row], present: Present) -> dict[int, list[Place]]:
         return {row["id"]: [(row["course_id"], row["root_id"])] for row in rows}
 
 
@@ -57,20 +57,26 @@ class Lines:
 
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         line = aliased(m.OrderLine)
-        chosen = sa.select(line.order_id).where(build(line))
+        chosen = sa.select(line.order_id).where(build(line), *_in_scope(line, present))
         if present.dialect == "postgresql":
             # A list too long for its work memory is searched row by row there; a lookup by key never is.
             return chosen.where(line.order_id == row.id).correlate(row).exists()
         return row.id.in_(chosen)  # type: ignore[no-any-return]
 
-    def load(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Place]]:
+    def load(self, session: Session, rows: Sequence[Row], present: Present) -> dict[int, list[Place]]:
         found: dict[int, list[Place]] = defaultdict(list)
         line = m.OrderLine
         for some in chunks([row["id"] for row in rows]):
             chosen = sa.select(line.order_id, line.course_id, line.root_id).where(line.order_id.in_(some))
+            chosen = chosen.where(*_in_scope(line, present))
             for order, course, root in session.execute(chosen):
                 found[order].append((course, root))
         return found
+
+
+def _in_scope(line: Any, present: Present) -> list[Condition]:
+    """Return the conditions that keep a limited actor from the foreign lines of an order that they see."""
+    return [] if present.scope is None else [line.root_id.in_(root_ids(sorted(present.scope)))]
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ class CourseValue:
         return self.reach.holds(row, lambda at: within(at, fits, other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
-        places = self.reach.load(session, rows)
+        places = self.reach.load(session, rows, present)
         values: dict[int, Any] = {}
         for some in chunks(_course_ids(places)):
             chosen = sa.select(m.Course.id, getattr(m.Course, self.name)).where(m.Course.id.in_(some))
@@ -162,7 +168,7 @@ class CourseLabels:
         return self.reach.holds(row, lambda at: _in_few_courses(at, fits, other), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
-        places = self.reach.load(session, rows)
+        places = self.reach.load(session, rows, present)
         labels: dict[int, set[str]] = {course: set() for course in _course_ids(places)}
         course, label = m.Course, m.CourseLabel
         for some in chunks(list(labels)):
@@ -192,7 +198,7 @@ class CourseFamily:
         return self.reach.holds(row, lambda at: of_family(at, operator, operand), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
-        places = self.reach.load(session, rows)
+        places = self.reach.load(session, rows, present)
         families: dict[int, set[str]] = defaultdict(set)
         roots = sorted({root for found in places.values() for _course, root in found if root is not None})
         for some in chunks(roots):
@@ -285,7 +291,7 @@ class Pair:
             pairs, table = self.pairs(present)
             rows_of: Any = session.execute(pairs.where(table.person_id.in_(some)))
             found.update((person, root) for person, root in rows_of)
-        return _Loaded(self.reach.load(session, rows), found)
+        return _Loaded(self.reach.load(session, rows, present), found)
 
     def seen(self, kind: Kind, row: Row, data: _Loaded, present: Present) -> Many:
         places = data.places.get(row["id"], [])

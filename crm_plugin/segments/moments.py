@@ -36,6 +36,7 @@ class Present:
     :param scope: host ids of the courses that the actor is limited to; None = everything.
     :param currency: the school's own.
     :param dialect: ``sqlite``, ``postgresql`` or ``mysql``: chooses between forms of SQL that mean the same.
+    :param reader: the school's id of the actor, who with a scope sees their own campaigns only.
     """
 
     as_of: datetime
@@ -43,6 +44,7 @@ class Present:
     scope: frozenset[str] | None = None
     currency: str = ""
     dialect: str = ""
+    reader: str = ""
 
     @property
     def today(self) -> date:

@@ -44,6 +44,8 @@ def _rows(relation: Relation, present: Present) -> tuple[Any, Select]:
     if present.scope is not None and relation.reach is not None:
         roots = root_ids(sorted(present.scope))
         chosen = chosen.where(relation.reach.holds(row, lambda at: at.root_id.in_(roots), present))
+    if present.scope is not None and relation.limit is not None:
+        chosen = chosen.where(relation.limit(row, present))
     return row, chosen
 
 

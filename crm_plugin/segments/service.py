@@ -78,11 +78,14 @@ def zone(crm: Crm) -> ZoneInfo:
     return ZoneInfo(info.timezone) if info else crm.settings.zone
 
 
-def present(crm: Crm, at: datetime | None = None, scope: frozenset[str] | None = None) -> Present:
+def present(
+    crm: Crm, at: datetime | None = None, scope: frozenset[str] | None = None, reader: str = ""
+) -> Present:
     """Return the present that a tree is decided at.
 
     :param at: aware; the clock's when left out.
     :param scope: host ids of the courses that the actor is limited to.
+    :param reader: the school's id of the actor; with a scope only their own campaigns are seen.
     :raises BadInput: ``input.bad`` for an instant that no condition can be reckoned from.
     """
     as_of = at or crm.clock()
@@ -91,7 +94,7 @@ def present(crm: Crm, at: datetime | None = None, scope: frozenset[str] | None =
         raise BadInput("input.bad", reason=reason)
     info = host_info(crm)
     currency = (info.currency if info else None) or crm.settings.host_currency
-    return Present(as_of, zone(crm), scope, currency, crm.db.dialect)
+    return Present(as_of, zone(crm), scope, currency, crm.db.dialect, reader)
 
 
 def understood(crm: Crm, document: Any, actor: Actor | None = None, place: str = "") -> Tree:
@@ -192,7 +195,7 @@ def explain(
 
 
 def _present(crm: Crm, at: datetime | None, actor: Actor | None) -> Present:
-    return present(crm, at, actor.scope if actor else None)
+    return present(crm, at, actor.scope, actor.id) if actor else present(crm, at)
 
 
 def _knows(crm: Crm, info: HostInfo | None) -> Callable[[str, str], bool]:

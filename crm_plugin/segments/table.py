@@ -14,7 +14,8 @@ from crm_plugin.segments.courses import (
     enrolled_now,
     ever_bought,
 )
-from crm_plugin.segments.kinds import CODE, FLAG, KEYS, SET, TEXT, Kind
+from crm_plugin.segments.kinds import CODE, FLAG, KEYS, SET, TEXT, Condition, Kind
+from crm_plugin.segments.moments import Present
 from crm_plugin.segments.sources import Column, Source
 
 
@@ -57,6 +58,7 @@ class Relation:
     :param table: has ``id`` and ``person_id``; rows whose ``person_id`` is NULL are left out.
     :param reach: how a row reaches its courses; None = it has none.
     :param currency: the field with the currency of its amounts.
+    :param limit: which of its rows an actor with a scope sees, where that is no matter of courses.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Relation:
     needs: tuple[str, ...] = ()
     reach: Reach | None = None
     currency: str = ""
+    limit: Callable[[Any, Present], Condition] | None = None
 
 
 FIELDS: Registry[Field] = Registry("field")

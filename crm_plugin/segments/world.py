@@ -55,6 +55,7 @@ def load(session: Session, tree: Tree, people: Sequence[int], present: Present) 
         rows = world.people
         if relation is not None:
             rows = _table(session, relation.table, "person_id", people)
+            rows = _limited(session, relation, rows, present)
             _keep(session, world, relation, rows)
         for about in fields:
             if about.source not in world.data:
@@ -71,13 +72,25 @@ def _table(session: Session, table: type[Any], key: str, ids: Sequence[int]) -> 
     return found
 
 
+def _limited(session: Session, relation: Relation, rows: list[Row], present: Present) -> list[Row]:
+    """Return the rows that the actor sees, where the relation itself says which."""
+    if present.scope is None or relation.limit is None:
+        return rows
+    table, seen = relation.table, set[int]()
+    for some in chunks([row["id"] for row in rows]):
+        seen.update(
+            session.scalars(sa.select(table.id).where(table.id.in_(some), relation.limit(table, present)))
+        )
+    return [row for row in rows if row["id"] in seen]
+
+
 def _keep(session: Session, world: World, relation: Relation, rows: list[Row]) -> None:
     by_person: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         by_person[row["person_id"]].append(row)
     world.related[relation.name] = by_person
     if relation.reach is not None:
-        world.places[relation.name] = relation.reach.load(session, rows)
+        world.places[relation.name] = relation.reach.load(session, rows, world.present)
 
 
 def _limit(session: Session, world: World, people: Sequence[int]) -> None:
