@@ -7,6 +7,7 @@ neither campaigns nor the ledger.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT, Capabilities, LinkMode
@@ -36,6 +37,8 @@ class Recipient:
     """Short addresses for :attr:`Compiled.targets`, in that order; empty = the targets themselves."""
     campaign_id: int | None = None
     """None for a test send."""
+    return_path: str = ""
+    """E-mail only: where its failure is to be reported; empty = to the sender."""
 
 
 @dataclass(slots=True)
@@ -57,9 +60,13 @@ class Message:
     """Values of an SMS template's placeholders, for carriers that fill in themselves."""
     template: str | None = None
     """The carrier's own code of the SMS template, for the same carriers."""
+    signature: str = ""
+    """The name that signs an SMS where it is not the installation's, for the same carriers."""
     channel: str = ""
     mime: Callable[[bool], bytes] | None = None
     """E-mail only: writes the message out; the argument says whether the server takes 8-bit lines."""
+    return_path: str = ""
+    """E-mail only: the envelope's sender; empty = the carrier's own."""
 
 
 @dataclass(slots=True)
@@ -92,15 +99,28 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SmsText:
-    """An SMS template as a compiled content needs it."""
+    """One version of an SMS template, as a compiled content and the template page need it."""
 
     key: str
     text: str
     purpose: str
     state: str
+    """Its own, or, once it was looked up for a carrier, what it is there."""
     locale: str = "en"
     carrier_codes: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    version: int = 1
+    signature: str = ""
+    """The name that signs it; empty: the installation's."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    carrier: str = ""
+    """Whose answer ``state`` is; empty: it holds at every carrier."""
+    reason: str | None = None
+    filed_as: str = ""
+    """The carrier's code of what was submitted."""
+    stock: bool = False
+    archived: bool = False
+    submitted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,39 @@ from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
 
 
 class SmsTemplate(Base):
-    """An SMS text with its approval life; only an approved one sends."""
+    """One version of an SMS text with its approval life; only an approved one sends.
+
+    A text that a carrier has seen is never changed: editing it makes the next version.
+    """
 
     __tablename__ = "crm_sms_template"
+    __table_args__ = (sa.UniqueConstraint("key", "version"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(Key(64), unique=True)
+    key: Mapped[str] = mapped_column(Key(64))
+    version: Mapped[int] = mapped_column(default=1)
     locale: Mapped[str] = mapped_column(Key(8))
     name: Mapped[str] = mapped_column(Key())
     text: Mapped[str] = mapped_column(Text)
     purpose: Mapped[str] = mapped_column(Key(16), default="marketing")
+    signature: Mapped[str] = mapped_column(Key(64), default="")
+    """The name that signs it; empty: the installation's."""
+    examples: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    """Declared variable → an example of its value."""
     state: Mapped[str] = mapped_column(Key(16), default="draft")
     """``draft submitted approved rejected``."""
+    carrier: Mapped[str] = mapped_column(Key(16), default="")
+    """Whose answer ``state`` is; empty: it holds at every carrier."""
     reason: Mapped[str | None] = mapped_column(Text)
+    """Why it was rejected, or what became of a submission."""
     carrier_codes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    """Carrier → the code it gave this template."""
+    """Carrier → the code it gave this text."""
+    filed_as: Mapped[str] = mapped_column(Key(64), default="")
+    """The code that ``carrier`` gave it when it was submitted; empty: not known."""
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stock: Mapped[bool] = mapped_column(default=False)
+    archived: Mapped[bool] = mapped_column(default=False)
+    """Not offered any more; all versions alike."""
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

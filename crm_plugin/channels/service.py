@@ -20,7 +20,7 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
     :raises BadInput: ``settings.bad_value``.
     """
     rules = capabilities_of(crm.settings.sms_carrier)
-    key = str(content.get("template") or "")
+    key, version = str(content.get("template") or ""), content.get("template_version")
     try:
         info = crm.host.info
         site, locale, longest = info.site_name, info.locale, info.message_max_chars
@@ -31,7 +31,7 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
         site_name=site,
         locale=locale,
         sender=crm.settings.mail_from or _default_sender(crm),
-        sms=templates.find(session, key) if key else None,
+        sms=templates.find(session, key, crm.settings.sms_carrier, version) if key else None,
         sms_carrier=crm.settings.sms_carrier,
         sms_rules=rules,
         link_mode=link_mode_of(crm.settings, rules),

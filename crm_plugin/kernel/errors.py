@@ -105,7 +105,7 @@ CODES: dict[str, str] = {
     "sms.personal_link": "{carrier} takes no link for each person: {name} may not be filled in",
     "sms.no_links": "{carrier} takes no web addresses in an SMS",
     "sms.value_too_long": "{name} is longer than the {limit} letters that {carrier} fills in",
-    "sms.shared_link": "one short link for everybody: clicks are counted, but not whose they are",
+    "sms.shared_link": "the link is the same for everybody: clicks do not say whose they are",
     "sms.bad_name": "a template needs a name of at most {limit} letters",
     "sms.empty_text": "write the text of the template",
     "sms.bad_placeholder": "${{{name}}} is no name of a variable: small letters, digits and _ only",

@@ -594,6 +594,7 @@ def upgrade() -> None:
         sa.Column("carrier", db.Key(16), nullable=False),
         sa.Column("reason", db.Text(), nullable=True),
         sa.Column("carrier_codes", db.Json(), nullable=False),
+        sa.Column("filed_as", db.Key(64), nullable=False),
         sa.Column("submitted_at", db.UtcDateTime(), nullable=True),
         sa.Column("stock", sa.Boolean(), nullable=False),
         sa.Column("archived", sa.Boolean(), nullable=False),

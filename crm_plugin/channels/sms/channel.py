@@ -8,8 +8,9 @@ from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
 from crm_plugin.channels.content import VARIABLES, Piece, Slot, Template
 from crm_plugin.channels.problems import constants, first_severe, link_problems
-from crm_plugin.channels.sms.rules import carrier_rules
-from crm_plugin.channels.sms.templates import APPROVED, parse
+from crm_plugin.channels.sms.life import APPROVED
+from crm_plugin.channels.sms.rules import carrier_rules, lacks_code
+from crm_plugin.channels.sms.templates import parse, placeholders
 from crm_plugin.kernel.errors import BadInput
 
 TAILS = {"zh": " 拒收请回复R", "en": " Reply STOP to opt out"}
@@ -27,7 +28,16 @@ class CompiledSms:
     """The template's placeholders, for carriers that fill in themselves."""
     template: str | None = None
     """The carrier's own code of the template."""
+    signature: str = ""
+    """The name that signs it, where it is not the installation's."""
+    shared_links: bool = False
+    """``${link}`` is one address for everybody, so that clicks on it say nothing of whose they are."""
     targets: tuple[str, ...] = ()
+
+    @property
+    def fixed_text(self) -> str:
+        """What everybody gets alike; a short link may have been approved in it."""
+        return "".join(piece for piece in self.body.pieces if isinstance(piece, str))
 
     @property
     def variables(self) -> frozenset[str]:
@@ -58,6 +68,7 @@ class CompiledSms:
                 name: parts.clean(self.constants.get(name) or values.get(name) or "") for name in self.names
             },
             template=self.template,
+            signature=self.signature,
             channel="sms",
         )
 
@@ -75,7 +86,7 @@ class SmsChannel:
             return [_no_template(content)]
         problems = []
         template = context.sms
-        if template.state != APPROVED:
+        if template.state != APPROVED and not lacks_code(context):
             facts = {"template": template.key, "state": template.state}
             problems.append(Problem("campaign.template_not_approved", "template", facts))
         if purpose != MARKETING and template.purpose == MARKETING:
@@ -99,7 +110,9 @@ class SmsChannel:
         names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
         whole = [_signature(context), *pieces, *_tail(purpose, context.sms)]
         body = parts.template(_spaced(whole), known, parts.as_is)
-        return CompiledSms(body, known, names, context.sms.carrier_codes.get(context.sms_carrier))
+        code = context.sms.carrier_codes.get(context.sms_carrier)
+        shared = context.link_mode != "per_recipient"
+        return CompiledSms(body, known, names, code, context.sms.signature, shared)
 
     def carrier(self, crm: Any) -> str:
         """Return the carrier that the setting names."""
@@ -118,7 +131,8 @@ def _pieces(template: SmsText, content: Mapping[str, Any]) -> list[Piece]:
 
 
 def _signature(context: Context) -> str:
-    name = parts.clean(context.sms_signature or context.site_name)
+    own = context.sms.signature if context.sms else ""
+    name = parts.clean(own or context.sms_signature or context.site_name)
     locale = context.sms.locale if context.sms else context.locale
     if not name:
         return ""
@@ -130,6 +144,16 @@ def _tail(purpose: str, template: SmsText) -> list[str]:
         return []
     tail = TAILS["zh" if template.locale.startswith("zh") else "en"]
     return [] if template.text.endswith(tail.strip()) else [tail]
+
+
+def approved_text(template: SmsText) -> str:
+    """Return the text as a carrier that fills in itself has to approve it: unsigned, with its opt-out words.
+
+    :raises BadInput: what the parser finds.
+    """
+    pieces = parse(template.text, placeholders(template.text))
+    whole = _spaced([*pieces, *_tail(template.purpose, template)])
+    return "".join(piece if isinstance(piece, str) else f"${{{piece.name}}}" for piece in whole)
 
 
 def _spaced(pieces: list[Piece]) -> list[Piece]:

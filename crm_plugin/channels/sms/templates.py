@@ -6,8 +6,7 @@ Carriers approve a text before it may be sent, so an SMS is never free text: a t
 
 import re
 import tomllib
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,16 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.channels.base import PURPOSES, SmsText
+from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
 from crm_plugin.channels.models import SmsTemplate
-from crm_plugin.kernel.db import upsert
+from crm_plugin.channels.sms.life import APPROVED, OUTBOX, at_carrier
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.kernel.resources import folder
 
-APPROVED = "approved"
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def parse(text: str, known: Collection[str], place: str = "template") -> list[Piece]:
@@ -71,90 +68,135 @@ def stock() -> dict[str, SmsText]:
     found: dict[str, SmsText] = {}
     for path in sorted(folder("sms_templates").glob("*/*.toml")):
         row = tomllib.loads(path.read_text(encoding="utf-8"))
-        locale = path.parent.name
-        key = f"{path.stem}-{locale}"
-        found[key] = SmsText(key, row["text"], row["purpose"], APPROVED, locale, name=row["name"])
+        key = f"{path.stem}-{path.parent.name}"
+        found[key] = SmsText(
+            key,
+            row["text"],
+            row["purpose"],
+            APPROVED,
+            path.parent.name,
+            name=row["name"],
+            examples=row.get("examples", {}),
+            carrier=OUTBOX,
+            stock=True,
+        )
     return found
 
 
 def load_stock(session: Session, at: datetime) -> int:
-    """Write the stock into the database, over an older stock; templates of people's own stay.
+    """Write the stock into the database; templates that people have changed stay theirs.
+
+    A text that differs from the one of an older release becomes the next version: what is being sent, and
+    what a carrier has approved, stays as it was.
 
     :return: how many there are.
     """
-    own = set(session.scalars(sa.select(SmsTemplate.key).where(SmsTemplate.stock.is_(False))))
-    kept = {row.key: row for row in session.scalars(sa.select(SmsTemplate))}
-    rows = [_stocked(template, kept.get(key), at) for key, template in stock().items() if key not in own]
-    upsert(session, SmsTemplate, rows, key=["key"])
-    return len(rows)
+    kept = {key: versions[0] for key, versions in _versions(session).items()}
+    mine = [template for key, template in stock().items() if key not in kept or kept[key].stock]
+    for template in mine:
+        old = kept.get(template.key)
+        if old is None or old.text != template.text:
+            session.add(row_of(template, old.version + 1 if old else 1, at))
+        else:
+            old.name, old.purpose, old.examples = template.name, template.purpose, dict(template.examples)
+    session.flush()
+    return len(mine)
 
 
-def _stocked(template: SmsText, kept: SmsTemplate | None, at: datetime) -> dict[str, Any]:
-    # A code was given for the text as it was: a new text has to be approved anew.
-    same = kept is not None and kept.text == template.text
-    return _row(replace(template, carrier_codes=kept.carrier_codes if kept and same else {}), at)
+def row_of(template: SmsText, version: int, at: datetime) -> SmsTemplate:
+    """Return a new row for a template, as one of its versions."""
+    names = ("key", "locale", "name", "text", "purpose", "signature", "state", "carrier", "stock", "archived")
+    values: dict[str, Any] = {name: getattr(template, name) for name in names}
+    return SmsTemplate(
+        **values,
+        version=version,
+        examples=dict(template.examples),
+        carrier_codes=dict(template.carrier_codes),
+        updated_at=at,
+    )
 
 
-def _row(template: SmsText, at: datetime) -> dict[str, Any]:
-    return {
-        "key": template.key,
-        "locale": template.locale,
-        "name": template.name,
-        "text": template.text,
-        "purpose": template.purpose,
-        "state": template.state,
-        "carrier_codes": dict(template.carrier_codes),
-        "stock": True,
-        "updated_at": at,
-    }
+def _versions(session: Session, key: str | None = None) -> dict[str, list[SmsTemplate]]:
+    """Return the rows by key, the newest version first."""
+    query = sa.select(SmsTemplate).order_by(SmsTemplate.key, SmsTemplate.version.desc())
+    if key is not None:
+        query = query.where(SmsTemplate.key == key)
+    found: dict[str, list[SmsTemplate]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.key, []).append(row)
+    return found
 
 
-def find(session: Session, key: str) -> SmsText | None:
-    """Return a template by its key; one of the stock is there before anything was loaded."""
-    row = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == key))
-    return stock().get(key) if row is None else _text(row)
+def versions(session: Session, key: str, carrier: str = "") -> list[SmsText]:
+    """Return a template's versions, the newest first, each with its state at a carrier.
+
+    One of the stock is there before anything was loaded.
+
+    :param carrier: empty = their own states, whoever gave them.
+    """
+    rows = _versions(session, key).get(key, [])
+    every = [_text(row) for row in rows] or ([stock()[key]] if key in stock() else [])
+    return [at_carrier(one, carrier) if carrier else one for one in every]
 
 
-def listed(session: Session, purpose: str = "") -> list[SmsText]:
-    """Return the templates for the template page and the composer, by locale and key."""
-    rows = {row.key: _text(row) for row in session.scalars(sa.select(SmsTemplate))}
-    every = (stock() | rows).values()
-    return sorted((t for t in every if purpose in ("", t.purpose)), key=lambda t: (t.locale, t.key))
+def find(session: Session, key: str, carrier: str = "", version: int | None = None) -> SmsText | None:
+    """Return a template by its key: the version in force, or the newest where none is approved.
+
+    :param version: this one, whatever became of it: a campaign goes on with the text it began with.
+    """
+    every = versions(session, key, carrier)
+    if version is not None:
+        return next((one for one in every if one.version == version), None)
+    return in_force(every)
+
+
+def in_force(every: Iterable[SmsText]) -> SmsText | None:
+    """Return the approved one among a template's versions, newest first; else the newest; else None."""
+    found = list(every)
+    return next((one for one in found if one.state == APPROVED), found[0] if found else None)
+
+
+def listed(
+    session: Session, purpose: str = "", carrier: str = "", *, archived: bool = False
+) -> list[SmsText]:
+    """Return one line for each template, by locale and key: its version in force, else the newest.
+
+    :param archived: those that are put away, instead of those on offer.
+    """
+    rows = {key: [_text(row) for row in every] for key, every in _versions(session).items()}
+    every = {key: [template] for key, template in stock().items()} | rows
+    found = []
+    for one_key in every.values():
+        chosen = in_force(at_carrier(one, carrier) if carrier else one for one in one_key)
+        if chosen is not None and chosen.archived is archived and purpose in ("", chosen.purpose):
+            found.append(chosen)
+    return sorted(found, key=lambda template: (template.locale, template.key))
 
 
 def _text(row: SmsTemplate) -> SmsText:
-    return SmsText(row.key, row.text, row.purpose, row.state, row.locale, dict(row.carrier_codes), row.name)
-
-
-def save(session: Session, template: SmsText, at: datetime) -> None:
-    """Keep a template of one's own; a changed text is a draft again, because nobody has approved it.
-
-    :raises BadInput: ``input.bad`` for a bad key or purpose, and what :func:`parse` finds.
-    """
-    if not _NAME.fullmatch(template.key.replace("-", "_")):
-        raise BadInput("input.bad", "key", reason="a key is made of small letters, digits, - and _")
-    if template.purpose not in PURPOSES:
-        raise BadInput("input.bad", "purpose", reason=f"the purpose is one of {', '.join(PURPOSES)}")
-    known = {*VARIABLES, *(name for name in placeholders(template.text) if _NAME.fullmatch(name))}
-    parse(template.text, known, "text")
-    row = {**_row(template, at), "stock": False, "state": template.state}
-    there = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == template.key))
-    if there is not None and there.text != template.text:
-        row["state"], row["carrier_codes"] = "draft", {}
-    upsert(session, SmsTemplate, [row], key=["key"])
+    names = ("key", "text", "purpose", "state", "locale", "name", "version", "signature", "carrier")
+    more = ("reason", "filed_as", "stock", "archived", "submitted_at")
+    return SmsText(
+        **{name: getattr(row, name) for name in (*names, *more)},
+        carrier_codes=dict(row.carrier_codes),
+        examples=dict(row.examples),
+    )
 
 
 def set_code(session: Session, key: str, carrier: str, code: str, at: datetime) -> None:
-    """Keep the code that a carrier gave a template when it approved its text; empty takes it away.
+    """Keep the code that a carrier gave the newest version of a template; empty takes it away.
 
     :raises NotFound: ``object.missing``.
-    :raises BadInput: ``input.bad``.
+    :raises BadInput: ``sms.bad_code``.
     """
+    code = code.strip()
     if len(code) > 64 or not code.isprintable():
-        raise BadInput("input.bad", "code", reason="a carrier's code has at most 64 letters")
-    row = session.scalar(sa.select(SmsTemplate).where(SmsTemplate.key == key).with_for_update())
+        raise BadInput("sms.bad_code", "code", limit=64)
+    query = sa.select(SmsTemplate).where(SmsTemplate.key == key).order_by(SmsTemplate.version.desc())
+    row = session.scalar(query.limit(1).with_for_update())
     if row is None:
         raise NotFound("object.missing", kind="SMS template", id=key)
     others = {name: kept for name, kept in row.carrier_codes.items() if name != carrier}
-    row.carrier_codes = {**others, carrier: code.strip()} if code.strip() else others
+    row.carrier_codes = {**others, carrier: code} if code else others
     row.updated_at = at
+    session.flush()

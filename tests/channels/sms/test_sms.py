@@ -1,6 +1,7 @@
 """SMS: how long a text is, the stock, and what goes out."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 from crm_plugin.channels.base import Context, Recipient, SmsText
 from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.channels.sms.segments import measure
-from crm_plugin.channels.sms.templates import declared, find, listed, load_stock, save, stock
+from crm_plugin.channels.sms.templates import (
+    declared,
+    find,
+    listed,
+    load_stock,
+    row_of,
+    set_code,
+    stock,
+    versions,
+)
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.fakes.crm import NOW
@@ -140,29 +150,30 @@ def test_loading_the_stock_keeps_what_people_wrote(database: Database) -> None:
     own = SmsText("win-back-en", "Mine ${link}", "marketing", "approved", "en", name="Mine")
     with database.begin() as session:
         assert find(session, "promotion-en") == stock()["promotion-en"], "there before anything was loaded"
-        save(session, own, NOW)
+        session.add(row_of(own, 1, NOW))
+        session.flush()
         assert load_stock(session, NOW) == len(stock()) - 1
         assert load_stock(session, NOW) == len(stock()) - 1
     with database.read() as session:
         assert find(session, "win-back-en") == own
         assert find(session, "nosuch") is None
         assert len(listed(session)) == len(stock())
+        assert {one.purpose for one in listed(session, "service")} == {"service"}
 
 
-def test_a_changed_text_must_be_approved_again(database: Database) -> None:
-    template = SmsText("mine", "Hello ${link}", "marketing", "approved", "en", name="Mine")
+def test_a_new_text_of_the_stock_is_a_new_version(database: Database) -> None:
+    old = replace(stock()["win-back-en"], text="What an older release said")
     with database.begin() as session:
-        save(session, template, NOW)
-        save(session, SmsText("mine", "Bye ${link}", "marketing", "approved", "en", name="Mine"), NOW)
-        found = find(session, "mine")
-    assert found is not None
-    assert found.state == "draft"
-
-
-@pytest.mark.parametrize(
-    ("key", "text", "purpose"),
-    [("Bad Key", "x", "marketing"), ("a", "x", "spam"), ("a", "${Bad}", "marketing")],
-)
-def test_bad_templates_are_refused(database: Database, key: str, text: str, purpose: str) -> None:
-    with database.begin() as session, pytest.raises(BadInput):
-        save(session, SmsText(key, text, purpose, "draft"), NOW)
+        session.add(row_of(old, 1, NOW))
+        session.flush()
+        set_code(session, "win-back-en", "aliyun", "SMS_1", NOW)
+        load_stock(session, NOW)
+        load_stock(session, NOW)
+        every = versions(session, "win-back-en")
+        assert [(one.version, one.text) for one in every] == [
+            (2, stock()["win-back-en"].text),
+            (1, "What an older release said"),
+        ]
+        in_force = find(session, "win-back-en", "aliyun")
+    assert in_force is not None
+    assert in_force.version == 1, "the carrier has approved the old text only"

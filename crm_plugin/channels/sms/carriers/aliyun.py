@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.sms.carriers import outcome
+from crm_plugin.channels.sms.carriers.aliyun_desk import AliyunDesk, pushed
 from crm_plugin.channels.sms.carriers.capabilities import Capabilities, needed
 from crm_plugin.channels.sms.carriers.outcome import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import (
@@ -98,7 +99,8 @@ def bare(number: str) -> str:
 
 
 def _read(body: bytes) -> list[Report]:
-    return [_report(row) for row in rows_of(body)]
+    # Answers about templates come in the same shape, and may come to the same address.
+    return [_report(row) for row in rows_of(body) if "template_status" not in row]
 
 
 def _report(row: Mapping[str, Any]) -> Report:
@@ -120,11 +122,15 @@ class AliyunCarrier:
         needs_template=True,
         needs_signature=True,
         longest_value=35,
+        longest_text=500,
+        apart=True,
+        once=True,
+        brackets=False,
     )
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS
-    push = Push(has_secret, _read, b'{"code": 0, "msg": "OK"}')
+    push = Push(has_secret, _read, b'{"code": 0, "msg": "OK"}', pushed)
 
     def __init__(self, crm: Crm) -> None:
         key, secret, signature, url = needed(
@@ -135,6 +141,7 @@ class AliyunCarrier:
         self._url = web_address("sms_aliyun_url", url)
         self._clock = crm.clock
         self._wire = Wire()
+        self.desk = AliyunDesk(self._post)
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over in calls of ``batch``."""
@@ -166,7 +173,9 @@ class AliyunCarrier:
         numbers = [bare(message.address) for message in messages]
         form = {
             "PhoneNumberJson": json.dumps(numbers),
-            "SignNameJson": json.dumps([self._signature] * len(numbers), ensure_ascii=False),
+            "SignNameJson": json.dumps(
+                [one.signature or self._signature for one in messages], ensure_ascii=False
+            ),
             "TemplateParamJson": json.dumps([one.params for one in messages], ensure_ascii=False),
         }
         found = self._post("SendBatchSms", {"TemplateCode": messages[0].template or ""}, form)

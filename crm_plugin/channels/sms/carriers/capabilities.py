@@ -35,6 +35,14 @@ class Capabilities:
     """Signs with a name that it has approved (setting ``sms_signature``)."""
     longest_value: int | None = None
     """Letters of one filled-in value."""
+    longest_text: int | None = None
+    """Letters of a text that is approved, placeholders as written and opt-out words included."""
+    apart: bool = False
+    """Two placeholders may not touch."""
+    once: bool = False
+    """A placeholder may stand in a text once."""
+    brackets: bool = True
+    """The text may hold 【】, which are the signature's."""
     idempotent: bool = False
     """The same key is taken once."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
+from crm_plugin.channels.sms.carriers.filing import Verdict
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 
@@ -55,6 +56,8 @@ class Push:
     """Raises BadInput ``input.bad`` or ``input.not_json`` when the body is not what the carrier sends."""
     answer: bytes
     """JSON that the carrier takes for "received"."""
+    verdicts: Callable[[bytes], list[Verdict]] | None = None
+    """Reads answers about templates out of the same pushes; None = the carrier pushes none."""
 
 
 def has_secret(settings: Settings, pushed: Pushed) -> bool:

@@ -25,6 +25,7 @@ from crm_plugin.channels.sms.carriers.pushes import (
     rows_of,
     word,
 )
+from crm_plugin.channels.sms.carriers.tencent_desk import TencentDesk
 from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
 from crm_plugin.host.context import Crm
 
@@ -103,6 +104,9 @@ class TencentCarrier:
         receipts=("push",),
         needs_template=True,
         needs_signature=True,
+        longest_text=500,
+        apart=True,
+        brackets=False,
     )
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
@@ -120,6 +124,7 @@ class TencentCarrier:
         self._key = (key, secret)
         self._url = web_address("sms_tencent_url", url)
         self._wire = Wire()
+        self.desk = TencentDesk(self._post)
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over, those with the same values in one call."""
@@ -138,12 +143,19 @@ class TencentCarrier:
             "PhoneNumberSet": [message.address for message in messages],
             "SmsSdkAppId": self._app,
             "TemplateId": messages[0].template,
-            "SignName": self._signature,
+            "SignName": messages[0].signature or self._signature,
             "TemplateParamSet": list(messages[0].params.values()),
         }
+        found = self._post("SendSms", document)
+        if isinstance(found, Refusal):
+            return found
+        rows = found.get("SendStatusSet")
+        return _receipts(messages, rows if isinstance(rows, list) else [])
+
+    def _post(self, action: str, document: Mapping[str, Any]) -> dict[str, Any] | Refusal:
         body = json.dumps(document, ensure_ascii=False).encode()
         at = int(datetime.now(UTC).timestamp())
-        headers = {"content-type": _JSON, "host": urlsplit(self._url).netloc, "x-tc-action": "SendSms"}
+        headers = {"content-type": _JSON, "host": urlsplit(self._url).netloc, "x-tc-action": action}
         proof = signed(self._key, "sms", headers, body, at)
         rest = {"X-TC-Version": VERSION, "X-TC-Timestamp": str(at), "X-TC-Region": self._region}
         try:
@@ -152,22 +164,23 @@ class TencentCarrier:
             return Refusal("carrier_unreachable")
         except InDoubt as doubt:
             return Refusal(f"carrier_{doubt.args[0]}")
-        return self._judge(messages, answer)
+        return _judge(answer)
 
-    def _judge(self, messages: Sequence[Message], answer: Answer) -> list[Receipt] | Refusal:
-        document = answer.document()
-        found = document.get("Response") if isinstance(document, dict) else None
-        if not isinstance(found, dict) or answer.status != 200:
-            return Refusal("carrier_garbage", str(answer.status))
-        error = found.get("Error")
-        if isinstance(error, dict) and isinstance(error.get("Code"), str):
-            return Refusal(_kind(error["Code"]), error["Code"])
-        rows = found.get("SendStatusSet")
-        return _receipts(messages, rows if isinstance(rows, list) else [])
+
+def _judge(answer: Answer) -> dict[str, Any] | Refusal:
+    document = answer.document()
+    found = document.get("Response") if isinstance(document, dict) else None
+    if not isinstance(found, dict) or answer.status != 200:
+        return Refusal("carrier_garbage", str(answer.status))
+    error = found.get("Error")
+    if isinstance(error, dict) and isinstance(error.get("Code"), str):
+        return Refusal(_kind(error["Code"]), error["Code"])
+    return found
 
 
 def _alike(message: Message) -> object:
-    return message.template, tuple(message.params.values()), message.address.startswith("+86")
+    values = tuple(message.params.values())
+    return message.template, message.signature, values, message.address.startswith("+86")
 
 
 def _kind(code: str) -> str:

@@ -11,7 +11,7 @@ from crm_plugin.channels.base import Context, SmsText
 from crm_plugin.channels.registry import capabilities_of
 from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT
 from crm_plugin.channels.sms.channel import SMS
-from crm_plugin.channels.sms.templates import find, load_stock, save, set_code
+from crm_plugin.channels.sms.templates import find, load_stock, set_code
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput, NotFound
 from tests.channels.sms.carriers.world import NAMES, settings_of
@@ -50,7 +50,7 @@ def problems(text: str, variables: dict[str, str] | None = None, **context: Any)
     known = Context(sms=template, sms_carrier=carrier, sms_rules=capabilities_of(carrier), **context)
     content = {"template": "t", "variables": variables or {}, "link": "https://a.example/"}
     found = SMS.check(content, "service", known)
-    assert all(problem.severe for problem in found)
+    assert all(problem.severe is (problem.code != "sms.shared_link") for problem in found)
     return [(problem.code, problem.place) for problem in found]
 
 
@@ -71,7 +71,7 @@ def test_a_template_needs_the_carriers_own_code() -> None:
         ("看 ${link} 吧", "per_campaign", ["sms.personal_link"]),
         ("看 ${link} 吧", "none", ["sms.personal_link"]),
         ("看 ${where} 吧", "per_campaign", ["sms.personal_link"]),
-        ("看 https://a.example/x 吧", "per_campaign", []),
+        ("看 https://a.example/x 吧", "per_campaign", ["sms.shared_link"]),
         ("看 www.a.example 吧", "none", ["sms.no_links"]),
         ("看吧", "none", []),
     ],
@@ -79,6 +79,16 @@ def test_a_template_needs_the_carriers_own_code() -> None:
 def test_links_go_by_the_contract(text: str, mode: Any, codes: list[str]) -> None:
     variables = {"where": "HTTPS://a.example/x"} if "where" in text else {}
     assert [code for code, _ in problems(text, variables, link_mode=mode, **CODED)] == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [("see ${link}", ["sms.shared_link"]), ("${unsubscribe}", ["sms.personal_link"]), ("see ${where}", [])],
+)
+def test_a_carrier_of_free_text_fills_in_one_link_for_all(text: str, codes: list[str]) -> None:
+    variables = {"where": "https://a.example/x"} if "where" in text else {}
+    found = problems(text, variables, carrier="http", link_mode="per_campaign")
+    assert [code for code, _ in found] == codes
 
 
 def test_values_have_the_carriers_length() -> None:
@@ -133,18 +143,15 @@ def test_codes_stay_with_their_text(database: Database) -> None:
 
     with crm.db.begin() as session:
         load_stock(session, NOW)
-        save(session, SmsText("own", "欢迎", "service", "approved"), NOW)
         set_code(session, "win-back-zh", "aliyun", " SMS_1 ", NOW)
         set_code(session, "win-back-zh", "tencent", "1110", NOW)
-        set_code(session, "own", "aliyun", "SMS_2", NOW)
     crm.db.run(lambda session: load_stock(session, NOW))
     assert codes("win-back-zh") == {"aliyun": "SMS_1", "tencent": "1110"}
     with crm.db.begin() as session:
         set_code(session, "win-back-zh", "aliyun", "", NOW)
-        save(session, SmsText("own", "您好", "service", "approved", carrier_codes={"aliyun": "SMS_2"}), NOW)
         for code in ("x" * 65, "a\nb"):
             with pytest.raises(BadInput):
-                set_code(session, "own", "aliyun", code, NOW)
+                set_code(session, "win-back-zh", "aliyun", code, NOW)
         with pytest.raises(NotFound):
             set_code(session, "nobody", "aliyun", "SMS_3", NOW)
-    assert (codes("win-back-zh"), codes("own")) == ({"tencent": "1110"}, {})
+    assert codes("win-back-zh") == {"tencent": "1110"}
