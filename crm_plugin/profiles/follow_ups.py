@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.profiles.models import Person
-from crm_plugin.profiles.scope import Scope, in_scope
+from crm_plugin.profiles.scope import Scope, check, in_scope
 from crm_plugin.profiles.staff_models import FollowUp
 
 KINDS = ("call", "visit", "message", "note", "other")
@@ -69,15 +70,16 @@ _COLUMNS = (
 def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
     """Write a follow-up down; return its id.
 
-    :param person_id: our id; whether the actor may see the person is asked before.
+    :param person_id: our id.
+    :raises Refused: without ``crm.edit``.
     :raises BadInput: ``follow_up.empty``, ``input.bad``.
-    :raises NotFound: ``object.missing``.
+    :raises NotFound: ``object.missing``, also for somebody outside the actor's courses.
     """
+    need(actor, "crm.edit")
     _check(entry)
     now = crm.clock()
     with crm.db.begin() as session:
-        if session.get(Person, person_id) is None:
-            raise NotFound("object.missing", kind="person", id=person_id)
+        check(session, actor, person_id)
         row = FollowUp(
             **_values(entry), person_id=person_id, at=now, author=actor.id, author_name=actor.display_name
         )
@@ -90,9 +92,11 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
 def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> None:
     """Write a follow-up anew; its author and time stay.
 
+    :raises Refused: without ``crm.edit``.
     :raises BadInput: ``follow_up.empty``, ``input.bad``.
     :raises NotFound: ``object.missing``, also for one of another person.
     """
+    need(actor, "crm.edit")
     _check(entry)
     _change(crm, actor, person_id, ident, "follow_up.edit", **_values(entry), changed_at=crm.clock())
 
@@ -152,8 +156,10 @@ def _values(entry: Entry) -> dict[str, Any]:
 
 
 def _change(crm: Crm, actor: Actor, person_id: int, ident: int, action: str, **values: Any) -> None:
+    need(actor, "crm.edit")
     theirs = sa.update(FollowUp).where(FollowUp.id == ident, FollowUp.person_id == person_id)
     with crm.db.begin() as session:
+        check(session, actor, person_id)
         result: Any = session.execute(theirs.values(values))
         if not result.rowcount:
             raise NotFound("object.missing", kind="follow-up", id=ident)

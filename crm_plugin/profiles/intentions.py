@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.profiles.models import Course, Person
-from crm_plugin.profiles.scope import Scope, of_courses
+from crm_plugin.profiles.scope import Scope, check, of_courses
 from crm_plugin.profiles.staff_models import Intention, IntentionChange
 from crm_plugin.profiles.suggestions import NOTHING, Suggestion, suggest
 
@@ -46,11 +47,13 @@ class CourseIntention:
 def put(crm: Crm, actor: Actor, person_id: int, course_host_id: str, level: str | None) -> None:
     """Set the intention for a course by hand; the same level again changes nothing.
 
-    :param person_id: our id; whether the actor may see the person is asked before.
+    :param person_id: our id.
     :param level: one of :data:`LEVELS`; None takes it back.
+    :raises Refused: without ``crm.edit``.
     :raises BadInput: ``input.bad`` for another level.
-    :raises NotFound: ``object.missing``, also for a course outside the actor's scope.
+    :raises NotFound: ``object.missing``, also for a person or course outside the actor's scope.
     """
+    need(actor, "crm.edit")
     if level is not None and level not in LEVELS:
         raise BadInput("input.bad", "level", reason=f"expected one of {', '.join(LEVELS)}")
     crm.db.run(lambda session: _put(crm, session, actor, person_id, (course_host_id, level)))
@@ -61,6 +64,7 @@ def _put(crm: Crm, session: Session, actor: Actor, person_id: int, wanted: tuple
     locked = sa.select(Person.id).where(Person.id == person_id).with_for_update()
     if session.scalar(locked) is None:
         raise NotFound("object.missing", kind="person", id=person_id)
+    check(session, actor, person_id)
     host_id, level = wanted
     course = _course(session, host_id, actor.scope)
     theirs = (Intention.person_id == person_id, Intention.course_id == course.id)

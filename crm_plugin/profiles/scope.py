@@ -6,7 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.profiles.models import Course, Enrolment, OrderLine, Signal
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.models import Course, Enrolment, OrderLine, Person, Signal
 
 Scope = Collection[str] | None
 """Host ids of courses; None = everything."""
@@ -51,5 +53,17 @@ def of_courses(root_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
 
 
 def sees(session: Session, person_id: int, scope: Scope) -> bool:
-    """Tell whether a person is in scope."""
-    return session.scalar(sa.select(in_scope(sa.literal(person_id), scope))) is True
+    """Tell whether there is such a person, in scope."""
+    return (
+        session.scalar(sa.select(Person.id).where(Person.id == person_id, in_scope(Person.id, scope)))
+        is not None
+    )
+
+
+def check(session: Session, actor: Actor, person_id: int) -> None:
+    """Refuse a person whom the actor may not see.
+
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses and for nobody.
+    """
+    if not sees(session, person_id, actor.scope):
+        raise NotFound("object.missing", kind="person", id=person_id)

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
-from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.archive import Archive, archive
 from crm_plugin.profiles.facts import own_currency
 from crm_plugin.profiles.queries import PersonRow, people
-from crm_plugin.profiles.scope import sees
+from crm_plugin.profiles.scope import check
 
 
 def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
@@ -29,15 +28,6 @@ def _without_money(row: PersonRow) -> PersonRow:
     return replace(row, paid_total=None, refunded_total=None)
 
 
-def check(session: Session, actor: Actor, person_id: int) -> None:
-    """Refuse a person whom the actor may not see.
-
-    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses and for nobody.
-    """
-    if not sees(session, person_id, actor.scope):
-        raise NotFound("object.missing", kind="person", id=person_id)
-
-
 def one(crm: Crm, session: Session, actor: Actor, person_id: int) -> PersonRow:
     """Return a person.
 
@@ -46,10 +36,7 @@ def one(crm: Crm, session: Session, actor: Actor, person_id: int) -> PersonRow:
     """
     need(actor, "crm.view")
     check(session, actor, person_id)
-    found = rows(crm, session, actor, [person_id])
-    if not found:
-        raise NotFound("object.missing", kind="person", id=person_id)
-    return found[0]
+    return rows(crm, session, actor, [person_id])[0]
 
 
 def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archive:
