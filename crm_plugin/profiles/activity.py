@@ -1,6 +1,6 @@
 """Enrolments and signals as they arrive: rows of one person and, mostly, one course."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,23 +9,21 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.bulk import among
 from crm_plugin.profiles.models import Enrolment, Signal
 from crm_plugin.profiles.parking import park
-from crm_plugin.profiles.rows import Columns, enrolment_columns, signal_columns
+from crm_plugin.profiles.rows import Columns
 from crm_plugin.profiles.work import Fresh, Target, Work, chunks, write_rows
 
 
 def save_enrolments(work: Work, rows: Sequence[r.Enrolment]) -> None:
     """Write the enrolments that are new or changed; park those whose person or course is not here."""
-    _save(work, "enrolments", Enrolment, rows, enrolment_columns)
+    _save(work, "enrolments", Enrolment, rows)
 
 
 def save_signals(work: Work, rows: Sequence[r.Signal]) -> None:
     """Write the signals that are new or changed; park those whose person or course is not here."""
-    _save(work, "signals", Signal, rows, signal_columns)
+    _save(work, "signals", Signal, rows)
 
 
-def _save(
-    work: Work, stream: str, model: Any, rows: Sequence[Any], columns_of: Callable[[Any], Columns]
-) -> None:
+def _save(work: Work, stream: str, model: Any, rows: Sequence[Any]) -> None:
     fresh = work.fresh(model, rows)
     if not fresh.rows:
         return
@@ -43,15 +41,8 @@ def _save(
         else:
             course, root = courses.get(row.course_id, (None, None))
             person = people.ids[row.person_id]
-            columns.append(
-                {
-                    **columns_of(row),
-                    "row_hash": fresh.hashes[row.id],
-                    "person_id": person,
-                    "course_id": course,
-                    "root_id": root,
-                }
-            )
+            of_ours = {"person_id": person, "course_id": course, "root_id": root}
+            columns.append(fresh.columns(row) | of_ours)
             work.touched.add(person)
     _touch_former_owners(work, model, fresh)
     changed = {row.id for row in fresh.rows}

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from crm_plugin.host.validate import Bad
 from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles import parking
+from crm_plugin.profiles.rows import Ready
 from crm_plugin.profiles.stream_models import Quarantined, Seen, Stream
 from crm_plugin.profiles.streams import KINDS
 from crm_plugin.profiles.touched import touch
@@ -15,16 +16,25 @@ from crm_plugin.profiles.work import Work, chunks
 
 
 def apply(
-    work: Work, stream: str, rows: Sequence[Any], removed: Collection[str] = (), bad: Sequence[Bad] = ()
+    work: Work,
+    stream: str,
+    rows: Sequence[Any],
+    removed: Collection[str] = (),
+    bad: Sequence[Bad] = (),
+    *,
+    ready: Ready | None = None,
 ) -> None:
     """Write rows of a stream as they are at the school now, in the transaction of ``work``.
 
     :param rows: records; of several with one id the last counts.
     :param removed: host ids that are gone.
     :param bad: rows that broke the contract; they are set aside with their reasons.
+    :param ready: what was made of the rows in advance.
     """
     rows = list({row.id: row for row in rows}.values())
+    work.ready = ready
     KINDS[stream].save(work, rows)
+    work.ready = None
     if removed:
         KINDS[stream].remove(work, list(removed))
     handled = [*(row.id for row in rows), *removed]

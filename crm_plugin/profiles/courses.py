@@ -10,7 +10,6 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.db import upsert
 from crm_plugin.profiles.models import Course, CourseLabel, CourseLink, Enrolment, OrderLine, Signal
 from crm_plugin.profiles.normalise import fold
-from crm_plugin.profiles.rows import course_columns
 from crm_plugin.profiles.staff_models import Intention
 from crm_plugin.profiles.work import Work, chunks, replace_parts
 
@@ -22,8 +21,7 @@ def save(work: Work, rows: Sequence[r.Course]) -> None:
     fresh = work.fresh(Course, rows)
     if not fresh.rows:
         return
-    columns = [{**course_columns(row), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
-    upsert(work.session, Course, columns, key=["host_id"])
+    upsert(work.session, Course, [fresh.columns(row) for row in fresh.rows], key=["host_id"])
     ids = work.ids(Course, [row.id for row in fresh.rows])
     _write_parts(work, fresh.rows, ids, fresh.held())
     new = [row.id for row in fresh.rows if row.id not in fresh.ids]

@@ -9,7 +9,7 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.bulk import among
 from crm_plugin.profiles.models import Order, OrderLine
 from crm_plugin.profiles.parking import park
-from crm_plugin.profiles.rows import HELD_MONEY, Columns, order_columns
+from crm_plugin.profiles.rows import HELD_MONEY, Columns
 from crm_plugin.profiles.work import Target, Work, chunks, replace_parts, write_rows
 
 
@@ -26,14 +26,7 @@ def save(work: Work, rows: Sequence[r.Order]) -> None:
     parked: list[tuple[Any, Target, str]] = [
         (row, "persons", row.person_id) for row in fresh.rows if row.person_id in people.unknown
     ]
-    columns = [
-        {
-            **order_columns(row),
-            "row_hash": fresh.hashes[row.id],
-            "person_id": people.ids.get(row.person_id),
-        }
-        for row in known
-    ]
+    columns = [fresh.columns(row) | {"person_id": people.ids.get(row.person_id)} for row in known]
     held = [fresh.ids[row.id] for row in known if row.id in fresh.ids]
     _touch_owners(work, held)
     work.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)

@@ -1,6 +1,7 @@
 """Persons as they arrive, with their tags, attributes and consents; erased and merged ones too."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from crm_plugin.profiles.merge import merge, unmerge
 from crm_plugin.profiles.models import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.profiles.parking import park
-from crm_plugin.profiles.rows import Columns, is_merged, person_columns
+from crm_plugin.profiles.rows import Columns, is_merged
 from crm_plugin.profiles.work import Fresh, Work, chunks, replace_parts, write_rows
 
 KEY = 191
@@ -25,8 +26,7 @@ def save(work: Work, rows: Sequence[r.Person]) -> None:
     if not fresh.rows:
         return
     unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
-    columns = [{**person_columns(row, work.region), "row_hash": fresh.hashes[row.id]} for row in fresh.rows]
-    write_rows(work, Person, columns, fresh)
+    write_rows(work, Person, [fresh.columns(row) for row in fresh.rows], fresh)
     ids = work.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
     held = fresh.held()
@@ -53,7 +53,7 @@ def _without_erased(work: Work, fresh: Fresh) -> Fresh:
     work.arrived["persons"].update(gone)
     new = {row.id for row in fresh.rows} - fresh.ids.keys() - gone
     away = gone | forgotten.among(work.session, work.key, new)
-    return Fresh([row for row in fresh.rows if row.id not in away], fresh.hashes, fresh.ids)
+    return replace(fresh, rows=[row for row in fresh.rows if row.id not in away])
 
 
 def _merge(work: Work, rows: list[r.Person], ids: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
 """The school's records as columns of our tables, and the hash that tells whether a record changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any
@@ -15,7 +15,7 @@ HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")
 
 Columns = dict[str, Any]
 _VALUES: dict[type[Any], Callable[[Any], Any]] = {
-    cls: attrgetter(*(field.name for field in fields(cls))) for cls in r.RECORDS.values()
+    cls: attrgetter(*(one.name for one in fields(cls))) for cls in r.RECORDS.values()
 }
 
 
@@ -36,6 +36,29 @@ def hasher(region: str | None) -> Callable[[r.Record], str]:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=salt).hexdigest()
 
     return row_hash
+
+
+@dataclass(slots=True)
+class Ready:
+    """What can be made of a page of one stream without asking the database, by host id."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Columns] = field(default_factory=dict)
+    """Empty where few of the rows are likely to be new."""
+
+
+def make_ready(rows: Sequence[Any], region: str | None, *, columns: bool) -> Ready:
+    """Hash records, and turn them into columns if most of them will be written."""
+    row_hash = hasher(region)
+    made = {row.id: columns_of(row, region) for row in rows} if columns else {}
+    return Ready({row.id: row_hash(row) for row in rows}, made)
+
+
+def columns_of(record: Any, region: str | None) -> Columns:
+    """Return the columns of any record, without what only the database knows."""
+    if isinstance(record, r.Person):
+        return person_columns(record, region)
+    return _COLUMNS[type(record)](record)
 
 
 def person_columns(person: r.Person, region: str | None) -> Columns:
@@ -148,3 +171,11 @@ def order_columns(order: r.Order) -> Columns:
 def signal_columns(signal: r.Signal) -> Columns:
     """Return the columns of a signal, without id, hash, person and course."""
     return {"host_id": signal.id, "kind": signal.kind, "at": signal.at, "count": signal.count}
+
+
+_COLUMNS: dict[type[Any], Callable[[Any], Columns]] = {
+    r.Course: course_columns,
+    r.Enrolment: enrolment_columns,
+    r.Order: order_columns,
+    r.Signal: signal_columns,
+}

@@ -126,6 +126,10 @@ class Run:
             self._setup = region(self.crm), self.crm.db.run(forgotten.key)
         return self._setup
 
+    def region(self) -> str | None:
+        """Return the country by which telephones are read."""
+        return self._region_and_key()[0]
+
 
 HEALTHY: dict[str, Any] = {"error_code": None, "error": None, "failures": 0, "retry_at": None}
 """Columns of a stream whose last read went well."""

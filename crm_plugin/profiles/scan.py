@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from crm_plugin.host.gateway import Page
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.profiles.ahead import Ahead
 from crm_plugin.profiles.apply import apply
+from crm_plugin.profiles.rows import Ready, make_ready
 from crm_plugin.profiles.run import HEALTHY, Run
 from crm_plugin.profiles.statistics import analyse
 from crm_plugin.profiles.stream_models import Parked, Quarantined, Seen, Stream
@@ -56,6 +59,13 @@ def _estimate(run: Run) -> int | None:
         return None
 
 
+class _Page(NamedTuple):
+    """A page as it was read, and what was made of it beside the writing of the page before."""
+
+    read: Page
+    ready: Ready
+
+
 def proceed(run: Run, beside: Callable[[Run], None]) -> bool:
     """Read pages from where the scan stands; return True when it reached its end.
 
@@ -65,30 +75,42 @@ def proceed(run: Run, beside: Callable[[Run], None]) -> bool:
     :raises Stopped: too many bad rows, or too many rows gone.
     """
     last = time.monotonic()
-    while not run.is_over():
-        if time.monotonic() - last > BESIDE_SECONDS:
-            beside(run)
-            last = time.monotonic()
-        row = run.state()
-        page = run.crm.host.scan(run.stream, row.scan_after, PAGE)
-        scanned = row.scanned + len(page.rows) + len(page.bad)
-        bad = row.quarantined + len(page.bad)
-        position = {"scan_after": page.next, "scanned": scanned, "quarantined": bad, "state": "scanning"}
-        _write_page(run, page, position)
-        run.tell(scanned, row.estimate, "scanning")
-        if too_bad(bad, scanned):
-            run.stop("sync.too_many_bad", bad=bad, total=scanned)
-        if page.next is None:
-            end(run)
-            return True
+    is_first, region = run.state().scan_number == 1, run.region()
+
+    def read(after: str | None) -> _Page:
+        page = run.crm.host.scan(run.stream, after, PAGE)
+        return _Page(page, make_ready(page.rows, region, columns=is_first))
+
+    with Ahead(read) as pages:
+        while not run.is_over():
+            if time.monotonic() - last > BESIDE_SECONDS:
+                pages.drop()
+                beside(run)
+                last = time.monotonic()
+            if _next_page(run, pages):
+                end(run)
+                return True
     return False
 
 
-def _write_page(run: Run, page: Any, position: dict[str, Any]) -> None:
+def _next_page(run: Run, pages: Ahead[_Page]) -> bool:
+    """Read and write one page; return whether it was the last."""
+    row = run.state()
+    page, ready = pages.page(row.scan_after)
+    if page.next is not None and not run.is_over():
+        pages.start(page.next)
+    scanned = row.scanned + len(page.rows) + len(page.bad)
+    bad = row.quarantined + len(page.bad)
+    position = {"scan_after": page.next, "scanned": scanned, "quarantined": bad, "state": "scanning"}
     # Behind the last page comes the end of the scan: a crash in between reads that page once more.
     if page.next is None:
         del position["scan_after"]
-    run.write(lambda work: apply(work, run.stream, page.rows, bad=page.bad), **position, **HEALTHY)
+    write = lambda work: apply(work, run.stream, page.rows, bad=page.bad, ready=ready)  # noqa: E731
+    run.write(write, **position, **HEALTHY)
+    run.tell(scanned, row.estimate, "scanning")
+    if too_bad(bad, scanned):
+        run.stop("sync.too_many_bad", bad=bad, total=scanned)
+    return page.next is None
 
 
 def too_bad(bad: int, total: int) -> bool:

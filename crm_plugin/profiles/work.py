@@ -1,7 +1,7 @@
 """What one transaction of the sync works with, and the set-based look-ups that every stream shares."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -9,12 +9,11 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.host import records as r
 from crm_plugin.kernel.bulk import among, insert_many, insert_new, overwrite
 from crm_plugin.kernel.db import Base
 from crm_plugin.profiles import forgotten
 from crm_plugin.profiles.models import Course, Person
-from crm_plugin.profiles.rows import hasher
+from crm_plugin.profiles.rows import Columns, Ready, columns_of, make_ready
 
 T = TypeVar("T")
 CHUNK = 5_000
@@ -45,10 +44,8 @@ class Work:
     """What rows may have waited for."""
     changed: int = 0
     """Rows that were written."""
-    row_hash: Callable[[r.Record], str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.row_hash = hasher(self.region)
+    ready: Ready | None = None
+    """What was made in advance of the rows that are being saved."""
 
     def fresh(self, model: Any, rows: Sequence[Any]) -> "Fresh":
         """Return those rows that are new or differ from what we hold, with their hashes."""
@@ -60,9 +57,9 @@ class Work:
                 )
             )
             known.update({host_id: (id, row_hash) for host_id, id, row_hash in found})
-        hashes = {row.id: self.row_hash(row) for row in rows}
-        changed = [row for row in rows if known.get(row.id, (0, ""))[1] != hashes[row.id]]
-        return Fresh(changed, hashes, {host_id: id for host_id, (id, _) in known.items()})
+        ready = self.ready or make_ready(rows, self.region, columns=False)
+        changed = [row for row in rows if known.get(row.id, (0, ""))[1] != ready.hashes[row.id]]
+        return Fresh(changed, {host_id: id for host_id, (id, _) in known.items()}, ready, self.region)
 
     def ids(self, model: type[Base], host_ids: Iterable[str]) -> dict[str, int]:
         """Return our id for each of these host ids that we hold."""
@@ -126,9 +123,16 @@ class Fresh:
     """Rows of a page that must be written."""
 
     rows: list[Any]
-    hashes: dict[str, str]
     ids: dict[str, int]
     """Host id → our id of all rows of the page that we hold already."""
+    ready: Ready
+    region: str | None
+
+    def columns(self, row: Any) -> Columns:
+        """Return the columns of a changed row, with its hash."""
+        made = self.ready.columns.get(row.id) or columns_of(row, self.region)
+        made["row_hash"] = self.ready.hashes[row.id]
+        return made
 
     def held(self) -> list[int]:
         """Return our ids of those changed rows that were there before."""
