@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import policy, quiet, settle
+from crm_plugin.campaigns import freshness, life, policy, quiet, settle
 from crm_plugin.campaigns.lease import Row
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Delivery
@@ -50,6 +50,8 @@ class Marked:
     ids: frozenset[int] = field(default_factory=frozenset)
     settled: bool = True
     """The outcome before is written down."""
+    failing: bool = False
+    """The carrier's last answers were failures, whoever got them."""
 
 
 def mark(crm: Crm, rules: policy.Rules, ask: Ask, present: Present, until: float) -> Marked:
@@ -75,14 +77,17 @@ def _mark(crm: Crm, session: Session, rules: policy.Rules, ask: Ask, present: Pr
             sa.select(Person.id).where(Person.id.in_(people)).order_by(Person.id).with_for_update()
         )
     if ask.before is not None:
-        settle.write(session, ask.before)
-    state, reasons = policy.verdicts(session, rules, ids, present)
-    if state != "sending":
-        return Marked(state)
+        settle.write(session, crm.settings, ask.before)
+    found = policy.verdicts(session, rules, ids, present)
+    if found.stale and life.hold(session, rules.campaign_id, freshness.REASON, present.as_of):
+        return Marked("held")
+    if found.state != "sending":
+        return Marked(found.state)
+    reasons = found.reasons
     waiting = _quiet(rules, ask, reasons, present.as_of)
     _refuse(session, ask, reasons, waiting, present.as_of)
     good = [id for id in ids if id not in reasons and id not in waiting and id not in ask.broken]
-    return Marked(state, _mark_rows(session, ask, good, present.as_of))
+    return Marked(found.state, _mark_rows(session, ask, good, present.as_of), failing=found.failing)
 
 
 def _quiet(rules: policy.Rules, ask: Ask, reasons: dict[int, str], now: datetime) -> dict[int, datetime]:

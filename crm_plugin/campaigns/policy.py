@@ -1,7 +1,7 @@
 """Why somebody is not to get a message, as SQL: asked once by the freeze and again at each marking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from crm_plugin.campaigns.freshness import too_old
 from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.schemas import Policy
@@ -39,6 +40,8 @@ class Rules:
     unknown_is_no: bool
     """People of unknown consent do not get marketing."""
     zone: ZoneInfo
+    stale_hours: int = 0
+    """Age of the school's data above which nothing leaves; 0 = any age will do."""
 
     @property
     def marketing(self) -> bool:
@@ -68,30 +71,44 @@ def after_duplicates(rules: Rules, present: Present) -> Reasons:
     return reasons
 
 
-def verdicts(
-    session: Session, rules: Rules, ids: Sequence[int], present: Present
-) -> tuple[str, dict[int, str]]:
+@dataclass(slots=True)
+class Verdicts:
+    """What speaks against sending now."""
+
+    state: str
+    """Of the campaign."""
+    stale: bool = False
+    """The school's data are too old."""
+    failing: bool = False
+    """The carrier's last answers were failures."""
+    reasons: dict[int, str] = field(default_factory=dict)
+    """Row → reason, for those that must not get it any more; ``status`` where the person is gone."""
+
+
+def verdicts(session: Session, rules: Rules, ids: Sequence[int], present: Present) -> Verdicts:
     """Ask again, right before a batch is marked *sending*, in the transaction that has locked its people.
 
     :param ids: ledger rows of this campaign.
-    :return: (state of the campaign, row → reason for those that must not get it any more). A row whose
-        person is gone has the reason ``status``.
     """
     reasons: Reasons = [("status", Person.id.is_(None)), *_lasting(rules)]
     reasons.append(("suppressed", _address_suppressed(rules)))
     if rules.marketing:
         reasons += _frequency(rules, present.as_of)
     reasons += after_duplicates(rules, present)
+    campaign = (Campaign.state, too_old(rules.stale_hours, present.as_of), Campaign.failed_in_row > 0)
     query = (
-        sa.select(Campaign.state, Delivery.id, first(reasons))
+        sa.select(*campaign, Delivery.id, first(reasons))
         .select_from(Delivery)
         .join(Campaign, Campaign.id == Delivery.campaign_id)
         .outerjoin(Person, Person.id == Delivery.person_id)
         .where(Delivery.id.in_(tuple(ids)))
     )
     rows = session.execute(query).all()
-    state = rows[0][0] if rows else "cancelled"
-    return state, {id: reason for _, id, reason in rows if reason is not None}
+    if not rows:
+        return Verdicts("cancelled")
+    state, stale, failing = rows[0][:3]
+    found = {id: reason for *_, id, reason in rows if reason is not None}
+    return Verdicts(state, bool(stale), bool(failing), found)
 
 
 def first(reasons: Reasons) -> sa.ColumnElement[Any]:
@@ -144,19 +161,21 @@ def _frequency(rules: Rules, at: datetime) -> Reasons:
     reasons: Reasons = []
     if rules.policy.leave_out_days is not None:
         since = days_ago(at, rules.policy.leave_out_days, rules.zone)
-        reasons.append(("left_out", _marketed(since) > 0))
+        reasons.append(("left_out", _marketed(since, rules.campaign_id) > 0))
     if rules.policy.cap is not None:
         most, days = rules.policy.cap
-        reasons.append(("cap", _marketed(days_ago(at, days, rules.zone)) >= most))
+        reasons.append(("cap", _marketed(days_ago(at, days, rules.zone), rules.campaign_id) >= most))
     return reasons
 
 
-def _marketed(since: datetime) -> sa.ColumnElement[int]:
+def _marketed(since: datetime, campaign_id: int) -> sa.ColumnElement[int]:
     earlier = aliased(Delivery)
     return (
         sa.select(sa.func.count())
         .select_from(earlier)
         .where(earlier.person_id == Person.id, earlier.state.in_(COUNTED))
+        # A message in doubt does not stand in its own way when it is submitted again under its key.
+        .where(earlier.campaign_id != campaign_id)
         .where(earlier.handed_at > since, earlier.marketing.is_(True))
         .correlate(Person)
         .scalar_subquery()

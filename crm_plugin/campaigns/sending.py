@@ -18,7 +18,8 @@ from crm_plugin.campaigns.facts import touch_people
 from crm_plugin.campaigns.lease import Batch, Row
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import Running, load, present_of
-from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.campaigns.trouble import Watch
+from crm_plugin.channels.base import Message
 from crm_plugin.channels.throttle import Throttle, share
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
@@ -29,8 +30,6 @@ log = logging.getLogger(__name__)
 
 LEASED = 200
 """Rows that a worker leases at once; ten micro-batches when those are smaller."""
-STREAK = 20
-"""Messages in a row that the carrier could not take now, after which the campaign pauses itself."""
 LOOK_SECONDS = 1.0
 """How long a worker goes on without looking at the campaign's state."""
 YIELD_SECONDS = 5.0
@@ -50,7 +49,7 @@ class Drain:
     until: float
     """Monotonic time at which it ends."""
     handled: int = 0
-    streak: int = 0
+    watch: Watch = field(default_factory=Watch)
     stopped: bool = False
     before: settle.Outcome | None = None
     """Called, not settled yet."""
@@ -196,6 +195,7 @@ def _send(
     else:
         _settle_now(work)
     step("marked")
+    work.watch.failing = marked.failing
     work.stopped = work.stopped or marked.state != "sending"
     going = [row for row in rows if row.id in marked.ids and row.id in messages]
     if going:
@@ -208,22 +208,9 @@ def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Messa
     receipts = carrier.submit(messages, work.may_call)
     step("after_call")
     now = work.crm.clock()
-    work.before = settle.Outcome(work.running.id, token, carrier.name, rows, receipts, now)
+    trouble = work.watch.see(receipts)
+    work.before = settle.Outcome(work.running.id, token, carrier.name, rows, receipts, now, trouble)
     work.touched.update(row.person_id for row in rows)
-    _watch(work, receipts)
-
-
-def _watch(work: Drain, receipts: Sequence[Receipt]) -> None:
-    """Pause the campaign when its carrier takes nothing any more; permanent refusals do not count."""
-    for receipt in receipts:
-        if receipt.status in ("unavailable", "unknown"):
-            work.streak += 1
-        elif receipt.status == "accepted":
-            work.streak = 0
-    if work.streak >= STREAK:
-        _settle_now(work)
-        life.pause_itself(work.crm, work.running.id, "carrier_failing")
-        work.stopped = True
 
 
 def _settle_now(work: Drain) -> None:
@@ -235,7 +222,7 @@ def _settle_now(work: Drain) -> None:
     until = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            work.crm.db.run(lambda session: settle.write(session, outcome))
+            work.crm.db.run(lambda session: settle.write(session, work.crm.settings, outcome))
             break
         except DBAPIError:
             if time.monotonic() >= until:

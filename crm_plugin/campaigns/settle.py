@@ -16,7 +16,9 @@ from crm_plugin.campaigns import receipts
 from crm_plugin.campaigns.lease import Row
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.trouble import Trouble, note
 from crm_plugin.channels.base import Receipt
+from crm_plugin.kernel.settings import Settings
 
 MAX_TRIES = 4
 """Attempts until a temporary refusal is ``failed_transient``."""
@@ -34,6 +36,8 @@ class Outcome:
     rows: Sequence[Row]
     receipts: Sequence[Receipt]
     at: datetime
+    trouble: Trouble | None = None
+    """With the carrier, to be counted."""
 
     def of(self, *statuses: str) -> list[tuple[Row, Receipt]]:
         """Return the rows whose receipt has one of the statuses."""
@@ -41,12 +45,14 @@ class Outcome:
         return [(row, receipt) for row, receipt in pairs if receipt.status in statuses]
 
 
-def write(session: Session, outcome: Outcome) -> None:
+def write(session: Session, settings: Settings, outcome: Outcome) -> None:
     """Settle an outcome in the caller's transaction; again = no change."""
     _sent(session, outcome)
     _refused(session, outcome)
     _unknown(session, outcome)
     _try_again(session, outcome)
+    if outcome.trouble is not None:
+        note(session, settings, outcome.campaign_id, outcome.trouble, outcome.at)
 
 
 def _sent(session: Session, outcome: Outcome) -> None:

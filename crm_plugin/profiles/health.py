@@ -1,11 +1,12 @@
 """How the streams are, for the health page, ``crm doctor`` and the data initialisation page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.records import Actor
 from crm_plugin.profiles.stream_models import Parked, Quarantined, Stream
 from crm_plugin.profiles.streams import KINDS
 
@@ -21,15 +22,15 @@ class StreamHealth:
     """As of when our copy is right; None = it was never whole."""
     age: float | None
     """Seconds since then."""
-    rows: int
-    """Rows that we hold and the school has."""
-    scanned: int
+    rows: int | None
+    """Rows that we hold and the school has; like all numbers here None for who sees some courses only."""
+    scanned: int | None
     """Rows that the running or last scan read."""
     estimate: int | None
     """Rows that the school had when that scan began; None = it does not say."""
-    parked: int
+    parked: int | None
     """Rows that wait for a person or course."""
-    quarantined: int
+    quarantined: int | None
     """Rows that broke the contract."""
     error_code: str | None
     error: str | None
@@ -59,6 +60,15 @@ def streams(session: Session, now: datetime) -> list[StreamHealth]:
     ]
 
 
+def streams_for(session: Session, now: datetime, actor: Actor) -> list[StreamHealth]:
+    """Return the streams as an actor may see them: how many people there are elsewhere is not told."""
+    found = streams(session, now)
+    if actor.scope is None:
+        return found
+    hidden: dict[str, None] = dict.fromkeys(("rows", "scanned", "estimate", "parked", "quarantined", "error"))
+    return [replace(row, **hidden) for row in found]  # type: ignore[arg-type]
+
+
 def unread(session: Session) -> list[tuple[str, int, int | None]]:
     """Return the streams that were never read to their end: (name, rows read so far, rows at the school).
 
@@ -67,6 +77,15 @@ def unread(session: Session) -> list[tuple[str, int, int | None]]:
     known = {row.stream: row for row in session.scalars(sa.select(Stream))}
     found = [known.get(name) or _new(name) for name in KINDS if name in known or not known]
     return [(row.stream, row.scanned, row.estimate) for row in found if row.ok_at is None]
+
+
+MATTER = ("persons", "enrolments", "orders")
+"""Streams that tell whether a message still concerns a person."""
+
+
+def oldest() -> sa.ScalarSelect[datetime | None]:
+    """Return, as a part of a statement, as of when our copy of what matters is right; NULL = never read."""
+    return sa.select(sa.func.min(Stream.ok_at)).where(Stream.stream.in_(MATTER)).scalar_subquery()
 
 
 def bad_rows(session: Session, stream: str, limit: int = 50) -> list[BadRow]:

@@ -17,6 +17,7 @@ from crm_plugin.campaigns.sending import drain
 from crm_plugin.channels.base import Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.settings import Settings
 from tests.campaigns.world import (
     answers,
     books,
@@ -90,7 +91,7 @@ def test_a_slow_worker_may_still_settle_what_is_in_doubt(database: Database, tmp
     campaign = ready(crm)
     outcome, _ = stalled(crm, campaign)
     assert books(crm, campaign) == {"considered": 3, "unknown": 3}
-    crm.db.run(lambda session: settle.write(session, outcome))
+    crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
     assert books(crm, campaign) == {"considered": 3, "sent": 3}
 
 
@@ -100,7 +101,7 @@ def test_out_of_doubt_nothing_leads_back_to_waiting(database: Database, tmp_path
     campaign = ready(crm)
     outcome, _ = stalled(crm, campaign)
     outcome.receipts = [Receipt(row.key, status) for row in outcome.receipts]
-    crm.db.run(lambda session: settle.write(session, outcome))
+    crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
     assert books(crm, campaign) == {"considered": 2, "failed_transient": 2}
 
 
@@ -113,7 +114,7 @@ def test_a_person_decides_and_the_late_worker_changes_nothing(
     outcome, _ = stalled(crm, campaign)
     assert service.resolve(crm, campaign, "tester", decision) == 2
     outcome.receipts = [Receipt(row.key, "rejected") for row in outcome.receipts]
-    crm.db.run(lambda session: settle.write(session, outcome))
+    crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
     assert books(crm, campaign) == {"considered": 2, expected: 2}
 
 
@@ -127,7 +128,7 @@ def test_whose_rows_another_worker_has_now_changes_nothing(database: Database, t
         move(session, "mark", ["leased"], "sending", Delivery.id.in_(ids), handed_at=NOW)
     for status in ("accepted", "rejected", "unknown", "unavailable", "not_called"):
         outcome.receipts = [Receipt(row.key, status) for row in outcome.receipts]
-        crm.db.run(lambda session: settle.write(session, outcome))
+        crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
         assert books(crm, campaign) == {"considered": 2, "sending": 2}
 
 
@@ -204,11 +205,11 @@ def test_the_database_goes_away_between_call_and_settle(
     write = settle.write
     failures: list[int] = []
 
-    def failing(session: Any, outcome: settle.Outcome) -> None:
+    def failing(session: Any, settings: Settings, outcome: settle.Outcome) -> None:
         if len(failures) < 2:
             failures.append(1)
             raise OperationalError("UPDATE", {}, Exception("gone"))
-        write(session, outcome)
+        write(session, settings, outcome)
 
     monkeypatch.setattr(settle, "write", failing)
     monkeypatch.setattr(sending, "RETRY_SECONDS", 0.01)

@@ -1,0 +1,105 @@
+"""A carrier that takes nothing pauses the campaign, whoever of its workers got the answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crm_plugin.campaigns import sending, service
+from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.trouble import Watch
+from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from tests.campaigns.world import answers, books, ready, run, state, world
+from tests.fakes.carrier import receipt
+
+
+def reason(crm: Crm, campaign: int) -> str | None:
+    return service.get(crm, campaign).reason
+
+
+def small_steps(crm: Crm, size: int) -> None:
+    crm.extras["books"].in_flight = crm.extras["books"].batch = size
+
+
+def one_call(crm: Crm, campaign: int, answer: Callable[[Message], Receipt]) -> None:
+    """Let a worker of its own make one call, and be stopped."""
+    called: list[str] = []
+
+    def note(message: Message) -> Receipt:
+        called.append(message.key)
+        return answer(message)
+
+    answers(crm, note)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sending, "stopping", lambda: bool(called))
+        drain(crm, campaign)
+    crm.extras.pop("campaigns.running")
+
+
+def failing(message: Message) -> Receipt:
+    return receipt(message, "unavailable")
+
+
+def test_failures_in_a_row_count_over_drains_and_workers(database: Database, tmp_path: Path) -> None:
+    """Each drain has only a few answers, as when many workers share a campaign or restart all the time."""
+    crm = world(database, tmp_path, people=60)
+    small_steps(crm, 3)
+    campaign = ready(crm)
+    for rounds in range(1, 7):
+        one_call(crm, campaign, failing)
+        assert state(crm, campaign) == "sending", rounds
+    answers(crm, failing)
+    drain(crm, campaign)
+    assert (state(crm, campaign), reason(crm, campaign)) == ("paused", "carrier_failing")
+    assert books(crm, campaign) == {"considered": 60, "waiting": 21, "pending": 39}
+
+
+def test_a_success_of_any_worker_ends_the_row(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=60)
+    small_steps(crm, 3)
+    campaign = ready(crm)
+    for rounds in range(20):
+        one_call(crm, campaign, receipt if rounds % 5 == 4 else failing)
+    assert state(crm, campaign) == "sending"
+    assert books(crm, campaign) == {"considered": 60, "sent": 12, "waiting": 48}
+
+
+def test_a_share_of_failures_pauses_too(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=400, pause_failure_percent=30)
+    campaign = ready(crm)
+    answers(crm, lambda message: failing(message) if int(message.person[1:]) % 3 == 0 else receipt(message))
+    run(crm)
+    assert (state(crm, campaign), reason(crm, campaign)) == ("paused", "carrier_failing")
+    assert books(crm, campaign)["pending"] > 200
+
+
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+def test_less_than_that_share_does_not(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=600, pause_failure_percent=40)
+    campaign = ready(crm)
+    answers(crm, lambda message: failing(message) if int(message.person[1:]) % 3 == 0 else receipt(message))
+    run(crm)
+    assert books(crm, campaign) == {"considered": 600, "sent": 400, "waiting": 200}
+
+
+def test_bounces_do_not_count_and_do_not_end_a_row() -> None:
+    watch = Watch()
+    assert watch.see([Receipt("1", "rejected"), Receipt("2", "not_called")]) is None
+    found = watch.see([Receipt("1", "unavailable"), Receipt("2", "rejected"), Receipt("3", "unknown")])
+    assert found is not None
+    assert (found.answered, found.failed, found.in_row) == (2, 2, 2)
+
+
+def test_who_goes_on_begins_anew(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=50)
+    campaign = ready(crm)
+    answers(crm, failing)
+    run(crm)
+    assert state(crm, campaign) == "paused"
+    answers(crm, receipt)
+    service.resume(crm, campaign, "ann")
+    run(crm)
+    assert state(crm, campaign) == "sending"
+    assert books(crm, campaign) == {"considered": 50, "sent": 30, "waiting": 20}
