@@ -61,7 +61,8 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             problems = [*problems, Problem(error.code, error.place, error.params)]
         else:
             found.reach = _reach(session, decision)
-            problems = [*problems, *_audience(crm, session, campaign, found.reach), *_data(session)]
+            problems = [*problems, *_audience(crm, session, campaign, found.reach)]
+            problems += _data(session, campaign.scope is None)
             if not any(problem.severe for problem in problems):
                 compiled = channel.compile(campaign.content, campaign.purpose, context)
                 problems += _links(compiled, campaign.content)
@@ -117,10 +118,13 @@ def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
-def _data(session: Session) -> list[Problem]:
-    """Warn of streams that were not read to their end yet: who is not there yet gets no message."""
+def _data(session: Session, whole: bool) -> list[Problem]:
+    """Warn of streams that were not read to their end yet: who is not there yet gets no message.
+
+    :param whole: the campaign's author sees the whole school, and so may know how much there is.
+    """
     found = [
-        f"{name} ({rows:,}/{'?' if estimate is None else format(estimate, ',')})"
+        f"{name} ({rows:,}/{'?' if estimate is None else format(estimate, ',')})" if whole else name
         for name, rows, estimate in unread(session)
     ]
     if not found:

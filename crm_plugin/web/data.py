@@ -7,17 +7,15 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.audit import record
-from crm_plugin.profiles.health import StreamHealth
-from crm_plugin.profiles.health import streams as read_streams
-from crm_plugin.profiles.sync import confirm_gone, let_scan
+from crm_plugin.host.rights import need_whole
+from crm_plugin.profiles import steering
+from crm_plugin.profiles.health import StreamHealth, streams_for
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
 from crm_plugin.web.notes import tell
 from crm_plugin.web.view import fragment, render
 
 TONES = {"current": "good", "scanning": "busy", "failing": "warn", "stopped": "bad", "new": "muted"}
-SYNC = "crm_plugin.profiles.jobs.sync_changes"
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,14 @@ class Shown:
     state: str
     tone: str
     ok_at: datetime | None
-    rows: int
-    scanned: int
+    rows: int | None
+    scanned: int | None
     whole: int
     estimate: int | None
     part: float | None
     """How much of a running scan is done, 0 to 1; None when none runs or nobody knows."""
-    parked: int
-    quarantined: int
+    parked: int | None
+    quarantined: int | None
     error: str | None
     retry_at: datetime | None
     needs_word: bool
@@ -45,12 +43,13 @@ class Shown:
 def shown_streams() -> list[Shown]:
     """Return the streams as stored; the school is not asked."""
     with crm().db.read() as session:
-        return [_shown(row) for row in read_streams(session, crm().clock())]
+        return [_shown(row) for row in streams_for(session, crm().clock(), actor())]
 
 
 def _shown(row: StreamHealth) -> Shown:
     scanning = row.state == "scanning"
-    whole = max(row.estimate or 0, row.scanned)
+    scanned = row.scanned or 0
+    whole = max(row.estimate or 0, scanned)
     return Shown(
         *(
             row.stream,
@@ -62,7 +61,7 @@ def _shown(row: StreamHealth) -> Shown:
             whole,
             row.estimate,
         ),
-        part=row.scanned / whole if scanning and whole else None,
+        part=scanned / whole if scanning and whole else None,
         parked=row.parked,
         quarantined=row.quarantined,
         error=row.error,
@@ -83,22 +82,22 @@ def _progress() -> dict[str, Any]:
 
 @page("/data", "crm.admin")
 def data() -> ResponseReturnValue:
-    """Show the progress of each stream."""
+    """Show the progress of each stream, to who sees the whole school."""
+    need_whole(actor())
     return render("data/page.html", title=say("Data initialisation"), active="data", **_progress())
 
 
 @page("/data/progress", "crm.admin")
 def data_progress() -> ResponseReturnValue:
     """Return the moving part of the page."""
+    need_whole(actor())
     return fragment("data/progress.html", **_progress())
 
 
 @page("/data/start", "crm.admin", post=True)
 def data_start() -> ResponseReturnValue:
     """Let everything be read again, by a worker."""
-    let_scan(crm(), [row.stream for row in shown_streams()])
-    _write_down("data.read_all")
-    if crm().queue.wake(SYNC):
+    if steering.read_all(crm(), actor()):
         tell(say("A worker begins now."), "good")
     else:
         tell(say("It is noted. A worker (crm worker) begins with its next round."), "note")
@@ -108,13 +107,6 @@ def data_start() -> ResponseReturnValue:
 @page("/data/confirm", "crm.admin", post=True)
 def data_confirm() -> ResponseReturnValue:
     """Let a stream go on that stopped because many of its rows are gone from the school."""
-    stream = request.form.get("stream", "")
-    confirm_gone(crm(), stream)
-    _write_down("data.confirm_gone", stream)
+    steering.confirm_gone(crm(), actor(), request.form.get("stream", ""))
     tell(say("It goes on."), "good")
     return redirect(url_for("crm.data"))
-
-
-def _write_down(action: str, stream: str = "") -> None:
-    with crm().db.begin() as session:
-        record(session, crm().clock(), actor().id, action, ("stream", stream))

@@ -36,7 +36,7 @@ def home() -> ResponseReturnValue:
         title=say("Overview"),
         active="home",
         site_name=info.site_name if info else "",
-        has_data=any(row.rows for row in streams),
+        has_data=any(row.rows or row.ok_at for row in streams),
         figures=_figures(numbers, currency) if numbers and numbers.people else [],
         trends=_trends(days, currency) if numbers and numbers.people else [],
         campaigns=lines(5),

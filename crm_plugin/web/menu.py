@@ -17,6 +17,8 @@ class Entry:
     permission: str = "crm.view"
     in_host: bool = True
     """The school's admin panel gets it too."""
+    whole: bool = False
+    """It is for who sees the whole school."""
 
 
 ENTRIES = (
@@ -26,7 +28,7 @@ ENTRIES = (
     Entry("campaigns", mark("Campaigns"), "campaigns", "/campaigns"),
     Entry("templates", mark("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
     Entry("outbox", mark("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
-    Entry("data", mark("Data"), "data", "/data", "crm.admin", in_host=False),
+    Entry("data", mark("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
     Entry("health", mark("Health"), "health", "/health", in_host=False),
 )
 

@@ -85,7 +85,10 @@ def render(template: str, *, title: str, active: str = "", status: int = 200, **
 def shown_entries() -> list[Any]:
     """Return the entries of the CRM's menu that the actor may open."""
     person = g.get("crm_actor")
-    return [entry for entry in ENTRIES if person is not None and person.may(entry.permission)]
+    if person is None:
+        return []
+    seen = [entry for entry in ENTRIES if not entry.whole or person.scope is None]
+    return [entry for entry in seen if person.may(entry.permission)]
 
 
 def _sign_out() -> str | None:
