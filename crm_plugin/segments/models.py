@@ -17,6 +17,8 @@ class QuickQuery(Base):
     name: Mapped[str] = mapped_column(Key())
     tree: Mapped[dict[str, Any]] = mapped_column(Json)
     owner: Mapped[str] = mapped_column(Key())
+    scope: Mapped[list[str] | None] = mapped_column(Json)
+    """Courses (host ids) that the owner was limited to when they saved it: its count is of these."""
     shared: Mapped[bool] = mapped_column(default=False)
     pinned: Mapped[bool] = mapped_column(default=False)
     position: Mapped[int] = mapped_column(default=0)

@@ -18,8 +18,8 @@ from crm_plugin.segments.models import QuickQuery
 class QueryRow:
     """A saved search.
 
-    :param count: people at ``counted_at``; None before the first count, and for actors with a scope,
-        who must not learn how many people there are elsewhere.
+    :param count: people at ``counted_at``; None before the first count, and for who is limited to other
+        courses than its owner, as it is not the number of their people.
     :param mine: the actor owns it, or may change everything.
     """
 
@@ -79,6 +79,11 @@ def find(session: Session, ident: int, actor: Actor) -> QuickQuery:
     return query
 
 
+def limits(actor: Actor) -> list[str] | None:
+    """Return the courses that an actor is limited to, as they are stored; None = everything."""
+    return None if actor.scope is None else sorted(actor.scope)
+
+
 def owns(query: QuickQuery, actor: Actor) -> bool:
     """Tell whether an actor may change a saved search."""
     return query.owner == actor.id or actor.may("crm.admin")
@@ -86,7 +91,7 @@ def owns(query: QuickQuery, actor: Actor) -> bool:
 
 def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
     """Return a saved search as an actor may see it."""
-    counted = actor.scope is None
+    counted = query.scope == limits(actor)
     return QueryRow(
         query.id,
         query.name,

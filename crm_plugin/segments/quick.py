@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.host.records import Actor
+from crm_plugin.host.records import PERMISSIONS, Actor
+from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
@@ -33,6 +34,7 @@ def save(
 
     :raises BadInput: when the document or the name is bad.
     """
+    need(actor, "crm.edit")
     _understood(crm, actor, document, frozenset())
     now = crm.clock()
     with crm.db.begin() as session:
@@ -41,6 +43,7 @@ def save(
             name=_name(name),
             tree=document,
             owner=actor.id,
+            scope=queries.limits(actor),
             shared=shared,
             pinned=pinned,
             position=(last or 0) + 1,
@@ -87,6 +90,7 @@ def move(crm: Crm, actor: Actor, ident: int, position: int) -> None:
         _editable(session, ident, actor)
         for place, one in enumerate(order, 1):
             session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
+        audit.record(session, crm.clock(), actor.id, "query.move", of=("query", ident), position=position)
 
 
 def delete(crm: Crm, actor: Actor, ident: int) -> None:
@@ -126,6 +130,14 @@ def mentions(document: Any, ident: int) -> bool:
 class _Due:
     id: int
     tree: dict[str, Any]
+    owner: str
+    scope: list[str] | None
+
+    def reader(self) -> Actor | None:
+        """Return whose people are counted: everybody's, or those of a limited owner."""
+        if self.scope is None:
+            return None
+        return Actor(self.owner, "", frozenset(PERMISSIONS), scope=frozenset(self.scope))
 
 
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
@@ -140,7 +152,7 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
     for one in due:
         try:
             check_courses(crm, one.tree)
-            found: int | None = service.count(crm, one.tree, at=now).count
+            found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
         except BadInput:
             found = 0
         with crm.db.begin() as session:
@@ -152,7 +164,8 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
 def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
     old = sa.case((QuickQuery.pinned == sa.true(), now - FRESH_PINNED), else_=now - FRESH)
     stale = sa.or_(QuickQuery.counted_at.is_(None), QuickQuery.counted_at <= old)
-    chosen = sa.select(QuickQuery.id, QuickQuery.tree).order_by(QuickQuery.id)
+    columns = (QuickQuery.id, QuickQuery.tree, QuickQuery.owner, QuickQuery.scope)
+    chosen = sa.select(*columns).order_by(QuickQuery.id)
     with crm.db.read() as session:
         rows = session.execute(chosen if everything else chosen.where(stale))
         return [_Due(*row) for row in rows]
@@ -164,12 +177,15 @@ def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> Non
         query = _editable(session, ident, actor)
         for name, value in values.items():
             setattr(query, name, value)
+        if query.owner == actor.id and query.scope != queries.limits(actor):
+            query.scope, query.count, query.counted_at = queries.limits(actor), None, None
         query.updated_at = now
         audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
     _wake(crm)
 
 
 def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
+    need(actor, "crm.edit")
     query = queries.find(session, ident, actor)
     if not queries.owns(query, actor):
         raise Refused("access.refused", permission="crm.admin")

@@ -39,6 +39,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_crm_audit_at"), "crm_audit", ["at"], unique=False)
     op.create_table(
+        "crm_bounce",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("event_key", db.Key(128), nullable=False),
+        sa.Column("address_key", db.Key(255), nullable=False),
+        sa.Column("kind", db.Key(12), nullable=False),
+        sa.Column("status", db.Key(16), nullable=False),
+        sa.Column("source", db.Key(16), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("delivery_id", db.Id(), nullable=True),
+        sa.Column("counts", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_bounce")),
+        sa.UniqueConstraint("event_key", name=op.f("uq_crm_bounce_event_key")),
+    )
+    op.create_index("ix_crm_bounce_address", "crm_bounce", ["address_key", "kind"], unique=False)
+    op.create_index("ix_crm_bounce_at", "crm_bounce", ["at", "kind"], unique=False)
+    op.create_index("ix_crm_bounce_delivery", "crm_bounce", ["delivery_id"], unique=False)
+    op.create_table(
         "crm_campaign",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("name", db.Key(191), nullable=False),
@@ -539,6 +556,7 @@ def upgrade() -> None:
         sa.Column("name", db.Key(191), nullable=False),
         sa.Column("tree", db.Json(), nullable=False),
         sa.Column("owner", db.Key(191), nullable=False),
+        sa.Column("scope", db.Json(), nullable=True),
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("pinned", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -742,6 +760,10 @@ def downgrade() -> None:
     op.drop_table("crm_click_tally")
     op.drop_index(op.f("ix_crm_campaign_state"), table_name="crm_campaign")
     op.drop_table("crm_campaign")
+    op.drop_index("ix_crm_bounce_delivery", table_name="crm_bounce")
+    op.drop_index("ix_crm_bounce_at", table_name="crm_bounce")
+    op.drop_index("ix_crm_bounce_address", table_name="crm_bounce")
+    op.drop_table("crm_bounce")
     op.drop_index(op.f("ix_crm_audit_at"), table_name="crm_audit")
     op.drop_table("crm_audit")
     op.drop_table("crm_account")
