@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from crm_plugin.campaigns import jobs as campaigns_jobs
 from crm_plugin.campaigns import relations
+from crm_plugin.channels import jobs as channels_jobs
 from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.host.context import Crm, current, install
 from crm_plugin.host.gateway import Gateway
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
 
-CAPABILITIES: tuple[Any, ...] = (profiles_jobs, segments_jobs, campaigns_jobs, links_jobs)
+CAPABILITIES: tuple[Any, ...] = (
+    *(profiles_jobs, segments_jobs, campaigns_jobs),
+    *(channels_jobs, links_jobs),
+)
 """Each with ``PERIODIC``, ``DAILY`` and ``burst``."""
 
 PERIODIC: tuple[tuple[str, int], ...] = (

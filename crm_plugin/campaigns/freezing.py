@@ -8,7 +8,8 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import compile_content, present_of, rules_of, targets, tree_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
-from crm_plugin.links.service import make_links
+from crm_plugin.links.service import make_links, short_url, signer
+from crm_plugin.links.shared import adopt, shared_in
 
 log = logging.getLogger(__name__)
 
@@ -50,3 +51,7 @@ def _store_links(crm: Crm, campaign: Campaign) -> None:
     with crm.db.begin() as session:
         compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
         make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())
+    fixed: str = getattr(compiled, "fixed_text", "")
+    if short_url(crm.settings, "") in fixed:
+        shared = shared_in(crm.settings, signer(crm), fixed)
+        crm.db.run(lambda session: adopt(session, campaign.id, shared))

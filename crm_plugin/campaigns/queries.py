@@ -51,6 +51,8 @@ class CampaignRow:
         """Return it as a campaign file, to edit or to copy."""
         document: dict[str, Any] = {"name": self.name, "channel": self.channel, "purpose": self.purpose}
         document |= {"audience": self.audience, **self.content, "policy": self.policy}
+        # Written at the launch: a copy goes by the version that is in force by then.
+        document.pop("template_version", None)
         document |= {"holdout": self.holdout} if self.holdout else {}
         document |= {"zone": self.zone} if self.zone else {}
         return document | ({"at": self.planned_at.isoformat()} if self.planned_at else {})
@@ -145,3 +147,15 @@ def users_of_query(session: Session, query_id: int) -> list[str]:
         for campaign in session.scalars(query)
         if mentions(campaign.audience, query_id) or mentions(campaign.policy.get("goal"), query_id)
     ]
+
+
+def users_of_template(session: Session, key: str, ended: bool) -> list[str]:
+    """Return the names of campaigns that send an SMS template, or are to.
+
+    :param ended: also those that have finished or were cancelled.
+    """
+    query = sa.select(Campaign).where(Campaign.channel == "sms", Campaign.removed_at.is_(None))
+    if not ended:
+        query = query.where(Campaign.state.in_(UNFINISHED))
+    campaigns = session.scalars(query.order_by(Campaign.id))
+    return [campaign.name for campaign in campaigns if campaign.content.get("template") == key]

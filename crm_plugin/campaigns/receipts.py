@@ -1,6 +1,6 @@
 """Delivery reports of carriers: they may come twice, in any order, and before the row is settled."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,89 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Delivery, EarlyReport
+from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.db import insert_missing
 
 KEEP_BATCH = 1000
+REPORT_BATCH = 500
+"""Reports of one push that are written in one transaction."""
+
+
+def receive_all(crm: Crm, carrier: str, reports: Sequence[Report]) -> int:
+    """Take the reports of one push, a batch a transaction; return how many rows changed.
+
+    Of several reports about one message in a push the first counts, as if they had come one by one.
+    """
+    first: dict[str, Report] = {}
+    for report in reports:
+        first.setdefault(report.ref, report)
+    every, changed = list(first.values()), 0
+    for start in range(0, len(every), REPORT_BATCH):
+        batch = every[start : start + REPORT_BATCH]
+        changed += crm.db.run(lambda session, batch=batch: _receive(crm, session, carrier, batch))  # type: ignore[misc]
+    return changed
+
+
+def _receive(crm: Crm, session: Session, carrier: str, batch: Sequence[Report]) -> int:
+    refs = [report.ref for report in batch]
+    query = sa.select(Delivery.id, Delivery.carrier_ref, Delivery.state)
+    rows = session.execute(
+        query.where(Delivery.carrier == carrier, among(session, Delivery.carrier_ref, refs))
+    ).all()
+    known = {row.carrier_ref for row in rows}
+    _keep(crm, session, carrier, (report for report in batch if report.ref not in known))
+    reports = {report.ref: report for report in batch}
+    changed = 0
+    for state in ("delivered", "failed_permanent"):
+        chosen = {row.id: reports[row.carrier_ref] for row in rows if reports[row.carrier_ref].state == state}
+        changed += _move_all(crm, session, state, dict(sorted(chosen.items())))
+    return changed
+
+
+def _move_all(crm: Crm, session: Session, state: str, chosen: dict[int, Report]) -> int:
+    """Move rows to one end in one statement, each with the time and the reason of its report."""
+    if not chosen:
+        return 0
+    times = {id: _at(crm, report) for id, report in chosen.items()}
+    reasons = {id: (report.reason or "")[:64] or None for id, report in chosen.items()}
+    return move(
+        *(session, "report", ["sent", "unknown"], state),
+        among(session, Delivery.id, list(chosen)),
+        reason=_each(Delivery.reason, reasons),
+        settled_at=_each(Delivery.settled_at, times),
+        token=None,
+    )
+
+
+def _each(column: Any, values: dict[int, Any]) -> Any:
+    """Return the expression that gives each row its own value; the value itself where all have the same."""
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    known = {id: sa.literal(value, column.type) for id, value in values.items() if value is not None}
+    return sa.case(known, value=Delivery.id)
+
+
+def _at(crm: Crm, report: Report) -> datetime:
+    # A clock that is ahead must not date our rows into the future.
+    now = crm.clock()
+    return min(report.at, now) if report.at is not None else now
+
+
+def _keep(crm: Crm, session: Session, carrier: str, reports: Iterable[Report]) -> None:
+    """Keep reports whose message is not settled yet."""
+    values = [
+        {
+            "carrier": carrier,
+            "carrier_ref": report.ref,
+            "state": report.state,
+            "reason": report.reason,
+            "at": _at(crm, report),
+        }
+        for report in reports
+    ]
+    insert_missing(session, EarlyReport, values, key=["carrier", "carrier_ref", "state"])
 
 
 def receive(

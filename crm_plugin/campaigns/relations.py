@@ -4,13 +4,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import addresses, funnel, people
+from crm_plugin.campaigns import addresses, bounces, funnel, people
 from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.queries import users_of_query
+from crm_plugin.campaigns.queries import users_of_query, users_of_template
 from crm_plugin.campaigns.report import clicks, delivery_facts, held_on, timeline
+from crm_plugin.channels.email.bounces import held_on as bounces_of
 from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.channels.sms.editing import USERS as TEMPLATE_USERS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
@@ -32,15 +34,18 @@ def compose(crm: Crm) -> None:
     crm.extras["delivery_facts"] = delivery_facts
     facts.register("marketed", marketed)
     quick.USERS.add("campaigns", users_of_query)
+    TEMPLATE_USERS.add("campaigns", users_of_template)
     funnel.register()
     HOLDERS.add("campaigns", addresses.holders)
     MERGES.add("campaigns", people.merge)
     ERASURES.add("campaigns", people.erase)
+    ERASURES.add("bounces", bounces.erase)
     facts.register("erased", people.erase_again)
     if "campaigns" not in TIMELINE:
         TIMELINE.add("campaigns", timeline)
         TIMELINE.add("clicks", clicks)
         EXPORTS.add("messages", held_on)
+        EXPORTS.add("bounces", bounces_of)
     if "deliveries" not in fields.RELATIONS:
         _register_fields()
 

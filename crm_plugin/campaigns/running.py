@@ -43,6 +43,8 @@ class Running:
     links: tuple[int, ...]
     signer: Signer
     settings: Settings
+    shared_links: bool = False
+    """Everybody gets the same short links: a click says nothing of whose it is."""
     per_minute: int | None = None
     """Private messages that the school takes a minute; None = any number."""
 
@@ -55,12 +57,17 @@ class Running:
         if "unsubscribe" in self.compiled.variables:
             token = self.signer.opt_out_token(row.person_id, self.rules.channel, row.id)
             values["unsubscribe"] = links.opt_out_url(self.settings, token)
-        short = [links.short_url(self.settings, self.signer.code(link, row.id)) for link in self.links]
+        mine = 0 if self.shared_links else row.id
+        short = [links.short_url(self.settings, self.signer.code(link, mine)) for link in self.links]
         if self.has_link:
             values["link"], *short = short
-        return self.compiled.render(
-            Recipient(key(self.id, row.id), row.person, row.address, values, short, self.id)
-        )
+        names = (key(self.id, row.id), row.person, row.address)
+        return self.compiled.render(Recipient(*names, values, short, self.id, self._return_path(row)))
+
+    def _return_path(self, row: Row) -> str:
+        if self.rules.channel != "email" or not self.settings.bounce_domain:
+            return ""
+        return links.return_path(self.settings, self.signer.bounce_code(row.person_id, row.id))
 
 
 def load(crm: Crm, campaign_id: int) -> Running | None:
@@ -91,6 +98,7 @@ def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
         links=tuple(links.targets_of(session, campaign.id)),
         signer=links.signer(crm),
         settings=crm.settings,
+        shared_links=getattr(compiled, "shared_links", False),
         per_minute=_per_minute(crm, campaign.channel),
     )
 
@@ -140,6 +148,7 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
         unknown_is_no=unknown_is_no(crm),
         zone=segments.zone(crm),
+        stale_hours=crm.settings.stale_data_hours,
     )
 
 
@@ -165,4 +174,4 @@ def tree_of(crm: Crm, document: object, place: str = "") -> Tree:
 def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:
     """Return the present, for the courses that the campaign's author is limited to."""
     scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
-    return segments.present(crm, scope=scope)
+    return segments.present(crm, scope=scope, reader=campaign.created_by if campaign else "")

@@ -11,6 +11,7 @@ from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.preflight import preflight as _preflight
 from crm_plugin.campaigns.trial import send_test
 from crm_plugin.campaigns.waking import wake
+from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput
@@ -66,7 +67,9 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
 def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
     life.check_state(life.lock(session, campaign_id), ("draft",), "launched")
     now = crm.clock()
-    planned = queries.one(session, campaign_id).planned_at
+    campaign = queries.one(session, campaign_id)
+    campaign.content = channel_service.pinned(crm, session, campaign.content)
+    planned = campaign.planned_at
     record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
     if not guard.is_confirmed(crm, session):
         life.change(session, campaign_id, "hold", reason="copied", launched_by=actor)

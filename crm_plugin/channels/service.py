@@ -46,6 +46,16 @@ def _default_sender(crm: Crm) -> str:
     return f"no-reply@{host}"
 
 
+def pinned(crm: Crm, session: Session, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a content that goes by the version of its SMS template that is in force now.
+
+    From its launch on a campaign sends one text, whatever becomes of the template.
+    """
+    key = content.get("template")
+    found = templates.find(session, str(key), crm.settings.sms_carrier) if key else None
+    return {**content, "template_version": found.version} if found else dict(content)
+
+
 def check(
     crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
 ) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
+from crm_plugin.campaigns.receipts import REPORT_BATCH
+from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.carriers.twilio import signature_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Database, connect
@@ -19,6 +22,7 @@ from crm_plugin.tables import metadata
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.http import body_of
 from crm_plugin.web.public.receipts import LONGEST_PUSH
+from tests.campaigns.statements import counted
 from tests.channels.sms.carriers.world import SECRET, settings_of
 from tests.fakes.crm import NOW, make_crm
 
@@ -236,3 +240,54 @@ def test_what_is_no_carriers_address_is_not_ours(crm: Crm, client: Client) -> No
     assert post(client, "http", {}, path="/crm/c/smtp/x").status_code == 404
     for path in ("/c/", "/c/http", "/c/http/", f"/c/http/{SECRET}/more", "/c//x"):
         assert post(client, "http", {}, path=path).status_code == 401, path
+
+
+def test_a_push_of_many_reports_costs_few_statements(crm: Crm, client: Client) -> None:
+    row = {"campaign_id": 1, "channel": "sms", "state": "sent", "tries": 1, "marketing": True}
+    known = [
+        {**row, "person_id": n, "carrier": "http", "carrier_ref": f"m-{n}"} for n in range(REPORT_BATCH + 20)
+    ]
+    with crm.db.begin() as session:
+        session.execute(sa.insert(DELIVERY), known)
+    receipts: list[dict[str, Any]] = [
+        {
+            "id": f"m-{n}",
+            "status": "failed" if n % 5 == 0 else "delivered",
+            **({"code": f"code-{n}"} if n % 10 == 0 else {}),
+            "at": (NOW - timedelta(seconds=n)).isoformat(),
+        }
+        for n in range(REPORT_BATCH + 40)
+    ]
+    receipts += [{"id": "m-1", "status": "failed", "code": "late"}, {"id": "m-5", "status": "delivered"}]
+    with counted(crm.db) as statements:
+        assert post(client, "http", {"receipts": receipts}).status_code == 200
+    assert len(statements) <= 12
+    with crm.db.read() as session:
+        rows = session.execute(sa.select(DELIVERY)).all()
+    for one in rows:
+        n = one.person_id
+        state, reason = ("failed_permanent", f"code-{n}" if n % 10 == 0 else None)
+        if n % 5:
+            state, reason = "delivered", None
+        assert (one.state, one.reason, one.settled_at) == (state, reason, NOW - timedelta(seconds=n))
+    assert kept(crm) == 20
+
+
+@SQLITE
+def test_a_pushed_answer_about_a_template_is_taken_once(database: Database, tmp_path: Path) -> None:
+    crm = make_crm(database, instance=str(tmp_path), **settings_of("aliyun"))  # type: ignore[arg-type]
+    row = {"locale": "zh", "name": "n", "text": "x", "purpose": "service", "updated_at": NOW, "version": 1}
+    facts = {"carrier": "aliyun", "filed_as": "SMS_1", "state": "submitted", "key": "t"}
+    table = metadata.tables["crm_sms_template"]
+    with crm.db.begin() as session:
+        session.add(SmsTemplate(**row, **facts))
+    push = {"template_code": "SMS_1", "template_status": "approved", "template_name": "n", "reason": "ok"}
+    client = Client(PublicApp(crm, school))
+    for _ in range(2):
+        assert post(client, "aliyun", [push]).status_code == 200
+    with crm.db.read() as session:
+        found = session.execute(sa.select(table.c.state, table.c.carrier_codes, table.c.reason)).one()
+    assert tuple(found) == ("approved", {"aliyun": "SMS_1"}, None)
+    assert post(client, "aliyun", [{**push, "template_status": "perhaps"}]).status_code == 400
+    assert post(client, "aliyun", [push], path="/c/aliyun/guessed").status_code == 403
+    assert kept(crm) == 0

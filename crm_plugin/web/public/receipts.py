@@ -1,4 +1,4 @@
-"""Delivery reports that carriers send us: POST to ``/c/<carrier>/<secret>``.
+"""Delivery reports, and answers about templates, that carriers send us: POST to ``/c/<carrier>/<secret>``.
 
 Reports may be forged, repeated, late and out of order: what is not proven is refused unread, and states
 only move forward. A carrier that gets no 200 sends again, so a failure of ours loses nothing.
@@ -6,9 +6,10 @@ only move forward. A carrier that gets no 200 sends again, so a failure of ours 
 
 import logging
 
-from crm_plugin.campaigns.receipts import receive
+from crm_plugin.campaigns.receipts import receive_all
 from crm_plugin.channels.registry import push_of
-from crm_plugin.channels.sms.carriers.pushes import Pushed, Report
+from crm_plugin.channels.sms import approval
+from crm_plugin.channels.sms.carriers.pushes import Pushed
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.public.http import Environ, Response, body_of, headers_of
@@ -36,20 +37,14 @@ def answer(crm: Crm, carrier: str, secret: str, environ: Environ) -> Response:
         return Response(403)
     try:
         reports = push.read(body)
+        verdicts = push.verdicts(body) if push.verdicts is not None else []
     except BadInput as error:
         log.warning("a report of the SMS carrier %s cannot be read: %s", carrier, error)
         return Response(400, str(error).encode(), {"Content-Type": "text/plain; charset=utf-8"})
     try:
-        for report in reports:
-            _receive(crm, carrier, report)
+        receive_all(crm, carrier, reports)
+        approval.take(crm, carrier, verdicts)
     except Exception:
         log.exception("reports of the SMS carrier %s could not be kept", carrier)
         return Response(503, headers={"Retry-After": "60"})
     return Response(200, push.answer, _JSON)
-
-
-def _receive(crm: Crm, carrier: str, report: Report) -> None:
-    now = crm.clock()
-    # A clock that is ahead must not date our rows into the future.
-    at = min(report.at, now) if report.at is not None else now
-    receive(crm, carrier, report.ref, report.state, report.reason, at)
