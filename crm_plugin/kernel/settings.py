@@ -55,6 +55,7 @@ TABLE = (
     Setting(
         "sms_callback_secret", str, "", "Last part of the addresses for delivery reports; 16 letters.", True
     ),
+    Setting("sms_price", str, "", "What one segment of an SMS costs, such as 0.045 CNY; empty: not known."),
     Setting("sms_http_url", str, "", "Address of the generic HTTP carrier.", secret=True),
     Setting("sms_http_token", str, "", "Bearer token of the generic HTTP carrier.", secret=True),
     Setting("sms_aliyun_key_id", str, "", "AccessKey id of the Aliyun carrier."),
@@ -73,6 +74,12 @@ TABLE = (
         "smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True
     ),
     Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
+    Setting("bounce_domain", str, "", "Domain whose mail your server hands to crm bounce; empty: none."),
+    Setting("bounce_secret", str, "", "Signs what is posted to /c/bounce; 16 letters.", secret=True),
+    Setting("bounce_hard", int, 1, "Hard bounces that stop an e-mail address; 0: never."),
+    Setting("bounce_soft", int, 3, "Soft bounces in a row that stop an e-mail address; 0: never."),
+    Setting("bounce_soft_days", int, 3, "Days that such a row of soft bounces spans at least."),
+    Setting("bounce_complaints", int, 1, "Complaints about spam that stop an e-mail address; 0: never."),
     Setting(
         "consent_unknown", str, "", "Marketing to people of unknown consent: send or skip; empty: by region."
     ),
@@ -116,6 +123,7 @@ class Settings:
     sms_signature: str
     sms_link_mode: str
     sms_callback_secret: str
+    sms_price: str
     sms_http_url: str
     sms_http_token: str
     sms_aliyun_key_id: str
@@ -132,6 +140,12 @@ class Settings:
     sms_twilio_url: str
     smtp_url: str
     mail_from: str
+    bounce_domain: str
+    bounce_secret: str
+    bounce_hard: int
+    bounce_soft: int
+    bounce_soft_days: int
+    bounce_complaints: int
     consent_unknown: str
     sync_overlap: int
     lease_seconds: int

@@ -11,6 +11,7 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
+_GSM = _BASIC | _EXTENSION
 _LENGTHS = {"GSM-7": (160, 153), "UCS-2": (70, 67)}
 
 
@@ -27,17 +28,30 @@ class Length:
 
 def measure(text: str) -> Length:
     """Return encoding, units and segments of a text; an empty one is one segment."""
-    encoding = "GSM-7" if all(letter in _BASIC or letter in _EXTENSION for letter in text) else "UCS-2"
-    sizes = [_size(letter, encoding) for letter in text]
+    encoding = "GSM-7" if _GSM.issuperset(text) else "UCS-2"
     single, part = _LENGTHS[encoding]
-    total = sum(sizes)
-    return Length(encoding, total, 1 if total <= single else _parts(sizes, part))
+    total = len(text) + sum(map(text.count, _EXTENSION)) if encoding == "GSM-7" else _ucs2(text)
+    return Length(encoding, total, 1 if total <= single else _parts(_sizes(text, encoding), part))
 
 
-def _size(letter: str, encoding: str) -> int:
+def extensions(text: str) -> list[str]:
+    """Return the letters of a GSM-7 text that take two septets, each once; none where it is UCS-2."""
+    return sorted(_EXTENSION.intersection(text)) if _GSM.issuperset(text) else []
+
+
+def foreign(text: str) -> list[str]:
+    """Return the letters, each once and in their order, that make a text UCS-2."""
+    return [letter for letter in dict.fromkeys(text) if letter not in _GSM]
+
+
+def _ucs2(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _sizes(text: str, encoding: str) -> list[int]:
     if encoding == "GSM-7":
-        return 2 if letter in _EXTENSION else 1
-    return 2 if ord(letter) > 0xFFFF else 1
+        return [2 if letter in _EXTENSION else 1 for letter in text]
+    return [2 if ord(letter) > 0xFFFF else 1 for letter in text]
 
 
 def _parts(sizes: list[int], limit: int) -> int:

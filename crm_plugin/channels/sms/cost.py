@@ -1,0 +1,65 @@
+"""What the SMS of an audience cost: segments after filling in, price a segment by the setting."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from crm_plugin.channels.sms.channel import CompiledSms
+from crm_plugin.channels.sms.segments import measure
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.settings import Settings
+
+LONGEST_CODE = "k7WQp2mXv9RtLeC"
+"""A short code as long as they get with millions of messages (13 to 15 letters)."""
+_PRICE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([A-Z]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one segment costs."""
+
+    amount: Decimal
+    currency: str
+    """ISO 4217."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Segments of the texts that were counted."""
+
+    people: int = 0
+    segments: int = 0
+    worst: int = 0
+    """Segments of the longest text."""
+    ucs2: int = 0
+    """How many texts have a letter outside GSM-7, and so less room."""
+
+
+def price_of(settings: Settings) -> Price | None:
+    """Return the price of a segment; None when it is not set.
+
+    :raises BadInput: ``settings.bad_value``.
+    """
+    if not settings.sms_price:
+        return None
+    found = _PRICE.fullmatch(settings.sms_price.strip())
+    if found is None:
+        expected = "an amount and a currency such as 0.045 CNY"
+        raise BadInput("settings.bad_value", name="sms_price", value=settings.sms_price, expected=expected)
+    return Price(Decimal(found[1]), found[2])
+
+
+def count(compiled: CompiledSms, people: Iterable[Mapping[str, str | None]]) -> Tally:
+    """Measure the texts of people, rendered as they go out; who lacks a value gets none and is left out."""
+    tally = Tally()
+    for values in people:
+        try:
+            length = measure(compiled.body.render(values))
+        except BadInput:
+            continue
+        tally.people += 1
+        tally.segments += length.segments
+        tally.worst = max(tally.worst, length.segments)
+        tally.ucs2 += length.encoding == "UCS-2"
+    return tally
