@@ -86,6 +86,14 @@ CODES: dict[str, str] = {
     "campaign.quiet_now": "quiet hours: messages wait until {until}",
     "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",
     "campaign.changed": "the campaign changed in the meantime: reload it",
+    "campaign.planned_past": "the planned time has passed: choose another one",
+    "campaign.expires_first": "nothing leaves after its last moment, which comes before the start",
+    "campaign.too_slow": "at this rate the sending is not done when its last moment comes",
+    "campaign.course_gone": "the school no longer has {course}",
+    "campaign.course_closed": "{course} is not open to learners now",
+    "campaign.course_over": "{course} has ended by then",
+    "campaign.course_full": "{course} is full: {taken} of {capacity} seats are taken",
+    "campaign.shared_addresses": "{count} people share an address with somebody else and get no second message",
     "campaign.not_confirmed": "type {count} to confirm how many people will be reached",
     "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
     # channels
@@ -124,6 +132,7 @@ CODES: dict[str, str] = {
     "channel.bad_address": "{address!r} is not an address for {channel}",
     "channel.unknown_carrier": "there is no carrier {carrier!r}; installed: {known}",
     # links
+    "link.broken": "{url} does not answer as it should: {reason}",
     "link.bad_url": "{url!r} is not a web address",
 }
 """Code → English message; ``web`` translates the same text by gettext."""
@@ -156,6 +165,12 @@ class BadInput(CrmError):
 
     exit_code = 2
     http_status = 400
+
+
+class SignedOut(CrmError):
+    """Nobody is signed in, or the token is not good: HTTP 401."""
+
+    http_status = 401
 
 
 class Refused(CrmError):

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.host.rights import need, need_whole
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.kernel.registry import Registry
@@ -67,6 +69,32 @@ def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
 
     crm.db.run(work)
     facts.recompute(crm)
+
+
+def erased_by(crm: Crm, actor: Actor, person_id: int) -> None:
+    """Erase a person on behalf of an actor.
+
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    """
+    _admit(actor)
+    forget(crm, person_id, actor.id)
+
+
+def told(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
+    """Return everything that is held on a person, to an actor who will hand it to them; it is written down.
+
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    """
+    _admit(actor)
+    document = export(crm, person_id)
+    with crm.db.begin() as session:
+        audit.record(session, crm.clock(), actor.id, "person.told", ("person", person_id), count=1)
+    return document
+
+
+def _admit(actor: Actor) -> None:
+    need(actor, "crm.admin")
+    need_whole(actor)
 
 
 def export(crm: Crm, person_id: int) -> dict[str, Any]:

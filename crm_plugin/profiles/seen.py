@@ -1,6 +1,6 @@
 """People as one actor may see them: contacts masked, amounts left out, courses limited, nobody outside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
+from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.archive import Archive, archive
 from crm_plugin.profiles.facts import own_currency
-from crm_plugin.profiles.queries import PersonRow, people
-from crm_plugin.profiles.scope import check
+from crm_plugin.profiles.queries import PersonRow, people, person_id_of
+from crm_plugin.profiles.scope import check, sees
+from crm_plugin.profiles.timeline import Moment, Stretch, Window, timeline
 
 
 def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
@@ -53,3 +55,47 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
         return found
     purchases = [replace(one, amount=None, refunded=None) for one in found.purchases]
     return replace(found, person=_without_money(found.person), purchases=purchases)
+
+
+def id_of(session: Session, actor: Actor, host_id: str) -> int:
+    """Return our id of a person of the school whom the actor may see.
+
+    :raises NotFound: ``object.missing``, in the same words for who is outside the actor's courses.
+    """
+    missing = NotFound("object.missing", kind="person", id=host_id)
+    try:
+        found = person_id_of(session, host_id)
+    except NotFound:
+        raise missing from None
+    if not sees(session, found, actor.scope):
+        raise missing
+    return found
+
+
+def moments(
+    crm: Crm,
+    session: Session,
+    actor: Actor,
+    person_id: int,
+    only: Collection[str],
+    place: tuple[int, str | None],
+) -> Stretch:
+    """Return a page of a person's timeline.
+
+    :param only: names of sources; none = all of them.
+    :param place: how many, and ``next`` of the page before.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    one(crm, session, actor, person_id)
+    limit, after = place
+    window = Window(limit, scope=actor.scope, reader=actor.id)
+    found = timeline(session, person_id, window, only=only, after=after)
+    return (
+        found
+        if actor.may("crm.money")
+        else Stretch([_unpriced(moment) for moment in found.moments], found.next)
+    )
+
+
+def _unpriced(moment: Moment) -> Moment:
+    return replace(moment, details={key: value for key, value in moment.details.items() if key != "amount"})

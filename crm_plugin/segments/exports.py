@@ -83,6 +83,25 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
     :raises Refused: without ``crm.export``.
     :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
     """
+    columns, heading, total = _prepared(crm, actor, wanted)
+    if total > AT_ONCE:
+        return _queued(crm, actor, wanted, (columns, heading, total))
+    ids = _ids(crm, wanted.part, actor)
+    _audit(crm, actor.id, len(ids), wanted.format)
+    return Table(heading, _rows(crm, actor, ids, columns))
+
+
+def queue(crm: Crm, actor: Actor, wanted: Wanted) -> int:
+    """Let a worker make an export, however small; return its id.
+
+    :raises Refused: without ``crm.export``.
+    :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
+    """
+    return _queued(crm, actor, wanted, _prepared(crm, actor, wanted))
+
+
+def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> tuple[list[Column], list[str], int]:
+    """Return (columns, heading, how many people) of what may be taken away."""
     need(actor, "crm.export")
     if wanted.format not in FORMATS:
         raise BadInput("input.bad", "format", reason=f"expected one of {', '.join(FORMATS)}")
@@ -92,11 +111,7 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
     total = service.count(crm, wanted.part, actor=actor).count
     if wanted.format == "xlsx" and total > MOST_ROWS:
         raise BadInput("export.too_many_rows", count=total, limit=MOST_ROWS)
-    if total > AT_ONCE:
-        return _queued(crm, actor, wanted, (columns, heading, total))
-    ids = _ids(crm, wanted.part, actor)
-    _audit(crm, actor.id, len(ids), wanted.format)
-    return Table(heading, _rows(crm, actor, ids, columns))
+    return columns, heading, total
 
 
 def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], list[str], int]) -> int:

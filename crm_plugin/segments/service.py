@@ -150,11 +150,12 @@ def _host_ids(crm: Crm, found: Select) -> Iterator[str]:
         yield from session.scalars(chosen.execution_options(yield_per=PORTION))
 
 
-def page(
+def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
     crm: Crm,
     document: Any,
     *,
     actor: Actor | None = None,
+    at: datetime | None = None,
     sort: str = DEFAULT_SORT,
     after: str | None = None,
     limit: int = 50,
@@ -169,7 +170,7 @@ def page(
     """
     if actor is not None:
         access.check_order(sort, actor)
-    found, now = selected(crm, document, None, actor)
+    found, now = selected(crm, document, at, actor)
     with crm.db.read() as session:
         return listing.page(session, found, now, sort, after, limit)
 

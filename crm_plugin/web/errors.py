@@ -34,7 +34,7 @@ def register(pages: Blueprint) -> None:
 def _known(error: CrmError) -> ResponseReturnValue:
     if error.http_status >= 500:
         log.warning("%s: %s", error.code, error)
-    return _answer(error.http_status, error.code, explain(error))
+    return _answer(error.http_status, error.code, explain(error), error.place)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -49,10 +49,12 @@ def _unknown(error: Exception) -> ResponseReturnValue:
     return _answer(500, "http.500", say(_LOGGED))
 
 
-def _answer(status: int, code: str, line: str) -> ResponseReturnValue:
-    if wants_json():
-        answer: Response = jsonify(error=code, message=line)
+def _answer(status: int, code: str, line: str, place: str = "") -> ResponseReturnValue:
+    if wants_json() or status == 401:
+        answer: Response = jsonify(error=code, message=line, place=place)
         answer.status_code = status
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
     title = say(_TITLES.get(status, _BROKEN))
     if is_htmx():

@@ -6,14 +6,14 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from flask import Response, current_app, g, jsonify, redirect, request
+from flask import Response, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import ValidationError, validate_csrf
 
-from crm_plugin.host import rights
+from crm_plugin.host import programs, rights
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, SignedOut
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -58,7 +58,8 @@ def guarded(route: Route) -> Callable[..., ResponseReturnValue]:
         if person is None:
             return _to_login()
         rights.need(person, route.permission)
-        if request.method not in SAFE:
+        # A browser sends a session by itself, to whoever asks it to; a token it never does.
+        if request.method not in SAFE and bearer() is None:
             _check_token()
         return route.view(**values)
 
@@ -88,10 +89,27 @@ def need(permission: str) -> None:
 def find_actor() -> Actor | None:
     """Ask the school who is at the screen, once a request."""
     if "crm_actor" not in g:
-        facts = RequestFacts(dict(request.headers), dict(request.cookies), request.remote_addr)
-        g.crm_actor = crm().host.current_actor(facts)
+        text = bearer()
+        if text is None:
+            facts = RequestFacts(dict(request.headers), dict(request.cookies), request.remote_addr)
+            g.crm_actor = crm().host.current_actor(facts)
+        else:
+            g.crm_actor = programs.actor_of(crm(), text)
     found: Actor | None = g.crm_actor
     return found
+
+
+def bearer() -> str | None:
+    """Return the token that a program sends with a request to the API; pages take none."""
+    sent = request.authorization
+    if not is_api() or sent is None or sent.type != "bearer":
+        return None
+    return sent.token or ""
+
+
+def is_api() -> bool:
+    """Tell whether the request is for the JSON API."""
+    return request.endpoint is not None and request.endpoint.rpartition(".")[2].startswith("api_")
 
 
 def wants_json() -> bool:
@@ -106,11 +124,11 @@ def is_htmx() -> bool:
 
 
 def _to_login() -> ResponseReturnValue:
+    if bearer() is not None:
+        raise SignedOut("access.bad_token")
     login = crm().host.url("login", "")
     if wants_json() or not login:
-        answer: Response = jsonify(error="access.signed_out", message="sign in first")
-        answer.status_code = 401
-        return answer
+        raise SignedOut("access.signed_out")
     back = (
         request.full_path.rstrip("?")
         if request.method == "GET" and not is_htmx()
@@ -130,8 +148,9 @@ def _leading_back(login: str, back: str) -> str:
 
 
 def _check_token() -> None:
-    # A host that guards its own forms has checked this one already, with the same token.
-    if "csrf" in current_app.extensions:
+    # A host that guards its own forms has checked this one already, with the same token; the API's own
+    # routes are left out of that guard, for programs.
+    if "csrf" in current_app.extensions and not is_api():
         return
     token = request.form.get("csrf_token") or request.headers.get("X-CSRFToken")
     try:

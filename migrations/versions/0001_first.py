@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("planned_at", db.UtcDateTime(), nullable=True),
         sa.Column("zone", db.Key(64), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("writer", db.Key(64), nullable=True),
         sa.Column("removed_at", db.UtcDateTime(), nullable=True),
         sa.Column("scope", db.Json(), nullable=True),
         sa.Column("created_by", db.Key(191), nullable=False),
@@ -671,6 +672,21 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "crm_token",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("name", db.Key(191), nullable=False),
+        sa.Column("hash", db.Key(64), nullable=False),
+        sa.Column("permissions", db.Json(), nullable=False),
+        sa.Column("scope", db.Json(), nullable=True),
+        sa.Column("created_by", db.Key(191), nullable=False),
+        sa.Column("created_at", db.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", db.UtcDateTime(), nullable=True),
+        sa.Column("last_used_at", db.UtcDateTime(), nullable=True),
+        sa.Column("revoked_at", db.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_token")),
+        sa.UniqueConstraint("hash", name=op.f("uq_crm_token_hash")),
+    )
+    op.create_table(
         "crm_touched",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("person_id", db.Id(), nullable=False),
@@ -683,6 +699,7 @@ def downgrade() -> None:
 
     op.drop_index(op.f("ix_crm_touched_person_id"), table_name="crm_touched")
     op.drop_table("crm_touched")
+    op.drop_table("crm_token")
     op.drop_table("crm_suppression")
     op.drop_table("crm_stream")
     op.drop_table("crm_staged")

@@ -1,0 +1,101 @@
+"""Tokens of programs that use the JSON API: shown once, kept as a keyed hash, with rights of their own."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from crm_plugin.kernel.db import Base, Id, Json, Key, UtcDateTime
+
+PREFIX = "crm_"
+"""Begins every token, so that people and scanners of leaked secrets know one when they see it."""
+NOTED = timedelta(minutes=1)
+"""A use is written down at most once in so long: a busy program must not write with each request."""
+
+
+class Token(Base):
+    """A token; of its text only a hash is kept."""
+
+    __tablename__ = "crm_token"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(Key())
+    hash: Mapped[str] = mapped_column(Key(64), unique=True)
+    permissions: Mapped[list[str]] = mapped_column(Json)
+    scope: Mapped[list[str] | None] = mapped_column(Json)
+    """Course ids of the school that it is limited to; None = everything."""
+    created_by: Mapped[str] = mapped_column(Key())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a token may do: permissions of the contract, the courses it is limited to, and until when."""
+
+    name: str
+    permissions: list[str]
+    scope: list[str] | None = None
+    expires_at: datetime | None = None
+
+
+def make(session: Session, secret: str, grant: Grant, author: str, now: datetime) -> tuple[int, str]:
+    """Keep a new token; return its id and its text, which nobody can read again.
+
+    :param secret: the installation's secret key: who steals the table alone cannot try texts against it.
+    """
+    text = PREFIX + secrets.token_urlsafe(32)
+    row = Token(
+        name=grant.name,
+        hash=_hash(secret, text),
+        permissions=grant.permissions,
+        scope=grant.scope,
+        created_by=author,
+        created_at=now,
+        expires_at=grant.expires_at,
+    )
+    session.add(row)
+    session.flush()
+    return row.id, text
+
+
+def find(session: Session, secret: str, text: str, now: datetime) -> Token | None:
+    """Return the token with this text, None when there is none that is still good."""
+    if not text.startswith(PREFIX):
+        return None
+    good = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))
+    return session.scalar(select(Token).where(Token.hash == _hash(secret, text), *good))
+
+
+def is_due(token: Token, now: datetime) -> bool:
+    """Tell whether a use at this moment is to be written down."""
+    return token.last_used_at is None or now - token.last_used_at >= NOTED
+
+
+def note_use(session: Session, ident: int, now: datetime) -> None:
+    """Write down that a token was used."""
+    session.execute(update(Token).where(Token.id == ident).values(last_used_at=now))
+
+
+def listed(session: Session) -> list[Token]:
+    """Return all tokens, the newest first; revoked ones stay, as the audit log names them."""
+    return list(session.scalars(select(Token).order_by(Token.id.desc())))
+
+
+def revoke(session: Session, ident: int, now: datetime) -> str | None:
+    """End a token at once; return its name, None when there is no such token in force."""
+    token = session.get(Token, ident, with_for_update=True)
+    if token is None or token.revoked_at is not None:
+        return None
+    token.revoked_at = now
+    return token.name
+
+
+def _hash(secret: str, text: str) -> str:
+    return hmac.new(secret.encode(), b"token:" + text.encode(), hashlib.sha256).hexdigest()

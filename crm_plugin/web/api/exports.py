@@ -1,0 +1,52 @@
+"""Exports: a worker writes a file of people for its author alone."""
+
+from typing import Any
+
+from flask import send_file
+from marshmallow import Schema, fields, validate
+
+from crm_plugin.segments import exports
+from crm_plugin.segments.columns import COLUMNS, DEFAULT
+from crm_plugin.segments.exports import FORMATS, ExportRow, Wanted
+from crm_plugin.segments.narrowing import Part
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.exports import TYPES
+from crm_plugin.web.guard import actor, crm
+
+
+class NewExport(Schema):
+    """What somebody asks to take away."""
+
+    tree = fields.Raw(required=True)
+    columns = fields.List(
+        fields.String(validate=validate.OneOf([one.key for one in COLUMNS])), load_default=list(DEFAULT)
+    )
+    format = fields.String(load_default="csv", validate=validate.OneOf(FORMATS))
+    locale = fields.String(load_default="en", validate=validate.OneOf(["en", "zh"]))
+
+
+Exports = schemas.answer("Exports", items=fields.List(fields.Nested(schemas.of(ExportRow))))
+
+
+@endpoint("GET", "/exports", "crm.export", Shape(answer=Exports))
+def api_exports(_given: Given) -> Any:
+    """List your exports and how far they are."""
+    return {"items": exports.listed(crm(), actor())}
+
+
+@endpoint("POST", "/exports", "crm.export", Shape(NewExport, None, schemas.Id, 202))
+def api_export(given: Given) -> Any:
+    """Let a worker write a file of the people of a tree; columns that you may not take away are left out."""
+    asked = given.body
+    wanted = Wanted(Part(asked["tree"]), asked["columns"], asked["format"], asked["locale"])
+    return {"id": exports.queue(crm(), actor(), wanted)}
+
+
+@endpoint("GET", "/exports/<int:ident>/file", "crm.export")
+def api_export_file(_given: Given, ident: int) -> Any:
+    """Return the file of a finished export."""
+    path = exports.file_of(crm(), actor(), ident)
+    answer = send_file(path.absolute(), mimetype=TYPES[path.suffix.removeprefix(".")], as_attachment=True)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

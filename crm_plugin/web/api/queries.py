@@ -1,0 +1,79 @@
+"""Quick queries: saved searches."""
+
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.segments import queries, quick
+from crm_plugin.segments.queries import QueryRow
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.guard import actor, crm
+
+Query = schemas.of(QueryRow)
+Queries = schemas.answer("Queries", items=fields.List(fields.Nested(Query)))
+
+
+class NewQuery(Schema):
+    """A search to save."""
+
+    name = fields.String(required=True)
+    tree = fields.Raw(required=True)
+    shared = fields.Boolean(load_default=False)
+    pinned = fields.Boolean(load_default=False)
+
+
+class QueryChange(Schema):
+    """What to change of a saved search."""
+
+    name = fields.String()
+    tree = fields.Raw()
+    shared = fields.Boolean()
+    pinned = fields.Boolean()
+    position = fields.Integer(metadata={"description": "Its place among those that you see; 0 is the first."})
+
+
+@endpoint("GET", "/queries", shape=Shape(answer=Queries))
+def api_queries(_given: Given) -> Any:
+    """List the saved searches with their kept counts; nothing is counted now."""
+    return {"items": queries.list_for(crm(), actor())}
+
+
+@endpoint("POST", "/queries", "crm.edit", Shape(NewQuery, None, schemas.Id, 201))
+def api_query_save(given: Given) -> Any:
+    """Save a search."""
+    new = given.body
+    flags = {"shared": new["shared"], "pinned": new["pinned"]}
+    return {"id": quick.save(crm(), actor(), new["name"], new["tree"], **flags)}
+
+
+@endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
+def api_query(_given: Given, ident: int) -> Any:
+    """Return a saved search; nothing is counted now."""
+    return queries.get(crm(), ident, actor())
+
+
+@endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
+def api_query_change(given: Given, ident: int) -> Any:
+    """Change a saved search: what is named in the body, and nothing else."""
+    verbs: dict[str, Callable[[Crm, Actor, int, Any], None]] = {
+        "tree": quick.change,
+        "name": quick.rename,
+        "shared": quick.share,
+        "pinned": quick.pin,
+        "position": quick.move,
+    }
+    queries.get(crm(), ident, actor())
+    for name, verb in verbs.items():
+        if name in given.body:
+            verb(crm(), actor(), ident, given.body[name])
+    return queries.get(crm(), ident, actor())
+
+
+@endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
+def api_query_delete(_given: Given, ident: int) -> None:
+    """Delete a saved search; refused while something uses it."""
+    quick.delete(crm(), actor(), ident)

@@ -1,0 +1,143 @@
+"""Endpoints of the API: one table from which come the routes, the check of what is sent, and the document."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from marshmallow import Schema, ValidationError
+from werkzeug.datastructures import MultiDict
+
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.segments.parse import load
+from crm_plugin.web.guard import ROUTES, Route
+
+View = TypeVar("View", bound=Callable[..., Any])
+PREFIX = "/api/v1"
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a body."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What came with a request, checked.
+
+    :param body: the document, as its schema read it; as it is where a capability has a language of its own.
+    :param query: the parameters of the address.
+    """
+
+    body: Any = None
+    query: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an endpoint takes and gives.
+
+    :param body: schema of the document that it takes; the class :class:`Tree` or :class:`File` stands for
+        documents that a capability reads itself.
+    :param query: schema of its parameters.
+    :param answer: schema of what it gives; None = nothing, or a file.
+    :param status: of a good answer.
+    """
+
+    body: type[Schema] | None = None
+    query: type[Schema] | None = None
+    answer: type[Schema] | None = None
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation of the API."""
+
+    method: str
+    rule: str
+    name: str
+    permission: str
+    summary: str
+    shape: Shape
+
+
+ENDPOINTS: list[Endpoint] = []
+"""Every operation, filled by the decorator as the modules are imported."""
+
+
+class Tree(Schema):
+    """A document of the filter language."""
+
+
+class File(Schema):
+    """A campaign file."""
+
+
+READ_ELSEWHERE = (Tree, File)
+"""Bodies that a capability reads itself: its messages name the place in its own language."""
+
+
+def endpoint(
+    method: str, rule: str, permission: str = "crm.view", shape: Shape | None = None
+) -> Callable[[View], View]:
+    """Make a function ``api_…(given, **values of the path)`` an operation.
+
+    What it returns is dumped by the schema of its answer; a response is handed on as it is.
+    """
+    found = shape or Shape()
+
+    def register(view: View) -> View:
+        summary = (inspect.getdoc(view) or "").partition("\n")[0]
+        one = Endpoint(method, PREFIX + rule, view.__name__, permission, summary, found)
+        ENDPOINTS.append(one)
+        ROUTES.append(Route(one.rule, one.name, permission, (method,), _served(view, found)))
+        return view
+
+    return register
+
+
+def _served(view: Callable[..., Any], shape: Shape) -> Callable[..., ResponseReturnValue]:
+    @wraps(view)
+    def served(**values: Any) -> ResponseReturnValue:
+        given = Given(_body(shape.body), _checked(shape.query, request.args) if shape.query else {})
+        answer = view(given, **values)
+        if isinstance(answer, Response):
+            return answer
+        if shape.answer is None:
+            return Response(status=204)
+        return jsonify(shape.answer().dump(answer)), shape.status
+
+    return served
+
+
+def _body(schema: type[Schema] | None) -> Any:
+    if schema is None:
+        return None
+    if (request.content_length or 0) > LARGEST:
+        raise BadInput("input.bad", reason=f"a body has at most {LARGEST} bytes")
+    if not request.data:
+        raise BadInput("input.not_json", reason="the body is empty")
+    document = load(request.get_data())
+    return document if schema in READ_ELSEWHERE else _checked(schema, document)
+
+
+def _checked(schema: type[Schema], found: Any) -> dict[str, Any]:
+    if isinstance(found, MultiDict):
+        found = found.to_dict()
+    try:
+        checked: dict[str, Any] = schema().load(found)
+    except ValidationError as error:
+        place, reason = _first(error.messages)
+        raise BadInput("input.bad", place, reason=reason) from None
+    return checked
+
+
+def _first(messages: Any, place: str = "") -> tuple[str, str]:
+    """Return (place, reason) of the first mistake."""
+    while isinstance(messages, dict):
+        name, messages = next(iter(messages.items()))
+        step = f"[{name}]" if isinstance(name, int) else f".{name}"
+        place += "" if name == "_schema" else step
+    reason = messages[0] if isinstance(messages, list) else messages
+    return place.removeprefix("."), str(reason)

@@ -1,0 +1,119 @@
+"""Schemas of the API's answers, made of the dataclasses that services return, and of what it takes."""
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from marshmallow import Schema, fields, validate
+
+from crm_plugin.host.records import PERMISSIONS
+
+MOST = 500
+"""Rows of a page."""
+
+
+class Amount(fields.String):
+    """Money in major units, as text: no program shall round it."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else format(value, "f")
+
+
+_PLAIN: dict[Any, type[fields.Field[Any]]] = {
+    str: fields.String,
+    int: fields.Integer,
+    bool: fields.Boolean,
+    float: fields.Float,
+    datetime: fields.AwareDateTime,
+    date: fields.Date,
+    Decimal: Amount,
+}
+_MADE: dict[type, type[Schema]] = {}
+
+
+def of(kind: type, /, **more: fields.Field[Any]) -> type[Schema]:
+    """Return the schema of a dataclass, one field for each of its own; ``more`` win.
+
+    A dataclass has one schema: ask with ``more`` once and keep it.
+    """
+    if more:
+        return _made(kind, more)
+    if kind not in _MADE:
+        _MADE[kind] = _made(kind, {})
+    return _MADE[kind]
+
+
+def _made(kind: type, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
+    hints = get_type_hints(kind)
+    assert is_dataclass(kind), kind
+    names = [one.name for one in fields_of(kind)]
+    found = {name: _field(hints[name]) for name in names if name not in more}
+    return Schema.from_dict({**found, **more}, name=kind.__name__.removesuffix("Row"))
+
+
+def _field(hint: Any) -> fields.Field[Any]:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (one,) = [arg for arg in inner if arg is not type(None)]
+        made = _field(one)
+        made.allow_none = True
+        return made
+    if hint in _PLAIN:
+        return _PLAIN[hint]()
+    if is_dataclass(hint):
+        return fields.Nested(of(cast(type, hint)))
+    if origin in (list, Sequence):
+        return fields.List(_field(inner[0]))
+    if origin is tuple:
+        row = [arg for arg in inner if arg is not Ellipsis]
+        return fields.List(_field(row[0]) if len(row) == 1 else fields.Raw())
+    if origin is Literal:
+        return fields.String(validate=validate.OneOf(inner))
+    if origin in (dict, Mapping):
+        return fields.Dict(keys=fields.String())
+    raise TypeError(f"the API has no field for {hint!r}")
+
+
+def answer(name: str, /, **found: fields.Field[Any]) -> type[Schema]:
+    """Return the schema of an answer that is no dataclass of its own."""
+    return Schema.from_dict(found, name=name)
+
+
+def paged(name: str, row: type[Schema], **more: fields.Field[Any]) -> type[Schema]:
+    """Return the schema of a page of rows; ``next`` leads to the page after it."""
+    following = fields.Raw(
+        allow_none=True, metadata={"description": "Pass it as `after` for the next page; null on the last."}
+    )
+    return answer(name, items=fields.List(fields.Nested(row)), next=following, **more)
+
+
+def limit(usual: int = 50) -> fields.Integer:
+    """Return the parameter that says how long a page is."""
+    return fields.Integer(load_default=usual, validate=validate.Range(1, MOST))
+
+
+def instant(**options: Any) -> fields.AwareDateTime:
+    """Return a field for an instant that names its zone."""
+    return fields.AwareDateTime(format="iso", **options)
+
+
+def permissions() -> fields.List[str]:
+    """Return a field for permissions."""
+    return fields.List(fields.String(validate=validate.OneOf(PERMISSIONS)), required=True)
+
+
+class Error(Schema):
+    """Why a request was refused."""
+
+    error = fields.String(required=True, metadata={"description": "A code that never changes its meaning."})
+    message = fields.String(required=True, metadata={"description": "One line for people."})
+    place = fields.String(metadata={"description": "Where in the input it is; empty when nowhere."})
+
+
+Id = answer("Id", id=fields.Integer(required=True))
+State = answer("State", state=fields.String(required=True))
+Number = answer("Number", count=fields.Integer(required=True))

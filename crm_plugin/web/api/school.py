@@ -1,0 +1,130 @@
+"""Who you are, how the school's data are, the settings in force, and tokens."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from crm_plugin.host import programs
+from crm_plugin.host.programs import Program
+from crm_plugin.host.rights import need_whole
+from crm_plugin.kernel.settings import TABLE
+from crm_plugin.kernel.tokens import Grant
+from crm_plugin.profiles import steering
+from crm_plugin.profiles.checks import Check, last
+from crm_plugin.profiles.health import StreamHealth, streams_for
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.guard import actor, crm
+
+Me = schemas.answer(
+    "Me",
+    id=fields.String(),
+    display_name=fields.String(),
+    permissions=fields.List(fields.String()),
+    scope=fields.List(fields.String(), allow_none=True),
+)
+Health = schemas.answer(
+    "Health",
+    database=fields.String(),
+    queue=fields.Boolean(),
+    streams=fields.List(fields.Nested(schemas.of(StreamHealth))),
+    checks=fields.List(fields.Nested(schemas.of(Check))),
+)
+Setting = schemas.answer("Setting", name=fields.String(), value=fields.Raw(), help=fields.String())
+Token = schemas.of(Program)
+
+
+class NewToken(Schema):
+    """A token to make."""
+
+    name = fields.String(required=True)
+    permissions = schemas.permissions()
+    scope = fields.List(fields.String(), load_default=None, allow_none=True)
+    expires_at = schemas.instant(load_default=None, allow_none=True)
+
+
+class Confirmed(Schema):
+    """A stream whose rows are gone indeed."""
+
+    stream = fields.String(required=True)
+
+
+@endpoint("GET", "/me", shape=Shape(answer=Me))
+def api_me(_given: Given) -> Any:
+    """Tell who you are and what you may do."""
+    me = actor()
+    scope = None if me.scope is None else sorted(me.scope)
+    return {
+        "id": me.id,
+        "display_name": me.display_name,
+        "permissions": sorted(me.permissions),
+        "scope": scope,
+    }
+
+
+@endpoint("GET", "/health", shape=Shape(answer=Health))
+def api_health(_given: Given) -> Any:
+    """Tell how old the school's data are, and whether database and queue answer."""
+    with crm().db.read() as session:
+        streams = streams_for(session, crm().clock(), actor())
+        _asked_at, checks = last(session)
+    return {"database": crm().db.dialect, "queue": crm().queue.is_up(), "streams": streams, "checks": checks}
+
+
+@endpoint(
+    "GET",
+    "/settings",
+    "crm.admin",
+    Shape(answer=schemas.answer("Settings", items=fields.List(fields.Nested(Setting)))),
+)
+def api_settings(_given: Given) -> Any:
+    """List the settings in force; secrets are never shown."""
+    shown = crm().settings.shown()
+    return {"items": [{"name": row.name, "value": shown[row.name], "help": row.help} for row in TABLE]}
+
+
+@endpoint(
+    "POST",
+    "/data/read",
+    "crm.admin",
+    Shape(answer=schemas.answer("Woken", woken=fields.Boolean()), status=202),
+)
+def api_read(_given: Given) -> Any:
+    """Let everything be read from the school again, by a worker."""
+    return {"woken": steering.read_all(crm(), actor())}
+
+
+@endpoint("POST", "/data/confirm", "crm.admin", Shape(Confirmed))
+def api_confirm(given: Given) -> None:
+    """Let a stream go on that stopped because many of its rows are gone."""
+    steering.confirm_gone(crm(), actor(), given.body["stream"])
+
+
+@endpoint(
+    "GET",
+    "/tokens",
+    "crm.admin",
+    Shape(answer=schemas.answer("Tokens", items=fields.List(fields.Nested(Token)))),
+)
+def api_tokens(_given: Given) -> Any:
+    """List the tokens of programs, without their texts."""
+    return {"items": programs.listed(crm(), actor())}
+
+
+@endpoint(
+    "POST",
+    "/tokens",
+    "crm.admin",
+    Shape(NewToken, None, schemas.answer("Made", id=fields.Integer(), token=fields.String()), 201),
+)
+def api_token_create(given: Given) -> Any:
+    """Make a token; its text is told this once."""
+    need_whole(actor())
+    ident, text = programs.create(crm(), actor(), Grant(**given.body))
+    return {"id": ident, "token": text}
+
+
+@endpoint("DELETE", "/tokens/<int:ident>", "crm.admin")
+def api_token_revoke(_given: Given, ident: int) -> None:
+    """End a token at once."""
+    programs.revoke(crm(), actor(), ident)

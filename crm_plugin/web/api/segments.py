@@ -1,0 +1,182 @@
+"""People by a filter tree: how many, who, why, how they are reached; the tree is the body."""
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from crm_plugin.campaigns.funnel import Funnel, funnel
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.profiles import seen
+from crm_plugin.profiles.queries import PersonRow
+from crm_plugin.segments import service
+from crm_plugin.segments.describe import describe
+from crm_plugin.segments.listing import DEFAULT_SORT, SORTS
+from crm_plugin.segments.narrowing import Part
+from crm_plugin.segments.service import Counted
+from crm_plugin.segments.table import Field
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, Tree, endpoint
+from crm_plugin.web.guard import actor, crm
+
+Person = schemas.of(PersonRow)
+ORDERS = [*SORTS, *(f"-{name}" for name in SORTS)]
+
+
+class At(Schema):
+    """The present to decide by."""
+
+    at = schemas.instant(load_default=None)
+
+
+class Page(At):
+    """A page of people."""
+
+    sort = fields.String(load_default=DEFAULT_SORT, validate=validate.OneOf(ORDERS))
+    after = fields.String(load_default=None)
+    limit = schemas.limit()
+
+
+class Reach(Schema):
+    """How marketing would reach them."""
+
+    channel = fields.String(required=True, validate=validate.OneOf([*CHANNELS]))
+    days = fields.Integer(load_default=7)
+
+
+class Sentence(Schema):
+    """The language of a sentence."""
+
+    locale = fields.String(load_default="en", validate=validate.OneOf(["en", "zh"]))
+
+
+class Explained(Schema):
+    """What one condition decided about a person."""
+
+    place = fields.String()
+    kind = fields.String()
+    outcome = fields.Boolean()
+    field = fields.String()
+    operator = fields.String()
+    seen = fields.Raw(allow_none=True)
+    children = fields.List(fields.Nested(lambda: Explained()))
+
+
+FieldRow = schemas.answer(
+    "Field",
+    name=fields.String(),
+    label=fields.String(),
+    kind=fields.String(),
+    operators=fields.List(fields.String()),
+    values=fields.List(fields.String()),
+)
+Relation = schemas.answer(
+    "Relation", name=fields.String(), label=fields.String(), fields=fields.List(fields.Nested(FieldRow))
+)
+Fields = schemas.answer(
+    "Fields", fields=fields.List(fields.Nested(FieldRow)), relations=fields.List(fields.Nested(Relation))
+)
+
+
+@endpoint("POST", "/segments/count", shape=Shape(Tree, At, schemas.of(Counted)))
+def api_count(given: Given) -> Any:
+    """Count the people of a tree."""
+    return service.count(crm(), given.body, at=given.query["at"], actor=actor())
+
+
+@endpoint(
+    "POST",
+    "/segments/ids",
+    shape=Shape(
+        Tree,
+        Page,
+        schemas.answer("Ids", ids=fields.List(fields.String()), next=fields.String(allow_none=True)),
+    ),
+)
+def api_ids(given: Given) -> Any:
+    """List the school's ids of the people of a tree."""
+    rows, following, _as_of = _page(given)
+    return {"ids": [row.host_id for row in rows], "next": following}
+
+
+@endpoint(
+    "POST",
+    "/segments/people",
+    shape=Shape(Tree, Page, schemas.paged("People", Person, as_of=schemas.instant())),
+)
+def api_people(given: Given) -> Any:
+    """List the people of a tree with their facts; a sample is a short page."""
+    rows, following, as_of = _page(given)
+    return {"items": rows, "next": following, "as_of": as_of}
+
+
+def _page(given: Given) -> tuple[list[PersonRow], str | None, datetime]:
+    query = given.query
+    page = service.page(
+        crm(),
+        Part(given.body),
+        actor=actor(),
+        at=query["at"],
+        sort=query["sort"],
+        after=query["after"],
+        limit=query["limit"],
+    )
+    with crm().db.read() as session:
+        return seen.rows(crm(), session, actor(), page.ids), page.next, page.as_of
+
+
+@endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))
+def api_explain(given: Given, person_id: str) -> Any:
+    """Tell why a person is, or is not, among those of a tree."""
+    found = service.explain(crm(), given.body, person_id, at=given.query["at"], actor=actor())
+    return found.document()
+
+
+@endpoint(
+    "POST",
+    "/segments/describe",
+    shape=Shape(Tree, Sentence, schemas.answer("Said", sentence=fields.String())),
+)
+def api_describe(given: Given) -> Any:
+    """Say a tree as one sentence."""
+    return {"sentence": describe(crm(), given.body, given.query["locale"], actor())}
+
+
+@endpoint(
+    "POST",
+    "/segments/reach",
+    shape=Shape(
+        Tree, Reach, schemas.of(Funnel, steps=fields.Dict(keys=fields.String(), values=fields.Integer()))
+    ),
+)
+def api_reach(given: Given) -> Any:
+    """Count who is left of a tree at each step on the way to a channel."""
+    return funnel(crm(), given.body, given.query["channel"], given.query["days"], actor())
+
+
+@endpoint("GET", "/fields", shape=Shape(query=Sentence, answer=Fields))
+def api_fields(given: Given) -> Any:
+    """List what conditions can be made of."""
+    found, locale = service.catalogue(crm(), actor()), given.query["locale"]
+    return {
+        "fields": [_field(one, locale) for one in found.fields()],
+        "relations": [
+            {
+                "name": one.name,
+                "label": one.label.of(locale),
+                "fields": [_field(inner, locale) for inner in found.fields_of(one)],
+            }
+            for one in found.relations()
+        ],
+    }
+
+
+def _field(one: Field, locale: str) -> dict[str, Any]:
+    operators, values = list(one.kind.operators), list(one.values)
+    return {
+        "name": one.name,
+        "label": one.label.of(locale),
+        "kind": one.kind.name,
+        "operators": operators,
+        "values": values,
+    }

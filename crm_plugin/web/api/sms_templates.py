@@ -1,0 +1,109 @@
+"""SMS templates: written, submitted for approval, signed off."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from crm_plugin.channels.base import SmsText
+from crm_plugin.channels.sms import approval, editing, templates
+from crm_plugin.channels.sms.editing import Written
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.guard import actor, crm
+
+Template = schemas.of(SmsText)
+Key = schemas.answer("Key", key=fields.String())
+
+
+class NewTemplate(Schema):
+    """A template as it is written."""
+
+    name = fields.String(required=True)
+    text = fields.String(required=True)
+    locale = fields.String(load_default="en")
+    purpose = fields.String(load_default="marketing")
+    signature = fields.String(load_default="")
+    examples = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+
+
+class Remark(Schema):
+    """What a template is for; carriers read it."""
+
+    remark = fields.String(load_default="")
+
+
+class Code(Schema):
+    """The code of a carrier's approval, where there is one."""
+
+    code = fields.String(load_default="")
+
+
+class Away(Schema):
+    """Whether a template is put away."""
+
+    away = fields.Boolean(required=True)
+
+
+@endpoint(
+    "GET",
+    "/sms-templates",
+    shape=Shape(answer=schemas.answer("SmsTemplates", items=fields.List(fields.Nested(Template)))),
+)
+def api_sms_templates(_given: Given) -> Any:
+    """List the templates with their approval."""
+    with crm().db.read() as session:
+        return {"items": templates.listed(session)}
+
+
+@endpoint("POST", "/sms-templates", "crm.edit", Shape(NewTemplate, None, Key, 201))
+def api_sms_template_add(given: Given) -> Any:
+    """Write a template."""
+    return {"key": editing.create(crm(), actor(), Written(**given.body))}
+
+
+@endpoint("GET", "/sms-templates/<key>", shape=Shape(answer=Template))
+def api_sms_template(_given: Given, key: str) -> Any:
+    """Return the newest version of a template, as it stands at the carrier in use."""
+    with crm().db.read() as session:
+        return approval.newest(crm(), session, key)
+
+
+@endpoint(
+    "PUT",
+    "/sms-templates/<key>",
+    "crm.edit",
+    Shape(NewTemplate, None, schemas.answer("Version", version=fields.Integer())),
+)
+def api_sms_template_change(given: Given, key: str) -> Any:
+    """Write a template anew; an approved text stays in force until its new version is approved."""
+    return {"version": editing.change(crm(), actor(), key, Written(**given.body))}
+
+
+@endpoint("DELETE", "/sms-templates/<key>", "crm.edit")
+def api_sms_template_delete(_given: Given, key: str) -> None:
+    """Delete a template that nothing uses."""
+    editing.delete(crm(), actor(), key)
+
+
+@endpoint("POST", "/sms-templates/<key>/away", "crm.edit", Shape(Away))
+def api_sms_template_away(given: Given, key: str) -> None:
+    """Put a template away, or fetch it back."""
+    editing.put_away(crm(), actor(), key, given.body["away"])
+
+
+@endpoint("POST", "/sms-templates/<key>/submit", "crm.edit", Shape(Remark))
+def api_sms_template_submit(given: Given, key: str) -> None:
+    """Hand a template to the carrier for approval."""
+    approval.submit(crm(), actor(), key, given.body["remark"])
+
+
+@endpoint("POST", "/sms-templates/<key>/sign-off", "crm.admin", Shape(Code))
+def api_sms_template_sign_off(given: Given, key: str) -> None:
+    """Approve a template by hand, with the code that the carrier gave it."""
+    approval.sign_off(crm(), actor(), key, given.body["code"])
+
+
+@endpoint("POST", "/sms-templates/<key>/take-back", "crm.edit")
+def api_sms_template_take_back(_given: Given, key: str) -> None:
+    """Make a draft of a submitted, approved or rejected template again."""
+    approval.take_back(crm(), actor(), key)
