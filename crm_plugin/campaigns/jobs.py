@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import asking, drafts, receipts, sweeper, waking
+from crm_plugin.campaigns import asking, bounces, drafts, receipts, sweeper, waking
 from crm_plugin.campaigns.freezing import freeze as freeze_campaign
 from crm_plugin.campaigns.life import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -13,7 +13,11 @@ from crm_plugin.campaigns.present import db_now
 from crm_plugin.campaigns.sending import drain as drain_campaign
 from crm_plugin.host.context import Crm, current
 
-PERIODIC = (("crm_plugin.campaigns.jobs.sweep", 5), ("crm_plugin.campaigns.jobs.ask", 300))
+PERIODIC = (
+    ("crm_plugin.campaigns.jobs.sweep", 5),
+    ("crm_plugin.campaigns.jobs.look_at_bounces", 60),
+    ("crm_plugin.campaigns.jobs.ask", 300),
+)
 DAILY = ("crm_plugin.campaigns.jobs.tidy",)
 
 DRAIN_SECONDS = 20.0
@@ -48,6 +52,11 @@ def ask() -> None:
     asking.ask(current())
 
 
+def look_at_bounces() -> None:
+    """Note e-mail addresses that were refused at once, and reports that came before their row was settled."""
+    bounces.sweep(current())
+
+
 def tidy() -> None:
     """Forget delivery reports that never found their message, and drafts deleted long ago."""
     crm = current()
@@ -58,6 +67,7 @@ def tidy() -> None:
 def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
     done = sweeper.sweep(crm)
+    done = bool(bounces.sweep(crm)) or done
     for campaign_id, state in _due(crm):
         done = _do(crm, campaign_id, state) or done
     return done

@@ -66,6 +66,31 @@ class OutboxMessage(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class Bounce(Base):
+    """One e-mail that came back, or was called spam; the reasons behind suppressed addresses."""
+
+    __tablename__ = "crm_bounce"
+    __table_args__ = (
+        sa.Index("ix_crm_bounce_address", "address_key", "kind"),
+        sa.Index("ix_crm_bounce_at", "at", "kind"),
+        sa.Index("ix_crm_bounce_delivery", "delivery_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    event_key: Mapped[str] = mapped_column(Key(128), unique=True)
+    """What it is told by, so that nothing counts twice."""
+    address_key: Mapped[str] = mapped_column(Key(255))
+    kind: Mapped[str] = mapped_column(Key(12))
+    """``hard soft refused complaint``."""
+    status: Mapped[str] = mapped_column(Key(16), default="")
+    source: Mapped[str] = mapped_column(Key(16))
+    """``mail``, ``post`` or ``smtp``."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivery_id: Mapped[int | None] = mapped_column(Id)
+    counts: Mapped[bool] = mapped_column(default=True)
+    """False once somebody let the address be written to again."""
+
+
 class RateWindow(Base):
     """State of a rate limit when there is no Redis: one row for each limit, guarded by its lock."""
 

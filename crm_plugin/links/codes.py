@@ -14,10 +14,11 @@ CODE_MAC = 48
 """Bits of a code's MAC: SMS pays for each letter, and guesses are limited per address."""
 TOKEN_MAC = 80
 """Bits of an opt-out token's MAC: a forged one would act for somebody else, and e-mail pays nothing."""
+SMALL = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Letters of codes in e-mail addresses: mail servers may turn capitals into small letters."""
 LONGEST = 64
 """Letters after which nothing is a code: no time is spent on reading it."""
 
-_DIGIT = {letter: value for value, letter in enumerate(ALPHABET)}
 _LENGTH = 5
 _SMALLEST = 1
 _LARGEST = 2**32 - 1
@@ -51,30 +52,40 @@ class Signer:
         found = self._read(f"u {channel}", code, TOKEN_MAC)
         return None if found is None else (found[0], channel, found[1])
 
-    def _sign(self, key: int, use: str, number: int, row: int, bits: int) -> str:
+    def bounce_code(self, person_id: int, delivery_id: int) -> str:
+        """Return the code in the address that a message's failure is reported to."""
+        return self._sign(self.newest, "b", person_id, delivery_id, TOKEN_MAC, SMALL)
+
+    def read_bounce(self, code: str) -> tuple[int, int] | None:
+        """Return (person id, ledger row's id) of a code that we signed, in whatever case, or None."""
+        return self._read("b", code.lower(), TOKEN_MAC, SMALL)
+
+    def _sign(
+        self, key: int, use: str, number: int, row: int, bits: int, letters: str = ALPHABET
+    ) -> str:
         if not _SMALLEST <= number <= _LARGEST or row < 0:
             raise ValueError(f"a code cannot hold the numbers {number} and {row}")
-        return _letters(_pack(key, number, row) << bits | self._mac(key, use, number, row, bits))
+        return _letters(_pack(key, number, row) << bits | self._mac(key, use, number, row, bits), letters)
 
     def _mac(self, key: int, use: str, number: int, row: int, bits: int) -> int:
         text = f"{use} {number} {row}".encode()
         return int.from_bytes(hashlib.blake2b(text, key=self.keys[key], digest_size=bits // 8).digest())
 
-    def _read(self, use: str, code: str, bits: int) -> tuple[int, int] | None:
-        value = _value(code)
+    def _read(self, use: str, code: str, bits: int, letters: str = ALPHABET) -> tuple[int, int] | None:
+        value = _value(code, letters)
         if value is None:
             return None
         key, number, row = _unpack(value >> bits)
         if key not in self.keys:
             return None
         # The whole code is made again: a second spelling of the same numbers is refused too.
-        expected = self._sign(key, use, number, row, bits)
+        expected = self._sign(key, use, number, row, bits, letters)
         return (number, row) if hmac.compare_digest(expected, code) else None
 
 
 def key_of(code: str, bits: int = CODE_MAC) -> int | None:
     """Return the number of the key that a code claims to be signed with; None when it is no code."""
-    value = _value(code)
+    value = _value(code, ALPHABET)
     return None if value is None else _unpack(value >> bits)[0]
 
 
@@ -97,21 +108,26 @@ def _unpack(body: int) -> tuple[int, int, int]:
     return key, body & (1 << length) - 1 | 1 << length, body >> length
 
 
-def _letters(value: int) -> str:
+def _letters(value: int, letters: str) -> str:
     found = []
     while value:
-        value, digit = divmod(value, len(ALPHABET))
-        found.append(ALPHABET[digit])
+        value, digit = divmod(value, len(letters))
+        found.append(letters[digit])
     return "".join(reversed(found))
 
 
-def _value(code: str) -> int | None:
+def _value(code: str, letters: str) -> int | None:
     if not code or len(code) > LONGEST:
         return None
     value = 0
     for letter in code:
-        digit = _DIGIT.get(letter)
+        digit = _DIGITS[letters].get(letter)
         if digit is None:
             return None
-        value = value * len(ALPHABET) + digit
+        value = value * len(letters) + digit
     return value
+
+
+_DIGITS = {
+    letters: {letter: value for value, letter in enumerate(letters)} for letters in (ALPHABET, SMALL)
+}

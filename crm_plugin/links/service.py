@@ -18,6 +18,8 @@ from crm_plugin.links.models import Link, LinkKey
 
 LONGEST_TARGET = 8_000
 """Characters; longer ones do not fit into a response's head at common servers."""
+RETURN_NAME = "bounce"
+"""Before the ``+`` of return paths; the mail server hands whatever begins so to ``crm bounce``."""
 KEEP_SECONDS = 300.0
 """How long a process signs with the keys that it read: a new key is in use everywhere after that."""
 
@@ -113,3 +115,8 @@ def short_url(settings: Settings, code: str) -> str:
 def opt_out_url(settings: Settings, token: str) -> str:
     """Return the web address of an opt-out page."""
     return f"{settings.public_url.rstrip('/')}/u/{token}"
+
+
+def return_path(settings: Settings, code: str) -> str:
+    """Return the address that a message's failure is reported to; empty without a domain for it."""
+    return f"{RETURN_NAME}+{code}@{settings.bounce_domain}" if settings.bounce_domain else ""

@@ -73,6 +73,7 @@ class CompiledEmail:
             campaign_id=recipient.campaign_id,
             headers=own,
             channel="email",
+            return_path=recipient.return_path,
         )
         head = "".join(own.values()) + text_header("Subject", subject)
         message.mime = partial(_mime, self.skeleton, head, (text, page), key, self.clock)

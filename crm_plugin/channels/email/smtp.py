@@ -85,6 +85,7 @@ class SmtpCarrier:
     def __init__(self, crm: Any) -> None:
         self._server = server_of(crm.settings.smtp_url)
         self._sender = _envelope(crm.settings)
+        _check_domain(crm.settings.bounce_domain)
         self._link: smtplib.SMTP | None = None
         self._sent = 0
         self._deadline = 0.0
@@ -152,7 +153,8 @@ class SmtpCarrier:
             return Receipt(message.key, "rejected", reason="no_email")
         data = message.mime(eight_bit)
         options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
-        for command in (f"MAIL FROM:<{self._sender}>{options}", f"RCPT TO:<{address}>", "DATA"):
+        sender = message.return_path or self._sender
+        for command in (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>", "DATA"):
             code, text = self._command(link, command)
             if code >= 400:
                 return self._refused(message.key, command, code, text)
@@ -241,6 +243,20 @@ def _unavailable(key: str, reason: str) -> Receipt:
 def _envelope(settings: Any) -> str:
     host = urlsplit(settings.public_url).hostname or "localhost"
     return ascii_address(parseaddr(settings.mail_from)[1] or f"no-reply@{host}")
+
+
+def _check_domain(domain: str) -> None:
+    """Refuse a domain that cannot stand in the envelope of every message.
+
+    :raises BadInput: ``settings.bad_value``.
+    """
+    try:
+        good = not domain or ascii_address(f"bounce@{domain}").endswith(f"@{domain}")
+    except BadInput:
+        good = False
+    if not good:
+        expected = "a domain such as bounces.school.example"
+        raise BadInput("settings.bad_value", name="bounce_domain", value=domain, expected=expected)
 
 
 def _enhanced(text: bytes) -> str:

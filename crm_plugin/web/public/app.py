@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from crm_plugin.host.context import Crm
 from crm_plugin.links.redirect import Redirector
-from crm_plugin.web.public import optout, receipts
+from crm_plugin.web.public import bounces, optout, receipts
 from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,8 @@ _TEXT = {"Content-Type": "text/plain; charset=utf-8", **_NO_STORE}
 class PublicApp:
     """Answers the routes below the public address; all else is the inner application's.
 
-    ``/r/<code>`` are short links, ``/u/<token>`` opt-out pages, ``/c/<carrier>/<secret>`` takes reports.
+    ``/r/<code>`` are short links, ``/u/<token>`` opt-out pages, ``/c/<carrier>/<secret>`` takes reports
+    on SMS, ``/c/bounce`` events of e-mail.
 
     :param crm: opens nothing before the first request to one of these.
     :param inner: the host's WSGI application.
@@ -43,6 +44,8 @@ class PublicApp:
             return self._redirect(last, environ).send(environ, start_response)
         if route == "u":
             return optout.answer(self._crm, self._links(), last, environ).send(environ, start_response)
+        if route == "c" and last == bounces.NAME:
+            return bounces.answer(self._crm, environ).send(environ, start_response)
         if route == "c":
             carrier, secret = last.split("/")
             return receipts.answer(self._crm, carrier, secret, environ).send(environ, start_response)
@@ -62,7 +65,9 @@ class PublicApp:
         whole = str(environ.get("SCRIPT_NAME", "")) + path
         for given in (path, whole.removeprefix(self._root) if self._root else whole):
             kind, last = given[:3], given[3:]
-            if all(last.split("/")) and last.count("/") == _SLASHES.get(kind):
+            if given == f"/c/{bounces.NAME}" or (
+                all(last.split("/")) and last.count("/") == _SLASHES.get(kind)
+            ):
                 return kind[1], last
         return "", ""
 

@@ -1,0 +1,50 @@
+"""Events that a mail provider posts to ``/c/bounce``: signed, read as a whole, each taken once."""
+
+import json
+import logging
+from typing import Any
+
+from crm_plugin.campaigns import bounces
+from crm_plugin.channels.email import posted
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.web.public.http import Environ, Response, body_of, headers_of
+
+log = logging.getLogger(__name__)
+
+NAME = "bounce"
+LONGEST = 1_000_000
+"""Bytes of a request; a thousand events have a quarter of it."""
+
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def answer(crm: Crm, environ: Environ) -> Response:
+    """Take the events of one request.
+
+    400 and 403 are for ever; after 503 the same request may be sent again, whatever of it was taken.
+    """
+    if environ["REQUEST_METHOD"] != "POST":
+        return Response(405, headers={"Allow": "POST"})
+    body = body_of(environ, LONGEST)
+    if body is None:
+        return Response(413)
+    if not posted.is_genuine(crm.settings.bounce_secret, headers_of(environ), body, crm.clock()):
+        log.warning("a request to /c/bounce was not genuine")
+        return _said(403, {"error": "not signed, not lately, or with another secret"})
+    try:
+        events = posted.read(body)
+    except BadInput as error:
+        return _said(400, {"error": str(error)})
+    try:
+        taken = bounces.post(crm, events)
+    except Exception:
+        log.exception("events of e-mail could not be kept")
+        return Response(503, headers={"Retry-After": "60"})
+    matched = sum(one.matched for one in taken)
+    stopped = sum(one.stopped for one in taken)
+    return _said(200, {"taken": len(taken), "matched": matched, "stopped": stopped})
+
+
+def _said(status: int, document: dict[str, Any]) -> Response:
+    return Response(status, json.dumps(document).encode(), _JSON)
