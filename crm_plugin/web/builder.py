@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.segments.shapes import BARE, Shape, recognised
 from crm_plugin.web.builder_fields import Fields, Offered
 
 Tree = dict[str, Any]
@@ -70,12 +71,22 @@ def _rule(form: MultiDict[str, str], place: str, fields: Fields, relation: str |
         return {"field": name, "operator": form.get(f"{place}:o", "="), "value": form.get(f"{place}:v", "")}
     if before != name:
         return blank(field)
+    if field.shape:
+        return _shape(form, place, field, field.shape)
     if field.relation:
         return _related(form, place, fields, field)
     operator = form.get(f"{place}:o", "")
     if operator not in field.operators:
         return blank(field)
     return {"field": name, "operator": operator, "value": _value(form, place, field, operator)}
+
+
+def _shape(form: MultiDict[str, str], place: str, field: Offered, shape: Shape) -> Tree:
+    operator = form.get(f"{place}:o", "")
+    if operator not in field.operators:
+        return blank(field)
+    value = None if operator in BARE else _value(form, place, field, operator)
+    return shape.make(operator, value)
 
 
 def _related(form: MultiDict[str, str], place: str, fields: Fields, field: Offered) -> Tree:
@@ -141,6 +152,8 @@ def blank(field: Offered) -> Tree:
             "value": {"combinator": "and", "rules": []},
         }
     operator = field.operators[0]
+    if field.shape:
+        return field.shape.make(operator, {"n": 60, "unit": "day"} if operator in SPANS else [])
     if operator in SPANS:
         return {"field": field.name, "operator": operator, "value": {"n": 30, "unit": "day"}}
     if operator in MANY_VALUES:
@@ -170,6 +183,15 @@ def act(tree: Tree, do: str) -> Tree:
     return tree
 
 
+def begun(tree: Tree, do: str) -> str:
+    """Return the place of the rule that a button has just added, where one goes on; else nothing."""
+    verb, _, path = do.partition(":")
+    if verb not in ("add", "group"):
+        return ""
+    last = len(_find(tree, path)["rules"]) - 1
+    return f"{path}.{last}" + (".0" if verb == "group" else "")
+
+
 def _find(tree: Tree, path: str) -> Tree:
     node = tree
     for step in path.split(".")[1:]:
@@ -187,17 +209,27 @@ def inner_of(rule: Tree) -> Tree:
 
 
 def finished(tree: Tree) -> tuple[Tree, int]:
-    """Return the tree without its unfinished rules (and groups that held nothing else), and their number."""
+    """Return the tree without its unfinished rules (and groups that held nothing else).
+
+    Second, how many of them wait for a value: that a menu stands open is not worth a word.
+    """
     kept: list[Tree] = []
     dropped = 0
     for rule in tree["rules"]:
-        if "combinator" in rule:
+        found = recognised(rule)
+        if found:
+            # One rule in the builder: without its value it is no narrower rule, it is none at all.
+            whole = found[1] in BARE or not _is_empty(found[2])
+            kept += [rule] * whole
+            dropped += not whole
+        elif "combinator" in rule:
             group, fewer = finished(rule)
             dropped += fewer
             if group["rules"]:
                 kept.append(group)
         elif _is_unfinished(rule):
-            dropped += 1
+            # Where nothing was chosen yet, nothing is missing.
+            dropped += bool(rule["field"])
         else:
             rule, fewer = _finished_inside(rule)
             dropped += fewer
@@ -221,7 +253,10 @@ def _is_unfinished(rule: Mapping[str, Any]) -> bool:
         return True
     if "match" in rule or rule.get("operator") in NO_VALUE:
         return False
-    value = rule.get("value")
+    return _is_empty(rule.get("value"))
+
+
+def _is_empty(value: Any) -> bool:
     if isinstance(value, dict):
         return value.get("n") in ("", None)
     if isinstance(value, list):

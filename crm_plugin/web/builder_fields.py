@@ -1,17 +1,18 @@
 """What the builder offers to choose from: the fields that the school tells, in groups, in words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.fields import Field, Relation
 from crm_plugin.segments.parse import FUNCTIONS
+from crm_plugin.segments.shapes import SHAPES, Shape
 from crm_plugin.segments.sources import Column
 from crm_plugin.web.builder_words import AGGREGATES, OPERATORS
 from crm_plugin.web.i18n import mark, say
 from crm_plugin.web.words import TABLES, word
 
+_OFTEN = mark("Asked most often")
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         mark("Activity"),
@@ -79,6 +80,16 @@ class Offered:
     """What is searched on the server: ``course category tag query``."""
     relation: str | None = None
     aggregate: str | None = None
+    shape: Shape | None = None
+    """It stands for a piece of a tree that has words of its own."""
+    words: tuple[str, ...] = ()
+    """Of the operators, where they are not those of the type."""
+
+    def says(self, operator: str) -> str:
+        """Return what the menu calls an operator."""
+        if self.words:
+            return self.words[self.operators.index(operator)]
+        return say(OPERATORS[self.type][operator])
 
 
 class Fields:
@@ -118,13 +129,33 @@ class Fields:
         own = [one for name, one in fields.items() if name.startswith("attributes.")]
         rest = [one for name, one in fields.items() if name not in grouped and one not in own]
         relations = self._catalogue.relations()
-        menu.insert(2, (say(_RELATED), [self._rows(one) for one in relations]))
+        menu.insert(0, (say(_OFTEN), self._shapes()))
+        menu.insert(3, (say(_RELATED), [self._rows(one) for one in relations]))
         menu.append((say(_OTHERS), [self._offer(one, "") for one in rest]))
         menu.append((say(_OWN), [self._offer(one, "") for one in own]))
         menu.append((say(_TOTALS), [total for one in relations for total in self._totals(one)]))
         if self._queries:
             menu.append((say(_SEARCHES), [_segment()]))
         return menu
+
+    def _shapes(self) -> list[Offered]:
+        told = [one for one in SHAPES if all(map(self._catalogue.tells, one.needs))]
+        return [self._shape(one) for one in told]
+
+    def _shape(self, shape: Shape) -> Offered:
+        # The value follows in a field of its own; what stands after it in a sentence is in the label.
+        chinese = self._locale == "zh"
+        words = tuple(says[chinese].partition("{value}")[0].strip(" ：") for says in shape.says.values())
+        operators = tuple(shape.says)
+        return Offered(
+            shape.name,
+            shape.label.of(self._locale),
+            "shape",
+            operators,
+            pick=shape.picker or None,
+            shape=shape,
+            words=words,
+        )
 
     def _row_menu(self, name: str) -> list[tuple[str, list[Offered]]]:
         relation = next((one for one in self._catalogue.relations() if one.name == name), None)
@@ -145,7 +176,7 @@ class Fields:
             self._label(field),
             kind,
             tuple(name for name in known if name in field.kind.operators),
-            _options(field.values, _WORDS.get((relation, field.name), _family(field.name))),
+            tuple((value, value_word(relation, field.name, value)) for value in field.values),
             field.picker or None,
         )
 
@@ -190,5 +221,10 @@ def _family(name: str) -> str:
     return "consent" if name.startswith("consent.") else "course" if name == "course_kind" else ""
 
 
-def _options(values: Sequence[str], table: str) -> tuple[tuple[str, str], ...]:
-    return tuple((value, word(table, value) if table in TABLES else value) for value in values)
+def value_word(relation: str, field: str, value: str) -> str:
+    """Return the words for a value of a field: a state, a kind, a role; else the value itself.
+
+    :param relation: of related rows; empty for the person's own fields.
+    """
+    table = _WORDS.get((relation, field), _family(field))
+    return word(table, value) if table in TABLES else value

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crm_plugin.segments.shapes import BARE, recognised
 from crm_plugin.web.builder import COMBINE, MANY_VALUES, NO_VALUE, SPANS, TWO_VALUES, Tree, inner_of
 from crm_plugin.web.builder_fields import Fields, Offered
 from crm_plugin.web.builder_words import COUNTED, LONG_UNITS, UNITS
@@ -36,12 +37,19 @@ class RuleView:
     """``none one two many choice choices pick picks flag span``."""
     values: list[tuple[str, str]] = field(default_factory=list)
     """(value, label) of what is chosen."""
+    choices: list[tuple[str, str]] = field(default_factory=list)
+    """(value, label) of what a picker offers besides, for browsers without the bundle."""
     n: str = ""
     unit: str = "day"
     mode: str = ""
     threshold: str = "1"
     inner: GroupView | None = None
     is_group: bool = False
+
+    @property
+    def pick(self) -> str:
+        """What the value is picked from; empty when it is not."""
+        return (self.offered.pick or "") if self.offered else ""
 
     @property
     def counted(self) -> bool:
@@ -75,6 +83,17 @@ def view(tree: Tree, fields: Fields, names: Names) -> GroupView:
     return _group(tree, "r", fields, names, None)
 
 
+def picking(group: GroupView) -> Iterator[RuleView]:
+    """Yield the rules of a group, and of all below it, whose values are picked from a list."""
+    for one in group.rules:
+        if isinstance(one, GroupView):
+            yield from picking(one)
+        elif one.inner:
+            yield from picking(one.inner)
+        elif one.widget in ("pick", "picks"):
+            yield one
+
+
 def wanted(tree: Tree, fields: Fields) -> dict[str, set[str]]:
     """Return picker → ids whose names the builder will show."""
     found: dict[str, set[str]] = {}
@@ -101,10 +120,25 @@ def _group(tree: Tree, path: str, fields: Fields, names: Names, relation: str | 
     made = GroupView(path, match, relation)
     for position, rule in enumerate(tree.get("rules", [])):
         place = f"{path}.{position}"
-        if "combinator" in rule:
+        short = None if relation else _short(rule, place, fields, names)
+        if short:
+            made.rules.append(short)
+        elif "combinator" in rule:
             made.rules.append(_group(rule, place, fields, names, relation))
         else:
             made.rules.append(_rule(rule, place, fields, names, relation))
+    return made
+
+
+def _short(rule: Tree, path: str, fields: Fields, names: Names) -> RuleView | None:
+    """Return a rule or group as one line, where it has a form with words of its own."""
+    found = recognised(rule)
+    offered = fields.find(found[0].name) if found else None
+    if found is None or offered is None:
+        return None
+    made = RuleView(path, offered.name, offered, None, operator=found[1])
+    if found[1] not in BARE:
+        _fill(made, offered, found[2], names)
     return made
 
 

@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
-from crm_plugin.profiles.lookup import labels
-from crm_plugin.profiles.queries import search_courses
+from crm_plugin.profiles import seen
 from crm_plugin.segments import queries, quick, service
 from crm_plugin.web import searches
-from crm_plugin.web.builder import Tree, act, finished, read
-from crm_plugin.web.builder_view import view
-from crm_plugin.web.builder_words import COMBINE, MODES, OPERATORS, UNITS
-from crm_plugin.web.campaigns import start_draft
+from crm_plugin.web.builder import Tree, act, begun, finished, read
+from crm_plugin.web.builder_view import picking, view
+from crm_plugin.web.builder_words import COMBINE, MODES, UNITS
+from crm_plugin.web.campaigns import aim, start_draft
+from crm_plugin.web.choices import choices
 from crm_plugin.web.guard import actor, crm, is_htmx, need, page
-from crm_plugin.web.i18n import explain, mark, say
+from crm_plugin.web.i18n import explain, say
 from crm_plugin.web.notes import tell
 from crm_plugin.web.place import Place
 from crm_plugin.web.presets import PRESETS
@@ -24,6 +24,9 @@ from crm_plugin.web.reach import shown
 from crm_plugin.web.results import Results, found
 from crm_plugin.web.selection import Selection
 from crm_plugin.web.view import fragment, render
+
+SAMPLE = 20
+"""People shown of a search that is being built."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +38,45 @@ class Link:
     current: bool
 
 
-def _builder(tree: Tree, query_id: int | None) -> dict[str, Any]:
-    """Return what the builder's templates need."""
+def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any]:
+    """Return what the builder's templates need; ``focus`` is the place where one goes on."""
     menus = searches.fields()
+    # An empty search begins with its first question.
+    asked = tree if tree["rules"] else act(tree, "add:r")
+    shown = view(asked, menus, searches.names(tree, menus))
+    for rule in picking(shown):
+        rule.choices = choices(rule.pick, request.form.get(f"{rule.path}:q", ""))
     return {
-        "view": view(tree, menus, searches.names(tree, menus)),
+        "view": shown,
         "fields": menus,
         "query_id": query_id,
+        "draft": request.values.get("draft", type=int),
+        "focus": focus,
         "combine_words": COMBINE,
         "mode_words": MODES,
-        "operator_words": OPERATORS,
         "unit_words": UNITS,
     }
 
 
 def _counted(tree: Tree) -> dict[str, Any]:
-    """Count what is finished of a search."""
+    """Count what is finished of a search, and say it in words."""
     complete, unfinished = finished(tree)
     try:
         counted = service.count(crm(), complete, actor=actor())
     except CrmError as error:
-        return {"counted": None, "problem": explain(error), "unfinished": unfinished}
-    return {"counted": counted, "problem": "", "unfinished": unfinished}
+        return {"counted": None, "problem": explain(error), "unfinished": unfinished, "sentence": ""}
+    words = searches.sentence(complete) if complete["rules"] else ""
+    return {"counted": counted, "problem": "", "unfinished": unfinished, "sentence": words}
+
+
+def _sample(tree: Tree) -> dict[str, Any]:
+    """Return a first look at who is found while the search is being built."""
+    try:
+        page = service.page(crm(), finished(tree)[0], actor=actor(), sort="id", limit=SAMPLE)
+    except CrmError:
+        return {"sample": []}
+    with crm().db.read() as session:
+        return {"sample": seen.rows(crm(), session, actor(), page.ids)}
 
 
 def _presets(tree: Tree) -> list[Link]:
@@ -86,16 +106,24 @@ def listed(
     :raises BadInput: when the place cannot be understood.
     """
     results = found(place, selection)
-    return _page(place.tree, query, counted=_counted(place.tree), results=results, **shown(place))
+    counted = {"sample": None, **_counted(place.tree)}
+    return _page(place.tree, query, counted=counted, results=results, **shown(place))
 
 
 def _opened(query: queries.QueryRow) -> Response:
-    nothing = {"counted": None, "problem": "", "unfinished": 0}
+    words = searches.sentence(query.tree) if query.tree["rules"] else ""
+    nothing = {"sample": None, "counted": None, "problem": "", "unfinished": 0, "sentence": words}
     return _page(query.tree, query, counted=nothing, results=None)
 
 
 def _page(
-    tree: Tree, query: queries.QueryRow | None, *, counted: dict[str, Any], results: Any, **more: Any
+    tree: Tree,
+    query: queries.QueryRow | None,
+    *,
+    counted: dict[str, Any],
+    results: Any,
+    focus: str = "",
+    **more: Any,
 ) -> Response:
     return render(
         "people/list.html",
@@ -107,12 +135,11 @@ def _page(
         query_count=query.count if query else None,
         query_trouble=searches.trouble(query.tree) if query else "",
         query_counted_at=query.counted_at if query else None,
-        sentence=searches.sentence(tree) if tree["rules"] else "",
         oob=False,
         results=results,
         size=_size(results, counted["counted"]),
         currency=service.catalogue(crm()).currency,
-        **_builder(tree, query.id if query else None),
+        **_builder(tree, query.id if query else None, focus),
         **counted,
         **more,
     )
@@ -129,9 +156,9 @@ def _size(results: Results | None, counted: service.Counted | None) -> int | Non
 
 @page("/people/count", post=True)
 def people_count() -> ResponseReturnValue:
-    """Count the people of the builder's form, with its time."""
+    """Count the people of the builder's form, with its time, and show some of them."""
     tree = read(request.form, searches.fields())
-    return fragment("people/count.html", oob=False, **_counted(tree))
+    return fragment("people/counted.html", oob=False, **_counted(tree), **_sample(tree))
 
 
 @page("/people/build", post=True)
@@ -146,20 +173,22 @@ def people_build() -> ResponseReturnValue:
         except BadInput as error:
             tell(explain(error), "bad")
             return _rebuilt(tree, query_id)
-    return _rebuilt(act(tree, verb), query_id)
+    changed = act(tree, verb)
+    return _rebuilt(changed, query_id, begun(changed, verb))
 
 
-def _rebuilt(tree: Tree, query_id: int | None) -> ResponseReturnValue:
-    counted = _counted(tree)
+def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseReturnValue:
+    found = {**_sample(tree), **_counted(tree)}
     if is_htmx():
-        return fragment("people/built.html", oob=True, **_builder(tree, query_id), **counted)
+        return fragment("people/built.html", oob=True, **_builder(tree, query_id, focus), **found)
     query = queries.get(crm(), query_id, actor()) if query_id else None
-    return _page(tree, query, counted=counted, results=None)
+    return _page(tree, query, counted=found, results=None, focus=focus)
 
 
 def _apply(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     service.understood(crm(), tree, actor())
-    return redirect(url_for("crm.people", tree=searches.compact(tree), query=query_id))
+    draft = request.form.get("draft", type=int)
+    return redirect(url_for("crm.people", tree=searches.compact(tree), query=query_id, draft=draft))
 
 
 def _save(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
@@ -183,25 +212,9 @@ def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
 
 def _reach(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
     need("crm.send")
-    return redirect(url_for("crm.compose_audience", ident=start_draft(tree)))
+    draft = request.form.get("draft", type=int)
+    ident = start_draft(tree) if draft is None else aim(draft, tree)
+    return redirect(url_for("crm.compose_audience", ident=ident))
 
 
 _DEEDS = {"apply": _apply, "save": _save, "update": _update, "reach": _reach}
-
-
-@page("/people/pick/<what>")
-def people_pick(what: str) -> ResponseReturnValue:
-    """Return choices for a picker as JSON: courses, categories, tags or quick queries that contain ``q``."""
-    text = request.args.get("q", "")[:100]
-    return jsonify(items=[{"id": ident, "label": label} for ident, label in _choices(what, text)])
-
-
-def _choices(what: str, text: str) -> list[tuple[str, str]]:
-    if what == "query":
-        return [(str(row.id), row.name) for row in searches.saved() if text.lower() in row.name.lower()]
-    with crm().db.read() as session:
-        if what == "course":
-            return [(one.host_id, one.title) for one in search_courses(session, text, limit=30)]
-        if what in ("tag", "category"):
-            return [(label, label) for label in labels(session, what, text)]
-    raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)

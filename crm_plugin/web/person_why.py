@@ -11,6 +11,7 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.queries import PersonRow
 from crm_plugin.segments import queries
 from crm_plugin.segments.describe import decisions
+from crm_plugin.web.builder_fields import value_word
 from crm_plugin.web.campaigns import find, lines
 from crm_plugin.web.guard import actor, crm
 from crm_plugin.web.i18n import explain, locale
@@ -50,7 +51,9 @@ def why(one: PersonRow) -> dict[str, Any]:
         "why_row": asked.row,
     }
     try:
-        found = decisions(crm(), asked.tree, one.host_id, locale(), at=asked.at, actor=actor())
+        found = decisions(
+            crm(), asked.tree, one.host_id, locale(), at=asked.at, actor=actor(), namer=value_word
+        )
     except CrmError as error:
         return {**shown, "why_problem": explain(error)}
     return {**shown, "why_in": found[0], "why": found[1]}

@@ -12,7 +12,7 @@ from crm_plugin.segments.describe import describe
 from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.parse import load
 from crm_plugin.web.builder import EVERYBODY, Tree
-from crm_plugin.web.builder_fields import Fields
+from crm_plugin.web.builder_fields import Fields, value_word
 from crm_plugin.web.builder_view import wanted
 from crm_plugin.web.guard import actor, crm
 from crm_plugin.web.i18n import explain, locale
@@ -68,7 +68,7 @@ def asked() -> Tree:
 def sentence(tree: Tree) -> str:
     """Return a search as one sentence, or why it cannot be understood any more."""
     try:
-        return describe(crm(), tree, locale(), actor())
+        return describe(crm(), tree, locale(), actor(), value_word)
     except CrmError as error:
         return explain(error)
 
@@ -77,7 +77,7 @@ def trouble(tree: Tree) -> str:
     """Return why a saved search matches nobody until it is mended; empty when it is whole."""
     try:
         service.understood(crm(), tree, actor())
-        check_courses(crm(), tree)
+        check_courses(crm(), tree, actor().scope)
     except CrmError as error:
         return explain(error)
     return ""
@@ -89,7 +89,7 @@ def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     if ids.get("course"):
         with crm().db.read() as session:
-            courses = courses_by_host_id(session, sorted(ids["course"]))
+            courses = courses_by_host_id(session, sorted(ids["course"]), actor().scope)
         found |= {("course", ident): row.title for ident, row in courses.items()}
     if ids.get("query"):
         found |= {("query", str(row.id)): row.name for row in saved()}

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.parse import parse
+from crm_plugin.segments.shapes import BARE, SHAPES, Shape
 from crm_plugin.web.builder import EVERYBODY, act, blank, finished, read
 from crm_plugin.web.builder_fields import Fields
 from crm_plugin.web.builder_view import view, wanted
@@ -79,8 +80,8 @@ def html_of(tree: Tree, menus: Fields) -> str:
     words = {
         "combine_words": COMBINE,
         "mode_words": MODES,
-        "operator_words": OPERATORS,
         "unit_words": UNITS,
+        "focus": "",
         "url": lambda name, **values: f"/{name}",
     }
     module = template.make_module(words)
@@ -102,6 +103,8 @@ def test_presets_are_understood_and_survive_the_builder(preset: Any, menus: Fiel
 def test_every_field_on_offer_makes_a_rule_that_the_language_takes(menus: Fields) -> None:
     for _, offered in menus.groups():
         for one in offered:
+            if one.shape:
+                continue
             for operator in one.operators or ("",):
                 made = blank(one)
                 if "operator" in made:
@@ -134,15 +137,53 @@ def test_every_operator_on_offer_has_words(menus: Fields) -> None:
     for relation in (None, "orders", "enrolments", "signals"):
         for _, offered in menus.groups(relation):
             for one in offered:
-                assert one.type == "rows" or set(one.operators) <= set(OPERATORS[one.type])
-                assert one.type == "rows" or one.operators
+                if one.type != "rows":
+                    assert one.operators
+                    assert all(one.says(operator) for operator in one.operators)
+                    assert one.shape or set(one.operators) <= set(OPERATORS[one.type])
 
 
-def test_a_new_rule_is_unfinished_and_not_counted(menus: Fields) -> None:
-    tree = act(group(rule("age", ">", 8)), "add:r")
+def test_a_rule_without_its_value_is_unfinished_and_not_counted(menus: Fields) -> None:
+    tree = act(group(rule("age", ">", 8), rule("city", "=", "")), "add:r")
     tree = act(tree, "group:r")
     again = read(posted(html_of(tree, menus)), menus)
-    assert finished(again) == (group(rule("age", ">", 8)), 2)
+    assert len(again["rules"]) == 4
+    assert finished(again) == (group(rule("age", ">", 8)), 1)
+
+
+SPAN = {"n": 60, "unit": "day"}
+SHAPED = [
+    (shape, operator, None if operator in BARE else SPAN if operator == "olderThan" else ["c1", "c2"])
+    for shape in SHAPES
+    for operator in shape.says
+]
+
+
+@pytest.mark.parametrize(("shape", "operator", "value"), SHAPED, ids=lambda one: getattr(one, "name", ""))
+def test_a_phrase_is_one_line_of_the_builder_and_the_same_tree(
+    shape: Shape, operator: str, value: Any, menus: Fields
+) -> None:
+    tree = group(shape.make(operator, value))
+    parse(tree, Catalogue())
+    html = html_of(tree, menus)
+    assert f'<option value="{shape.name}" selected>' in html
+    assert "r.0.w" not in html
+    assert finished(read(posted(html), menus)) == (tree, 0)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda one: one.name)
+def test_a_phrase_without_its_value_is_unfinished_as_a_whole(shape: Shape, menus: Fields) -> None:
+    operator = next(one for one in shape.says if one not in BARE)
+    value = {"n": "", "unit": "day"} if operator == "olderThan" else []
+    assert finished(group(shape.make(operator, value))) == (EVERYBODY, 1)
+
+
+def test_what_differs_from_a_phrase_keeps_its_own_rules(menus: Fields) -> None:
+    bought = next(one for one in SHAPES if one.name == "~bought").make("in", ["c1"])
+    bought["value"]["rules"][0]["value"] = ["paid"]
+    html = html_of(group(bought), menus)
+    assert "r.0.w.1:v" in html
+    assert finished(read(posted(html), menus))[0] == group(bought)
 
 
 def test_choosing_another_field_starts_the_rule_anew(menus: Fields) -> None:

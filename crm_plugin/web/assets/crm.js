@@ -14,15 +14,19 @@ htmx.config.responseHandling = [
   { code: "...", swap: true },
 ];
 
+// Buttons that only pages without this bundle need go away.
+document.documentElement.classList.add("crm-js");
+
 // Charts are large and rarely looked at: they come when a page shows one.
 if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ draw }) => draw(document));
 
 function enhance(root) {
   if (root.querySelector("select[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
+  if (root.querySelector("[data-crm-compose]")) import("./composer.js").then((composer) => composer.enhance(root));
 }
 htmx.onLoad(enhance);
 
-// The address of what a person is filtering by, kept current so that reload and back do what one expects.
+// How long a text has become, beside the box that it is typed into.
 document.addEventListener("input", (event) => {
   const box = event.target.closest("[data-crm-counts]");
   if (box) showLength(box);

@@ -1,5 +1,8 @@
 // Selects with many choices become pickers that one can search; the choices come from the server.
 import TomSelect from "tom-select/base";
+import removeButton from "tom-select/dist/esm/plugins/remove_button/plugin.js";
+
+TomSelect.define("remove_button", removeButton);
 
 export function enhance(root) {
   for (const select of root.querySelectorAll("select[data-crm-pick]")) if (!select.tomselect) pick(select);
@@ -9,7 +12,7 @@ function pick(select) {
   const source = select.dataset.crmPick;
   new TomSelect(select, {
     maxOptions: 200,
-    plugins: {},
+    plugins: select.multiple ? { remove_button: { label: "×", title: select.dataset.crmRemove || "×" } } : {},
     valueField: "id",
     labelField: "label",
     searchField: ["label"],

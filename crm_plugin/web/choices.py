@@ -1,0 +1,37 @@
+"""What the builder's pickers choose from: courses, categories, tags, quick queries."""
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.lookup import labels
+from crm_plugin.profiles.queries import search_courses
+from crm_plugin.web import searches
+from crm_plugin.web.guard import crm, page
+from crm_plugin.web.i18n import mark, say
+
+MOST = 30
+"""Choices shown at once; whoever misses one searches for it."""
+
+
+@page("/people/pick/<what>")
+def people_pick(what: str) -> ResponseReturnValue:
+    """Return choices for a picker as JSON: courses, categories, tags or quick queries that contain ``q``."""
+    text = request.args.get("q", "")[:100]
+    return jsonify(items=[{"id": ident, "label": label} for ident, label in choices(what, text)])
+
+
+def choices(what: str, text: str) -> list[tuple[str, str]]:
+    """Return (value, label) of what a picker offers for a text.
+
+    :param what: ``course``, ``category``, ``tag`` or ``query``.
+    :raises NotFound: ``object.missing`` for another list.
+    """
+    if what == "query":
+        return [(str(row.id), row.name) for row in searches.saved() if text.lower() in row.name.lower()]
+    with crm().db.read() as session:
+        if what == "course":
+            return [(one.host_id, one.title) for one in search_courses(session, text, limit=MOST)]
+        if what in ("tag", "category"):
+            return [(label, label) for label in labels(session, what, text, MOST)]
+    raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)
