@@ -7,15 +7,14 @@ an address is suppressed, and only when the numbers of the settings are reached.
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.bounce_effects import Taken, apply, handed, move_row
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.channels.email import bounces, statuses
 from crm_plugin.channels.email.bounces import CHANNEL, Event
@@ -28,25 +27,10 @@ from crm_plugin.links import service as links
 from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.normalise import email_key
-from crm_plugin.profiles.touched import touch
 
-LEFT = ("sent", "delivered", "unknown", "failed_permanent")
 _LATELY = timedelta(days=1)
 _OLDEST = timedelta(days=366)
 _BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a report."""
-
-    kind: str | None
-    """None: it says nothing that counts."""
-    matched: bool = False
-    """It belongs to a message or an address of ours."""
-    stopped: bool = False
-    """The address is not written to any more."""
-    detail: str = ""
 
 
 def take(crm: Crm, returned: Returned) -> Taken:
@@ -65,7 +49,7 @@ def take(crm: Crm, returned: Returned) -> Taken:
             return Taken(kind, detail="no code of ours")
         key = f"{row.id}:{kind}"
         event = Event(key, row.address_key, kind, returned.status, "mail", crm.clock(), row.id)
-        return _apply(crm, session, event, row)
+        return apply(crm, session, event, row)
 
     return crm.db.run(work)
 
@@ -123,7 +107,7 @@ def _post(crm: Crm, signer: Signer, one: Posted, session: Session) -> Taken:
     at = one.at if one.at is not None and now - _OLDEST <= one.at <= now else now
     name = f"{row.id}:{one.kind}" if row is not None else _name(one, key)
     ident = row.id if row is not None else None
-    return _apply(crm, session, Event(name, key, one.kind, one.status, "post", at, ident), row)
+    return apply(crm, session, Event(name, key, one.kind, one.status, "post", at, ident), row)
 
 
 def _name(one: Posted, address_key: str) -> str:
@@ -148,54 +132,9 @@ def _posted_row(signer: Signer, session: Session, one: Posted) -> Delivery | Non
 def _latest(session: Session, address_key: str) -> Delivery | None:
     """Return the last message to an address, by the people who have it."""
     holders = sa.select(Person.id).where(Person.email_key == address_key)
-    query = _handed(address_key).where(Delivery.person_id.in_(holders))
+    query = handed(address_key).where(Delivery.person_id.in_(holders))
     found: Delivery | None = session.scalars(query.limit(1)).first()
     return found
-
-
-def _handed(address_key: str) -> Any:
-    mine = sa.select(Delivery).where(Delivery.channel == CHANNEL, Delivery.address_key == address_key)
-    left = mine.where(Delivery.state.in_(LEFT), Delivery.handed_at.is_not(None))
-    return left.order_by(Delivery.handed_at.desc(), Delivery.id.desc())
-
-
-def _apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Taken:
-    if not bounces.record(session, event):
-        return Taken(event.kind, True, detail="known already")
-    enough = bounces.is_enough(session, crm.settings, event)
-    if event.kind == "soft" and row is not None:
-        enough = _soft_in_a_row(crm, session, event, row)
-    if enough:
-        # First the people, then the row: as a marking locks them.
-        bounces.stop(session, event)
-    if row is not None:
-        _move(session, event.kind, event.status, event.at, row.id)
-        touch(session, [row.person_id])
-    return Taken(event.kind, True, enough)
-
-
-def _soft_in_a_row(crm: Crm, session: Session, event: Event, row: Delivery) -> bool:
-    """Tell whether the last messages to the address all came back softly, over so many days."""
-    wanted = crm.settings.bounce_soft
-    if wanted <= 0:
-        return False
-    query = _handed(event.address_key).where(Delivery.person_id == row.person_id)
-    last = session.execute(
-        query.with_only_columns(Delivery.id, Delivery.state, Delivery.handed_at).limit(4 * wanted)
-    ).all()
-    soft = bounces.soft_among(session, event.address_key, [one.id for one in last])
-    # What was refused for other reasons tells nothing of the address, one way or the other.
-    last = [one for one in last if one.id in soft or one.state != "failed_permanent"][:wanted]
-    if len(last) < wanted or any(one.id not in soft for one in last):
-        return False
-    return bool(last[0].handed_at - last[-1].handed_at >= timedelta(days=crm.settings.bounce_soft_days))
-
-
-def _move(session: Session, kind: str, status: str, at: datetime, delivery_id: int) -> int:
-    target = "delivered" if kind == "complaint" else "failed_permanent"
-    reason = "complaint" if kind == "complaint" else f"bounce_{status or kind}"
-    values = {"reason": reason[:64], "settled_at": at, "token": None}
-    return move(session, "report", ["sent", "unknown"], target, Delivery.id == delivery_id, **values)
 
 
 def _refused_lately(crm: Crm) -> list[int]:
@@ -225,16 +164,16 @@ def _note_refused(crm: Crm, delivery_id: int, session: Session) -> int:
     kind = statuses.kind_of(status)
     at = row.settled_at or crm.clock()
     event = Event(f"{row.id}:{kind}", row.address_key, kind, status, "smtp", at, row.id)
-    _apply(crm, session, event, row)
+    apply(crm, session, event, row)
     return 1
 
 
 def _move_early(early: Sequence[Any], session: Session) -> int:
-    return _move(session, *early)
+    return move_row(session, *early)
 
 
 def _early(crm: Crm) -> list[Sequence[Any]]:
-    """Return what :func:`_move` needs for reports whose row was still with the carrier when they came."""
+    """Return what :func:`move_row` needs for reports whose row was still with the carrier when they came."""
     query = (
         sa.select(Bounce.kind, Bounce.status, Bounce.at, Delivery.id)
         .join(Delivery, Delivery.id == Bounce.delivery_id)

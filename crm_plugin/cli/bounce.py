@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from crm_plugin.campaigns import bounces
-from crm_plugin.campaigns.bounces import Taken
+from crm_plugin.campaigns.bounce_effects import Taken
 from crm_plugin.channels.email.returned import LONGEST, read
 from crm_plugin.cli.base import as_json, show, with_crm
 from crm_plugin.host.context import Crm

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import bounces, service
-from crm_plugin.campaigns.bounces import Taken
+from crm_plugin.campaigns.bounce_effects import Taken
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.email import bounces as history
 from crm_plugin.channels.email.posted import Posted
