@@ -108,6 +108,8 @@ CODES: dict[str, str] = {
     "content.bad_header": "{part} may not contain a line break or a control character",
     "content.no_link": "{{{{ link }}}} stands in the text but the campaign has no link",
     "content.service_unsubscribe": "a service message has no opt-out: leave {{{{ unsubscribe }}}} out",
+    "content.bad_address": "{url!r}: links begin with https://, http://, mailto: or tel:, pictures with https://",
+    "content.clipped": "the HTML has {size} kB with its styles: Gmail cuts messages off after 102",
     "content.unsafe_address": "line {line}: {name} may not stand in this part of an address or attribute",
     "sms.no_template_code": "SMS template {template!r} has no code of an approval by {carrier}",
     "sms.personal_link": "{carrier} takes no link for each person: {name} may not be filled in",

@@ -114,7 +114,10 @@ class EmailChannel:
         except BadInput as error:
             return [Problem(error.code, error.place, error.params)]
         used = parts.names(draft.subject) | draft.used
-        return link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
+        found = link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
+        if draft.size > html.CLIPPED:
+            found.append(Problem("content.clipped", "html", {"size": draft.size // 1000}, severe=False))
+        return found
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledEmail:
         """Return the content ready to render.
@@ -154,6 +157,8 @@ class _Draft:
     text: list[Prepared]
     page: list[Prepared] | None
     targets: list[str]
+    size: int = 0
+    """Bytes of the HTML."""
 
     @property
     def used(self) -> frozenset[str]:
@@ -178,7 +183,7 @@ def _read(content: Mapping[str, Any]) -> _Draft:
         return _Draft(subject, text, None, [])
     marker = Marker()
     body = html.read(source, values, marker)
-    return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets)
+    return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets, body.size)
 
 
 def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:

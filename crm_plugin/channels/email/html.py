@@ -33,6 +33,11 @@ _TAG = re.compile(r'<[a-zA-Z][^\s/>]*(?:\s+[^\s=>]+="[^"]*")*\s*/?>')
 _ATTRIBUTE = re.compile(r'([^\s=<>"]+)="([^"]*)"')
 _WEB = re.compile(r"https?://[^/?#\s]+", re.I)
 _BEGUN = re.compile(r"https?://[^/?#\s]+[/?#]|mailto:|tel:|sms:|#", re.I)
+_PICTURE = re.compile(r"https://[^/?#\s]+", re.I)
+LONGEST_PAGE = 400_000
+"""Bytes of a document with its styles inlined: a rule for everything, twenty times what was written."""
+CLIPPED = 102_000
+"""Bytes after which Gmail cuts a message off, with the opt-out at its end."""
 
 
 def escape_html(value: str) -> str:
@@ -54,11 +59,17 @@ class Body:
     plain: str = ""
     """The cleaned document with words in it: the text part is made from it."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of it, as far as they are the same for everybody."""
+        return sum(len(piece.encode("utf-8", "replace")) for piece in self.pieces if isinstance(piece, str))
+
 
 def read(pieces: Iterable[Piece], constants: Mapping[str, str], marker: Marker, place: str = "html") -> Body:
     """Make an author's HTML ready.
 
-    :raises BadInput: ``content.unsafe_address`` for a variable where no escaping is safe.
+    :raises BadInput: ``content.unsafe_address`` for a variable where no escaping is safe,
+        ``content.bad_address`` for a link or picture that no mail program finds, ``content.too_long``.
     """
     document = _inlined(marker.hide(pieces), place)
     reader = _Reader(constants, marker, place)
@@ -103,6 +114,8 @@ class _Reader:
         slot = self._marker.first_slot(raw)
         if slot is not None and name not in _WITH_VALUES:
             raise self._unsafe(slot)
+        if name == "src" and not _PICTURE.match(html.unescape(raw)):
+            raise BadInput("content.bad_address", self._place, url=html.unescape(raw)[:80])
         self._append(self._marker.split(raw), escape_html)
         return raw
 
@@ -139,6 +152,8 @@ class _Reader:
 
     def _literal(self, url: str) -> str:
         if not _WEB.match(url):
+            if url and not _BEGUN.match(url):
+                raise BadInput("content.bad_address", self._place, url=url[:80])
             self.body.pieces.append(escape_html(url))
             return escape_html(url)
         if url not in self.body.targets:
@@ -160,9 +175,12 @@ class _Reader:
 
 def _inlined(source: str, place: str) -> str:
     try:
-        return css_inline.inline(source, keep_at_rules=True, load_remote_stylesheets=False)
+        document: str = css_inline.inline(source, keep_at_rules=True, load_remote_stylesheets=False)
     except css_inline.InlineError as error:
         raise BadInput("content.syntax", place, line=1, reason=f"style: {error}") from None
+    if len(document.encode("utf-8", "replace")) > LONGEST_PAGE:
+        raise BadInput("content.too_long", place, limit=LONGEST_PAGE)
+    return document
 
 
 class _Styles(HTMLParser):
