@@ -40,12 +40,15 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
 
 
-def take(crm: Crm, campaign_id: int, count: int) -> Batch:
-    """Lease up to ``count`` pending rows of a campaign that is sending, oldest first."""
+def take(crm: Crm, campaign_id: int, count: int, closed: Collection[str] = ()) -> Batch:
+    """Lease up to ``count`` pending rows of a campaign that is sending, oldest first.
+
+    :param closed: domains of e-mail whose limit takes nothing now; their rows stay where they are.
+    """
     token = str(uuid4())
 
     def work(session: Session) -> list[Row]:
-        ids = _free(session, campaign_id, count)
+        ids = _free(session, campaign_id, count, closed)
         if not ids:
             return []
         until = db_now(session, crm.settings.lease_seconds)
@@ -96,11 +99,12 @@ def _ripen(session: Session, campaign_id: int, due: tuple[Any, ...]) -> int:
     return move(session, "ripen", ["waiting"], "pending", *due, reason=None, waits_until=None)
 
 
-def _free(session: Session, campaign_id: int, count: int) -> Sequence[int]:
+def _free(session: Session, campaign_id: int, count: int, closed: Collection[str]) -> Sequence[int]:
     sending = sa.select(Campaign.id).where(Campaign.id == campaign_id, Campaign.state == "sending").exists()
     query = (
         sa.select(Delivery.id)
         .where(Delivery.campaign_id == campaign_id, Delivery.state == "pending", sending)
+        .where(*(sa.not_(Delivery.address_key.endswith(f"@{one}", autoescape=True)) for one in closed))
         .order_by(Delivery.id)
         .limit(count)
         .with_for_update(skip_locked=True)

@@ -6,21 +6,20 @@ the same transaction. What is left when the time is over goes back to *pending*.
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crm_plugin.campaigns import lease, life, marking, pace, settle, waking
+from crm_plugin.campaigns import lease, life, marking, settle, waking
 from crm_plugin.campaigns.facts import touch_people
+from crm_plugin.campaigns.grants import Grants
 from crm_plugin.campaigns.lease import Batch, Row
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import Running, load, present_of
 from crm_plugin.campaigns.trouble import Watch
 from crm_plugin.channels.base import Message
-from crm_plugin.channels.throttle import Throttle, share
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.process import stopping
@@ -34,6 +33,8 @@ LOOK_SECONDS = 1.0
 """How long a worker goes on without looking at the campaign's state."""
 YIELD_SECONDS = 5.0
 """A wait for the rate that is longer than this is left to the sweeper while other campaigns have work."""
+TURN_SECONDS = 5.0
+"""A worker's turn at one campaign while others have work too; the next one then begins behind them."""
 RETRY_SECONDS = 1.0
 """Between two attempts to settle."""
 SETTLE_SECONDS = 300.0
@@ -48,7 +49,10 @@ class Drain:
     running: Running
     until: float
     """Monotonic time at which it ends."""
+    grants: Grants
     handled: int = 0
+    turn: float = field(default_factory=lambda: time.monotonic() + TURN_SECONDS)
+    """Monotonic time after which it looks whether others wait."""
     watch: Watch = field(default_factory=Watch)
     stopped: bool = False
     before: settle.Outcome | None = None
@@ -64,7 +68,7 @@ class Drain:
 
     def may_call(self) -> bool:
         """Tell whether the next call to the outside may be made; asked right before it."""
-        if stopping() or time.monotonic() >= self.deadline:
+        if stopping() or time.monotonic() >= self.deadline or self.grants.slot.is_over():
             return False
         if time.monotonic() - self.looked_at >= LOOK_SECONDS:
             self.look()
@@ -90,11 +94,15 @@ def drain(crm: Crm, campaign_id: int, seconds: float = 20.0) -> int:
     running = _load(crm, campaign_id)
     if running is None or running.state != "sending":
         return 0
-    work = Drain(crm, running, time.monotonic() + seconds)
+    work = Drain(crm, running, time.monotonic() + seconds, Grants(crm, running))
     work.looked_at = time.monotonic()
     try:
-        while not work.over and (batch := _lease(work)).rows:
-            _send_batch(work, batch)
+        while not work.over and not _turn_is_over(work):
+            batch = _lease(work)
+            if batch.rows:
+                _send_batch(work, batch)
+            elif not _await_domain(work):
+                break
     finally:
         _settle_now(work)
         touch_people(crm, work.touched)
@@ -115,35 +123,52 @@ def _load(crm: Crm, campaign_id: int) -> Running | None:
 
 def _lease(work: Drain) -> Batch:
     count = min(LEASED, 10 * work.running.carrier.in_flight)
-    batch = lease.take(work.crm, work.running.id, count)
+    closed = work.grants.closed()
+    batch = lease.take(work.crm, work.running.id, count, closed)
     if not batch.rows and lease.ripen(work.crm, work.running.id):
-        batch = lease.take(work.crm, work.running.id, count)
+        batch = lease.take(work.crm, work.running.id, count, closed)
     if batch.rows:
         step("leased")
     return batch
 
 
+def _turn_is_over(work: Drain) -> bool:
+    """Tell whether to let other campaigns have this worker; the chain of jobs goes on behind them."""
+    if time.monotonic() < work.turn:
+        return False
+    work.turn = time.monotonic() + TURN_SECONDS
+    return waking.others_wait(work.crm, work.running.id)
+
+
+def _await_domain(work: Drain) -> bool:
+    """Wait for a domain that takes nothing now, a second at most; False when there is nothing to wait for."""
+    seconds = work.grants.opens_in()
+    if seconds is None or not waking.pending(work.crm, work.running.id, 1):
+        return False
+    return _pass_time(work, seconds)
+
+
 def _send_batch(work: Drain, batch: Batch) -> None:
-    size = share(pace.limits(work.running), work.running.carrier.in_flight)
-    for rows in _micro_batches(batch.rows, size):
-        if work.over:
-            break
+    left = list(batch.rows)
+    held_back = False
+    while left and not work.over:
+        size = work.grants.size()
+        some, left = left[:size], left[size:]
+        rows = work.grants.admit(some)
+        held_back = held_back or len(rows) < len(some)
+        if not rows:
+            continue
         messages, broken = _render(work.running, rows)
         step("rendered")
         if not _reserve(work, len(messages)):
             break
         work.handled += len(rows)
         _send(work, batch.token, rows, messages, broken)
-    if work.over:
+    if work.over or held_back:
         _settle_now(work)
         lease.give_back(work.crm, work.running.id, batch.token)
     touch_people(work.crm, work.touched)
     work.touched.clear()
-
-
-def _micro_batches(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
 
 
 def _render(running: Running, rows: Sequence[Row]) -> tuple[dict[int, Message], dict[int, str]]:
@@ -163,22 +188,24 @@ def _render(running: Running, rows: Sequence[Row]) -> tuple[dict[int, Message], 
 
 def _reserve(work: Drain, count: int) -> bool:
     """Wait until the rate allows so many messages, a second at most between looks; False = stop."""
-    limits = pace.limits(work.running)
-    if not limits or not count:
-        return True
-    throttle = Throttle(work.crm, seed=partial(pace.seed, work.crm, work.running))
     while not work.over:
-        wait = throttle.reserve(limits, count)
+        wait = work.grants.reserve(count)
         if wait <= 0:
             return True
-        if wait > LOOK_SECONDS:
-            _settle_now(work)
-        if wait > YIELD_SECONDS and waking.others_wait(work.crm, work.running.id):
-            work.stopped = True
-            break
-        time.sleep(min(wait, LOOK_SECONDS))
-        work.look()
+        _pass_time(work, wait)
     return False
+
+
+def _pass_time(work: Drain, seconds: float) -> bool:
+    """Wait for at most a second and look; False when the worker is rather left to others that have work."""
+    if seconds > LOOK_SECONDS:
+        _settle_now(work)
+    if seconds > YIELD_SECONDS and waking.others_wait(work.crm, work.running.id):
+        work.stopped = True
+        return False
+    time.sleep(min(seconds, LOOK_SECONDS))
+    work.look()
+    return True
 
 
 def _send(
@@ -204,8 +231,11 @@ def _send(
 
 def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Message]) -> None:
     carrier = work.running.carrier
+    work.grants.slot.wait()
     step("before_call")
+    began = time.monotonic()
     receipts = carrier.submit(messages, work.may_call)
+    work.grants.called(len(messages), time.monotonic() - began)
     step("after_call")
     now = work.crm.clock()
     trouble = work.watch.see(receipts)

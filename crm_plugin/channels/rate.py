@@ -14,6 +14,9 @@ CATCH_UP = 0.1
 """Part of a window that a late caller may catch up; the log keeps that exact too."""
 CATCH_UP_SECONDS = 1.0
 
+TIGHT = 0.7
+"""Part of a window above which a grant has to be used at its own moment (see :func:`is_tight`)."""
+
 Bucket = tuple[float, float, int]
 """(first grant, latest grant, how many)."""
 
@@ -61,6 +64,14 @@ def granted(state: State, limit: Limit, count: int, now: float) -> State:
         log.append((now, now, count))
     due = _slot(state, limit, now) + count * limit.per_seconds / limit.n
     return State(due, tuple(log))
+
+
+def is_tight(state: State, limit: Limit) -> bool:
+    """Tell, of the state after a grant, whether the window is nearly full.
+
+    Below that a grant that is used late does no harm: what may be granted meanwhile still fits in.
+    """
+    return sum(bucket[2] for bucket in state.log) > TIGHT * limit.n
 
 
 def seeded(limit: Limit, grants: Sequence[tuple[float, int]], now: float) -> State:

@@ -3,11 +3,15 @@
 Both keep the state of :mod:`crm_plugin.channels.rate` and take the time from the server, so that all
 machines see one clock. When Redis is set but does not answer, the database takes over; as it does not
 know what Redis granted lately, a limit without a seed stands still for one window first.
+
+A limit of which nothing is remembered is seeded from the ledger. What was granted a moment ago may not
+stand there yet: where memory was lost, nothing is granted for :data:`SETTLE` first.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis
@@ -15,18 +19,39 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.models import RateWindow
-from crm_plugin.channels.rate import Limit, State, granted, seeded, share, wait_for
+from crm_plugin.channels.rate import Limit, State, granted, is_tight, seeded, share, wait_for
+from crm_plugin.channels.rate_script import script
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import insert_missing, upsert
 
-__all__ = ["Limit", "Seed", "Throttle", "share"]
+__all__ = ["SETTLE", "Answer", "Limit", "Seed", "Throttle", "share"]
 
 log = logging.getLogger(__name__)
 
 Seed = Callable[[Limit], Sequence[tuple[float, int]]]
 """Tells what the ledger knows of a limit's last window, as (seconds ago, how many)."""
 
+SETTLE = 1.5
+"""Seconds after which every message that was granted is marked in the ledger, or not sent at all."""
+
 _PREFIX = "crm:rate:"
+_BEGAN = "crm:rates:began"
+"""Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
+_FALLEN = "channels.rates_fallen"
+_OFFSETS = "channels.rates_offset"
+_OFFSET_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking for messages."""
+
+    wait: float
+    """0 when they are granted; otherwise the seconds after which to ask again."""
+    at: float = 0.0
+    """The instant of the grant by this process's monotonic clock."""
+    tight: bool = False
+    """A window is nearly full: the messages belong to that instant, and to no later one."""
 
 
 class Throttle:
@@ -42,61 +67,105 @@ class Throttle:
         self._seed = seed
         self._now = now
 
-    def reserve(self, limits: Sequence[Limit], count: int) -> float:
+    def reserve(self, limits: Sequence[Limit], count: int) -> Answer:
         """Grant ``count`` messages by all limits or by none.
 
-        :return: 0 when they are granted; otherwise the seconds after which to ask again.
         :raises ValueError: when a limit is smaller than ``count``, which could never be granted
             (:func:`share` tells how many to ask for).
         """
         if any(count > limit.n for limit in limits):
             raise ValueError("no limit grants more at once than in a whole window")
         if not limits or count < 1:
-            return 0.0
+            return Answer(0.0, time.monotonic())
         if self._crm.queue.redis is None:
             return self._by_database(limits, count, fallback=False)
         try:
             return self._by_redis(self._crm.queue.redis, limits, count)
         except redis.RedisError as error:
             log.warning("rates are kept in the database, Redis does not answer: %s", error)
+            self._fallen().update(limit.name for limit in limits)
             return self._by_database(limits, count, fallback=True)
 
-    def _by_redis(self, client: redis.Redis, limits: Sequence[Limit], count: int) -> float:
+    def _fallen(self) -> set[str]:
+        """Return the limits that the database has granted by meanwhile: Redis does not know of it."""
+        fallen: set[str] = self._crm.extras.setdefault(_FALLEN, set())
+        return fallen
+
+    def _by_redis(self, client: redis.Redis, limits: Sequence[Limit], count: int) -> Answer:
         keys = [_PREFIX + limit.name for limit in limits]
+        self._forget_fallen(client, limits)
         fixed: list[Any] = [count, _precise(self._now()) if self._now else ""]
         for limit in limits:
             fixed += [limit.n, limit.per_seconds]
-        answer = _script(client)(keys=keys, args=[*fixed, "ask" if self._seed else "new"])
+        before = time.monotonic()
+        answer = script(client)(keys=keys, args=[*fixed, "ask" if self._seed else "new"])
         if answer == b"seed":
-            seeds: list[Any] = []
-            for limit in limits:
-                grants = self._seed(limit) if self._seed else ()
-                seeds.append(";".join(f"{ago:.6f},{number}" for ago, number in sorted(grants, reverse=True)))
-            answer = _script(client)(keys=keys, args=[*fixed, "seeded", *seeds])
-        return float(answer)
+            settling = self._settling(client)
+            if settling > 0:
+                return Answer(settling)
+            before = time.monotonic()
+            answer = script(client)(keys=keys, args=[*fixed, "seeded", *self._seeds(limits)])
+        wait, now, tight = (float(part) for part in answer.split())
+        return Answer(wait, self._monotonic(now, before), bool(tight))
 
-    def _by_database(self, limits: Sequence[Limit], count: int, *, fallback: bool) -> float:
+    def _seeds(self, limits: Sequence[Limit]) -> list[str]:
+        found = []
+        for limit in limits:
+            grants = self._seed(limit) if self._seed else ()
+            found.append(";".join(f"{ago:.6f},{number}" for ago, number in sorted(grants, reverse=True)))
+        return found
+
+    def _settling(self, client: redis.Redis) -> float:
+        """Return for how long to grant nothing yet: this Redis has remembered for too short a time."""
+        now = self._now() if self._now else _seconds(client.time())
+        client.set(_BEGAN, _precise(now), nx=True)
+        began: Any = client.get(_BEGAN)
+        return max(0.0, float(began or now) + SETTLE - now)
+
+    def _forget_fallen(self, client: redis.Redis, limits: Sequence[Limit]) -> None:
+        names = self._fallen().intersection(limit.name for limit in limits)
+        if names:
+            client.delete(_BEGAN, *(_PREFIX + name for name in names))
+            self._fallen().difference_update(names)
+
+    def _monotonic(self, server: float, before: float) -> float:
+        """Return an instant of the server's clock by ours: an answer is never early, only late.
+
+        :param before: when the server was asked; it cannot have been earlier, whatever clocks say.
+        """
+        after = time.monotonic()
+        least, since = self._crm.extras.get(_OFFSETS, (after - server, after))
+        if after - server < least or after - since > _OFFSET_SECONDS:
+            least, since = after - server, after
+        self._crm.extras[_OFFSETS] = (least, since)
+        return min(max(server + float(least), before), after)
+
+    def _by_database(self, limits: Sequence[Limit], count: int, *, fallback: bool) -> Answer:
         return self._crm.db.run(lambda session: self._reserve(session, limits, count, fallback))
 
-    def _reserve(self, session: Session, limits: Sequence[Limit], count: int, fallback: bool) -> float:
+    def _reserve(self, session: Session, limits: Sequence[Limit], count: int, fallback: bool) -> Answer:
         # Sorted, so that two processes lock the rows in one order.
         rows = _locked(session, sorted(limit.name for limit in limits))
         now = self._now() if self._now else self._crm.db.now(session).timestamp()
+        asked = time.monotonic()
         states = {limit: self._state(rows.get(limit.name), limit, now, fallback) for limit in limits}
         wait = max(wait_for(state, limit, count, now) for limit, state in states.items())
         if wait > 0 and not fallback:
-            return wait
+            return Answer(wait)
         if wait <= 0:
             states = {limit: granted(state, limit, count, now) for limit, state in states.items()}
         _write(session, states)
-        return max(0.0, wait)
+        tight = any(is_tight(state, limit) for limit, state in states.items())
+        return Answer(max(0.0, wait), asked, tight)
 
     def _state(self, row: RateWindow | None, limit: Limit, now: float, fallback: bool) -> State:
         state = State(row.next_at, tuple((a, b, n) for a, b, n in row.log)) if row else State()
         if any(bucket[1] > now - limit.per_seconds for bucket in state.log):
             return state
         if self._seed is not None:
-            return seeded(limit, self._seed(limit), now)
+            found = seeded(limit, self._seed(limit), now)
+            lost = fallback and state.next_at < now - limit.per_seconds
+            return replace(found, next_at=max(found.next_at, now + SETTLE if lost else state.next_at))
         return seeded(limit, [(0.0, limit.n)], now) if fallback and not state.log else replace(state, log=())
 
 
@@ -118,95 +187,10 @@ def _write(session: Session, states: dict[Limit, State]) -> None:
     upsert(session, RateWindow, rows, key=["name"])
 
 
+def _seconds(time_: Any) -> float:
+    seconds, micro = time_
+    return float(seconds) + float(micro) / 1_000_000
+
+
 def _precise(seconds: float) -> str:
     return f"{seconds:.6f}"
-
-
-def _script(client: redis.Redis) -> Any:
-    return client.register_script(_LUA)
-
-
-_LUA = """
--- The same arithmetic as rate.py. A state is "next_at|first,latest,count;..." under one key a limit.
--- ARGV: count, now or '', then n and seconds of each key, then the mode, then seeds of each key.
-local count, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-if not now then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-end
-local mode = ARGV[3 + 2 * #KEYS]
-
-local function slot(state, seconds, at)
-  return math.max(state.next_at, at - math.min(0.1 * seconds, 1))
-end
-
-local function recent(state, seconds, at)
-  local kept = {}
-  for _, bucket in ipairs(state.log) do
-    if bucket[2] > at - seconds then kept[#kept + 1] = bucket end
-  end
-  return kept
-end
-
-local function grant(state, n, seconds, number, at)
-  local due = slot(state, seconds, at) + number * seconds / n
-  local log = recent(state, seconds, at)
-  local last = log[#log]
-  if last and at - last[1] < seconds / 100 then
-    last[2] = math.max(last[2], at)
-    last[3] = last[3] + number
-  else
-    log[#log + 1] = {at, at, number}
-  end
-  return {next_at = due, log = log}
-end
-
-local function read(key)
-  local text = redis.call('GET', key)
-  if not text then return nil end
-  local state = {next_at = tonumber(string.match(text, '^([^|]*)|')), log = {}}
-  for first, latest, number in string.gmatch(text, '([%d.-]+),([%d.-]+),(%d+)') do
-    state.log[#state.log + 1] = {tonumber(first), tonumber(latest), tonumber(number)}
-  end
-  return state
-end
-
-local states, wait = {}, 0
-for i, key in ipairs(KEYS) do
-  local n, seconds = tonumber(ARGV[1 + 2 * i]), tonumber(ARGV[2 + 2 * i])
-  local state = read(key)
-  if not state and mode == 'ask' then return 'seed' end
-  if not state then
-    state = {next_at = 0, log = {}}
-    for ago, number in string.gmatch(ARGV[3 + 2 * #KEYS + i] or '', '([%d.]+),(%d+)') do
-      state = grant(state, n, seconds, tonumber(number), now - tonumber(ago))
-    end
-  end
-  state.log = recent(state, seconds, now)
-  local excess = count - n
-  for _, bucket in ipairs(state.log) do excess = excess + bucket[3] end
-  wait = math.max(wait, slot(state, seconds, now) - now)
-  for _, bucket in ipairs(state.log) do
-    if excess <= 0 then break end
-    excess = excess - bucket[3]
-    wait = math.max(wait, bucket[2] + seconds - now)
-  end
-  states[i] = {state = state, n = n, seconds = seconds}
-end
-
-for i, key in ipairs(KEYS) do
-  local of = states[i]
-  local state = of.state
-  if wait <= 0 then state = grant(state, of.n, of.seconds, count, now) end
-  if wait <= 0 or mode == 'seeded' then
-    local parts = {}
-    for _, bucket in ipairs(state.log) do
-      parts[#parts + 1] = string.format('%.6f,%.6f,%d', bucket[1], bucket[2], bucket[3])
-    end
-    local text = string.format('%.6f|', state.next_at) .. table.concat(parts, ';')
-    redis.call('SET', key, text, 'PX', math.ceil(of.seconds * 2000) + 2000)
-  end
-end
--- Rounded up: a wait below a microsecond is no grant.
-return string.format('%.6f', math.ceil(wait * 1000000) / 1000000)
-"""
