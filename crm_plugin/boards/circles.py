@@ -38,6 +38,24 @@ def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str]
     raise BadInput("input.bad", "circle", reason=f"{circle[:40]!r} is not one of {', '.join(CIRCLES)}")
 
 
+def recognise(tree: Tree, *, days: int, knows: Callable[[str, str], bool]) -> tuple[str, str] | None:
+    """Return (stage, course) of a search that :func:`people_of` made; None of any other."""
+    course = _course_in(tree)
+    if course is None:
+        return None
+    made = {circle: people_of(circle, course, days=days, knows=knows) for circle in CIRCLES}
+    return next(((circle, course) for circle, one in made.items() if one == tree), None)
+
+
+def _course_in(node: Any) -> str | None:
+    if isinstance(node, dict):
+        if node.get("field") == "course_id":
+            return str(node.get("value"))
+        return _course_in(node.get("rules") or node.get("value"))
+    found = map(_course_in, node if isinstance(node, list) else [])
+    return next((course for course in found if course is not None), None)
+
+
 def _potential(course: str, days: int, knows: Callable[[str, str], bool]) -> Tree:
     lately = {"n": days, "unit": "day"}
     interests, without = [], [_seatless(course)]

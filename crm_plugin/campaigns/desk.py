@@ -9,23 +9,37 @@ Who is limited to some courses sees the campaigns that they made themselves whil
 those courses or fewer: all others were decided about people whom they may not see.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from crm_plugin.campaigns import drafts, queries, service
+from crm_plugin.campaigns import drafts, queries, series, service
+from crm_plugin.campaigns import outcome as outcomes
 from crm_plugin.campaigns import report as reports
+from crm_plugin.campaigns.outcome import Outcome
 from crm_plugin.campaigns.preflight import Preflight
+from crm_plugin.campaigns.preview import Preview
+from crm_plugin.campaigns.preview import preview as render_preview
 from crm_plugin.campaigns.queries import CampaignRow, Listed
+from crm_plugin.campaigns.series import Curve
 from crm_plugin.channels import outbox
 from crm_plugin.channels.base import Receipt
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
+from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import NotFound
+from crm_plugin.links import counting
 from crm_plugin.profiles.queries import person_id_of
 from crm_plugin.profiles.scope import sees
 from crm_plugin.segments import service as segments
+
+PORTION = 5_000
+"""Rows of an export that are read at once."""
+Exported = tuple[reports.Member, datetime | None, int]
+"""A person of an export, their first click, and how many clicks."""
 
 
 def is_visible(row: CampaignRow, actor: Actor) -> bool:
@@ -84,16 +98,16 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
     return service.create_single(crm, actor.id, person_host_id, document, scope=actor.scope)
 
 
-def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, *, seen: int | None = None) -> int:
+def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, form: drafts.Form | None = None) -> int:
     """Write a draft anew and return its revision; what it asked before may stay, also what the actor
     could not ask.
 
-    :param seen: the revision that the writer began with; None = write over whatever is there.
+    :param form: what it was written in; None = write over whatever is there.
     :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed``.
     """
     row = find(crm, actor, campaign_id, "crm.send")
     _may_ask(crm, actor, document, row)
-    return service.update(crm, campaign_id, actor.id, document, seen=seen)
+    return service.update(crm, campaign_id, actor.id, document, form)
 
 
 def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
@@ -172,6 +186,27 @@ def send_test(
     return service.send_test(crm, campaign_id, address, person_host_id, actor.id)
 
 
+def preview(
+    crm: Crm,
+    actor: Actor,
+    campaign_id: int,
+    content: Mapping[str, Any] | None = None,
+    person_host_id: str | None = None,
+) -> Preview:
+    """Render a campaign for one person; for somebody of its audience when the actor may not see them."""
+    row = find(crm, actor, campaign_id)
+    person = person_host_id if person_host_id and _is_seen(crm, actor, person_host_id) else None
+    return render_preview(crm, row.id, content, person)
+
+
+def _is_seen(crm: Crm, actor: Actor, person_host_id: str) -> bool:
+    try:
+        with crm.db.read() as session:
+            return sees(session, person_id_of(session, person_host_id), actor.scope)
+    except NotFound:
+        return False
+
+
 def preflight(crm: Crm, actor: Actor, campaign_id: int) -> Preflight:
     """Check a campaign as if it were launched now."""
     find(crm, actor, campaign_id, "crm.send")
@@ -196,6 +231,56 @@ def people_of(
     """Return the people behind a number; who left the actor's courses since is left out."""
     find(crm, actor, campaign_id)
     return reports.people_of(crm, campaign_id, what, after, limit, scope=actor.scope)
+
+
+def number_of(crm: Crm, actor: Actor, campaign_id: int, what: str) -> int:
+    """Return how many people :func:`people_of` has for a number."""
+    find(crm, actor, campaign_id)
+    return reports.number_of(crm, campaign_id, what, actor.scope)
+
+
+def outcome(crm: Crm, actor: Actor, campaign_id: int, days: int) -> Outcome | None:
+    """Return the purchases after a campaign; None for who is limited to some courses, whose are not apart."""
+    find(crm, actor, campaign_id)
+    if actor.scope is not None:
+        return None
+    with crm.db.read() as session:
+        found = outcomes.outcome(session, queries.one(session, campaign_id), days)
+    if not actor.may("crm.money"):
+        found.amounts = {}
+    return found
+
+
+def curve(crm: Crm, actor: Actor, campaign_id: int, zone: ZoneInfo) -> Curve | None:
+    """Return messages and clicks over time."""
+    find(crm, actor, campaign_id)
+    with crm.db.read() as session:
+        return series.curve(session, queries.one(session, campaign_id), crm.clock(), zone)
+
+
+def export(crm: Crm, actor: Actor, campaign_id: int, what: str) -> Iterator[Exported]:
+    """Return each person behind a number, with their first click and how many; audited when it begins.
+
+    :raises Refused: without ``crm.export``.
+    """
+    find(crm, actor, campaign_id, "crm.export")
+    count = reports.number_of(crm, campaign_id, what, actor.scope)
+    with crm.db.begin() as session:
+        of = ("campaign", campaign_id)
+        record(session, crm.clock(), actor.id, "campaign.export", of, what=what, count=count)
+    return _exported(crm, actor, campaign_id, what)
+
+
+def _exported(
+    crm: Crm, actor: Actor, campaign_id: int, what: str
+) -> Iterator[tuple[reports.Member, Any, int]]:
+    after = 0
+    while rows := reports.people_of(crm, campaign_id, what, after, PORTION, scope=actor.scope):
+        with crm.db.read() as session:
+            clicks = counting.clicks_of(session, [row.delivery_id for row in rows])
+        for row in rows:
+            yield row, *clicks.get(row.delivery_id, (None, 0))
+        after = rows[-1].delivery_id
 
 
 def messages(crm: Crm, actor: Actor, campaign_id: int, *, after: int = 0, limit: int = 50) -> list[Taken]:

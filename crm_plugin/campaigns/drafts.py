@@ -77,12 +77,22 @@ def create_single(
     return create(crm, actor_id, document, scope=scope, kind="single")
 
 
-def update(crm: Crm, campaign_id: int, actor_id: str, document: Any, *, seen: int | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An open form that a draft is written in."""
+
+    seen: int
+    """The revision that it shows."""
+    writer: str
+    """Tells it from every other form, of the same person too; at most 64 letters."""
+
+
+def update(crm: Crm, campaign_id: int, actor_id: str, document: Any, form: Form | None = None) -> int:
     """Write a draft anew; return its revision, which is the same as before when nothing changed.
 
-    :param seen: the revision that the writer began with; None = write over whatever is there.
-    :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed`` when somebody wrote
-        another revision meanwhile.
+    :param form: what it was written in; None = write over whatever is there.
+    :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed`` when another form
+        wrote a newer revision than this one shows.
     """
     columns = _columns(crm, document)
 
@@ -93,11 +103,12 @@ def update(crm: Crm, campaign_id: int, actor_id: str, document: Any, *, seen: in
             del columns["audience"]
         if all(getattr(campaign, name) == value for name, value in columns.items()):
             return campaign.revision
-        if seen is not None and seen != campaign.revision:
+        if form is not None and form.seen != campaign.revision and form.writer != campaign.writer:
             raise Conflict("campaign.changed")
         for name, value in columns.items():
             setattr(campaign, name, value)
         campaign.revision += 1
+        campaign.writer = form.writer if form else None
         campaign.updated_at = crm.clock()
         record(session, crm.clock(), actor_id, "campaign.update", ("campaign", campaign_id))
         return campaign.revision

@@ -34,6 +34,8 @@ class Campaign(Base):
     """IANA name of the zone in which people think of ``planned_at``; None = the school's."""
     revision: Mapped[int] = mapped_column(default=0)
     """Counts the changes of a draft: who saves an older one is told."""
+    writer: Mapped[str | None] = mapped_column(Key(64))
+    """Which open form wrote the newest revision: one form is never in its own way."""
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the draft was deleted; until it is swept away it can be taken back."""
     scope: Mapped[list[str] | None] = mapped_column(Json)

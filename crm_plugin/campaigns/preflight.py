@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import guard, queries, quiet
+from crm_plugin.campaigns import costs, guard, offers, outlook, queries, quiet
 from crm_plugin.campaigns.audience import decided
 from crm_plugin.campaigns.lease import VALUES
 from crm_plugin.campaigns.models import Campaign
@@ -16,6 +16,7 @@ from crm_plugin.channels.base import Compiled, Problem
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links import probe
 from crm_plugin.links.service import check_target
 from crm_plugin.profiles.health import unread
 from crm_plugin.profiles.models import Person
@@ -40,6 +41,12 @@ class Preflight:
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     reach: Reach = field(default_factory=Reach)
+    seconds: float | None = None
+    """How long the sending takes at the rates that bind it; None where none does."""
+    unseen: list[str] = field(default_factory=list)
+    """Addresses of links of which nobody knows yet whether they answer."""
+    cost: costs.Cost | None = None
+    """What its SMS come to; None for other channels, and while an error stands in the way."""
 
 
 def preflight(crm: Crm, campaign_id: int) -> Preflight:
@@ -63,10 +70,16 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             found.reach = _reach(session, decision)
             problems = [*problems, *_audience(crm, session, campaign, found.reach)]
             problems += _data(session, campaign.scope is None)
+            start = max(campaign.planned_at or crm.clock(), crm.clock())
+            found.seconds = outlook.seconds(crm, campaign, found.reach.reached)
+            problems += offers.problems(session, campaign.content, start)
+            problems += outlook.problems(crm, campaign, found.seconds)
             if not any(problem.severe for problem in problems):
                 compiled = channel.compile(campaign.content, campaign.purpose, context)
-                problems += _links(compiled, campaign.content)
+                answers, found.unseen = _answers(crm, targets(compiled, campaign.content))
+                problems += [*_links(compiled, campaign.content), *answers]
                 problems += _missing(session, decision, compiled)
+                found.cost = costs.cost_of(crm, session, compiled, decision, found.reach.reached)
     found.errors = [problem for problem in problems if problem.severe]
     found.warnings = [problem for problem in problems if not problem.severe]
     return found
@@ -97,6 +110,9 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
         problems.append(Problem("campaign.single_excluded", "", {"reason": next(iter(reach.excluded))}))
     elif not reach.reached:
         problems.append(Problem("campaign.nobody_reached", "audience", severe=False))
+    twins = reach.excluded.get("duplicate", 0)
+    if twins:
+        problems.append(Problem("campaign.shared_addresses", "audience", {"count": twins}, severe=False))
     rules = rules_of(crm, campaign)
     until = quiet.opens_at(campaign.planned_at or crm.clock(), rules.policy.quiet, rules.zone)
     if until is not None:
@@ -116,6 +132,14 @@ def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
         except BadInput as error:
             problems.append(Problem(error.code, error.place, error.params))
     return problems
+
+
+def _answers(crm: Crm, addresses: list[str]) -> tuple[list[Problem], list[str]]:
+    """Return warnings of links that do not answer well, and the addresses that nobody looked at yet."""
+    known = probe.known(crm, addresses)
+    bad = [one for one in known.values() if not one.good]
+    found = [Problem("link.broken", "link", {"url": one.url, "reason": one.reason}, False) for one in bad]
+    return found, [url for url in addresses if url not in known]
 
 
 def _data(session: Session, whole: bool) -> list[Problem]:

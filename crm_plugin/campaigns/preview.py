@@ -32,10 +32,13 @@ class Preview:
     """Whose data fill it in; empty when nobody is in the audience."""
 
 
-def preview(crm: Crm, campaign_id: int, content: Mapping[str, Any] | None = None) -> Preview:
-    """Render a campaign's content for somebody of its audience.
+def preview(
+    crm: Crm, campaign_id: int, content: Mapping[str, Any] | None = None, person_host_id: str | None = None
+) -> Preview:
+    """Render a campaign's content for one person.
 
     :param content: what is being written; None = what the draft holds.
+    :param person_host_id: whose data fill it in; None, or nobody's = somebody of the audience.
     :raises NotFound: ``object.missing``.
     """
     with crm.db.read() as session:
@@ -46,7 +49,8 @@ def preview(crm: Crm, campaign_id: int, content: Mapping[str, Any] | None = None
         found = Preview(channel.check(content, campaign.purpose, context))
         if any(problem.severe for problem in found.problems):
             return found
-        person = _somebody(crm, session, campaign)
+        named = _somebody(crm, session, campaign, person_host_id) if person_host_id else None
+        person = named or _somebody(crm, session, campaign, None)
         try:
             compiled = channel.compile(content, campaign.purpose, context)
             values = _values(crm, person, content, compiled.variables)
@@ -60,9 +64,9 @@ def preview(crm: Crm, campaign_id: int, content: Mapping[str, Any] | None = None
     return found
 
 
-def _somebody(crm: Crm, session: Session, campaign: Campaign) -> Person | None:
+def _somebody(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person | None:
     try:
-        return person_for(crm, session, campaign, None)
+        return person_for(crm, session, campaign, host_id)
     except (BadInput, NotFound):
         return None
 

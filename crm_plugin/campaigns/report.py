@@ -1,7 +1,7 @@
 """The report of a campaign: each number, and exactly the people behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,17 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns import queries
 from crm_plugin.campaigns.ledger import STATES, Books, books
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.outcome import buyers
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import counting
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.scope import Scope, in_scope
 from crm_plugin.profiles.timeline import Moment, Window
+
+EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
+"""States whose reasons the report tells apart, beside ``excluded``."""
 
 
 @dataclass(slots=True)
@@ -26,6 +31,8 @@ class Report:
     campaign: queries.CampaignRow
     books: Books
     clicks: counting.Measures
+    reasons: list[tuple[str, str, int]] = field(default_factory=list)
+    """(state, reason, people), beside the books' own reasons of ``excluded``."""
 
 
 @dataclass(slots=True)
@@ -51,7 +58,21 @@ def report(crm: Crm, campaign_id: int) -> Report:
     with crm.db.read() as session:
         campaign = queries.get(crm, campaign_id)
         numbers = books(session, [campaign_id])[campaign_id]
-        return Report(campaign, numbers, counting.tally(session, campaign_id))
+        return Report(campaign, numbers, counting.tally(session, campaign_id), reasons(session, campaign_id))
+
+
+def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
+    """Return (state, reason, people) of who waits, failed or is in doubt, the most frequent first."""
+    number = sa.func.count()
+    query = (
+        sa.select(Delivery.state, Delivery.reason, number)
+        .where(Delivery.campaign_id == campaign_id, Delivery.state.in_(EXPLAINED))
+        .where(Delivery.reason.is_not(None))
+        .group_by(Delivery.state, Delivery.reason)
+        .order_by(number.desc(), Delivery.state, Delivery.reason)
+        .limit(50)
+    )
+    return [(state, reason or "", count) for state, reason, count in session.execute(query)]
 
 
 def people_of(
@@ -59,24 +80,37 @@ def people_of(
 ) -> list[Member]:
     """Return the people behind a number, in the order of their ledger rows.
 
-    :param what: ``considered``, a state, ``excluded:`` with a reason, or ``clicked``.
+    :param what: ``considered``, a state, a state and its reason such as ``excluded:cap``, ``clicked``, or
+        ``bought:`` with a number of days.
     :param after: the ``delivery_id`` of the last one seen.
     :param scope: courses that the reader is limited to: who is not in them now is left out.
     :raises BadInput: ``campaign.bad_value`` for another ``what``.
     """
     with crm.db.read() as session:
+        chosen = _only(session, campaign_id, what)
         query = (
             sa.select(
                 *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
                 *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
             )
             .outerjoin(Person, Person.id == Delivery.person_id)
-            .where(Delivery.campaign_id == campaign_id, _only(what), Delivery.id > after)
+            .where(Delivery.campaign_id == campaign_id, chosen, Delivery.id > after)
             .where(in_scope(Delivery.person_id, scope))
             .order_by(Delivery.id)
             .limit(limit)
         )
         return [_member(tuple(row)) for row in session.execute(query)]
+
+
+def number_of(crm: Crm, campaign_id: int, what: str, scope: Scope = None) -> int:
+    """Return how many people :func:`people_of` has for a number.
+
+    :raises BadInput: ``campaign.bad_value``.
+    """
+    with crm.db.read() as session:
+        chosen = _only(session, campaign_id, what)
+        query = sa.select(sa.func.count()).where(Delivery.campaign_id == campaign_id, chosen)
+        return session.scalar(query.where(in_scope(Delivery.person_id, scope))) or 0
 
 
 def outcome_of(crm: Crm, campaign_id: int, person_id: int) -> tuple[str, str | None] | None:
@@ -150,13 +184,16 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _only(what: str) -> sa.ColumnElement[bool]:
+def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[bool]:
     state, _, reason = what.partition(":")
     if what == "considered":
         return sa.true()
     if what == "clicked":
         return Delivery.id.in_(counting.clicked_deliveries())
-    if state not in STATES or (reason and state != "excluded"):
+    if state == "bought" and reason.isdigit():
+        rows = buyers(session, queries.one(session, campaign_id), int(reason))
+        return among(session, Delivery.id, rows)
+    if state not in STATES:
         raise BadInput("campaign.bad_value", "what", reason=f"there is no number {what!r}")
     return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
 

@@ -8,11 +8,13 @@ clicks, and nothing is driven by a hit that is not human.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.db import upsert
 from crm_plugin.links.classify import CONFIRMED, HUMAN
 from crm_plugin.links.models import Hit, Tally
@@ -101,6 +103,32 @@ def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) ->
         .limit(limit)
     )
     return [Clicked(row.person_id, row.first_at, row.human_hits) for row in session.execute(query)]
+
+
+def between(session: Session, campaign_id: int, edges: Sequence[datetime]) -> list[int]:
+    """Return the human hits of a campaign between each two neighbouring instants."""
+    columns = [
+        sa.func.sum(sa.case((sa.and_(Hit.at >= since, Hit.at < until), 1), else_=0))
+        for since, until in pairwise(edges)
+    ]
+    query = sa.select(*columns).where(Hit.campaign_id == campaign_id, Hit.kind.in_(COUNTED))
+    return [int(count or 0) for count in session.execute(query).one()]
+
+
+def clickers(session: Session, campaign_id: int) -> set[int]:
+    """Return the ledger rows of a campaign behind people's clicks."""
+    rows = sa.select(Hit.delivery_id).where(Hit.campaign_id == campaign_id, Hit.kind.in_(COUNTED))
+    return set(session.scalars(rows.where(Hit.delivery_id > 0).distinct()))
+
+
+def clicks_of(session: Session, deliveries: Collection[int]) -> dict[int, tuple[datetime, int]]:
+    """Return ledger row → (first human hit, how many), for those of these rows that have one."""
+    query = (
+        sa.select(Hit.delivery_id, sa.func.min(Hit.at), sa.func.count())
+        .where(among(session, Hit.delivery_id, list(deliveries)), Hit.kind.in_(COUNTED))
+        .group_by(Hit.delivery_id)
+    )
+    return {delivery: (first, count) for delivery, first, count in session.execute(query)}
 
 
 def clicked_deliveries() -> sa.Select[Any]:

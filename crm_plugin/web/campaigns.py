@@ -7,23 +7,16 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import desk
+from crm_plugin.campaigns import desk, drafts
+from crm_plugin.campaigns.proposals import proposed
 from crm_plugin.campaigns.queries import CampaignRow, Listed
-from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.web import present
 from crm_plugin.web.guard import actor, crm, page
-from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.i18n import say
 from crm_plugin.web.notes import tell
 from crm_plugin.web.view import render
 
 PAGE = 50
-PROPOSED: dict[str, Any] = {
-    "leave_out_days": 7,
-    "cap": {"n": 3, "days": 30},
-    "quiet_hours": {"from": "21:00", "to": "08:00"},
-}
-"""The policy that the composer proposes for a new draft of marketing."""
-_HANDED = ("sending", "sent", "delivered", "unknown")
 
 
 @dataclass(frozen=True)
@@ -78,6 +71,7 @@ def campaigns() -> ResponseReturnValue:
         rows=rows,
         next=url_for("crm.campaigns", before=rows[-1].id) if len(rows) == PAGE else "",
         first=url_for("crm.campaigns") if before else "",
+        removed=[] if before or not actor().may("crm.send") else drafts.removed(crm(), actor().id),
     )
 
 
@@ -93,7 +87,7 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int 
     :param leave_out_days: in the place of the proposed ones; 0 = leave nobody out.
     :raises BadInput: ``segment.*``.
     """
-    policy = dict(PROPOSED)
+    policy = proposed(crm())
     if leave_out_days is not None:
         policy["leave_out_days"] = leave_out_days
         policy = {key: value for key, value in policy.items() if value}
@@ -107,28 +101,18 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int 
     return desk.create(crm(), actor(), document)
 
 
+def aim(ident: int, tree: dict[str, Any]) -> int:
+    """Let a draft reach the people of a search; return its id.
+
+    :raises Conflict: ``campaign.bad_state`` once it was launched.
+    """
+    document = desk.find(crm(), actor(), ident, "crm.send").document()
+    desk.update(crm(), actor(), ident, {**document, "audience": tree})
+    return ident
+
+
 def _to(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.campaign", ident=ident))
-
-
-@page("/campaigns/<int:ident>/launch", "crm.send", post=True)
-def campaign_launch(ident: int) -> ResponseReturnValue:
-    """Launch a draft, once the number of people was confirmed."""
-    reached = desk.preflight(crm(), actor(), ident).reach.reached
-    try:
-        _confirmed(reached)
-        state = desk.launch(crm(), actor(), ident)
-    except CrmError as error:
-        tell(explain(error), "bad")
-        return redirect(url_for("crm.compose_check", ident=ident))
-    tell(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
-    return _to(ident)
-
-
-def _confirmed(reached: int) -> None:
-    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
-    if typed != str(reached):
-        raise BadInput("campaign.not_confirmed", count=reached)
 
 
 @page("/campaigns/<int:ident>/pause", "crm.send", post=True)
@@ -155,45 +139,9 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
     return _to(ident)
 
 
-@page("/campaigns/<int:ident>/discard", "crm.send", post=True)
-def campaign_discard(ident: int) -> ResponseReturnValue:
-    """Delete a draft."""
-    desk.remove(crm(), actor(), ident)
-    tell(say("The draft is gone."), "good")
-    return redirect(url_for("crm.campaigns"))
-
-
-@page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
-def campaign_resolve(ident: int) -> ResponseReturnValue:
-    """Decide about unknown messages: ``decision`` is sent or again."""
-    count = desk.resolve(crm(), actor(), ident, request.form.get("decision", ""))
-    tell(say("Decided about %(count)s messages.", count=present.number(count)), "good")
-    return _to(ident)
-
-
 @page("/campaigns/<int:ident>/retry", "crm.send", post=True)
 def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
     count = desk.retry_failed(crm(), actor(), ident)
     tell(say("%(count)s messages are tried again.", count=present.number(count)), "good")
     return _to(ident)
-
-
-@page("/campaigns/<int:ident>/test", "crm.send", post=True)
-def campaign_test(ident: int) -> ResponseReturnValue:
-    """Send one labelled test to a typed address."""
-    person = request.form.get("person", "").strip() or None
-    address = request.form.get("address", "").strip()
-    try:
-        receipt = desk.send_test(crm(), actor(), ident, address, person)
-    except CrmError as error:
-        tell(explain(error), "bad")
-    else:
-        taken = receipt.status == "accepted"
-        tell(
-            say("The test was handed over. With the outbox carrier it stands in the outbox.")
-            if taken
-            else say("The carrier did not take it: %(reason)s", reason=receipt.reason or receipt.status),
-            "good" if taken else "bad",
-        )
-    return redirect(url_for("crm.compose_check", ident=ident))

@@ -1,27 +1,21 @@
-"""The composer: four steps over one draft, saved at each; the last one checks, tests and launches."""
+"""The composer: four steps over one draft, saved while one writes, and checked against a second writer."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from secrets import token_hex
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import desk
-from crm_plugin.campaigns.ledger import REASONS
-from crm_plugin.campaigns.preview import Preview, preview
+from crm_plugin.campaigns.drafts import Form
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
-from crm_plugin.channels.content import VARIABLES
-from crm_plugin.channels.registry import CHANNELS
-from crm_plugin.channels.sms import templates as sms
-from crm_plugin.channels.sms.segments import measure
-from crm_plugin.kernel.errors import BadInput, Conflict
-from crm_plugin.web import present, searches
+from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
 from crm_plugin.web.campaigns import find
-from crm_plugin.web.composer_form import content_of, policy_of
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, mark, say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.view import fragment, render
 from crm_plugin.web.words import word
 
@@ -31,20 +25,10 @@ STEPS = (
     ("policy", mark("Rules and time")),
     ("check", mark("Check and launch")),
 )
-_NOTES = {
-    "sms": mark("An approved text to the telephone."),
-    "email": mark("HTML and plain text, with an opt-out link."),
-    "message": mark("A message in the school's own inbox."),
-}
-HTML_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'"
-)
-"""Policy of a shown e-mail: it runs nothing and fetches nothing."""
 
 
 def draft_of(ident: int) -> CampaignRow:
-    """Return a draft of the actor's.
+    """Return a draft that the actor may write.
 
     :raises Conflict: ``campaign.bad_state`` once it was launched.
     """
@@ -54,248 +38,95 @@ def draft_of(ident: int) -> CampaignRow:
     return row
 
 
-def _step(step: str, draft: CampaignRow, problem: str = "", **context: Any) -> Response:
-    position = [name for name, _ in STEPS].index(step)
+def show(step: str, draft: CampaignRow, problem: CrmError | None = None, **context: Any) -> Response:
+    """Return the page of a step.
+
+    :param problem: why what was posted was not saved; the page shows it as it was typed.
+    """
     return render(
         f"campaigns/{step}.html",
         title=draft.name,
         active="campaigns",
-        status=400 if problem else 200,
+        status=200 if problem is None else 409 if isinstance(problem, Conflict) else 400,
         draft=draft,
         steps=STEPS,
         step=step,
-        position=position,
-        problem=problem,
+        position=[name for name, _ in STEPS].index(step),
+        problem=explain(problem) if problem else "",
+        **kept(draft, problem),
         **context,
     )
 
 
-def _save(ident: int, changes: Mapping[str, Any], following: str) -> ResponseReturnValue:
-    """Write a draft with some keys changed (None removes one) and go to a step."""
-    document = {**draft_of(ident).document(), **changes}
+def kept(draft: CampaignRow, problem: CrmError | None = None) -> dict[str, Any]:
+    """Return what the line "saved at" of a form shows, and the revision that the form is of."""
+    changed = isinstance(problem, Conflict)
+    form = _form()
+    return {
+        "seen": form.seen if form and problem else draft.revision,
+        "writer": form.writer if form else token_hex(8),
+        "saved_at": draft.updated_at,
+        "unsaved": explain(problem) if problem else "",
+        "changed": changed,
+    }
+
+
+def save(draft: CampaignRow, changes: Mapping[str, Any]) -> CampaignRow:
+    """Write a draft with some keys changed (None removes one); return it as it is then.
+
+    :raises Conflict: ``campaign.changed`` when the form was of an older revision, and nobody said that it
+        is to be saved all the same.
+    """
+    document = {**draft.document(), **changes}
     document = {key: value for key, value in document.items() if value is not None}
-    desk.update(crm(), actor(), ident, document)
-    return redirect(url_for(f"crm.compose_{following}", ident=ident))
+    desk.update(crm(), actor(), draft.id, document, None if request.form.get("over") else _form())
+    return find(draft.id)
 
 
-@page("/campaigns/<int:ident>/audience", "crm.send")
-def compose_audience(ident: int) -> ResponseReturnValue:
-    """Show the first step: name, audience, channel, purpose."""
-    return _audience(draft_of(ident))
+def _form() -> Form | None:
+    """Return which form was posted; None for one without a revision, such as a program's."""
+    seen = request.form.get("seen", type=int)
+    return None if seen is None else Form(seen, request.form.get("writer", "")[:64])
 
 
-def _audience(draft: CampaignRow, problem: str = "") -> Response:
-    return _step(
-        "audience",
-        draft,
-        problem,
-        channels=[(name, _NOTES.get(name, "")) for name in CHANNELS],
-        saved=searches.saved(),
-        chosen_query=_only_query(draft.audience),
-        sentence=searches.sentence(draft.audience),
-        counted=None,
-        edit_href=searches.address(draft.audience),
-    )
+def answer(draft: CampaignRow, problem: CrmError | None = None, pieces: str = "") -> str:
+    """Return what htmx puts in after saving by itself: the line "saved at", and pieces of the step."""
+    return fragment("campaigns/saved.html", **kept(draft, problem)) + pieces
 
 
-def _only_query(tree: Mapping[str, Any]) -> int | None:
-    rules = tree.get("rules", [])
-    if len(rules) == 1 and rules[0].get("field") == "segment" and rules[0].get("operator") == "=":
-        return int(rules[0]["value"])
-    return None
+def onward(ident: int, step: str) -> ResponseReturnValue:
+    """Go to a step; a form that says ``stay`` stays where it is."""
+    return redirect(url_for(f"crm.compose_{step}", ident=ident))
 
 
-@page("/campaigns/<int:ident>/audience/save", "crm.send", post=True)
-def compose_audience_save(ident: int) -> ResponseReturnValue:
-    """Save the first step."""
-    form = request.form
-    changes: dict[str, Any] = {name: form.get(name, "") for name in ("name", "channel", "purpose")}
-    draft = draft_of(ident)
-    if form.get("source") == "query" and form.get("query", "").isdigit():
-        rule = {"field": "segment", "operator": "=", "value": int(form["query"])}
-        changes["audience"] = {"combinator": "and", "rules": [rule]}
-    if changes["channel"] != draft.channel:
-        # A text for one channel is none for another: only the link is kept.
-        changes |= dict.fromkeys(("template", "subject", "html", "text", "variables"))
-    try:
-        return _save(ident, changes, "content")
-    except BadInput as error:
-        return _audience(draft, explain(error))
-
-
-@page("/campaigns/<int:ident>/content", "crm.send")
-def compose_content(ident: int) -> ResponseReturnValue:
-    """Show the second step: text and link, with a preview."""
-    draft = draft_of(ident)
-    return _content(draft, draft.content)
-
-
-def _content(draft: CampaignRow, content: dict[str, Any], problem: str = "") -> Response:
-    with crm().db.read() as session:
-        templates = sms.listed(session, draft.purpose) if draft.channel == "sms" else []
-    blank = dict.fromkeys(("template", "subject", "html", "text", "link"), "")
-    content = {**blank, "variables": {}, **content}
-    return _step(
-        "content",
-        draft,
-        problem,
-        content=content,
-        templates=templates,
-        needed=_needed(draft, content),
-        variables=VARIABLES,
-        oob=False,
-        **_shown(draft.id, content),
-    )
-
-
-def _needed(draft: CampaignRow, content: Mapping[str, Any]) -> list[str]:
-    """Return the variables that are the same for everybody: titles, and the campaign's own."""
-    titles = ["course_title", "class_title"]
-    if draft.channel == "sms":
-        with crm().db.read() as session:
-            template = sms.find(session, str(content.get("template", "")))
-        names = sms.placeholders(template.text) if template else []
-        return [name for name in names if name in titles or name not in VARIABLES]
-    written = " ".join(str(content.get(key, "")) for key in ("subject", "html", "text"))
-    own = [name for name in content.get("variables", {}) if name not in titles]
-    return [name for name in titles if name in written] + own
-
-
-def _shown(ident: int, content: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the preview shows of a content."""
-    if content is not None and not any(content.get(key) for key in ("template", "subject", "html", "text")):
-        return {"preview": None, "problems": [], "size": None}
-    found = preview(crm(), ident, content)
-    message = found.message
-    text = None
-    if message is not None:
-        text = {
-            "person": found.person,
-            "subject": message.subject,
-            "text": message.text,
-            "html": message.html,
-        }
-    return {"preview": text, "problems": [_spoken(one) for one in found.problems], "size": _size(found)}
-
-
-def _size(found: Preview) -> dict[str, Any] | None:
-    if found.message is None or found.message.channel != "sms":
-        return None
-    length = measure(found.message.text)
-    return {"encoding": length.encoding, "length": len(found.message.text), "segments": length.segments}
-
-
-def _spoken(problem: Problem) -> dict[str, Any]:
-    params = problem.params
+def spoken(problem: Problem) -> dict[str, Any]:
+    """Return a problem as a line, with whether it stands in the way."""
+    params = dict(problem.params)
     if problem.code == "campaign.single_excluded":
-        params = {"reason": word("reason", params["reason"])}
-    error = BadInput(problem.code, problem.place, **params)
-    return {"text": explain(error), "severe": problem.severe}
+        params["reason"] = word("reason", params["reason"])
+    return {"text": explain(BadInput(problem.code, "", **params)), "severe": problem.severe}
 
 
-@page("/campaigns/<int:ident>/content/save", "crm.send", post=True)
-def compose_content_save(ident: int) -> ResponseReturnValue:
-    """Save the second step; a template's own words are asked for before going on."""
-    draft = draft_of(ident)
-    content = content_of(request.form)
-    empty = dict.fromkeys(("template", "subject", "html", "text", "variables", "link"))
-    stay = bool(request.form.get("stay")) or _asks_anew(_needed(draft, content))
-    try:
-        return _save(ident, {**empty, **content}, "content" if stay else "policy")
-    except BadInput as error:
-        return _content(draft, content, explain(error))
+@page("/campaigns/<int:ident>/copy", "crm.send", post=True)
+def campaign_copy(ident: int) -> ResponseReturnValue:
+    """Begin a draft that is like an earlier campaign."""
+    name = say("Copy of %(name)s", name=find(ident).name)[:191]
+    copied = desk.copy(crm(), actor(), ident, name)
+    tell(say("This is a copy. Nothing of it has been sent."), "good")
+    return onward(copied, "audience")
 
 
-def _asks_anew(needed: list[str]) -> bool:
-    """Tell whether the form did not yet ask for all words that the text needs."""
-    return any(f"var:{name}" not in request.form for name in needed)
+@page("/campaigns/<int:ident>/discard", "crm.send", post=True)
+def campaign_discard(ident: int) -> ResponseReturnValue:
+    """Delete a draft; the list of campaigns offers to take it back."""
+    desk.remove(crm(), actor(), ident)
+    tell(say("The draft is gone. Below the list it can be taken back for 30 days."), "good")
+    return redirect(url_for("crm.campaigns"))
 
 
-@page("/campaigns/<int:ident>/preview", "crm.send", post=True)
-def compose_preview(ident: int) -> ResponseReturnValue:
-    """Render what is being written."""
-    draft = draft_of(ident)
-    content = content_of(request.form)
-    shown = _shown(ident, content)
-    if shown["preview"] and shown["preview"]["html"]:
-        # The frame shows what is saved: while somebody types, the text stands in its place.
-        shown["preview"] = {**shown["preview"], "html": None}
-    answer = fragment("campaigns/preview.html", draft=draft, **shown)
-    needed = _needed(draft, content)
-    asked = [name.removeprefix("var:") for name in request.form if name.startswith("var:")]
-    if needed == asked:
-        return answer
-    content = {"variables": {}, **content}
-    return answer + fragment("campaigns/needed.html", needed=needed, content=content, oob=True)
-
-
-@page("/campaigns/<int:ident>/html", "crm.send")
-def compose_html(ident: int) -> ResponseReturnValue:
-    """Show the saved HTML of a draft alone, for a sandboxed frame."""
-    message = preview(crm(), draft_of(ident).id).message
-    return framed_mail(message.html if message and message.html else "")
-
-
-def framed_mail(html: str) -> Response:
-    """Return an e-mail's HTML under a policy that lets it neither run nor fetch anything."""
-    response = Response(html, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = HTML_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-@page("/campaigns/<int:ident>/policy", "crm.send")
-def compose_policy(ident: int) -> ResponseReturnValue:
-    """Show the third step: whom to spare, when to send."""
-    draft = draft_of(ident)
-    return _policy(draft, draft.policy, draft.holdout)
-
-
-def _policy(draft: CampaignRow, policy: dict[str, Any], holdout: float, problem: str = "") -> Response:
-    expires = policy.get("expires_at")
-    shown = {key: policy.get(key) for key in ("leave_out_days", "cap", "quiet_hours", "rate")}
-    return _step(
-        "policy",
-        draft,
-        problem,
-        policy=shown,
-        holdout=f"{holdout * 100:g}" if holdout else "",
-        expires_at=datetime.fromisoformat(expires) if expires else None,
-    )
-
-
-@page("/campaigns/<int:ident>/policy/save", "crm.send", post=True)
-def compose_policy_save(ident: int) -> ResponseReturnValue:
-    """Save the third step."""
-    draft = draft_of(ident)
-    try:
-        return _save(ident, policy_of(request.form, draft.policy, present.zone()), "check")
-    except BadInput as error:
-        return _policy(draft, draft.policy, draft.holdout, explain(error))
-
-
-@page("/campaigns/<int:ident>/check", "crm.send")
-def compose_check(ident: int) -> ResponseReturnValue:
-    """Show the last step: pre-flight, preview, test send, launch."""
-    draft = draft_of(ident)
-    found = desk.preflight(crm(), actor(), ident)
-    reached = found.reach.reached
-    return _step(
-        "check",
-        draft,
-        errors=[_spoken(one)["text"] for one in found.errors],
-        warnings=[_spoken(one)["text"] for one in found.warnings],
-        reach=[
-            (say("Match the audience"), found.reach.considered),
-            *(
-                (word("reason", one), found.reach.excluded[one])
-                for one in REASONS
-                if one in found.reach.excluded
-            ),
-            (say("Will be reached"), reached),
-        ],
-        will_reach=reached,
-        must_type=reached > crm().settings.confirm_above,
-        **_shown(ident, None),
-    )
+@page("/campaigns/<int:ident>/restore", "crm.send", post=True)
+def campaign_restore(ident: int) -> ResponseReturnValue:
+    """Take a deleted draft back."""
+    desk.restore(crm(), actor(), ident)
+    tell(say("The draft is back."), "good")
+    return onward(ident, "audience")

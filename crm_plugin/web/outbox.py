@@ -9,9 +9,9 @@ from crm_plugin.campaigns import desk
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
-from crm_plugin.web.composer import framed_mail
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
+from crm_plugin.web.mail import framed_mail
 from crm_plugin.web.present import masked
 from crm_plugin.web.view import render
 from crm_plugin.web.words import word

@@ -4,9 +4,9 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import desk
+from crm_plugin.campaigns.proposals import proposed
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.web.campaigns import PROPOSED
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
 from crm_plugin.web.person import visible
@@ -25,7 +25,7 @@ def person_message(ident: int) -> ResponseReturnValue:
         "name": say("To %(name)s", name=one.display_name or one.host_id)[:120],
         "channel": channel,
         "purpose": purpose,
-        "policy": PROPOSED if purpose == "marketing" else {},
+        "policy": proposed(crm(), purpose),
     }
     draft = desk.create_single(crm(), actor(), one.host_id, document)
     return redirect(url_for("crm.compose_content", ident=draft))

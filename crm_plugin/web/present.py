@@ -78,6 +78,12 @@ def moment(value: datetime | None) -> str:
     return str(format_datetime(value.astimezone(zone()), _PATTERN[locale()], locale=babel_locale()))
 
 
+def in_zone(value: datetime, where: ZoneInfo) -> str:
+    """Return date and time by the clocks of a zone, and the zone's name."""
+    told = format_datetime(value.astimezone(where), _PATTERN[locale()], locale=babel_locale())
+    return f"{told} {where.key} ({get_timezone_gmt(value.astimezone(where), 'long', locale='en')})"
+
+
 _PATTERN = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
 
 

@@ -672,6 +672,21 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "crm_tag",
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.Column("folded", db.Key(191), nullable=False),
+        sa.Column("value", db.Key(191), nullable=False),
+        sa.Column("state", db.Key(4), nullable=False),
+        sa.Column("batch", db.Key(36), nullable=False),
+        sa.Column("changed_at", db.UtcDateTime(), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("author", db.Key(191), nullable=False),
+        sa.Column("author_name", db.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("person_id", "folded", name=op.f("pk_crm_tag")),
+    )
+    op.create_index("ix_crm_tag_batch", "crm_tag", ["batch"], unique=False)
+    op.create_index("ix_crm_tag_folded", "crm_tag", ["folded", "state", "person_id"], unique=False)
+    op.create_table(
         "crm_token",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("name", db.Key(191), nullable=False),
@@ -693,13 +708,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_touched")),
     )
     op.create_index(op.f("ix_crm_touched_person_id"), "crm_touched", ["person_id"], unique=False)
+    op.create_table(
+        "crm_undo",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("actor", db.Key(191), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("kind", db.Key(32), nullable=False),
+        sa.Column("payload", db.Json(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_undo")),
+    )
+    op.create_index(op.f("ix_crm_undo_at"), "crm_undo", ["at"], unique=False)
 
 
 def downgrade() -> None:
 
+    op.drop_index(op.f("ix_crm_undo_at"), table_name="crm_undo")
+    op.drop_table("crm_undo")
     op.drop_index(op.f("ix_crm_touched_person_id"), table_name="crm_touched")
     op.drop_table("crm_touched")
     op.drop_table("crm_token")
+    op.drop_index("ix_crm_tag_folded", table_name="crm_tag")
+    op.drop_index("ix_crm_tag_batch", table_name="crm_tag")
+    op.drop_table("crm_tag")
     op.drop_table("crm_suppression")
     op.drop_table("crm_stream")
     op.drop_table("crm_staged")

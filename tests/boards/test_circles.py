@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.circles import CIRCLES, people_of
+from crm_plugin.boards.circles import CIRCLES, people_of, recognise
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput
@@ -74,6 +74,15 @@ def test_without_signals_given_up_orders_are_left() -> None:
     )
     assert [rule["field"] for rule in tree["rules"][0]["rules"]] == ["orders"]
     assert tree["rules"][0]["rules"][0]["value"]["rules"][-1]["field"] == "created_at"
+
+
+@pytest.mark.parametrize("circle", CIRCLES)
+def test_a_stage_is_known_again(circle: str) -> None:
+    rules: dict[str, Any] = {"days": 180, "knows": lambda _stream, _field: True}
+    tree = people_of(circle, "c1", **rules)
+    assert recognise(tree, **rules) == (circle, "c1")
+    assert recognise({**tree, "not": True}, **rules) is None
+    assert recognise({"combinator": "and", "rules": []}, **rules) is None
 
 
 def test_there_is_no_other_stage() -> None:

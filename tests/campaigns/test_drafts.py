@@ -19,12 +19,15 @@ def test_the_second_of_two_writers_is_told(database: Database, tmp_path: Path) -
     crm = world(database, tmp_path)
     ident = service.create(crm, "ann", document())
     seen = queries.get(crm, ident).revision
-    first = service.update(crm, ident, "ann", document(name="Ann's"), seen=seen)
+    anns, bobs = drafts.Form(seen, "tab of ann"), drafts.Form(seen, "tab of bob")
+    service.update(crm, ident, "ann", document(name="Ann"), anns)
+    # A second save of the same form, sent before the answer to the first was there, is no conflict.
+    first = service.update(crm, ident, "ann", document(name="Ann's"), anns)
     with pytest.raises(Conflict, match="in the meantime"):
-        service.update(crm, ident, "bob", document(name="Bob's"), seen=seen)
+        service.update(crm, ident, "bob", document(name="Bob's"), bobs)
     assert queries.get(crm, ident).name == "Ann's"
     # The same words again are no change, so nobody has to be told.
-    assert service.update(crm, ident, "bob", document(name="Ann's"), seen=seen) == first
+    assert service.update(crm, ident, "bob", document(name="Ann's"), bobs) == first
     service.update(crm, ident, "bob", document(name="Bob's"))
     assert queries.get(crm, ident).name == "Bob's"
 

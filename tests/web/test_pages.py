@@ -149,7 +149,8 @@ def test_the_story_from_search_to_report(school: School) -> None:
     )
     assert answer.location.endswith("/content")
     content = {"text": "Hello {{ display_name }}: {{ link }}", "link": "https://school.example/c1"}
-    preview = school.post(f"/campaigns/{ident}/preview", content).text
+    saving = f"/campaigns/{ident}/content/save"
+    preview = school.post(saving, content, headers={"HX-Request": "true"}).text
     assert "Hello" in preview
     assert school.post(f"/campaigns/{ident}/content/save", content).location.endswith("/policy")
     rules = {"quiet_from": "", "quiet_to": "", "holdout": "0", "leave_out_days": "7"}

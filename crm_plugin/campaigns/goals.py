@@ -1,0 +1,43 @@
+"""Goals that campaigns are usually written for: whoever is among these people needs the message no more."""
+
+from typing import Any
+
+from crm_plugin.kernel.errors import BadInput
+
+GOALS = ("bought", "seated", "settled", "finished")
+"""About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it;
+``settled`` no order for it waits to be paid; ``finished`` has completed it."""
+
+
+def goal_of(name: str, course: str) -> dict[str, Any]:
+    """Return the tree of a goal.
+
+    :param course: the school's id of a course or class.
+    :raises BadInput: ``input.bad`` when there is no such goal.
+    """
+    seat = [_is("role", "learner")]
+    if name == "bought":
+        held = {"field": "state", "operator": "in", "value": ["paid", "refunding", "partly_refunded"]}
+        return _rows("orders", course, held)
+    if name == "seated":
+        return _rows("enrolments", course, *seat, _is("state", "active"))
+    if name == "settled":
+        return _rows("orders", course, _is("state", "pending"), mode="none")
+    if name == "finished":
+        done = {"field": "completed_at", "operator": "notNull", "value": None}
+        return _rows("enrolments", course, *seat, done)
+    raise BadInput("input.bad", "goal", reason=f"{name[:40]!r} is not one of {', '.join(GOALS)}")
+
+
+def recognise(tree: object, course: str) -> str | None:
+    """Return the name of the goal that a tree is for a course; None of any other tree."""
+    return next((name for name in GOALS if goal_of(name, course) == tree), None)
+
+
+def _rows(relation: str, course: str, *rules: dict[str, Any], mode: str = "some") -> dict[str, Any]:
+    inner = {"combinator": "and", "rules": [_is("course_id", course), *rules]}
+    return {"combinator": "and", "rules": [{"field": relation, "match": {"mode": mode}, "value": inner}]}
+
+
+def _is(field: str, value: str) -> dict[str, Any]:
+    return {"field": field, "operator": "=", "value": value}

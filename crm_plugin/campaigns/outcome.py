@@ -1,0 +1,113 @@
+"""What came after a campaign: purchases within some days of a message, beside those of people kept back.
+
+A purchase counts when it held money and was paid after the person's message was handed over, at most so
+many days later. That says *after*, not *because*: only the people kept back tell what would have come anyway.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.ledger import COUNTED
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links import counting
+from crm_plugin.profiles.models import Order
+from crm_plugin.profiles.rows import HELD_MONEY
+
+WINDOWS = (1, 3, 7, 14, 30)
+"""Days after a message within which a purchase may be counted."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Purchases after the messages of a campaign."""
+
+    days: int
+    messaged: int = 0
+    """People whose message left, or may have."""
+    buyers: int = 0
+    buyers_who_clicked: int = 0
+    orders: int = 0
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+    """Currency → paid minus refunded."""
+    kept_back: int = 0
+    kept_back_buyers: int = 0
+    """Of the people kept back: who bought within as many days of the launch."""
+
+
+def check_days(days: int) -> int:
+    """Return a window that there is.
+
+    :raises BadInput: ``input.bad``.
+    """
+    if days not in WINDOWS:
+        raise BadInput("input.bad", "days", reason=f"expected one of {', '.join(map(str, WINDOWS))}")
+    return days
+
+
+def outcome(session: Session, campaign: Campaign, days: int) -> Outcome:
+    """Return the purchases after a campaign; orders are read one by one, in bounded memory."""
+    found = Outcome(check_days(days))
+    sent = sa.and_(Delivery.campaign_id == campaign.id, Delivery.state.in_(COUNTED))
+    back = sa.and_(Delivery.campaign_id == campaign.id, _is_kept_back())
+    found.messaged, found.kept_back = _count(session, sent), _count(session, back)
+    buyers: set[int] = set()
+    for delivery, order in _purchases(session, campaign, sent, days, Delivery.handed_at):
+        buyers.add(delivery)
+        found.orders += 1
+        net = order.amount - order.refunded
+        found.amounts[order.currency] = found.amounts.get(order.currency, Decimal(0)) + net
+    found.buyers = len(buyers)
+    found.buyers_who_clicked = len(buyers & counting.clickers(session, campaign.id))
+    at = sa.literal(campaign.launched_at, Delivery.handed_at.type)
+    found.kept_back_buyers = len({one for one, _ in _purchases(session, campaign, back, days, at)})
+    return found
+
+
+def buyers(session: Session, campaign: Campaign, days: int) -> list[int]:
+    """Return the ledger rows of who bought within so many days of their message, ascending."""
+    sent = sa.and_(Delivery.campaign_id == campaign.id, Delivery.state.in_(COUNTED))
+    found = _purchases(session, campaign, sent, check_days(days), Delivery.handed_at)
+    return sorted({delivery for delivery, _ in found})
+
+
+def _is_kept_back() -> sa.ColumnElement[bool]:
+    return sa.and_(Delivery.state == "excluded", Delivery.reason == "holdout")
+
+
+def _count(session: Session, where: sa.ColumnElement[bool]) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(Delivery).where(where)) or 0
+
+
+def _purchases(
+    session: Session, campaign: Campaign, rows: Any, days: int, since: Any
+) -> Iterator[tuple[int, Any]]:
+    """Return (ledger row, order) of each purchase after ``since``, at most so many days later."""
+    if campaign.launched_at is None:
+        return
+    paid = sa.func.coalesce(Order.paid_at, Order.created_at, type_=Order.paid_at.type)
+    query = (
+        sa.select(
+            *(Delivery.id, since.label("since"), paid.label("paid")),
+            *(Order.amount, Order.refunded, Order.currency),
+        )
+        .join(Order, Order.person_id == Delivery.person_id)
+        .where(rows, Order.state.in_(HELD_MONEY), Order.amount > 0)
+        .where(paid > campaign.launched_at, paid > since)
+        .execution_options(yield_per=5_000)
+    )
+    window = timedelta(days=days)
+    for row in session.execute(query):
+        if _within(row.since, row.paid, window):
+            yield row.id, row
+
+
+def _within(since: datetime | None, paid: datetime, window: timedelta) -> bool:
+    # Adding days to a column reads differently in each database; the few orders are compared here.
+    return since is not None and since < paid <= since + window

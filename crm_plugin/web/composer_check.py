@@ -1,0 +1,121 @@
+"""The last step: pre-flight, preview, test send, launch."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns import desk
+from crm_plugin.campaigns.ledger import REASONS
+from crm_plugin.campaigns.preflight import Preflight
+from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.links import probe
+from crm_plugin.web import present
+from crm_plugin.web.campaigns import find
+from crm_plugin.web.composer import draft_of, show, spoken
+from crm_plugin.web.composer_content import preview_of
+from crm_plugin.web.composer_policy import zone_of
+from crm_plugin.web.guard import actor, crm, page
+from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.notes import tell
+from crm_plugin.web.view import fragment
+from crm_plugin.web.words import word
+
+
+@page("/campaigns/<int:ident>/check", "crm.send")
+def compose_check(ident: int) -> ResponseReturnValue:
+    """Show the last step."""
+    draft = draft_of(ident)
+    found = _preflight(ident)
+    reached = found.reach.reached
+    return show(
+        "check",
+        draft,
+        reach=_reach(found),
+        will_reach=reached,
+        must_type=reached > crm().settings.confirm_above,
+        starts=present.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
+        **_found(found),
+        **preview_of(draft),
+    )
+
+
+def _preflight(ident: int) -> Preflight:
+    """Check a draft; a worker is asked to look at links that nobody looked at yet."""
+    found = desk.preflight(crm(), actor(), ident)
+    if found.unseen:
+        probe.ask(crm(), found.unseen)
+    return found
+
+
+def _found(found: Preflight) -> dict[str, Any]:
+    return {
+        "errors": [spoken(one)["text"] for one in found.errors],
+        "warnings": [spoken(one)["text"] for one in found.warnings],
+        "unseen": len(found.unseen),
+        "takes": present.seconds(found.seconds) if found.seconds else "",
+    }
+
+
+def _reach(found: Preflight) -> list[tuple[str, int]]:
+    excluded = found.reach.excluded
+    lost = [(word("reason", one), excluded[one]) for one in REASONS if one in excluded]
+    considered, reached = found.reach.considered, found.reach.reached
+    return [(say("Match the audience"), considered), *lost, (say("Will be reached"), reached)]
+
+
+@page("/campaigns/<int:ident>/check/found", "crm.send")
+def compose_found(ident: int) -> ResponseReturnValue:
+    """Return what the pre-flight says now: the page asks while links are looked at."""
+    draft = draft_of(ident)
+    found = _preflight(ident)
+    return fragment("campaigns/found.html", draft=draft, **_found(found))
+
+
+@page("/campaigns/<int:ident>/test", "crm.send", post=True)
+def campaign_test(ident: int) -> ResponseReturnValue:
+    """Send one labelled test to a typed address, filled in as for a chosen person."""
+    person = request.form.get("as", "").strip() or None
+    address = request.form.get("address", "").strip()
+    try:
+        receipt = desk.send_test(crm(), actor(), ident, address, person)
+    except CrmError as error:
+        tell(explain(error), "bad")
+    else:
+        taken = receipt.status == "accepted"
+        tell(
+            say("The test was handed over. With the outbox carrier it stands in the outbox.")
+            if taken
+            else say("The carrier did not take it: %(reason)s", reason=receipt.reason or receipt.status),
+            "good" if taken else "bad",
+        )
+    chosen: dict[str, Any] = {"as": person, "_anchor": "test"}
+    return redirect(url_for("crm.compose_check", ident=ident, **chosen))
+
+
+@page("/campaigns/<int:ident>/launch", "crm.send", post=True)
+def campaign_launch(ident: int) -> ResponseReturnValue:
+    """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
+    if find(ident).state != "draft":
+        return _launched_already(ident)
+    try:
+        _confirmed(desk.preflight(crm(), actor(), ident).reach.reached)
+        state = desk.launch(crm(), actor(), ident)
+    except CrmError as error:
+        if find(ident).state != "draft":  # a twin of this request was quicker
+            return _launched_already(ident)
+        tell(explain(error), "bad")
+        return redirect(url_for("crm.compose_check", ident=ident))
+    tell(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
+    return redirect(url_for("crm.campaign", ident=ident))
+
+
+def _launched_already(ident: int) -> ResponseReturnValue:
+    tell(say("It was launched already, once. Nothing was changed."), "note")
+    return redirect(url_for("crm.campaign", ident=ident))
+
+
+def _confirmed(reached: int) -> None:
+    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
+    if typed != str(reached):
+        raise BadInput("campaign.not_confirmed", count=reached)
