@@ -146,6 +146,16 @@ def _tail(purpose: str, template: SmsText) -> list[str]:
     return [] if template.text.endswith(tail.strip()) else [tail]
 
 
+def drafted(template: SmsText, context: Context, values: Mapping[str, str]) -> str:
+    """Return how a text looks with its signature and opt-out words, whatever its state.
+
+    :raises BadInput: what the parser finds; ``content.no_value``.
+    """
+    pieces = parse(template.text, placeholders(template.text))
+    whole = [_signature(context), *pieces, *_tail(template.purpose, template)]
+    return parts.template(_spaced(whole), {}, parts.as_is).render(values)
+
+
 def approved_text(template: SmsText) -> str:
     """Return the text as a carrier that fills in itself has to approve it: unsigned, with its opt-out words.
 

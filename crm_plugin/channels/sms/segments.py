@@ -34,6 +34,12 @@ def measure(text: str) -> Length:
     return Length(encoding, total, 1 if total <= single else _parts(_sizes(text, encoding), part))
 
 
+def room(length: Length) -> int:
+    """Return how many units are free before one more segment is needed."""
+    single, part = _LENGTHS[length.encoding]
+    return (single if length.segments == 1 else part * length.segments) - length.units
+
+
 def extensions(text: str) -> list[str]:
     """Return the letters of a GSM-7 text that take two septets, each once; none where it is UCS-2."""
     return sorted(_EXTENSION.intersection(text)) if _GSM.issuperset(text) else []

@@ -52,7 +52,7 @@ class Away(Schema):
 def api_sms_templates(_given: Given) -> Any:
     """List the templates with their approval."""
     with crm().db.read() as session:
-        return {"items": templates.listed(session)}
+        return {"items": templates.listed(session, carrier=crm().settings.sms_carrier)}
 
 
 @endpoint("POST", "/sms-templates", "crm.edit", Shape(NewTemplate, None, Key, 201))
