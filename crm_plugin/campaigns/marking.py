@@ -9,17 +9,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import freshness, life, policy, quiet, settle
+from crm_plugin.campaigns import freshness, life, numbered, policy, quiet, settle
 from crm_plugin.campaigns.lease import Row
-from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.ledger import edge, move, take
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.present import db_now
+from crm_plugin.campaigns.present import db_now_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import UtcDateTime
 from crm_plugin.profiles.models import Person
@@ -73,9 +74,7 @@ def _mark(crm: Crm, session: Session, rules: policy.Rules, ask: Ask, present: Pr
     ids = [row.id for row in ask.rows]
     if crm.db.dialect != "sqlite":  # there the transaction has the write lock already
         people = sorted({row.person_id for row in ask.rows})
-        session.execute(
-            sa.select(Person.id).where(Person.id.in_(people)).order_by(Person.id).with_for_update()
-        )
+        session.connection().execute(_lock(len(people)), numbered.given(people))
     if ask.before is not None:
         settle.write(session, crm.settings, ask.before)
     found = policy.verdicts(session, rules, ids, present)
@@ -137,14 +136,28 @@ def _refuse(
 def _mark_rows(session: Session, ask: Ask, ids: list[int], at: datetime) -> frozenset[int]:
     if not ids:
         return frozenset()
-    count = move(
-        *(session, "mark", ["leased"], "sending", *_of(ask, ids), Delivery.lease_until > db_now(session)),
-        lease_until=db_now(session, ask.sending_seconds),
-        handed_at=at,
+    statement = _marking(session.get_bind().dialect.name, ask.sending_seconds, len(ids))
+    count = take(session, statement, {"held": ask.token, "at": at, **numbered.given(ids)})
+    return frozenset(ids) if count == len(ids) else _marked(session, ask)
+
+
+@lru_cache(maxsize=256)
+def _lock(people: int) -> sa.Select[Any]:
+    id = Person.__table__.c.id
+    return sa.select(id).where(numbered.among(id, people)).order_by(id).with_for_update()
+
+
+@lru_cache(maxsize=256)
+def _marking(dialect: str, seconds: int, rows: int) -> sa.Update:
+    held = Delivery.token == sa.bindparam("held")
+    live = Delivery.lease_until > db_now_of(dialect)
+    return edge(
+        *("mark", ["leased"], "sending", numbered.among(Delivery.id, rows), held, live),
+        lease_until=db_now_of(dialect, seconds),
+        handed_at=sa.bindparam("at", type_=Delivery.handed_at.type),
         tries=Delivery.tries + 1,
         reason=None,
     )
-    return frozenset(ids) if count == len(ids) else _marked(session, ask)
 
 
 def _read_back(crm: Crm, ask: Ask, until: float) -> frozenset[int]:

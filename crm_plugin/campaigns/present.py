@@ -18,5 +18,10 @@ _FORMS = {
 
 def db_now(session: Session, seconds: int = 0) -> sa.ColumnElement[datetime]:
     """Return an expression for the database's present, moved by whole seconds."""
-    form = _FORMS[session.get_bind().dialect.name]
+    return db_now_of(session.get_bind().dialect.name, seconds)
+
+
+def db_now_of(dialect: str, seconds: int = 0) -> sa.ColumnElement[datetime]:
+    """Return the same for a kind of database."""
+    form = _FORMS[dialect]
     return sa.literal_column(form.format(seconds=seconds), UtcDateTime())

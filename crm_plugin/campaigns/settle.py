@@ -7,14 +7,15 @@ decided meanwhile, changes nothing. Out of *unknown* it leads only to a known en
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import receipts
+from crm_plugin.campaigns import numbered, receipts
 from crm_plugin.campaigns.lease import Row
-from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns.ledger import edge, move, take
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.trouble import Trouble, note
 from crm_plugin.channels.base import Receipt
@@ -59,13 +60,27 @@ def _sent(session: Session, outcome: Outcome) -> None:
     sent = outcome.of("accepted")
     if not sent:
         return
-    refs = {row.id: receipt.ref for row, receipt in sent if receipt.ref is not None}
-    values = {"carrier": outcome.carrier, "reason": None, **_done(outcome)}
-    if refs:
-        values["carrier_ref"] = sa.case(refs, value=Delivery.id, else_=None)
-    move(session, "settle", ["sending", "unknown"], "sent", *_fence(outcome, sent), **values)
-    if refs:
-        receipts.match_early(session, outcome.carrier, list(refs.values()))
+    refs = [receipt.ref for _, receipt in sent]
+    values = {"held": outcome.token, "by": outcome.carrier, "at": outcome.at, **numbered.given(refs, "ref")}
+    take(session, _settling(len(sent)), values | numbered.given(row.id for row, _ in sent))
+    if any(refs):
+        receipts.match_early(session, outcome.carrier, refs)
+
+
+@lru_cache(maxsize=256)
+def _settling(rows: int) -> sa.Update:
+    ids = numbered.parameters(Delivery.id, rows, "id")
+    refs = numbered.parameters(Delivery.carrier_ref, rows, "ref")
+    return edge(
+        *("settle", ["sending", "unknown"], "sent"),
+        *(numbered.among(Delivery.id, rows), Delivery.token == sa.bindparam("held")),
+        carrier=sa.bindparam("by"),
+        carrier_ref=sa.case(*((Delivery.id == id, ref) for id, ref in zip(ids, refs, strict=True))),
+        settled_at=sa.bindparam("at", type_=Delivery.settled_at.type),
+        reason=None,
+        token=None,
+        lease_until=None,
+    )
 
 
 def _refused(session: Session, outcome: Outcome) -> None:

@@ -210,10 +210,34 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed, options))
-        options.setdefault("pool_pre_ping", True)
-        return Database(sa.create_engine(parsed, isolation_level="READ COMMITTED", **options))
+        engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", **options)
+        _ping_the_idle(engine)
+        return Database(engine)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise Unavailable("database.unreachable", reason=str(error).splitlines()[0]) from error
+
+
+IDLE_SECONDS = 1.0
+"""How long a connection may lie in the pool before it is asked whether it still lives."""
+
+
+def _ping_the_idle(engine: Engine) -> None:
+    """Ask connections that lay idle whether they live; SQLAlchemy's own pre-ping asks at each transaction."""
+
+    def back(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def out(connection: Any, record: Any, _fairy: Any) -> None:
+        since = record.info.pop("idle_since", None)
+        if since is None or time.monotonic() - since < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.InvalidatePoolError("a connection died while it was idle") from error
+
+    event.listen(engine, "checkin", back)
+    event.listen(engine, "checkout", out)
 
 
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
@@ -276,6 +300,13 @@ def insert_missing(
     """Insert the rows whose ``key`` is not there yet; any other fault is still an error."""
     if rows:
         session.execute(_upsert(session, model, key, []), list(rows))
+
+
+def insert_selected(
+    session: Session, model: type[Base], names: Sequence[str], rows: sa.Select[Any], key: Sequence[str]
+) -> None:
+    """Insert what a query returns, except rows whose ``key`` is there; the query must have a WHERE."""
+    session.execute(_upsert(session, model, key, []).from_select(list(names), rows))
 
 
 def _upsert(session: Session, model: type[Base], key: Sequence[str], names: Sequence[str]) -> Any:
