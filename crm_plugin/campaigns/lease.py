@@ -53,7 +53,7 @@ def take(crm: Crm, campaign_id: int, count: int, closed: Collection[str] = ()) -
             return []
         until = db_now(session, crm.settings.lease_seconds)
         move(session, "lease", ["pending"], "leased", Delivery.id.in_(ids), token=token, lease_until=until)
-        return _read(session, token)
+        return rows_of(session, token, "leased")
 
     return Batch(token, crm.db.run(work))
 
@@ -112,7 +112,8 @@ def _free(session: Session, campaign_id: int, count: int, closed: Collection[str
     return session.scalars(query).all()
 
 
-def _read(session: Session, token: str) -> list[Row]:
+def rows_of(session: Session, token: str, state: str) -> list[Row]:
+    """Return the rows that a token holds, with what is needed to render them."""
     # A row whose person is gone is read too: the marking excludes it with its reason.
     query = (
         sa.select(
@@ -120,7 +121,7 @@ def _read(session: Session, token: str) -> list[Row]:
             *(Person.host_id, Person.timezone, Person.username, Person.display_name, Person.real_name),
         )
         .outerjoin(Person, Person.id == Delivery.person_id)
-        .where(Delivery.token == token, Delivery.state == "leased")
+        .where(Delivery.token == token, Delivery.state == state)
         .order_by(Delivery.id)
     )
     return [

@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import facts, lease, life, receipts
+from crm_plugin.campaigns import doubt, facts, lease, life, receipts
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.present import db_now
@@ -20,11 +20,12 @@ def sweep(crm: Crm) -> bool:
     held = life.hold_copies(crm)
     started = life.start_due(crm)
     lapsed = lapse(crm)
+    cleared = doubt.clear(crm)
     matched = receipts.match_kept(crm)
     with crm.db.read() as session:
         sending = session.scalars(sa.select(Campaign.id).where(Campaign.state == "sending")).all()
     finished = [id for id in sending if life.finish(crm, id)]
-    return bool(held or started or lapsed or matched or finished)
+    return bool(held or started or lapsed or cleared or matched or finished)
 
 
 def lapse(crm: Crm) -> int:
