@@ -49,17 +49,17 @@ def _called(row: Any) -> str:
 
 
 def _courses(text: str, what: str) -> list[tuple[str, str]]:
-    scope = actor().scope
+    kind = "class" if what == "class" else None
     with crm().db.read() as session:
-        rows = search_courses(session, text, "class" if what == "class" else None, limit=200)
+        rows = search_courses(session, text, kind, limit=200, scope=actor().scope)
     wanted = [row for row in rows if (row.kind == "class") == (what == "class")]
-    return [(row.host_id, row.title) for row in wanted if scope is None or row.host_id in scope][:MOST]
+    return [(row.host_id, row.title) for row in wanted][:MOST]
 
 
 def course_named(host_id: str) -> tuple[str, str]:
-    """Return (id, title) of a course; one that is gone is called by its id."""
+    """Return (id, title) of a course; one that is gone, or not the reader's, is called by its id."""
     with crm().db.read() as session:
-        found = courses_by_host_id(session, [host_id])
+        found = courses_by_host_id(session, [host_id], actor().scope)
     return host_id, found[host_id].title if host_id in found else host_id
 
 

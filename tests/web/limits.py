@@ -1,0 +1,184 @@
+"""A school of which somebody may see two courses only, and what they must never learn of the rest."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from crm_plugin.campaigns import desk, jobs
+from crm_plugin.host import records as r
+from crm_plugin.host.context import Crm
+from crm_plugin.host.programs import create
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.tokens import Grant
+from crm_plugin.plugin import prepare
+from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles.queries import person_id_of
+from crm_plugin.profiles.sync import sync
+from crm_plugin.segments import exports, quick
+from crm_plugin.segments.narrowing import Part
+from crm_plugin.web import pages
+from tests.fakes.crm import NOW, make_crm
+from tests.fakes.host import ALL, FakeHost
+from tests.web.school import School
+
+SCOPE = frozenset({"c1", "c2"})
+ADMIN = r.Actor("boss", "Boss", ALL, locale="en")
+LIMITED = r.Actor("lim", "Lim", ALL, locale="en", scope=SCOPE)
+"""May do everything, but with the people of two courses."""
+EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
+FOREIGN = 17
+"""People who have nothing to do with the two courses."""
+OLGA = {"phone": "13900139000", "email": "olga@outside.example", "tags": ("outside-tag",)}
+SECRETS = (
+    "Olga Outside",
+    "olga@outside.example",
+    "13900139000",
+    "Moved Outside",
+    "Foreign 03",
+    "Secretology",
+    "Vanishology",
+    "outside-tag",
+    "hidden-category",
+    "hidden-topic",
+    "777",
+    "not to be read inside",
+    "7 November 2026",
+    "7 Nov 2026",
+    "2026-11-07",
+)
+"""Of people outside, and of what people inside did elsewhere."""
+
+
+def _person(ident: str, name: str, **facts: Any) -> r.Person:
+    values = {"registered_at": NOW - timedelta(days=90), "email": f"{ident}@example.com", **facts}
+    return r.Person(ident, display_name=name, **values)
+
+
+def _paid(ident: str, person: str, *lines: tuple[str, str], days: int) -> r.Order:
+    made = tuple(r.OrderLine("course", course, Decimal(amount)) for course, amount in lines)
+    total = sum((line.amount for line in made), Decimal(0))
+    at = NOW - timedelta(days=days)
+    return r.Order(ident, person, "paid", total, "CNY", created_at=at, paid_at=at, lines=made)
+
+
+def books() -> list[Any]:
+    """Return what the school has."""
+    courses = [
+        r.Course("c1", "Piano", tags=("music",), category=("arts",), price=Decimal(99), currency="CNY"),
+        r.Course("c2", "Violin", tags=("music",), category=("arts",)),
+        r.Course("c3", "Secretology", tags=("hidden-topic",), category=("hidden-category",)),
+        r.Course("c9", "Vanishology", tags=("hidden-topic",)),
+    ]
+    inside = [
+        _person("in1", "Ina Inside", phone="13800138001", tags=("friend",)),
+        _person("in2", "Ivo Inside", phone="13800138002"),
+    ]
+    outside = [
+        _person(
+            "out1", "Olga Outside", phone="13900139000", email="olga@outside.example", tags=("outside-tag",)
+        ),
+        _person("out2", "Moved Outside", merged_into="out1"),
+        *(_person(f"f{number}", f"Foreign {number:02}") for number in range(FOREIGN - 1)),
+    ]
+    learned = NOW - timedelta(days=8)  # 7 November: in the foreign course only
+    seats = [
+        r.Enrolment("e1", "in1", "c1", last_learned_at=NOW - timedelta(days=30)),
+        r.Enrolment("e2", "in1", "c3", last_learned_at=learned),
+        r.Enrolment("e3", "out1", "c3", last_learned_at=learned),
+    ]
+    orders = [
+        _paid("o1", "in1", ("c1", "99.00"), days=20),
+        replace(
+            _paid("o2", "in1", ("c3", "777.00"), days=8), state="partly_refunded", refunded=Decimal("7.00")
+        ),
+        _paid("o3", "in2", ("c2", "50.00"), days=15),
+        _paid("o4", "out1", ("c3", "777.00"), days=8),
+    ]
+    signals = [
+        r.Signal("s1", "in1", "learn", learned, "c3"),
+        r.Signal("s2", "in2", "view", NOW - timedelta(days=16), "c1"),
+        r.Signal("s3", "out1", "view", learned, "c9"),
+    ]
+    return [*courses, *inside, *outside, *seats, *orders, *signals]
+
+
+@dataclass
+class Limits:
+    """The school, and the ids of what lies outside and inside."""
+
+    school: School
+    ids: dict[str, int]
+    token: str
+    """Of a program that is limited like the person."""
+
+    @property
+    def crm(self) -> Crm:
+        return self.school.crm
+
+
+def open_limits(database: Database, folder: Path) -> Limits:
+    """Return the school with everything that a colleague without limits has done in it."""
+    host = FakeHost(*books())
+    values = {"host_region": "CN", "host_currency": "CNY", "consent_unknown": "send"}
+    crm = make_crm(database, host, instance=str(folder), **values)
+    prepare(crm)
+    sync(crm, full=True)
+    host.remove("courses", "c9")
+    sync(crm, full=True)
+    app = Flask("school")
+    app.config.update(SECRET_KEY="a key of the school", TESTING=True)
+    app.register_blueprint(pages(crm))
+    limits = Limits(School(host, crm, app, app.test_client()), {}, "")
+    _fill(limits)
+    host.actor = LIMITED
+    return limits
+
+
+def _fill(limits: Limits) -> None:
+    crm, ids = limits.crm, limits.ids
+    with crm.db.read() as session:
+        for name in ("in1", "in2", "out1"):
+            ids[name] = person_id_of(session, name)
+    rule = {"field": "course_id", "operator": "in", "value": ["c3", "c9"]}
+    foreign = {"field": "signals", "match": {"mode": "some"}, "value": {"combinator": "and", "rules": [rule]}}
+    tree = {"combinator": "and", "rules": [foreign]}
+    ids["shared"] = quick.save(crm, ADMIN, "Shared by a colleague", tree, shared=True, pinned=True)
+    ids["private"] = quick.save(crm, ADMIN, "Private of a colleague", tree)
+    ids["mine"] = quick.save(crm, LIMITED, "Mine", EVERYBODY, pinned=True)
+    quick.refresh_counts(crm, everything=True)
+    ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
+    ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
+    ids["draft"] = desk.create(crm, ADMIN, _file())
+    ids["own_draft"] = desk.create(crm, LIMITED, _file())
+    desk.send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
+    with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
+    ids["export"] = exports.queue(crm, ADMIN, with_part)
+    exports.make_due(crm)
+    ids["test"] = desk.latest_messages(crm, ADMIN, limit=200)[0].id
+    ids["message"] = next(row.id for row in desk.messages(crm, ADMIN, ids["theirs"]) if row.person == "out1")
+    grant = Grant("Program", sorted(ALL), sorted(SCOPE))
+    ids["token"], limits.token = create(crm, ADMIN, grant)
+
+
+def _file() -> dict[str, Any]:
+    html = "<p>Dear {{ display_name }}</p>"
+    return {
+        "name": "News",
+        "channel": "email",
+        "purpose": "marketing",
+        "audience": EVERYBODY,
+        "subject": "News",
+        "html": html,
+    }
+
+
+def _campaign(crm: Crm, actor: r.Actor) -> int:
+    ident = desk.create(crm, actor, _file())
+    desk.launch(crm, actor, ident)
+    while jobs.burst(crm):
+        pass
+    return ident

@@ -1,0 +1,365 @@
+"""Somebody who is limited to two courses learns nothing of anybody outside, by whatever door they try.
+
+Every route of the application has a case here: one that names an object is tried with one outside; one
+that names none is asked, and its answer searched for what must not be told. A new route without a case
+fails the first test.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from werkzeug.test import TestResponse
+
+from crm_plugin.campaigns import desk
+from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.sync import sync
+from crm_plugin.segments import exports, quick, service
+from crm_plugin.segments.narrowing import Part
+from crm_plugin.web.guard import ROUTES, Route
+from tests.web.limits import ADMIN, EVERYBODY, LIMITED, SECRETS, Limits, open_limits
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def limits(database: Database, tmp_path: Path) -> Limits:
+    """The school with a limited actor at the screen."""
+    return open_limits(database, tmp_path)
+
+
+on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+
+# Where an object is named: the beginning of a rule → the object outside, by its name in `Limits.ids`.
+OUTSIDE = {
+    f"{API}/campaigns/": "theirs",
+    f"{API}/outbox/": "test",
+    f"{API}/people/": "out1",
+    f"{API}/segments/explain/": "out1",
+    f"{API}/queries/": "private",
+    f"{API}/exports/": "export",
+    f"{API}/tokens/": "token",
+    "/campaigns/<": "theirs",
+    "/people/exports/<": "export",
+    "/people/<": "out1",
+    "/queries/<": "private",
+    "/outbox/<": "test",
+    "/tokens/<": "token",
+    "/undo/<": "note",
+}
+BODIES: dict[str, Any] = {
+    "api_update": {"name": "x"},
+    "api_copy": {"name": "Copy"},
+    "api_test": {"address": "a@example.com"},
+    "api_resolve": {"decision": "sent"},
+    "api_follow_up_add": {"kind": "note", "text": "x"},
+    "api_follow_up_edit": {"kind": "note", "text": "x"},
+    "api_follow_up_done": {"done": True},
+    "api_intention_put": {"level": "high"},
+    "api_consent_put": {"granted": False},
+    "api_message": {"name": "x", "channel": "email", "subject": "x", "html": "<p>x</p>"},
+    "api_query_change": {"name": "x"},
+    "api_explain": EVERYBODY,
+}
+"""What is sent to endpoints that name an object and want a body."""
+
+FORM = {"name": "x", "kind": "note", "text": "x", "course": "c1", "level": "high", "decision": "sent"}
+"""What a page posts: more than each form has."""
+
+# Where no object is named: what the answer must be.
+PLAIN: dict[str, tuple[str, Any, int]] = {
+    "home": ("/", None, 200),
+    "people": ("/people?sort=-paid_total", None, 200),
+    "people_count": ("/people/count", {}, 200),
+    "people_build": ("/people/build", {"do": ""}, 200),
+    "people_selected": ("/people/selected", {"do": "csv", "mode": "all", "tree": json.dumps(EVERYBODY)}, 200),
+    "people_pick": ("/people/pick/course", None, 200),
+    "people_exports": ("/people/exports", None, 200),
+    "people_exports_progress": ("/people/exports/progress", None, 200),
+    "queries": ("/queries", None, 200),
+    "campaigns": ("/campaigns", None, 200),
+    "campaign_new": ("/campaigns/new", {}, 302),
+    "compose_pick": ("/campaigns/pick/person", None, 200),
+    "outbox": ("/outbox", None, 200),
+    "sms_templates": ("/sms-templates", None, 200),
+    "health": ("/health", None, 200),
+    "data": ("/data", None, 403),
+    "data_progress": ("/data/progress", None, 403),
+    "data_start": ("/data/start", {}, 403),
+    "data_confirm": ("/data/confirm", {"stream": "persons"}, 403),
+    "tokens": ("/tokens", None, 403),
+    "token_new": ("/tokens/new", {"name": "x", "permission": "crm.view"}, 403),
+    "api_openapi": (f"{API}/openapi.json", None, 200),
+    "api_me": (f"{API}/me", None, 200),
+    "api_campaigns": (f"{API}/campaigns", None, 200),
+    "api_create": (f"{API}/campaigns", {"name": "x", "channel": "email", "audience": EVERYBODY}, 201),
+    "api_outbox": (f"{API}/outbox", None, 200),
+    "api_exports": (f"{API}/exports", None, 200),
+    "api_export": (f"{API}/exports", {"tree": EVERYBODY}, 202),
+    "api_courses": (f"{API}/courses", None, 200),
+    "api_labels": (f"{API}/labels/tag", None, 200),
+    "api_suppress": (f"{API}/suppressions", {"channel": "email", "address": "olga@outside.example"}, 403),
+    "api_unsuppress": (f"{API}/suppressions/lift", {"channel": "email", "address": "a@b.example"}, 403),
+    "api_queries": (f"{API}/queries", None, 200),
+    "api_query_save": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),
+    "api_health": (f"{API}/health", None, 200),
+    "api_settings": (f"{API}/settings", None, 200),
+    "api_read": (f"{API}/data/read", {}, 403),
+    "api_confirm": (f"{API}/data/confirm", {"stream": "persons"}, 403),
+    "api_tokens": (f"{API}/tokens", None, 403),
+    "api_token_create": (f"{API}/tokens", {"name": "x", "permissions": ["crm.view"]}, 403),
+    "api_count": (f"{API}/segments/count", EVERYBODY, 200),
+    "api_ids": (f"{API}/segments/ids", EVERYBODY, 200),
+    "api_people": (f"{API}/segments/people?sort=-paid_total", EVERYBODY, 200),
+    "api_describe": (f"{API}/segments/describe", EVERYBODY, 200),
+    "api_reach": (f"{API}/segments/reach?channel=email", EVERYBODY, 200),
+    "api_fields": (f"{API}/fields", None, 200),
+}
+ABOUT_TEXTS = ("/sms-templates/", f"{API}/sms-templates")
+"""Routes that know templates and nobody's data."""
+
+
+def is_plain(route: Route) -> bool:
+    return route.name in PLAIN
+
+
+def outside_of(route: Route) -> str | None:
+    """Return the name of the object outside that a route can be tried with."""
+    return next((name for start, name in OUTSIDE.items() if route.rule.startswith(start)), None)
+
+
+def is_about_texts(route: Route) -> bool:
+    return route.rule.startswith(ABOUT_TEXTS)
+
+
+def path_to(route: Route, ids: dict[str, int], name: str) -> str:
+    path = route.rule.replace("<int:ident>", str(ids.get(name, 0))).replace("<person_id>", name)
+    values = {"<int:note>": str(ids["note"]), "<course_id>": "c1", "<channel>": "email"}
+    for place, value in values.items():
+        path = path.replace(place, value)
+    assert "<" not in path, f"{route.name}: say what {path} means"
+    return path
+
+
+def send(limits: Limits, method: str, path: str, body: Any) -> TestResponse:
+    """Send a request as the limited person; what changes something by the API, as a program like them."""
+    options: dict[str, Any] = {}
+    if path.startswith(API) and method != "GET":
+        options["headers"] = {"Authorization": f"Bearer {limits.token}"}
+        options["json"] = body
+    elif method == "POST":
+        return limits.school.post(path, body)
+    return limits.school.client.open(f"/admin/crm{path}", method=method, **options)
+
+
+def tells_nothing(answer: TestResponse) -> None:
+    found = [secret for secret in SECRETS if secret in answer.text]
+    assert not found, (answer.request.path, found)
+
+
+@on_sqlite
+def test_every_route_has_a_case(db_kind: str) -> None:
+    cases: dict[str, Callable[[Route], object]] = {
+        "plain": is_plain,
+        "outside": lambda route: "<" in route.rule and outside_of(route),
+        "texts": is_about_texts,
+    }
+    without = [route.name for route in ROUTES if not any(case(route) for case in cases.values())]
+    assert without == [], "add a case to PLAIN or OUTSIDE of this test"
+
+
+def test_what_is_outside_is_not_found_by_any_route(limits: Limits) -> None:
+    before = _audited(limits)
+    for route in ROUTES:
+        name = outside_of(route)
+        if is_plain(route) or name is None or "<" not in route.rule:
+            continue
+        path = path_to(route, limits.ids, name)
+        answer = send(limits, route.methods[0], path, BODIES.get(route.name, FORM))
+        if answer.status_code == 302:  # to a page that says why not
+            answer = limits.school.client.get(answer.location.partition("#")[0])
+        else:
+            assert answer.status_code in (403, 404), (route.name, answer.status_code, answer.text[:300])
+        tells_nothing(answer)
+    assert _audited(limits) == before  # nothing was done
+
+
+@on_sqlite
+def test_what_is_outside_and_what_is_nowhere_get_the_same_answer(limits: Limits) -> None:
+    for route in ROUTES:
+        name = outside_of(route)
+        if is_plain(route) or name is None or "<" not in route.rule:
+            continue
+        body = BODIES.get(route.name, FORM)
+        there = send(limits, route.methods[0], path_to(route, limits.ids, name), body)
+        nowhere = send(
+            limits,
+            route.methods[0],
+            path_to(route, {**limits.ids, name: 10**6}, name).replace("out1", "nobody"),
+            body,
+        )
+        assert there.status_code == nowhere.status_code, route.name
+        if route.name.startswith("api_"):
+            told = there.text.replace("out1", "nobody").replace(f" {limits.ids[name]}", f" {10**6}")
+            assert told == nowhere.text, route.name
+
+
+@on_sqlite
+def test_plain_routes_tell_nothing_of_who_is_outside(limits: Limits) -> None:
+    methods = {route.name: route.methods[0] for route in ROUTES}
+    for name, (path, body, status) in PLAIN.items():
+        answer = send(limits, methods[name], path, body)
+        assert answer.status_code == status, (name, answer.status_code, answer.text[:300])
+        tells_nothing(answer)
+
+
+INSIDE = {
+    "theirs": ("own", "own_draft"),
+    "out1": ("in1", "in2"),
+    "private": ("mine", "shared"),
+}
+
+
+@on_sqlite
+def test_pages_of_what_is_inside_tell_nothing_of_the_rest(limits: Limits) -> None:
+    opened = 0
+    for route in ROUTES:
+        names = INSIDE.get(outside_of(route) or "", ())
+        if route.methods[0] != "GET" or is_plain(route) or "<" not in route.rule:
+            continue
+        for name in names:
+            answer = send(limits, "GET", path_to(route, limits.ids, name), None)
+            # A draft has no report, a launched campaign no composer: then there is a reason instead.
+            assert answer.status_code in (200, 302, 403, 409), (route.name, name, answer.text[:300])
+            tells_nothing(answer)
+            opened += answer.status_code == 200
+    assert opened > 25
+
+
+@on_sqlite
+@pytest.mark.parametrize("what", ["course", "tag", "category", "query", "person"])
+def test_pickers_offer_nothing_of_outside(limits: Limits, what: str) -> None:
+    for path in (f"/people/pick/{what}", f"/campaigns/pick/{what}"):
+        for text in ("", "o", "secret", "out"):
+            tells_nothing(limits.school.get(f"{path}?q={text}"))
+
+
+PROBES: tuple[dict[str, Any], ...] = (
+    {"field": "id", "operator": "=", "value": "out1"},
+    {"field": "id", "operator": "notIn", "value": ["in1", "in2"]},
+    {"field": "display_name", "operator": "contains", "value": "Outside"},
+    {"field": "email", "operator": "=", "value": "olga@outside.example"},
+    {"field": "tags", "operator": "contains", "value": "outside-tag"},
+    {"field": "interest_tags", "operator": "contains", "value": "hidden-topic"},
+    {"field": "paid_total", "operator": ">", "value": "100"},
+    {"field": "paid_count", "operator": ">", "value": 1},
+    {"field": "refunded_total", "operator": ">", "value": "0"},
+    {"field": "last_paid_at", "operator": ">", "value": "2026-11-01T00:00:00Z"},
+    {"field": "last_learned_at", "operator": ">", "value": "2026-10-20T00:00:00Z"},
+    {"field": "last_active_at", "operator": ">", "value": "2026-10-20T00:00:00Z"},
+    {"field": "orders", "aggregate": "sum:amount", "operator": ">", "value": "100"},
+    {"field": "orders", "aggregate": "distinct:course_id", "operator": ">", "value": 1},
+    {"field": "orders", "match": {"mode": "atLeast", "threshold": 2}},
+    {"field": "enrolments", "match": {"mode": "atLeast", "threshold": 2}},
+    {
+        "field": "orders",
+        "match": {"mode": "some"},
+        "value": {"combinator": "and", "rules": [{"field": "course_id", "operator": "=", "value": "c3"}]},
+    },
+    {
+        "field": "signals",
+        "match": {"mode": "some"},
+        "value": {"combinator": "and", "rules": [{"field": "course_id", "operator": "=", "value": "c3"}]},
+    },
+    {"field": "deliveries", "match": {"mode": "atLeast", "threshold": 2}},
+)
+"""Each is true of somebody in the school, and of nobody as far as the limited actor may look."""
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: json.dumps(probe)[:60])
+@on_sqlite
+def test_no_condition_is_an_oracle(limits: Limits, probe: dict[str, Any]) -> None:
+    tree = {"combinator": "and", "rules": [probe]}
+    assert service.count(limits.crm, tree, actor=ADMIN).count > 0
+    assert service.count(limits.crm, tree, actor=LIMITED).count == 0
+    (name, *_) = list(service.ids(limits.crm, tree, actor=ADMIN))
+    if name.startswith("in"):
+        assert not service.explain(limits.crm, tree, name, actor=LIMITED).outcome
+    else:
+        with pytest.raises(NotFound):
+            service.explain(limits.crm, tree, name, actor=LIMITED)
+
+
+def test_facts_of_people_inside_are_those_of_the_two_courses(limits: Limits) -> None:
+    answer = send(limits, "POST", f"{API}/segments/people?sort=-paid_total", EVERYBODY)
+    rows = {row["host_id"]: row for row in answer.get_json()["items"]}
+    assert [row["host_id"] for row in answer.get_json()["items"]] == ["in1", "in2"]
+    ina = rows["in1"]
+    assert (ina["paid_count"], Decimal(ina["paid_total"])) == (1, Decimal(99))
+    assert ina["last_paid_at"].startswith("2026-10-26")
+    assert ina["last_learned_at"].startswith("2026-10-16")
+    assert ina["last_active_at"] is None  # what she did last she did elsewhere
+
+
+@on_sqlite
+def test_counts_are_of_people_inside(limits: Limits) -> None:
+    assert send(limits, "POST", f"{API}/segments/count", EVERYBODY).get_json()["count"] == 2
+    steps = send(limits, "POST", f"{API}/segments/reach?channel=email&days=0", EVERYBODY).get_json()["steps"]
+    assert steps["matched"] == 2
+    queries = send(limits, "GET", f"{API}/queries", None).get_json()["items"]
+    assert {row["name"]: row["count"] for row in queries} == {"Shared by a colleague": None, "Mine": 2}
+    pins = limits.school.host.pins
+    assert pins == {} or pins["lim"][0].count == 2
+
+
+@on_sqlite
+def test_a_campaign_of_theirs_reaches_nobody_outside(limits: Limits) -> None:
+    rows = desk.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    assert {row.host_id for row in rows} == {"in1", "in2"}
+    everybody = desk.people_of(limits.crm, ADMIN, limits.ids["theirs"], "considered")
+    assert len(everybody) > len(rows)
+    with pytest.raises(NotFound):
+        desk.send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
+    with pytest.raises(NotFound):
+        desk.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
+
+
+@on_sqlite
+def test_an_export_of_theirs_holds_nobody_outside(limits: Limits) -> None:
+    wanted = exports.Wanted(Part(EVERYBODY), ["display_name", "paid_total", "last_learned_at"], "csv")
+    ident = exports.queue(limits.crm, LIMITED, wanted)
+    exports.make_due(limits.crm)
+    text = exports.file_of(limits.crm, LIMITED, ident).read_text("utf-8-sig")
+    assert "Ina Inside" in text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+@on_sqlite
+def test_who_leaves_the_courses_is_gone_from_old_campaigns_too(limits: Limits) -> None:
+    host = limits.school.host
+    host.remove("orders", "o3")
+    host.remove("signals", "s2")
+    sync(limits.crm, full=True)
+    rows = desk.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    assert {row.host_id for row in rows} == {"in1"}
+    assert {row.person for row in desk.messages(limits.crm, LIMITED, limits.ids["own"])} == {"in1"}
+
+
+@on_sqlite
+def test_who_gets_narrower_limits_loses_what_was_decided_under_wider_ones(limits: Limits) -> None:
+    narrower = LIMITED.__class__(LIMITED.id, "Lim", LIMITED.permissions, scope=frozenset({"c1"}))
+    with pytest.raises(NotFound):
+        desk.find(limits.crm, narrower, limits.ids["own"])
+    (mine,) = [row for row in quick.queries.list_for(limits.crm, narrower) if row.name == "Mine"]
+    assert mine.count is None
+
+
+def _audited(limits: Limits) -> int:
+    with limits.crm.db.read() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(AuditRow)) or 0
