@@ -30,13 +30,38 @@ def among(session: Session, column: Any, values: Collection[Any]) -> sa.ColumnEl
     dialect = session.get_bind().dialect.name
     found = list(values)
     if dialect == "postgresql":
-        item = sa.BigInteger() if isinstance(column.type, Id | sa.Integer) else sa.Text()
-        listed = sa.literal(found, postgresql.ARRAY(item))
-        return column == sa.any_(listed)  # type: ignore[no-any-return]
+        item = "BIGINT" if isinstance(column.type, Id | sa.Integer) else "TEXT"
+        return column == sa.any_(sa.literal(found, _Listed(item)))  # type: ignore[no-any-return]
     if dialect == "sqlite":
         each = sa.func.json_each(json.dumps(found)).table_valued("value")
         return column.in_(sa.select(each.c.value))  # type: ignore[no-any-return]
     return column.in_(found)  # type: ignore[no-any-return]
+
+
+class _Listed(sa.types.UserDefinedType[Any]):
+    """An array of texts or numbers as one parameter, written by us: the driver makes it item by item."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def __init__(self, item: str) -> None:
+        self.item = item
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"{self.item}[]"
+
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
+        return _array
+
+
+def _array(values: Sequence[Any]) -> str:
+    """Return PostgreSQL's text of an array."""
+    if not values or not isinstance(values[0], str):
+        return "{" + ",".join(map(str, values)) + "}"
+    whole = '","'.join(values)
+    if "\\" in whole or whole.count('"') != 2 * (len(values) - 1):
+        whole = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{whole}"}}'
 
 
 def insert_many(session: Session, model: Any, rows: Sequence[Row]) -> None:
