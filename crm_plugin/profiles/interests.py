@@ -62,8 +62,8 @@ def _bring_mathematics(session: Session) -> None:
 def _weightiest(reasons: sa.CompoundSelect[Any], dialect: str, at: datetime) -> sa.Select[Any]:
     """Return the tags of each person, the weightiest :data:`KEPT` of them."""
     one = reasons.subquery()
-    exact = sa.cast(sa.func.sum(_weight(one, dialect, at)), sa.Numeric(20, 8))
-    weight = sa.func.round(exact, 4).label("weight")
+    # To four places, without decimal numbers: PostgreSQL reckons with those ten times as slowly.
+    weight = (sa.func.round(sa.func.sum(_weight(one, dialect, at)) * 10_000.0) / 10_000.0).label("weight")
     order = sa.over(
         sa.func.row_number(), partition_by=one.c.person_id, order_by=[weight.desc(), one.c.folded]
     )
@@ -102,7 +102,7 @@ def _weight(one: Any, dialect: str, at: datetime) -> Any:
 def _days(latest: Any, dialect: str, at: datetime) -> Any:
     present = sa.literal(at, UtcDateTime())
     if dialect == "postgresql":
-        return sa.cast(sa.func.extract("epoch", present - latest), sa.Double) / 86_400
+        return sa.func.date_part("epoch", present - latest, type_=sa.Double) / 86_400.0
     if dialect == "sqlite":
         return sa.func.julianday(present) - sa.func.julianday(latest)
     return sa.func.timestampdiff(sa.text("SECOND"), latest, present) / 86_400.0
