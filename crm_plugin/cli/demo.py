@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask
@@ -121,12 +122,20 @@ def _is_read(crm: Crm) -> bool:
 
 
 def _start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
-    chosen = {f"CRM_{name.upper()}": str(value) for name, value in vars(settings).items()}
     return subprocess.Popen(
         [sys.executable, "-m", "crm_plugin.cli", "worker"],
-        env=os.environ | chosen,
+        env=os.environ | as_variables(settings),
         preexec_fn=die_with_parent,
     )
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """Return settings as the variables of the environment that say the same."""
+    return {f"CRM_{name.upper()}": _line(value) for name, value in vars(settings).items()}
+
+
+def _line(value: Any) -> str:
+    return " ".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _announce(port: int) -> None:

@@ -17,7 +17,9 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.cli.demo import as_variables
 from crm_plugin.cli.demo_searches import SEARCHES
+from crm_plugin.kernel.settings import Settings, load
 
 PEOPLE = "150"
 
@@ -147,3 +149,12 @@ def forget(folder: Path, name: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM crm_query WHERE name = :name"), {"name": name})
     engine.dispose()
+
+
+def test_the_worker_gets_the_settings_of_the_pages(tmp_path: Path) -> None:
+    file = tmp_path / "crm.toml"
+    file.touch()
+    limits = {"carrier:aliyun": "100/s", "channel:sms": "3000/min"}
+    chosen = Settings(rate_limits=limits, host_timezone="Asia/Shanghai", worker_processes=3)
+    assert vars(load(as_variables(chosen), file)) == vars(chosen)
+    assert vars(load(as_variables(Settings()), file)) == vars(Settings())
