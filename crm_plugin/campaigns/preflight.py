@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import costs, guard, offers, outlook, queries, quiet
 from crm_plugin.campaigns.audience import decided
+from crm_plugin.campaigns.costs import Cost, cost_of
 from crm_plugin.campaigns.lease import VALUES
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import present_of, rules_of, targets, tree_of
@@ -43,6 +44,8 @@ class Preflight:
     reach: Reach = field(default_factory=Reach)
     seconds: float | None = None
     """How long the sending takes at the rates that bind it; None where none does."""
+    cost: Cost | None = None
+    """What the messages come to; None for channels that are not billed by the message."""
     unseen: list[str] = field(default_factory=list)
     """Addresses of links of which nobody knows yet whether they answer."""
     cost: costs.Cost | None = None
@@ -79,6 +82,7 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
                 answers, found.unseen = _answers(crm, targets(compiled, campaign.content))
                 problems += [*_links(compiled, campaign.content), *answers]
                 problems += _missing(session, decision, compiled)
+                found.cost = cost_of(crm, session, compiled, decision, found.reach.reached)
                 found.cost = costs.cost_of(crm, session, compiled, decision, found.reach.reached)
     found.errors = [problem for problem in problems if problem.severe]
     found.warnings = [problem for problem in problems if not problem.severe]

@@ -6,11 +6,12 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import desk
+from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.outcome import WINDOWS
 from crm_plugin.campaigns.series import Curve
 from crm_plugin.segments import service
 from crm_plugin.web import present, searches
-from crm_plugin.web.campaign_books import funnel_of
+from crm_plugin.web.campaign_books import MOVING, funnel_of
 from crm_plugin.web.campaigns import find
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import mark, say
@@ -38,8 +39,11 @@ def campaign_report(ident: int) -> ResponseReturnValue:
     found = desk.report(crm(), actor(), ident)
     after = desk.outcome(crm(), actor(), ident, days)
     curve = desk.curve(crm(), actor(), ident, service.zone(crm()))
+    left = any(found.books.states[name] for name in COUNTED)
     shown: dict[str, Any] = {
         "campaign": row,
+        "left": left,
+        "every": 5 if not left else 60 if row.state in MOVING else 0,
         "days": days,
         "windows": WINDOWS,
         "after": after,

@@ -53,6 +53,7 @@ def _found(found: Preflight) -> dict[str, Any]:
         "errors": [spoken(one)["text"] for one in found.errors],
         "warnings": [spoken(one)["text"] for one in found.warnings],
         "unseen": len(found.unseen),
+        "cost": found.cost,
         "takes": present.seconds(found.seconds) if found.seconds else "",
     }
 

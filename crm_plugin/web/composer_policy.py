@@ -48,7 +48,7 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         zone=zone.key,
         usual_zones=list(dict.fromkeys((zone.key, service.zone(crm()).key, present.zone().key, "UTC"))),
         zones=sorted(available_timezones() - {"localtime"}),
-        region=region_of(crm()),
+        region=present.country(region_of(crm())),
         proposed=proposed(crm(), draft.purpose),
         **_goals(draft),
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_gmt
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 from flask import g
@@ -76,6 +77,11 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return "–"
     return str(format_datetime(value.astimezone(zone()), _PATTERN[locale()], locale=babel_locale()))
+
+
+def country(code: str) -> str:
+    """Return a country's name; a code that has none as it is."""
+    return str(Locale.parse(babel_locale()).territories.get(code.upper(), code))
 
 
 def in_zone(value: datetime, where: ZoneInfo) -> str:
