@@ -20,6 +20,7 @@ _PLAIN_EMAIL = re.compile(
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}"
 )
 _IDN = "xn--"
+_LONGEST_LOCAL = 64
 
 
 def fold(text: str, length: int = FOLDED) -> str:
@@ -55,7 +56,8 @@ def email_key(text: str | None) -> str | None:
     except EmailNotValidError:
         return None
     key = f"{valid.local_part}@{valid.ascii_domain}".lower()
-    return key if len(key) <= FOLDED else None
+    # RFC 5321 4.5.3.1.1: what stands before the @ has at most 64 letters.
+    return key if len(key) <= FOLDED and len(valid.local_part) <= _LONGEST_LOCAL else None
 
 
 def phone_key(text: str | None, region: str | None) -> str | None:
