@@ -36,8 +36,10 @@ from crm_plugin.web import (
     person_message,
     person_notes,
     queries,
+    sms_editor,
     sms_templates,
     tokens,
+    undo,
 )
 from crm_plugin.web.assets import STATIC
 from crm_plugin.web.guard import ROUTES, guarded
@@ -52,6 +54,7 @@ MODULES = (
         chosen,
         exports,
         queries,
+        undo,
         person,
         person_message,
         person_notes,
@@ -66,7 +69,7 @@ MODULES = (
         campaign_people,
         campaign_report,
     ),
-    *(sms_templates, outbox, data, health, tokens, api),
+    *(sms_editor, sms_templates, outbox, data, health, tokens, api),
 )
 """The modules of pages; importing them filled the table of routes."""
 

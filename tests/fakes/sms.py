@@ -9,8 +9,10 @@ import hmac
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
@@ -100,10 +102,13 @@ class FakeHttp(Gateway):
 
 
 class FakeAliyun(Gateway):
-    """Dysmsapi 2017-05-25: signature V3, SendBatchSms and QuerySendDetails.
+    """Dysmsapi 2017-05-25: signature V3, sending, its reports, and the approval of texts.
 
     :param templates: code → text with ``${placeholders}``, all of them approved.
     """
+
+    per_day = 1_000_000
+    """Messages that one number may get; the account's setting."""
 
     def __init__(self, templates: Mapping[str, str], key: tuple[str, str], signature: str) -> None:
         super().__init__()
@@ -113,6 +118,11 @@ class FakeAliyun(Gateway):
         self.nonces: set[str] = set()
         self.sent: dict[tuple[str, str], int] = {}
         """(BizId, number) → status: 1 on its way, 2 failed, 3 delivered."""
+        self.filed: dict[str, dict[str, str]] = {}
+        """Code → what was handed in."""
+        self.verdicts: dict[str, tuple[str, str]] = {}
+        """Code → (TemplateStatus, reason); what is not there is being looked at."""
+        self.got: Counter[str] = Counter()
 
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         refused = self._unsigned(path, headers, body)
@@ -121,6 +131,8 @@ class FakeAliyun(Gateway):
         actions: dict[str, Callable[[dict[str, str]], Reply]] = {
             "SendBatchSms": self._send,
             "QuerySendDetails": self._details,
+            "CreateSmsTemplate": self._create,
+            "GetSmsTemplate": self._template,
         }
         fields = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
         fields |= dict(parse_qsl(body.decode(), keep_blank_values=True))
@@ -137,6 +149,9 @@ class FakeAliyun(Gateway):
             return 400, {"Code": "IncompleteSignature", "Message": "the signature is incomplete"}
         if found[1] != self.key[0]:
             return 404, {"Code": "InvalidAccessKeyId.NotFound", "Message": "no such AccessKey"}
+        late = _seconds_ago(headers.get("x-acs-date", ""))
+        if late is None or abs(late) > 900:
+            return 400, {"Code": "InvalidTimeStamp.Expired", "Message": "the time is 15 minutes off"}
         nonce = headers["x-acs-signature-nonce"]
         if nonce in self.nonces:
             return 400, {"Code": "SignatureNonceUsed", "Message": "the nonce was used already"}
@@ -165,6 +180,7 @@ class FakeAliyun(Gateway):
             return 200, {"Code": code, "Message": "refused", "RequestId": "R"}
         ident = f"9006197469364984{self.calls:02d}^0"
         for number, own in zip(numbers, values, strict=True):
+            self.got[number] += 1
             self.taken.append((number, json.dumps(own, ensure_ascii=False)))
             self.sent[ident, number] = 1
         return 200, {"Code": "OK", "Message": "OK", "RequestId": "R", "BizId": ident}
@@ -176,11 +192,13 @@ class FakeAliyun(Gateway):
             return "isv.INVALID_PARAMETERS"
         if any(name != self.signature for name in names):
             return "isv.SMS_SIGNATURE_ILLEGAL"
-        if template not in self.templates:
+        if template not in self._approved():
             return "isv.SMS_TEMPLATE_ILLEGAL"
+        if any(self.got[number] >= self.per_day for number in numbers):
+            return "isv.BUSINESS_LIMIT_CONTROL"
         if any(not re.fullmatch(r"1[3-9]\d{9}|[2-9]\d{7,14}", number) for number in numbers):
             return "isv.MOBILE_NUMBER_ILLEGAL"
-        needed = set(re.findall(r"\$\{(\w+)\}", self.templates[template]))
+        needed = set(re.findall(r"\$\{(\w+)\}", self._approved()[template]))
         return next((flaw for own in values if (flaw := self._bad(needed, own))), "")
 
     def _bad(self, needed: set[str], own: Mapping[str, str]) -> str:
@@ -191,6 +209,29 @@ class FakeAliyun(Gateway):
         if any("://" in own[name] for name in needed):
             return "isv.PARAM_NOT_SUPPORT_URL"
         return ""
+
+    def _approved(self) -> dict[str, str]:
+        good = [code for code, (status, _) in self.verdicts.items() if status == "1"]
+        return {**self.templates, **{code: self.filed[code]["TemplateContent"] for code in good}}
+
+    def _create(self, fields: dict[str, str]) -> Reply:
+        flaw = _text_flaw(fields)
+        if flaw:
+            return 200, {"Code": flaw, "Message": "refused", "RequestId": "R"}
+        if fields["RelatedSignName"] != self.signature:
+            return 200, {"Code": "isv.SMS_SIGNATURE_ILLEGAL", "Message": "refused", "RequestId": "R"}
+        code = f"SMS_{20_000 + len(self.filed)}"
+        self.filed[code] = fields
+        return 200, {"Code": "OK", "Message": "OK", "RequestId": "R", "TemplateCode": code, "OrderId": "7"}
+
+    def _template(self, fields: dict[str, str]) -> Reply:
+        code = fields["TemplateCode"]
+        if code not in self.filed:
+            return 200, {"Code": "isv.SMS_TEMPLATE_ILLEGAL", "Message": "no such template"}
+        status, reason = self.verdicts.get(code, ("0", ""))
+        audit = {"AuditDate": "2026-11-15 20:00:00", "RejectInfo": reason}
+        found = {"TemplateCode": code, "TemplateStatus": status, "AuditInfo": audit}
+        return 200, {"Code": "OK", "Message": "OK", **found}
 
     def _details(self, fields: dict[str, str]) -> Reply:
         status = self.sent.get((fields["BizId"], fields["PhoneNumber"]))
@@ -204,8 +245,31 @@ class FakeAliyun(Gateway):
         return 200, {"Code": "OK", "Message": "OK", "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
 
 
+def _seconds_ago(text: str) -> float | None:
+    try:
+        date = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (datetime.now(UTC) - date).total_seconds()
+
+
+def _text_flaw(fields: Mapping[str, str]) -> str:
+    """Check a text that is handed in by the published rules for templates."""
+    text, names = fields["TemplateContent"], re.findall(r"\$\{([^}]*)\}", fields["TemplateContent"])
+    rule = json.loads(fields.get("TemplateRule", "{}"))
+    good = 1 <= len(text) <= 500 and 1 <= len(fields["TemplateName"]) <= 30 and len(fields["Remark"]) <= 100
+    good = good and not re.search(r"[【】]", text) and not re.search(r"\}\$\{", text)
+    good = good and len(names) == len(set(names)) and set(rule) == set(names)
+    good = good and all(re.fullmatch(r"[A-Za-z]\w{0,34}", name) for name in names)
+    promotion = fields["TemplateType"] == "2"
+    tail = text.endswith("拒收请回复R") or not re.search("[一-鿿]", text)
+    if not good or fields["TemplateType"] not in ("1", "2") or (promotion and not tail):
+        return "isv.SMS_CONTENT_ILLEGAL"
+    return ""
+
+
 class FakeTencent(Gateway):
-    """Sms 2021-01-11: SendSms with signature V3."""
+    """Sms 2021-01-11: SendSms, AddSmsTemplate and DescribeSmsTemplateList with signature V3."""
 
     def __init__(self, templates: Mapping[str, int], key: tuple[str, str], signature: str) -> None:
         super().__init__()
@@ -213,11 +277,38 @@ class FakeTencent(Gateway):
         """Id → how many values it takes."""
         self.key = key
         self.signature = signature
+        self.filed: dict[str, dict[str, Any]] = {}
+        """Id → what was handed in."""
+        self.verdicts: dict[str, tuple[int, str]] = {}
+        """Id → (StatusCode, ReviewReply); what is not there is being looked at."""
+
+    def _add(self, asked: dict[str, Any]) -> dict[str, Any]:
+        text, numbers = asked["TemplateContent"], re.findall(r"\{([^}]*)\}", asked["TemplateContent"])
+        good = asked["SmsType"] in (1, 2) and asked["International"] == 0 and 1 <= len(text) <= 500
+        good = good and "}{" not in text and "$" not in text
+        if not good or list(dict.fromkeys(numbers)) != [str(n) for n in range(1, len(set(numbers)) + 1)]:
+            return {"Error": {"Code": "FailedOperation.TemplateParamSetNotMatchApprovedTemplate"}}
+        code = str(2000 + len(self.filed))
+        self.filed[code] = asked
+        return {"AddTemplateStatus": {"TemplateId": code}, "RequestId": "R"}
+
+    def _describe(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert len(asked["TemplateIdSet"]) <= 100
+        rows = [self._row(str(id)) for id in asked["TemplateIdSet"] if str(id) in self.filed]
+        return {"DescribeTemplateStatusSet": rows, "RequestId": "R"}
+
+    def _row(self, code: str) -> dict[str, Any]:
+        status, reply = self.verdicts.get(code, (1, ""))
+        return {"TemplateId": int(code), "StatusCode": status, "ReviewReply": reply, "International": 0}
 
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         if not self._is_signed(headers, body):
             return 200, _tencent_error("AuthFailure.SignatureFailure")
         asked = json.loads(body)
+        if headers.get("x-tc-action") == "AddSmsTemplate":
+            return 200, {"Response": self._add(asked)}
+        if headers.get("x-tc-action") == "DescribeSmsTemplateList":
+            return 200, {"Response": self._describe(asked)}
         numbers, values = asked["PhoneNumberSet"], asked["TemplateParamSet"]
         if len(numbers) > 200:
             return 200, _tencent_error("LimitExceeded.PhoneNumberCountLimit")

@@ -15,7 +15,7 @@ from crm_plugin.channels.base import MARKETING, PURPOSES, SmsText
 from crm_plugin.channels.content import VARIABLES, clean
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.problems import NAME
-from crm_plugin.channels.sms.life import APPROVED, DRAFT, REJECTED
+from crm_plugin.channels.sms.life import DRAFT, REJECTED
 from crm_plugin.channels.sms.templates import declared, parse, placeholders, row_of, stock, versions
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
@@ -115,7 +115,7 @@ def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
     def work(session: Session) -> int:
         row = newest(session, key)
         version = row.version
-        if _is_open(row):
+        if is_open(row):
             _overwrite(row, template)
             row.updated_at = crm.clock()
         else:
@@ -127,7 +127,7 @@ def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
     return crm.db.run(work)
 
 
-def _is_open(row: SmsTemplate) -> bool:
+def is_open(row: SmsTemplate | SmsText) -> bool:
     """Tell whether a version may be changed in place: nobody has approved it, nobody is looking at it."""
     return not row.stock and not row.carrier_codes and row.state in (DRAFT, REJECTED)
 
@@ -227,11 +227,6 @@ def need(actor: Actor, permission: str) -> None:
     """
     if not actor.may(permission):
         raise Refused("access.refused", permission=permission)
-
-
-def is_sendable(template: SmsText) -> bool:
-    """Tell whether a template, as it was looked up for a carrier, may be chosen for a campaign."""
-    return template.state == APPROVED and not template.archived
 
 
 def _note(session: Session, crm: Crm, actor: Actor, verb: str, key: str, **details: object) -> None:

@@ -22,6 +22,7 @@ if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ dr
 
 function enhance(root) {
   if (root.querySelector("select[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
+  if (root.querySelector("[data-crm-put]")) import("./sms.js").then((sms) => sms.enhance(root));
   if (root.querySelector("[data-crm-compose]")) import("./composer.js").then((composer) => composer.enhance(root));
 }
 htmx.onLoad(enhance);
