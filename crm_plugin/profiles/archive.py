@@ -26,6 +26,8 @@ from crm_plugin.profiles.models import (
 from crm_plugin.profiles.queries import PersonRow, people
 from crm_plugin.profiles.reach import address_columns, channels
 from crm_plugin.profiles.scope import Scope, of_courses
+from crm_plugin.profiles.tags import TagRow
+from crm_plugin.profiles.tags import of_person as tags_of
 
 LIMIT = 200
 """Rows of one kind that an archive shows."""
@@ -88,6 +90,9 @@ class Archive:
 
     person: PersonRow
     tags: list[str]
+    """The school's."""
+    crm_tags: list[TagRow]
+    """Those of the CRM's staff."""
     roles: list[str]
     attributes: dict[str, str]
     interests: list[tuple[str, float, dict[str, int]]]
@@ -130,6 +135,7 @@ def archive(
     return Archive(
         person=found[0],
         tags=[value for kind, value in labels if kind == "tag"],
+        crm_tags=tags_of(session, person_id),
         roles=[value for kind, value in labels if kind == "role"],
         attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
         interests=[(tag, weight, reasons) for tag, weight, reasons in interests] if scope is None else [],

@@ -22,7 +22,7 @@ from crm_plugin.profiles.models import (
     Suppression,
 )
 from crm_plugin.profiles.rows import person_columns
-from crm_plugin.profiles.staff_models import FollowUp, Intention, IntentionChange
+from crm_plugin.profiles.staff_models import CrmTag, FollowUp, Intention, IntentionChange
 from crm_plugin.profiles.work import Work, chunks
 
 ERASURES: Registry[Callable[[Session, Sequence[int]], None]] = Registry("erasure")
@@ -35,7 +35,7 @@ _EMPTY = {
 }
 del _EMPTY["host_id"], _EMPTY["merged_into"]
 
-_WRITTEN = (FollowUp, Intention, IntentionChange)
+_WRITTEN = (FollowUp, Intention, IntentionChange, CrmTag)
 _PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent, *_WRITTEN)
 
 

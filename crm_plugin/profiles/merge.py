@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles import consent, intentions
+from crm_plugin.profiles import consent, intentions, tags
 from crm_plugin.profiles.models import (
     Consent,
     ConsentRecord,
@@ -50,6 +50,7 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
     _keep_strictest(work, source[0], target[0])
     _keep_suppressed(work, source[1], target[1])
     intentions.merge(work.session, source[0], target[0])
+    tags.merge(work.session, source[0], target[0])
     for _, merge_theirs in MERGES.items():
         merge_theirs(work.session, source[0], target[0])
     work.touched.update((source[0], target[0]))

@@ -28,7 +28,7 @@ from crm_plugin.profiles.models import (
     Signal,
     Suppression,
 )
-from crm_plugin.profiles.staff_models import FollowUp
+from crm_plugin.profiles.staff_models import CrmTag, FollowUp
 from crm_plugin.profiles.work import Work
 
 EXPORTS: Registry[Any] = Registry("export")
@@ -45,6 +45,7 @@ _HELD: dict[str, Any] = {
     "consents": Consent,
     "consent_ledger": ConsentRecord,
     "follow_ups": FollowUp,
+    "crm_tags": CrmTag,
 }
 _INTERNAL = frozenset({"id", "row_hash", "person_id", "course_id", "root_id", "order_id", "to_push"})
 

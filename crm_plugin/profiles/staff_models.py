@@ -1,11 +1,12 @@
 """Tables of what the school's staff write down about a person themselves."""
 
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_plugin.kernel.db import Base, Id, Key, Text, UtcDateTime
+from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
 
 
 class FollowUp(Base):
@@ -66,3 +67,38 @@ class IntentionChange(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     author: Mapped[str] = mapped_column(Key())
     author_name: Mapped[str] = mapped_column(Text, default="")
+
+
+class CrmTag(Base):
+    """A tag of the school's marketing staff on a person; the school's own tags are in ``crm_person_tag``."""
+
+    __tablename__ = "crm_tag"
+    __table_args__ = (
+        sa.Index("ix_crm_tag_folded", "folded", "state", "person_id"),
+        sa.Index("ix_crm_tag_batch", "batch"),
+    )
+
+    person_id: Mapped[int] = mapped_column(Id, primary_key=True)
+    folded: Mapped[str] = mapped_column(Key(), primary_key=True)
+    value: Mapped[str] = mapped_column(Key())
+    state: Mapped[str] = mapped_column(Key(4))
+    """``on``, or ``off``: taken off lately, and kept so that it can be undone."""
+    batch: Mapped[str] = mapped_column(Key(36))
+    """Of the deed that put it on or took it off."""
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it was put on."""
+    author: Mapped[str] = mapped_column(Key())
+    author_name: Mapped[str] = mapped_column(Text, default="")
+
+
+class Undo(Base):
+    """A deed that its author may take back for a while."""
+
+    __tablename__ = "crm_undo"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    actor: Mapped[str] = mapped_column(Key())
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    kind: Mapped[str] = mapped_column(Key(32))
+    payload: Mapped[dict[str, Any]] = mapped_column(Json)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from crm_plugin.channels.registry import CHANNELS as REGISTERED
 from crm_plugin.profiles import models as m
+from crm_plugin.profiles.staff_models import CrmTag
+from crm_plugin.profiles.tags import ON
 from crm_plugin.segments import relations  # noqa: F401 - it registers the related rows
 from crm_plugin.segments.facts import Fact, Whole
 from crm_plugin.segments.kinds import (
@@ -114,6 +116,14 @@ _fact("last_active_at", "last active", "最近活跃", INSTANT, "persons.last_ac
 _fact("last_learned_at", "last learned", "最近学习", INSTANT, "enrolments.last_learned_at")
 _person("roles", "roles", "角色", SET, source=Side(m.PersonTag, "folded", (("kind", "role"),)), values=_ROLES)
 _person("tags", "tags", "标签", SET, source=Side(m.PersonTag, "folded", (("kind", "tag"),)), picker="tag")
+add_field(
+    "crm_tags",
+    "CRM tags",
+    "CRM 标签",
+    SET,
+    Side(CrmTag, "folded", (("state", ON),)),
+    picker="crm_tag",
+)
 add_field(
     "interest_tags",
     "interests",

@@ -14,7 +14,7 @@ from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.segments import access, queries, service
+from crm_plugin.segments import access, queries, service, undoing
 from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.parse import parse
@@ -58,23 +58,23 @@ def save(
     return ident
 
 
-def change(crm: Crm, actor: Actor, ident: int, document: Any) -> None:
-    """Put another document into a saved search.
+def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
+    """Put another document into a saved search; return the id to undo it by.
 
     :raises BadInput: ``segment.cycle`` when it would lead back to itself.
     """
     _understood(crm, actor, document, frozenset({ident}))
-    _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
+    return _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
 
 
-def rename(crm: Crm, actor: Actor, ident: int, name: str) -> None:
-    """Give a saved search another name; nothing is run."""
-    _edit(crm, actor, ident, "query.rename", name=_name(name))
+def rename(crm: Crm, actor: Actor, ident: int, name: str) -> int:
+    """Give a saved search another name and return the id to undo it by; nothing is run."""
+    return _edit(crm, actor, ident, "query.rename", name=_name(name))
 
 
-def share(crm: Crm, actor: Actor, ident: int, shared: bool) -> None:
-    """Show a saved search to all colleagues, or to its owner only."""
-    _edit(crm, actor, ident, "query.share", shared=shared)
+def share(crm: Crm, actor: Actor, ident: int, shared: bool) -> int:
+    """Show a saved search to all colleagues, or to its owner only; return the id to undo it by."""
+    return _edit(crm, actor, ident, "query.share", shared=shared)
 
 
 def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
@@ -82,19 +82,21 @@ def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
     _edit(crm, actor, ident, "query.pin", pinned=pinned)
 
 
-def move(crm: Crm, actor: Actor, ident: int, position: int) -> None:
-    """Put a saved search at a place (0 = first) among those that the actor sees."""
+def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
+    """Put a saved search at a place (0 = first) among those that the actor sees; return the id to undo by."""
     order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
     order.insert(max(position, 0), ident)
     with crm.db.begin() as session:
         _editable(session, ident, actor)
+        undo = undoing.moved(session, crm, actor, order)
         for place, one in enumerate(order, 1):
             session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
         audit.record(session, crm.clock(), actor.id, "query.move", of=("query", ident), position=position)
+    return undo
 
 
-def delete(crm: Crm, actor: Actor, ident: int) -> None:
-    """Delete a saved search.
+def delete(crm: Crm, actor: Actor, ident: int) -> int:
+    """Delete a saved search; return the id to undo it by.
 
     :raises Conflict: ``segment.in_use``, naming what uses it.
     """
@@ -103,9 +105,11 @@ def delete(crm: Crm, actor: Actor, ident: int) -> None:
         users = using(session, ident)
         if users:
             raise Conflict("segment.in_use", users=", ".join(users))
+        undo = undoing.deleted(session, crm, actor, query)
         session.delete(query)
         audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
     _wake(crm)
+    return undo
 
 
 def using(session: Session, ident: int) -> list[str]:
@@ -171,10 +175,11 @@ def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
         return [_Due(*row) for row in rows]
 
 
-def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> None:
+def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int:
     now = crm.clock()
     with crm.db.begin() as session:
         query = _editable(session, ident, actor)
+        undo = undoing.changed(session, crm, actor, query, list(values))
         for name, value in values.items():
             setattr(query, name, value)
         if query.owner == actor.id and query.scope != queries.limits(actor):
@@ -182,6 +187,7 @@ def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> Non
         query.updated_at = now
         audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
     _wake(crm)
+    return undo
 
 
 def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:

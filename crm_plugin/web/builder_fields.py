@@ -16,7 +16,7 @@ _OFTEN = mark("Asked most often")
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         mark("Activity"),
-        ("last_active_at", "last_login_at", "last_learned_at", "registered_at", "interest_tags"),
+        ("last_active_at", "last_login_at", "last_learned_at", "registered_at", "interest_tags", "crm_tags"),
     ),
     (
         mark("Purchases"),

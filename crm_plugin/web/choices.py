@@ -4,10 +4,11 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles import tags
 from crm_plugin.profiles.lookup import labels
 from crm_plugin.profiles.queries import search_courses
 from crm_plugin.web import searches
-from crm_plugin.web.guard import crm, page
+from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import mark, say
 
 MOST = 30
@@ -24,14 +25,17 @@ def people_pick(what: str) -> ResponseReturnValue:
 def choices(what: str, text: str) -> list[tuple[str, str]]:
     """Return (value, label) of what a picker offers for a text.
 
-    :param what: ``course``, ``category``, ``tag`` or ``query``.
+    :param what: ``course``, ``category``, ``tag``, ``crm_tag`` or ``query``.
     :raises NotFound: ``object.missing`` for another list.
     """
     if what == "query":
         return [(str(row.id), row.name) for row in searches.saved() if text.lower() in row.name.lower()]
     with crm().db.read() as session:
         if what == "course":
-            return [(one.host_id, one.title) for one in search_courses(session, text, limit=MOST)]
+            found = search_courses(session, text, None, MOST, actor().scope)
+            return [(one.host_id, one.title) for one in found]
         if what in ("tag", "category"):
-            return [(label, label) for label in labels(session, what, text, MOST)]
+            return [(label, label) for label in labels(session, what, text, MOST, actor().scope)]
+        if what == "crm_tag":
+            return [(label, label) for label in tags.known(session, text, MOST, actor().scope)]
     raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)

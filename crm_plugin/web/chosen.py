@@ -11,11 +11,15 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.segments import service
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.segments.parse import load
+from crm_plugin.segments.tagging import put_tag, take_tag_off
 from crm_plugin.web.campaigns import start_draft
 from crm_plugin.web.exports import export
 from crm_plugin.web.guard import actor, crm, need, page
+from crm_plugin.web.i18n import explain, say
+from crm_plugin.web.notes import tell
 from crm_plugin.web.people import listed
 from crm_plugin.web.place import Place
+from crm_plugin.web.present import number
 from crm_plugin.web.results import keep
 from crm_plugin.web.selection import Selection
 
@@ -74,6 +78,35 @@ def _reach(place: Place, selection: Selection) -> ResponseReturnValue:
     return redirect(url_for("crm.compose_audience", ident=ident))
 
 
+def _tag(put: bool) -> Deed:
+    def deed(place: Place, selection: Selection) -> ResponseReturnValue:
+        need("crm.edit")
+        text = request.form.get("tag", "")
+        try:
+            work = put_tag if put else take_tag_off
+            done = work(crm(), actor(), _part(place, selection), text)
+        except BadInput as error:
+            tell(explain(error), "bad")
+            return redirect(place.address())
+        tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
+        return redirect(place.address())
+
+    return deed
+
+
+def _entered(place: Place, selection: Selection) -> ResponseReturnValue:
+    """Do what the Enter key means: the tag that was typed, else the next page."""
+    if request.form.get("tag", "").strip():
+        return _tag(True)(place, selection)
+    return _next(place, selection) if request.form.get("next") else _first(place, selection)
+
+
+def _tagged(put: bool, count: int, tag: str) -> str:
+    if put:
+        return say("Newly tagged “%(tag)s”: %(shown)s people.", tag=tag, shown=number(count))
+    return say("“%(tag)s” taken off: %(shown)s people.", tag=tag, shown=number(count))
+
+
 def _export(format: str) -> Deed:
     def deed(place: Place, selection: Selection) -> ResponseReturnValue:
         return export(_part(place, selection), format)
@@ -111,6 +144,9 @@ _DEEDS: dict[str, Deed] = {
     "all": _tick_all,
     "none": _tick_none,
     "reach": _reach,
+    "enter": _entered,
+    "tag": _tag(True),
+    "untag": _tag(False),
     "csv": _export("csv"),
     "xlsx": _export("xlsx"),
     "columns": _columns,

@@ -107,7 +107,8 @@ def listed(
     """
     results = found(place, selection)
     counted = {"sample": None, **_counted(place.tree)}
-    return _page(place.tree, query, counted=counted, results=results, **shown(place))
+    known_tags = [value for value, _label in choices("crm_tag", "")]
+    return _page(place.tree, query, counted=counted, results=results, known_tags=known_tags, **shown(place))
 
 
 def _opened(query: queries.QueryRow) -> Response:
@@ -205,8 +206,8 @@ def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     need("crm.edit")
     if query_id is None:
         raise NotFound("object.missing", kind="query", id="")
-    quick.change(crm(), actor(), query_id, tree)
-    tell(say("Saved."), "good")
+    undo = quick.change(crm(), actor(), query_id, tree)
+    tell(say("Saved."), "good", undo)
     return redirect(url_for("crm.people", query=query_id, tree=searches.compact(tree)))
 
 

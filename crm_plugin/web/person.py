@@ -11,6 +11,7 @@ from crm_plugin.profiles.queries import PersonRow, search_courses
 from crm_plugin.profiles.timeline import TIMELINE, Stretch, Window, timeline
 from crm_plugin.segments import service
 from crm_plugin.web import searches
+from crm_plugin.web.choices import choices
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import say
 from crm_plugin.web.person_why import why
@@ -67,6 +68,7 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         note_problem=problem,
         typed=typed,
         today=today(),
+        known_tags=[value for value, _label in choices("crm_tag", "")],
         saved=searches.saved(),
         **_timeline(ident, moments, only),
         **why(one),

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles import follow_ups, intentions
+from crm_plugin.segments.tagging import put_tag, take_tag_off
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
 from crm_plugin.web.notes import tell
@@ -56,6 +57,28 @@ def person_intention(ident: int) -> ResponseReturnValue:
     level = request.form.get("level") or None
     intentions.put(crm(), actor(), ident, request.form.get("course", ""), level)
     return _back(ident, say("Saved."), "intentions")
+
+
+@page("/people/<int:ident>/tag", "crm.edit", post=True)
+def person_tag(ident: int) -> ResponseReturnValue:
+    """Put a ``tag`` on a person, or take it off when ``off`` is given."""
+    with crm().db.read() as session:
+        one = visible(session, ident)
+    tag = " ".join(request.form.get("tag", "").split())
+    rule = {"field": "id", "operator": "=", "value": one.host_id}
+    only = {"combinator": "and", "rules": [rule]}
+    try:
+        work = take_tag_off if request.form.get("off") else put_tag
+        done = work(crm(), actor(), only, tag)
+    except BadInput as error:
+        tell(explain(error), "bad")
+        return redirect(url_for("crm.person", ident=ident))
+    if request.form.get("off"):
+        text = say("“%(tag)s” was taken off.", tag=tag)
+    else:
+        text = say("Tagged “%(tag)s”.", tag=tag) if done.count else say("The tag was there before.")
+    tell(text, "good" if done.count else "note", done.undo)
+    return redirect(url_for("crm.person", ident=ident))
 
 
 def due() -> list[dict[str, Any]]:

@@ -39,8 +39,8 @@ def _back() -> ResponseReturnValue:
 @page("/queries/<int:ident>/rename", "crm.edit", post=True)
 def query_rename(ident: int) -> ResponseReturnValue:
     """Give a saved search another name."""
-    quick.rename(crm(), actor(), ident, request.form.get("name", "").strip())
-    tell(say("Renamed."), "good")
+    undo = quick.rename(crm(), actor(), ident, request.form.get("name", "").strip())
+    tell(say("Renamed."), "good", undo)
     return _back()
 
 
@@ -48,8 +48,8 @@ def query_rename(ident: int) -> ResponseReturnValue:
 def query_share(ident: int) -> ResponseReturnValue:
     """Show a saved search to all colleagues, or to its owner only."""
     shared = bool(request.form.get("shared"))
-    quick.share(crm(), actor(), ident, shared)
-    tell(say("Colleagues see it now.") if shared else say("Only its owner sees it now."), "good")
+    undo = quick.share(crm(), actor(), ident, shared)
+    tell(say("Colleagues see it now.") if shared else say("Only its owner sees it now."), "good", undo)
     return _back()
 
 
@@ -60,7 +60,8 @@ def query_move(ident: int) -> ResponseReturnValue:
     if ident not in order:
         raise NotFound("object.missing", kind=say(mark("quick query")), id=ident)
     step = -1 if request.form.get("to") == "up" else 1
-    quick.move(crm(), actor(), ident, order.index(ident) + step)
+    undo = quick.move(crm(), actor(), ident, order.index(ident) + step)
+    tell(say("Moved."), "good", undo)
     return _back()
 
 
@@ -75,9 +76,9 @@ def query_pin(ident: int) -> ResponseReturnValue:
 def query_delete(ident: int) -> ResponseReturnValue:
     """Delete a saved search; refused, with the names of its users, while something refers to it."""
     try:
-        quick.delete(crm(), actor(), ident)
+        undo = quick.delete(crm(), actor(), ident)
     except CrmError as error:
         tell(explain(error), "bad")
     else:
-        tell(say("Deleted."), "good")
+        tell(say("Deleted."), "good", undo)
     return _back()

@@ -50,12 +50,20 @@ def environment() -> Environment:
         word=words.word,
         locale=i18n.locale,
         request_path=lambda: request.path,
+        here=_here,
     )
     return made
 
 
 def _csrf_field() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _here() -> str:
+    """Return the address to come back to: this page's, or the one whose button led here."""
+    if request.method != "GET":
+        return url_for("crm.home")
+    return request.script_root + request.full_path.removesuffix("?")
 
 
 def fragment(template: str, **context: Any) -> str:

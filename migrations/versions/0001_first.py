@@ -208,13 +208,34 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("campaign_id", "person_id", name=op.f("uq_crm_delivery_campaign_id_person_id")),
     )
-    op.create_index("ix_crm_delivery_carrier", "crm_delivery", ["carrier", "carrier_ref"], unique=False)
-    op.create_index("ix_crm_delivery_lease", "crm_delivery", ["state", "lease_until"], unique=False)
+    op.create_index(
+        "ix_crm_delivery_carrier",
+        "crm_delivery",
+        ["carrier", "carrier_ref"],
+        unique=False,
+        postgresql_where=sa.text("carrier_ref IS NOT NULL"),
+        sqlite_where=sa.text("carrier_ref IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_crm_delivery_lease",
+        "crm_delivery",
+        ["state", "lease_until"],
+        unique=False,
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
+        sqlite_where=sa.text("lease_until IS NOT NULL"),
+    )
     op.create_index(
         "ix_crm_delivery_person", "crm_delivery", ["person_id", "state", "handed_at"], unique=False
     )
     op.create_index("ix_crm_delivery_state", "crm_delivery", ["campaign_id", "state", "id"], unique=False)
-    op.create_index("ix_crm_delivery_token", "crm_delivery", ["token"], unique=False)
+    op.create_index(
+        "ix_crm_delivery_token",
+        "crm_delivery",
+        ["token"],
+        unique=False,
+        postgresql_where=sa.text("token IS NOT NULL"),
+        sqlite_where=sa.text("token IS NOT NULL"),
+    )
     op.create_table(
         "crm_early_report",
         sa.Column("id", db.Id(), nullable=False),
@@ -256,7 +277,10 @@ def upgrade() -> None:
     op.create_index("ix_crm_enrolment_expires", "crm_enrolment", ["expires_at", "person_id"], unique=False)
     op.create_index("ix_crm_enrolment_person", "crm_enrolment", ["person_id", "root_id"], unique=False)
     op.create_index(
-        "ix_crm_enrolment_root", "crm_enrolment", ["root_id", "role", "state", "person_id"], unique=False
+        "ix_crm_enrolment_root",
+        "crm_enrolment",
+        ["root_id", "role", "state", "person_id", "course_id"],
+        unique=False,
     )
     op.create_table(
         "crm_export",
@@ -596,8 +620,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("host_id", name=op.f("uq_crm_signal_host_id")),
     )
     op.create_index("ix_crm_signal_kind", "crm_signal", ["kind", "at", "person_id"], unique=False)
-    op.create_index("ix_crm_signal_person", "crm_signal", ["person_id", "kind", "at"], unique=False)
-    op.create_index("ix_crm_signal_root", "crm_signal", ["root_id", "kind", "at", "person_id"], unique=False)
+    op.create_index(
+        "ix_crm_signal_person", "crm_signal", ["person_id", "kind", "at", "root_id"], unique=False
+    )
+    op.create_index(
+        "ix_crm_signal_root", "crm_signal", ["root_id", "kind", "at", "person_id", "course_id"], unique=False
+    )
     op.create_table(
         "crm_sms_template",
         sa.Column("id", db.Id(), nullable=False),
@@ -787,11 +815,26 @@ def downgrade() -> None:
     op.drop_index("ix_crm_enrolment_expires", table_name="crm_enrolment")
     op.drop_table("crm_enrolment")
     op.drop_table("crm_early_report")
-    op.drop_index("ix_crm_delivery_token", table_name="crm_delivery")
+    op.drop_index(
+        "ix_crm_delivery_token",
+        table_name="crm_delivery",
+        postgresql_where=sa.text("token IS NOT NULL"),
+        sqlite_where=sa.text("token IS NOT NULL"),
+    )
     op.drop_index("ix_crm_delivery_state", table_name="crm_delivery")
     op.drop_index("ix_crm_delivery_person", table_name="crm_delivery")
-    op.drop_index("ix_crm_delivery_lease", table_name="crm_delivery")
-    op.drop_index("ix_crm_delivery_carrier", table_name="crm_delivery")
+    op.drop_index(
+        "ix_crm_delivery_lease",
+        table_name="crm_delivery",
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
+        sqlite_where=sa.text("lease_until IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_crm_delivery_carrier",
+        table_name="crm_delivery",
+        postgresql_where=sa.text("carrier_ref IS NOT NULL"),
+        sqlite_where=sa.text("carrier_ref IS NOT NULL"),
+    )
     op.drop_table("crm_delivery")
     op.drop_table("crm_daily_run")
     op.drop_table("crm_course_link")

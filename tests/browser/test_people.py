@@ -1,5 +1,6 @@
 """The six questions that every school asks, from an empty builder, each interaction counted."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -85,7 +86,7 @@ def dormant(hand: Hand) -> None:
     hand.fill("r.0:n", "60")
 
 
-STORIES = {
+STORIES: dict[str, Callable[[Hand], None]] = {
     "signed_in": signed_in,
     "members": members,
     "bought": bought,
@@ -99,16 +100,17 @@ STORIES = {
 def fill_school(school: School) -> None:
     """Add people of whom each story finds some and leaves some out."""
     for number in range(6):
+        registered = NOW - timedelta(days=40 * number)
         person = r.Person(
             f"q{number}",
             display_name=f"Quiet {number}",
-            registered_at=NOW - timedelta(days=40 * number),
+            registered_at=registered,
             last_login_at=NOW - timedelta(days=20 * number) if number else None,
             last_active_at=NOW - timedelta(days=30 * number) if number else None,
             member_level="Gold" if number % 2 else None,
         )
         school.host.put(person)
-        school.host.put(r.Signal(f"t{number}", person.id, "trial", course_id="c1", at=person.registered_at))
+        school.host.put(r.Signal(f"t{number}", person.id, "trial", course_id="c1", at=registered))
     line = (r.OrderLine("course", "c1", Decimal(9)),)
     paid = r.Order("oq", "q1", "paid", Decimal(9), "CNY", created_at=NOW, paid_at=NOW, lines=line)
     school.host.put(paid)

@@ -12,7 +12,7 @@ from crm_plugin.kernel.db import Database
 from crm_plugin.profiles import models as m
 from crm_plugin.profiles.intentions import LEVELS
 from crm_plugin.profiles.normalise import fold
-from crm_plugin.profiles.staff_models import Intention
+from crm_plugin.profiles.staff_models import CrmTag, Intention
 from crm_plugin.segments.moments import TICK, Present, Span, day_start, shift
 
 SPANS = (
@@ -72,6 +72,7 @@ class School:
             (m.PersonTag, self.unique(people, self.tag, TAGS)),
             (m.PersonTag, self.unique(people, self.role, ("learner", "teacher"))),
             (m.Interest, self.unique(people, self.interest, TAGS)),
+            (CrmTag, self.unique(people, self.crm_tag, TAGS)),
             (m.PersonAttribute, self.unique(people, self.attribute, ("faculty", "house"))),
             (m.Consent, self.unique(people, self.consent, ("sms", "email"))),
             (m.Suppression, self.suppressions(people)),
@@ -90,6 +91,11 @@ class School:
 
     def interest(self, value: str) -> dict[str, Any]:
         return {"folded": fold(value), "tag": value, "weight": 1.0, "reasons": {}}
+
+    def crm_tag(self, value: str) -> dict[str, Any]:
+        state, at = self.pick(("on", "off")), self.instants[0]
+        facts = {"state": state, "batch": "b", "changed_at": at, "at": at, "author": "ann", "author_name": ""}
+        return {"folded": fold(value), "value": value} | facts
 
     def attribute(self, name: str) -> dict[str, Any]:
         text = self.pick(NAMES)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Conflict
 from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.undo import undo
 from crm_plugin.segments import queries, quick, service
 from tests.fakes.host import ALL
 from tests.web.school import School
@@ -84,3 +85,40 @@ def test_a_search_whose_course_is_gone_says_so_and_matches_nobody(school: School
     quick.refresh_counts(school.crm, everything=True)
     assert saved(school, ident).count == 6
     assert "no longer has" not in school.get("/queries").text
+
+
+@on_sqlite
+def test_what_was_done_to_a_search_is_undone(school: School) -> None:
+    first, second = (
+        quick.save(school.crm, ANN, name, BUYERS, pinned=True, shared=True) for name in ("One", "Two")
+    )
+    for path, data in (
+        ("rename", {"name": "Another"}),
+        ("share", {"shared": ""}),
+        ("move", {"to": "down"}),
+        ("delete", {}),
+    ):
+        before = [(row.name, row.shared, row.pinned, row.tree) for row in queries.list_for(school.crm, ANN)]
+        school.post(f"/queries/{first}/{path}", data)
+        page = school.get("/queries").text
+        after = [(row.name, row.shared, row.pinned, row.tree) for row in queries.list_for(school.crm, ANN)]
+        assert after != before, path
+        (action,) = re.findall(r'action="/admin/crm(/undo/\d+)"', page)
+        assert school.post(action, {"back": "/admin/crm/queries"}).location == "/admin/crm/queries"
+        again = [(row.name, row.shared, row.pinned, row.tree) for row in queries.list_for(school.crm, ANN)]
+        assert again == before, path
+    assert [row.id for row in queries.list_for(school.crm, ANN)] == [first, second]
+
+
+@on_sqlite
+def test_a_changed_search_goes_back_to_what_it_asked(school: School) -> None:
+    ident = quick.save(school.crm, ANN, "One", BUYERS)
+    quick.refresh_counts(school.crm)
+    undo_id = quick.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
+    undo(school.crm, ANN, undo_id)
+    assert saved(school, ident).tree == BUYERS
+    assert saved(school, ident).count is None
+    again = quick.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
+    quick.delete(school.crm, ANN, ident)
+    with pytest.raises(Conflict):
+        undo(school.crm, ANN, again)
