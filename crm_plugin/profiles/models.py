@@ -181,7 +181,7 @@ class Enrolment(Base):
     __tablename__ = "crm_enrolment"
     __table_args__ = (
         sa.Index("ix_crm_enrolment_person", "person_id", "root_id"),
-        sa.Index("ix_crm_enrolment_root", "root_id", "role", "state", "person_id"),
+        sa.Index("ix_crm_enrolment_root", "root_id", "role", "state", "person_id", "course_id"),
         sa.Index("ix_crm_enrolment_expires", "expires_at", "person_id"),
     )
 
@@ -264,8 +264,8 @@ class Signal(Base):
 
     __tablename__ = "crm_signal"
     __table_args__ = (
-        sa.Index("ix_crm_signal_person", "person_id", "kind", "at"),
-        sa.Index("ix_crm_signal_root", "root_id", "kind", "at", "person_id"),
+        sa.Index("ix_crm_signal_person", "person_id", "kind", "at", "root_id"),
+        sa.Index("ix_crm_signal_root", "root_id", "kind", "at", "person_id", "course_id"),
         sa.Index("ix_crm_signal_kind", "kind", "at", "person_id"),
     )
 

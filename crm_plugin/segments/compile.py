@@ -5,6 +5,7 @@ a set becomes ``IN (… UNION ALL …)``; *not* is pushed down to the leaves, wh
 anti-join and a comparison into ``IS NOT TRUE``, so that NOT turns the outcome and never the unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,8 +83,7 @@ class _Compiler:
         if isinstance(part, _Leaf):
             return self.joined(self.leaf(part, person), person)
         if not part.any:
-            based = any(self.is_set(one) for one in part.parts)
-            return sa.and_(sa.true(), *(self.member(one, person, based) for one in part.parts))
+            return sa.and_(sa.true(), *self.every(part.parts, person))
         facts = tuple(one for one in part.parts if self.is_fact(one))
         if len(facts) == len(part.parts):
             return sa.or_(sa.false(), *(self.where(one, person) for one in facts))
@@ -91,6 +91,31 @@ class _Compiler:
         if facts:
             branches.append(self.ids(_Join(True, facts)))
         return person.id.in_(self.union(branches))  # type: ignore[no-any-return]
+
+    def every(self, parts: Sequence[_Plain], person: Any) -> list[Condition]:
+        """Return the parts of *and* as conditions; sets of few people are taken from each other first.
+
+        So they come in order, and twice as many people a second can be looked up.
+        """
+        base, without = self.few(parts, False)[:1], self.few(parts, True)
+        taken = [*base, *without] if base and without and self.present.dialect != "mysql" else []
+        based = any(self.is_set(one) for one in parts)
+        rest = [self.member(one, person, based) for one in parts if one not in taken]
+        if not taken:
+            return rest
+        return [person.id.in_(sa.except_(*(self.select(one) for one in taken))), *rest]
+
+    def few(self, parts: Sequence[_Plain], negative: bool) -> list[_Leaf]:
+        """Return the parts that are sets of few people."""
+        leaves = [one for one in parts if isinstance(one, _Leaf)]
+        found = [(one, self.leaf(one, m.Person)) for one in leaves]
+        sets = [(one, of) for one, of in found if isinstance(of, Members) and of.few]
+        return [one for one, of in sets if of.negative == negative]
+
+    def select(self, leaf: _Leaf) -> Select:
+        found = self.leaf(leaf, m.Person)
+        assert isinstance(found, Members)
+        return found.select
 
     def member(self, part: _Plain, person: Any, based: bool) -> Condition:
         """Return a part of *and* as a condition.
@@ -129,7 +154,7 @@ class _Compiler:
             return person.id.in_(found.select)  # type: ignore[no-any-return]
         # SQLite gathers the whole set for NOT IN; for a few people it is better asked one by one, unless
         # the set must be counted together. PostgreSQL makes an anti-join of NOT EXISTS only.
-        one_by_one = self.present.dialect == "sqlite" and based and not found.grouped
+        one_by_one = self.present.dialect == "sqlite" and based and not found.whole
         if self.present.dialect != "postgresql" and not one_by_one:
             return person.id.not_in(found.select)  # type: ignore[no-any-return]
         ids = found.select.subquery()
@@ -151,6 +176,9 @@ class _Compiler:
     def union(self, branches: list[Select]) -> Any:
         if len(branches) == 1:
             return branches[0]
+        if self.present.dialect == "postgresql":
+            # Of UNION ALL it expects 200 different people, whatever the branches, and looks each up by key.
+            return sa.union(*branches)
         whole = sa.union_all(*branches)
         # MariaDB would run a UNION inside IN once for every person; a derived table it makes once.
         return sa.select(whole.subquery()) if self.present.dialect == "mysql" else whole

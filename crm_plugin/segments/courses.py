@@ -150,22 +150,32 @@ class CourseLabels:
     reach: Reach
     label: str
 
-    def _labelled(self, course: Any, folded: list[str] | None) -> Condition:
+    def _labelled(self, folded: list[str] | None) -> Select:
         label = aliased(m.CourseLabel)
-        chosen = sa.select(label.course_id).where(label.kind == self.label)
-        if folded is not None:
-            chosen = chosen.where(label.folded.in_(folded))
-        return sa.or_(course.id.in_(chosen), course.root_id.in_(chosen))
+        chosen: Select = sa.select(label.course_id).where(label.kind == self.label)
+        return chosen if folded is None else chosen.where(label.folded.in_(folded))
+
+    def _among(self, course: Any, labelled: Select) -> Condition:
+        return sa.or_(course.id.in_(labelled), course.root_id.in_(labelled))
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Condition:
         other = aliased(m.Course)
         if operator in ("null", "notNull"):
-            has = self._labelled(other, None)
+            has = self._among(other, self._labelled(None))
             return _known(self.reach, row, present, operator, lambda at: _in_courses(at, has, other))
-        fits = self._labelled(other, sorted(operand) if operator in LISTS else [operand])
+        labelled = self._labelled(sorted(operand) if operator in LISTS else [operand])
         if operator in ABSENT:
-            return self.reach.holds(row, lambda at: _in_courses(at, sa.not_(fits), other), present)
-        return self.reach.holds(row, lambda at: _in_few_courses(at, fits, other), present)
+            fits = sa.not_(self._among(other, labelled))
+            return self.reach.holds(row, lambda at: _in_courses(at, fits, other), present)
+        # The roots first: related rows are indexed by them, and how many there are is known from the labels.
+        roots = sa.select(other.root_id).join(label := labelled.subquery(), label.c[0] == other.id)
+
+        def within(at: Any) -> Condition:
+            return sa.and_(
+                at.root_id.in_(roots), sa.or_(at.root_id.in_(labelled), at.course_id.in_(labelled))
+            )
+
+        return self.reach.holds(row, within, present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> _Loaded:
         places = self.reach.load(session, rows, present)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from crm_plugin.kernel.db import MONEY_UNIT
 from crm_plugin.profiles import models as m
 from crm_plugin.profiles.rows import HELD_MONEY
-from crm_plugin.segments.courses import CourseFamily, Pair, of_family, root_ids
+from crm_plugin.segments.courses import CourseFamily, CourseLabels, Pair, of_family, root_ids
 from crm_plugin.segments.fields import Relation
 from crm_plugin.segments.kinds import MONEY, Condition
 from crm_plugin.segments.moments import Present
@@ -22,19 +22,41 @@ Select = sa.Select[Any]
 def members_of_related(node: Related, present: Present) -> Members:
     """Return the people whose related rows fulfil the statement."""
     if node.mode in ("some", "none"):
-        some = _by_pairs(node, present)
-        return Members(some if some is not None else _some(node, present), node.mode == "none")
+        return _any(node, node.mode == "none", present)
     if node.mode == "all":
-        return Members(_all(node, present))
+        return _all(node, present)
     if node.mode == "atMost":
-        return Members(_at_least(node, node.threshold + 1, present), negative=True)
+        return _at_least(node, node.threshold + 1, True, present)
     if node.threshold == 0:
         # No row or more is everybody; exactly none is nobody of those with one.
         some = _some(node, present)
         return Members(some if node.mode == "exactly" else some.where(sa.false()), negative=True)
     if node.mode == "atLeast":
-        return Members(_at_least(node, node.threshold, present))
-    return Members(_grouped(node, present).having(sa.func.count() == node.threshold))
+        return _at_least(node, node.threshold, False, present)
+    return Members(_grouped(node, present).having(sa.func.count() == node.threshold), whole=True)
+
+
+def _any(node: Related, negative: bool, present: Present) -> Members:
+    pairs, few = _by_pairs(node, present), _of_few_courses(node, present)
+    if pairs is not None:
+        return Members(pairs, negative, True, few)
+    return Members(_some(node, present), negative, False, few)
+
+
+def _of_few_courses(node: Related, present: Present) -> bool:
+    """Tell whether only rows of some named courses count.
+
+    A topic names few courses of many, but all of them together may be much: SQLite had better ask about
+    each person there, PostgreSQL reads them by their index in no time.
+    """
+    where = node.where
+    if where is None or where.negated or where.any:
+        return False
+    named = (CourseFamily, CourseLabels) if present.dialect == "postgresql" else CourseFamily
+    rules = (one for one in where.members if isinstance(one, Rule))
+    return any(
+        isinstance(one.field.source, named) and one.operator in ("=", "in", "contains") for one in rules
+    )
 
 
 def _rows(relation: Relation, present: Present) -> tuple[Any, Select]:
@@ -83,16 +105,31 @@ def _grouped(node: Related | Aggregate, present: Present) -> Select:
     return chosen.group_by(row.person_id)
 
 
-def _at_least(node: Related, count: int, present: Present) -> Select:
-    return _some(node, present) if count == 1 else _grouped(node, present).having(sa.func.count() >= count)
+def _at_least(node: Related, count: int, negative: bool, present: Present) -> Members:
+    if count == 1:
+        return _any(node, negative, present)
+    return Members(_grouped(node, present).having(sa.func.count() >= count), negative, whole=True)
 
 
-def _all(node: Related, present: Present) -> Select:
-    row, chosen = _rows(node.relation, present)
+def _all(node: Related, present: Present) -> Members:
+    """Return who has a row, less who has one that fails: two to four times as fast as counting them."""
+    _row, chosen = _rows(node.relation, present)
     if node.where is None:
-        return chosen
-    failing = sa.case((row_condition(node.where, row, present), 0), else_=1)
-    return chosen.group_by(row.person_id).having(sa.func.max(failing) == 0)
+        return Members(chosen)
+    row, failing = _rows(node.relation, present)
+    failing = failing.where(untrue(row_condition(node.where, row, present)))
+    return Members(_less(chosen, [failing], present), whole=True)
+
+
+def _less(have: Select, without: list[Select], present: Present) -> Select:
+    """Return the people of the first set, or of its pairs, less the others."""
+    left = sa.select(sa.except_(have, *without).subquery().c[0])
+    if present.dialect != "postgresql":
+        return left
+    # PostgreSQL takes what EXCEPT leaves for 200 people and looks each of a million up by key. The outcome of
+    # UNION it takes for the sum of its parts.
+    nobody = sa.select(sa.literal(0, sa.BigInteger)).where(sa.false())
+    return sa.select(sa.union(left, nobody).subquery().c[0])
 
 
 def _by_pairs(node: Related, present: Present) -> Select | None:
@@ -111,8 +148,7 @@ def _by_pairs(node: Related, present: Present) -> Select | None:
     rest = [one for one in where.members if _absent_pair(one) is None]
     fitting = [node_condition(one, row, present) for one in rest]
     having = chosen.add_columns(row.root_id).where(row.root_id.is_not(None), *fitting)
-    left = sa.except_(having, *(_narrowed(source, rest, present) for source in pairs)).subquery()
-    return sa.select(left.c[0])
+    return _less(having, [_narrowed(source, rest, present) for source in pairs], present)
 
 
 def _narrowed(source: Pair, rest: list[Node], present: Present) -> Select:
@@ -155,11 +191,11 @@ def members_of_aggregate(node: Aggregate, present: Present) -> Members:
     chosen = chosen.where(row_condition(node.where, row, present)) if node.where else chosen
     chosen, column = _measured(node, row, chosen.group_by(row.person_id), present)
     if node.operator == "null":
-        return Members(chosen.having(sa.func.max(column).is_not(None)), negative=True)
+        return Members(chosen.having(sa.func.max(column).is_not(None)), negative=True, whole=True)
     fits = _fits(node, column, present)
     if node.function in ("sum", "count", "distinct") and fits_zero(node, present):
-        return Members(chosen.having(untrue(fits)), negative=True)
-    return Members(chosen.having(fits))
+        return Members(chosen.having(untrue(fits)), negative=True, whole=True)
+    return Members(chosen.having(fits), whole=True)
 
 
 def fits_zero(node: Aggregate, present: Present) -> bool:

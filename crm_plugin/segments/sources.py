@@ -28,15 +28,14 @@ class Members:
 
     :param select: their ids, one column without NULL.
     :param negative: everybody else is meant.
+    :param whole: it is only made whole (counted, or one set less another), not for a single person.
+    :param few: it comes from named courses alone, so that making it whole is cheap.
     """
 
     select: sa.Select[Any]
     negative: bool = False
-
-    @property
-    def grouped(self) -> bool:
-        """Tell whether the set is counted together, so that no single person can be asked about."""
-        return bool(self.select._group_by_clauses)
+    whole: bool = False
+    few: bool = False
 
 
 @dataclass(frozen=True)
