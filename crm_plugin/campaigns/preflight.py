@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import costs, guard, offers, outlook, queries, quiet
+from crm_plugin.campaigns import guard, offers, outlook, queries, quiet
 from crm_plugin.campaigns.audience import decided
 from crm_plugin.campaigns.costs import Cost, cost_of
 from crm_plugin.campaigns.lease import VALUES
@@ -48,8 +48,6 @@ class Preflight:
     """What the messages come to; None for channels that are not billed by the message."""
     unseen: list[str] = field(default_factory=list)
     """Addresses of links of which nobody knows yet whether they answer."""
-    cost: costs.Cost | None = None
-    """What its SMS come to; None for other channels, and while an error stands in the way."""
 
 
 def preflight(crm: Crm, campaign_id: int) -> Preflight:
@@ -83,7 +81,6 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
                 problems += [*_links(compiled, campaign.content), *answers]
                 problems += _missing(session, decision, compiled)
                 found.cost = cost_of(crm, session, compiled, decision, found.reach.reached)
-                found.cost = costs.cost_of(crm, session, compiled, decision, found.reach.reached)
     found.errors = [problem for problem in problems if problem.severe]
     found.warnings = [problem for problem in problems if not problem.severe]
     return found
