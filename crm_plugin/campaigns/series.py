@@ -41,12 +41,13 @@ def curve(session: Session, campaign: Campaign, now: datetime, zone: ZoneInfo) -
 
 
 def _edges(first: datetime, now: datetime, hourly: bool) -> list[datetime]:
-    """Return the beginnings of the hours or days from the first one until now, and the end of the last."""
-    at = first.replace(minute=0, second=0, microsecond=0)
-    if not hourly:
-        at = at.replace(hour=0)
+    """Return the beginnings of the hours or days until now, and the end of the last.
+
+    The first is the one before the launch: curves begin with nothing.
+    """
     step = timedelta(hours=1) if hourly else timedelta(days=1)
-    edges = [at]
+    at = first.replace(minute=0, second=0, microsecond=0)
+    edges = [(at if hourly else at.replace(hour=0)) - step]
     while edges[-1] <= now and len(edges) <= (HOURS + 1 if hourly else DAYS):
         edges.append(edges[-1] + step)
     return edges

@@ -117,7 +117,15 @@ def _may_ask(settings: Settings, url: str) -> bool:
     if parts.netloc in own:
         return True
     try:
-        found = socket.getaddrinfo(parts.hostname or "", parts.port or 443, proto=socket.IPPROTO_TCP)
-        return all(ipaddress.ip_address(one[4][0]).is_global for one in found)
+        return all(ipaddress.ip_address(one).is_global for one in _addresses(parts.hostname or ""))
     except (OSError, ValueError):
         return True  # asking will say what is wrong with it
+
+
+def _addresses(host: str) -> list[str]:
+    """Return the numbers behind a host's name; a number is its own."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+        return [str(one[4][0]) for one in found]

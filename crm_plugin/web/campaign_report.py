@@ -109,4 +109,4 @@ def _line(values: list[int]) -> str:
         f"{place * step:.1f} {HEIGHT - 4 - value / top * (HEIGHT - 12):.1f}"
         for place, value in enumerate(values)
     ]
-    return "M" + "L".join(points if len(points) > 1 else [*points, f"{WIDTH} {points[0].split()[1]}"])
+    return "M" + "L".join(points)
