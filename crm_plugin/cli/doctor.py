@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_plugin.channels.email.probe import probe
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
@@ -26,6 +27,7 @@ def examine(crm: Crm) -> list[Line]:
         ("settings", _settings),
         ("database", _database),
         ("queue", _queue),
+        ("e-mail", _mail),
         ("school", _school),
         ("data", _data),
     )
@@ -62,6 +64,16 @@ def _queue(crm: Crm) -> Iterator[Line]:
         yield Line("queue", True, f"answers; {crm.queue.length()} wake-ups wait")
     else:
         yield Line("queue", False, "does not answer; crm worker does the work itself until it does")
+
+
+def _mail(crm: Crm) -> Iterator[Line]:
+    if not crm.settings.smtp_url:
+        yield Line("e-mail", True, "no server is set: it goes to the outbox")
+        return
+    ok, detail = probe(crm)
+    yield Line("e-mail", ok, detail)
+    if not crm.settings.bounce_domain and not crm.settings.bounce_secret:
+        yield Line("returned e-mail", True, "nobody tells us: set bounce_domain or bounce_secret")
 
 
 def _school(crm: Crm) -> Iterator[Line]:

@@ -75,6 +75,14 @@ def test_a_bounce_is_judged_by_its_status(crm: Crm, client: Client) -> None:
 
 
 @SQLITE
+def test_a_servers_own_words_decide_where_it_gives_no_status(crm: Crm, client: Client) -> None:
+    said = ["550 No such user\nhere " + "x" * 900, "451 try later"]
+    rows = [{"kind": "bounce", "address": f"{n}@a.example", "reason": words} for n, words in enumerate(said)]
+    assert send(client, events(*rows)).json == {"taken": 2, "matched": 2, "stopped": 1}
+    assert stopped(crm) == ["0@a.example"]
+
+
+@SQLITE
 def test_what_cannot_be_kept_may_be_sent_again(crm: Crm, client: Client) -> None:
     with patch.object(crm, "db", connect("sqlite:////nosuch/folder/x.db")):
         answer = send(client, events(EVENT))

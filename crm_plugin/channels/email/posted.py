@@ -83,6 +83,7 @@ def _event(one: Any, place: str) -> Posted:
     if not isinstance(one, dict):
         raise BadInput("input.bad", place, reason="an object was expected")
     words = {name: _word(one, name, place) for name in _NAMES}
+    words["reason"] = str(one.get("reason") or "")[:_LONGEST]  # a server's own words, of any length
     found = Posted(
         id=words["id"],
         kind=_kind(words, place),
@@ -97,7 +98,7 @@ def _event(one: Any, place: str) -> Posted:
     return found
 
 
-_NAMES = ("id", "kind", "status", "at", "address", "code", "message_id", "reason")
+_NAMES = ("id", "kind", "status", "at", "address", "code", "message_id")
 
 
 def _word(one: Mapping[str, Any], name: str, place: str) -> str:

@@ -104,6 +104,18 @@ class SmtpCarrier:
                 return receipts + [_unavailable(other.key, receipt.reason) for other in left]
         return receipts
 
+    def greet(self) -> str:
+        """Connect, sign in and say goodbye without sending anything; return how, for people.
+
+        :raises smtplib.SMTPException: and OSError, as they come.
+        """
+        self._deadline = time.monotonic() + SECONDS
+        link = self._connect()
+        safe = "TLS" if isinstance(link.sock, ssl.SSLSocket) else "without TLS"
+        link.quit()
+        user = f", signed in as {self._server.user}" if self._server.user else ""
+        return f"{self._server.host}:{self._server.port} answers, {safe}{user}"
+
     def close(self) -> None:
         """Say goodbye to the server."""
         link, self._link, self._sent = self._link, None, 0
@@ -154,14 +166,44 @@ class SmtpCarrier:
         data = message.mime(eight_bit)
         options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
         sender = message.return_path or self._sender
-        for command in (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>", "DATA"):
-            code, text = self._command(link, command)
+        commands = (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>", "DATA")
+        for command, (code, text) in zip(commands, self._answers(link, commands), strict=False):
             if code >= 400:
                 return self._refused(message.key, command, code, text)
         return self._text(link, message.key, data)
 
+    def _answers(self, link: smtplib.SMTP, commands: Sequence[str]) -> Sequence[tuple[int, bytes]]:
+        """Give the commands up to DATA; return the answers, up to the first that refuses."""
+        if link.has_extn("pipelining"):
+            return self._at_once(link, commands)
+        answers: list[tuple[int, bytes]] = []
+        for command in commands:
+            answers.append(self._command(link, command))
+            if answers[-1][0] >= 400:
+                break
+        return answers
+
+    def _at_once(self, link: smtplib.SMTP, commands: Sequence[str]) -> Sequence[tuple[int, bytes]]:
+        """Give all commands before reading any answer (RFC 2920): two waits instead of four."""
+        answers: list[tuple[int, bytes]] = []
+        try:
+            self._time(link)
+            link.send("".join(f"{command}\r\n" for command in commands))
+            while len(answers) < len(commands):
+                self._time(link)
+                answers.append(link.getreply())
+                if answers[-1][0] == 421:
+                    return answers  # it hangs up now
+        except _FAILURES as error:
+            raise Lost(after_text=False) from error
+        *before, (granted, _) = answers
+        if granted < 400 and any(code >= 400 for code, _ in before):
+            # It waits for a text that nobody may get: only hanging up surely sends none.
+            self._drop()
+        return answers
+
     def _text(self, link: smtplib.SMTP, key: str, data: bytes) -> Receipt:
-        dotted = re.sub(rb"(?m)^\.", b"..", data)
+        dotted = data.replace(b"\n.", b"\n..")  # the first line is a header and begins with a letter
         self._sent += 1
         try:
             self._time(link)

@@ -118,7 +118,7 @@ CLOSE = "close"
 class Scripted:
     """A server that answers each command as its script says; one script for each connection.
 
-    A script maps MAIL, RCPT, DATA, TEXT, RSET to an answer, or to ``CLOSE``: the connection is cut.
+    A script maps EHLO, MAIL, RCPT, DATA, TEXT, RSET to an answer, or to ``CLOSE``: the connection is cut.
     """
 
     def __init__(self, *scripts: dict[str, str]) -> None:
@@ -149,7 +149,7 @@ class Scripted:
             verb = line.split(b" ")[0].strip().decode().upper()
             self.commands.append(verb)
             if verb == "EHLO":
-                peer.sendall(b"250 hello\r\n")
+                peer.sendall(script.get("EHLO", "250 hello").encode() + b"\r\n")
                 continue
             if not self._answer(peer, script, verb, "354 go" if verb == "DATA" else "250 ok"):
                 return
@@ -262,3 +262,35 @@ def test_bad_addresses_of_servers_are_refused_without_showing_them(url: str) -> 
     with pytest.raises(BadInput) as refused:
         server_of(url)
     assert "99999" not in str(refused.value)
+
+
+AT_ONCE = {"EHLO": "250-hello\r\n250 PIPELINING"}
+
+
+def test_commands_are_given_at_once_where_the_server_takes_them() -> None:
+    with server(AT_ONCE) as (found, carrier):
+        assert {receipt.status for receipt in send(carrier, mail(1), mail(2))} == {"accepted"}
+        assert found.texts == 2
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_refusal_among_commands_given_at_once_sends_no_text(verb: str) -> None:
+    refusing = {**AT_ONCE, verb: "550 5.1.1 nobody", "DATA": "554 no recipients"}
+    with server(refusing) as (found, carrier):
+        (receipt,) = send(carrier, mail(1))
+        assert receipt.reason == "smtp_550_5.1.1"
+        assert found.texts == 0
+        assert found.commands == ["EHLO", "MAIL", "RCPT", "DATA", "RSET"]
+
+
+def test_a_server_that_waits_for_a_text_all_the_same_is_hung_up_on() -> None:
+    with server({**AT_ONCE, "RCPT": "550 5.1.1 nobody"}, AT_ONCE) as (found, carrier):
+        receipts = send(carrier, mail(1), mail(2))
+        assert outcomes(receipts) == [("rejected", "smtp_550_5.1.1"), ("accepted", None)]
+        assert found.texts == 1
+
+
+def test_a_server_that_says_goodbye_among_commands_given_at_once() -> None:
+    with server({**AT_ONCE, "MAIL": "421 4.3.2 later"}) as (_, carrier):
+        (receipt,) = send(carrier, mail(1))
+        assert (receipt.status, receipt.reason) == ("unavailable", "smtp_421_4.3.2")
