@@ -29,6 +29,7 @@ class Grants:
         self._by_domain = pace.has_domains(running)
         self._closed: dict[str, float] = {}
         self._tight = False
+        self._punctual = slot.Punctuality()
         self.slot = ANY
         """When the messages that were granted last may leave."""
 
@@ -51,7 +52,8 @@ class Grants:
         name = _CALL + self._running.carrier.name
         one = seconds / max(1, count)
         self._crm.extras[name] = 0.8 * self._crm.extras.get(name, one) + 0.2 * one
-        slot.learn(self._crm, self.slot)
+        if self._punctual.learn(self.slot):
+            self._throttle.take_longer(self._limits)
 
     def reserve(self, count: int) -> float:
         """Ask for messages; return 0 when they are granted, else the seconds after which to ask again."""
@@ -60,7 +62,7 @@ class Grants:
         answer = self._throttle.reserve(self._limits, count)
         if answer.wait <= 0:
             self._tight = answer.tight
-            self.slot = slot.tighter(self.slot, slot.slot_of(self._crm, answer, self._limits))
+            self.slot = slot.tighter(self.slot, slot.slot_of(answer, self._limits))
         return answer.wait
 
     def admit(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -84,7 +86,7 @@ class Grants:
         if answer.wait > 0:
             self._closed[domain] = time.monotonic() + answer.wait
             return []
-        self.slot = slot.tighter(self.slot, slot.slot_of(self._crm, answer, [limit]))
+        self.slot = slot.tighter(self.slot, slot.slot_of(answer, [limit]))
         return rows
 
     def closed(self) -> list[str]:

@@ -14,10 +14,12 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import read_rate
 
-LATE = 0.025
+LATE = 0.02
 """Part of a window by which a message may leave after the instant that it was granted for."""
+ON_THE_WAY = 0.015
+"""Part of a window that lies at most between the last look at the clock and the carrier."""
 LATE_SECONDS = 1.0
-"""The most of that."""
+"""The most of each."""
 
 _SCHOOL = "school:messages"
 _OTHER = "domain:*"
@@ -32,7 +34,8 @@ def lateness(per_seconds: float) -> float:
 def _limit(name: str, n: int, per_seconds: float) -> Limit:
     # Grants keep to a window that is longer by what a message may be late: then no window at the
     # carrier holds more than n, however some are late and others not.
-    return Limit(name, n, per_seconds + lateness(per_seconds))
+    on_the_way = min(ON_THE_WAY * per_seconds, LATE_SECONDS)
+    return Limit(name, n, per_seconds + lateness(per_seconds) + on_the_way)
 
 
 def limits(running: Running) -> list[Limit]:

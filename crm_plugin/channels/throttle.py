@@ -34,7 +34,12 @@ Seed = Callable[[Limit], Sequence[tuple[float, int]]]
 SETTLE = 1.5
 """Seconds after which every message that was granted is marked in the ledger, or not sent at all."""
 
+LEAD = 0.15
+"""Seconds between a grant in a nearly full window and its use: what most callers need to get ready."""
+MOST_LEAD = 0.6
+
 _PREFIX = "crm:rate:"
+_LEAD = "crm:rates:lead:"
 _BEGAN = "crm:rates:began"
 """Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
 _FALLEN = "channels.rates_fallen"
@@ -52,6 +57,8 @@ class Answer:
     """The instant of the grant by this process's monotonic clock."""
     tight: bool = False
     """A window is nearly full: the messages belong to that instant, and to no later one."""
+    lead: float = LEAD
+    """Seconds after that instant at which all processes use what they were granted then."""
 
 
 class Throttle:
@@ -106,7 +113,27 @@ class Throttle:
             before = time.monotonic()
             answer = script(client)(keys=keys, args=[*fixed, "seeded", *self._seeds(limits)])
         wait, now, tight = (float(part) for part in answer.split())
-        return Answer(wait, self._monotonic(now, before), bool(tight))
+        at = self._monotonic(now, before)
+        return Answer(wait, at, bool(tight), self._lead(client, limits) if tight else LEAD)
+
+    def _lead(self, client: redis.Redis, limits: Sequence[Limit]) -> float:
+        # It ends some time after the last grant: shortened sooner, it would draw two windows together.
+        asking = client.pipeline(transaction=False)
+        for limit in limits:
+            asking.getex(_LEAD + limit.name, px=_kept_for(limit))
+        return max((float(found) for found in asking.execute() if found), default=LEAD)
+
+    def take_longer(self, limits: Sequence[Limit]) -> None:
+        """Give all processes more time between grants and their use: this one is too often too late."""
+        client = self._crm.queue.redis
+        if client is None:
+            return
+        try:
+            longer = min(MOST_LEAD, 2 * self._lead(client, limits))
+            for limit in limits:
+                client.set(_LEAD + limit.name, longer, px=_kept_for(limit))
+        except redis.RedisError as error:
+            log.warning("Redis does not answer: %s", error)
 
     def _seeds(self, limits: Sequence[Limit]) -> list[str]:
         found = []
@@ -185,6 +212,10 @@ def _write(session: Session, states: dict[Limit, State]) -> None:
         for limit, state in states.items()
     ]
     upsert(session, RateWindow, rows, key=["name"])
+
+
+def _kept_for(limit: Limit) -> int:
+    return int(limit.per_seconds * 2000) + 10_000
 
 
 def _seconds(time_: Any) -> float:

@@ -1,5 +1,6 @@
 """Workers are killed at every marked step and at random: nobody is lost, nobody gets it twice."""
 
+import json
 import os
 import random
 import signal
@@ -19,8 +20,9 @@ from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.steps import STEPS
+from tests.campaigns.carriers_killed import KINDS, opened
 from tests.campaigns.kill_worker import settings
-from tests.campaigns.world import add_people, launched, state, world
+from tests.campaigns.world import BOOKS, add_people, launched, state, world
 from tests.fakes.carrier import taken
 
 PEOPLE = 2000
@@ -32,11 +34,14 @@ PATIENCE = 120.0
 class Nursery:
     """Starts workers, kills some, and looks at the books meanwhile."""
 
-    def __init__(self, crm: Crm, campaign: int, process: "subprocess.Popen[str]") -> None:
+    def __init__(
+        self, crm: Crm, campaign: int, process: "subprocess.Popen[str]", people: int = PEOPLE
+    ) -> None:
         self.crm = crm
         self.campaign = campaign
         self.process = process
-        self.until = time.monotonic() + PATIENCE
+        self.people = people
+        self.until = time.monotonic() + max(PATIENCE, people / 10)
         self.samples = 0
 
     def start(self, kill_at: str = "") -> int:
@@ -63,7 +68,7 @@ class Nursery:
             books = ledger.books(session, [self.campaign])[self.campaign]
         assert books.considered == sum(books.excluded.values()) + sum(books.states.values())
         # The copying is chunked: before it is done nobody is there, or everybody of whole chunks.
-        assert books.considered in (0, PEOPLE)
+        assert books.considered in (0, self.people)
         self.samples += 1
         return books
 
@@ -92,7 +97,7 @@ def _kill(pid: int) -> None:
 
 
 @contextmanager
-def nursery(crm: Crm, campaign: int, folder: Path) -> Iterator[Nursery]:
+def nursery(crm: Crm, campaign: int, folder: Path, people: int = PEOPLE) -> Iterator[Nursery]:
     """The process that forks the workers; all of them die with it."""
     url = crm.db.engine.url.render_as_string(hide_password=False)
     process = subprocess.Popen(
@@ -103,59 +108,78 @@ def nursery(crm: Crm, campaign: int, folder: Path) -> Iterator[Nursery]:
     )
     with process:
         try:
-            yield Nursery(crm, campaign, process)
+            yield Nursery(crm, campaign, process, people)
         finally:
             process.kill()
 
 
 def check(crm: Crm, campaign: int, books: Path, kills: int) -> None:
     """0 lost, 0 twice, unknown no more than were in flight; a person's decision ends the campaign."""
-    sent = Counter(taken(books))
+    check_books(crm, campaign, taken(books), kills, IN_FLIGHT)
+
+
+def check_books(crm: Crm, campaign: int, carrier: list[str], kills: int, in_flight: int) -> None:
+    """The same, by what the carrier's own books say it took."""
+    sent = Counter(carrier)
     assert [address for address, times in sent.items() if times > 1] == []
     with crm.db.read() as session:
         rows = session.execute(sa.select(Delivery.state, Delivery.address, Delivery.token)).all()
     assert Counter(row.state for row in rows).keys() <= {"sent", "unknown"}
     assert [row.address for row in rows if row.state == "sent" and row.address not in sent] == []
     unknown = Counter(row.token for row in rows if row.state == "unknown")
-    assert all(count <= IN_FLIGHT for count in unknown.values())
+    assert all(count <= in_flight for count in unknown.values())
     assert len(unknown) <= kills
     count = service.resolve(crm, campaign, "tester", "sent")
     assert count == sum(unknown.values())
-    assert service.status(crm, campaign)["books"]["sent"] == PEOPLE
+    assert service.status(crm, campaign)["books"]["sent"] == len(rows)
     assert state(crm, campaign) == "finished"
 
 
-def killed(database: Database, folder: Path, plan: list[str]) -> None:
+def killed(database: Database, folder: Path, plan: list[str], kind: str = BOOKS, people: int = 0) -> None:
     """Send to everybody while workers die by the plan; an empty step is a moment of chance."""
-    crm = world(database, folder, **settings(folder))
-    add_people(crm, range(1, PEOPLE + 1))
-    campaign = launched(crm)
+    people = people or KINDS[kind].per_kill * len(plan)
+    with opened(kind, folder) as (values, books):
+        (folder / "carrier.json").write_text(json.dumps(values))
+        crm = world(database, folder, **settings(folder))
+        add_people(crm, range(1, people + 1))
+        campaign = launched(crm, KINDS[kind].document)
+        kills = carry_out(crm, campaign, folder, plan, people)
+        check_books(crm, campaign, books(crm), kills, KINDS[kind].in_flight)
+
+
+def carry_out(crm: Crm, campaign: int, folder: Path, plan: list[str], people: int) -> int:
+    """Kill by the plan, then let healthy workers end it; return how many died."""
     chance = random.Random(len(plan))
-    with nursery(crm, campaign, folder) as workers:
-        kills = 0
+    with nursery(crm, campaign, folder, people) as workers:
         for kill_at in plan:
             pid = workers.start(kill_at)
             if not kill_at:
                 workers.wait(pid, chance.uniform(0.02, 0.3))
                 _kill(pid)
-            gone = workers.wait(pid, PATIENCE)
+            gone = workers.wait(pid, workers.until - time.monotonic())
             assert gone, f"nobody came by {kill_at}"
-            kills += 1
         workers.finish()
         assert workers.samples > len(plan)
-    check(crm, campaign, folder / "books.txt", kills)
+    return len(plan)
 
 
 def test_workers_die_at_each_step_and_at_random(database: Database, tmp_path: Path) -> None:
-    killed(database, tmp_path, [*STEPS, "", ""])
+    killed(database, tmp_path, [*STEPS, "", ""], people=PEOPLE)
+
+
+@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", ["outbox", "smtp", "http", "host"])
+def test_each_carrier(database: Database, tmp_path: Path, kind: str) -> None:
+    killed(database, tmp_path, ["after_call", ""], kind)
 
 
 @pytest.mark.long
-def test_fifty_workers_die(database: Database, tmp_path: Path) -> None:
-    often = [f"{step}:{times}" for step in STEPS[2:] for times in (1, 1, 1, 1, 2, 2)]
-    often += [""] * 8
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_hundred_workers_die(database: Database, tmp_path: Path, kind: str) -> None:
+    often = [f"{step}:{times}" for step in STEPS[2:] for times in (*[1] * 18, 2, 2, 2, 3, 3)]
+    often += [""] * (200 - 2 - len(often))
     random.Random(7).shuffle(often)
-    killed(database, tmp_path, [*STEPS[:2], *often])
+    killed(database, tmp_path, [*STEPS[:2], *often], kind)
 
 
 def test_eight_processes_freeze_and_send_at_once(database: Database, tmp_path: Path) -> None:

