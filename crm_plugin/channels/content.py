@@ -8,6 +8,7 @@ what is left is a list of slots that rendering only joins.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
@@ -110,18 +111,18 @@ Prepared = str | tuple[Slot, Escape] | int
 """Escaped text, a slot with its way of escaping, or the number of a tracked address."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """A part of a content, made ready: constants folded in, each slot with its way of escaping."""
 
     pieces: tuple[Prepared, ...]
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         """Names whose values differ from person to person."""
         return frozenset(piece[0].name for piece in self.pieces if isinstance(piece, tuple))
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """Names that have no default at some place."""
         slots = [piece[0] for piece in self.pieces if isinstance(piece, tuple)]
@@ -133,15 +134,22 @@ class Template:
         :param links: of the tracked addresses, escaped for this part.
         :raises BadInput: ``content.no_value``.
         """
-        found = []
-        for piece in self.pieces:
-            if isinstance(piece, str):
-                found.append(piece)
-            elif isinstance(piece, int):
-                found.append(links[piece])
-            else:
-                found.append(piece[1](value_of(piece[0], values)))
+        parts, places = self._form
+        found = parts.copy()
+        for piece, at in places.items():
+            text = links[piece] if isinstance(piece, int) else piece[1](value_of(piece[0], values))
+            for place in at:
+                found[place] = text
         return "".join(found)
+
+    @cached_property
+    def _form(self) -> tuple[list[str], dict[tuple[Slot, Escape] | int, list[int]]]:
+        """The fixed text with holes, and what goes where: a name that stands in ten places is read once."""
+        places: dict[tuple[Slot, Escape] | int, list[int]] = {}
+        for place, piece in enumerate(self.pieces):
+            if not isinstance(piece, str):
+                places.setdefault(piece, []).append(place)
+        return [piece if isinstance(piece, str) else "" for piece in self.pieces], places
 
 
 def template(pieces: Iterable[Piece], constants: Mapping[str, str], escape: Escape) -> Template:

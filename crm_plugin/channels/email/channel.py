@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from inscriptis import get_text
@@ -36,12 +36,12 @@ class CompiledEmail:
     marketing: bool
     clock: Clock
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         """See :class:`crm_plugin.channels.base.Compiled`."""
         return self._all("variables")
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """See :class:`crm_plugin.channels.base.Compiled`."""
         return self._all("required")
@@ -79,7 +79,7 @@ class CompiledEmail:
         message.mime = partial(_mime, self.skeleton, head, (text, page), key, self.clock)
         return message
 
-    @property
+    @cached_property
     def _used(self) -> frozenset[str]:
         return self.text.variables | (self.html.variables if self.html else frozenset())
 
