@@ -110,7 +110,7 @@ def test_what_is_wrong_is_said_beside_what_was_written(
 
 def test_the_preview_follows_and_asks_for_new_variables(school: School) -> None:
     answer = school.post("/sms-templates/preview", {**FORM, "text": "${coupon} €"}).text
-    assert "[coupon] €" in answer
+    assert "(coupon) €" in answer
     assert 'name="ex:coupon"' in answer
     assert "GSM-7" in answer
     assert "count twice" in answer

@@ -83,7 +83,7 @@ def look(crm: Crm, template: SmsText) -> Look:
 def _values(crm: Crm, template: SmsText) -> dict[str, str]:
     known = EXAMPLES["zh" if template.locale.startswith("zh") else "en"]
     public = crm.settings.public_url.rstrip("/")
-    own = {name: template.examples.get(name) or f"[{name}]" for name in declared(template.text)}
+    own = {name: template.examples.get(name) or f"({name})" for name in declared(template.text)}
     return {
         **known,
         "link": f"{public}/r/{LONGEST_CODE}",
