@@ -2,16 +2,21 @@
 
 from crm_plugin.host.context import Crm, current
 from crm_plugin.links import probe
+from crm_plugin.links.confirming import confirm as confirm_clicks
 from crm_plugin.links.hits import classify_new, drain_clicks
 
-PERIODIC = (("crm_plugin.links.jobs.collect", 2), ("crm_plugin.links.jobs.look", 5))
+PERIODIC = (
+    ("crm_plugin.links.jobs.collect", 2),
+    ("crm_plugin.links.jobs.look", 5),
+    ("crm_plugin.links.jobs.confirm", 60),
+)
 """(job, seconds): clicks reach the report within a few seconds."""
 DAILY: tuple[str, ...] = ()
 
 
 def collect() -> None:
     """Drain this machine's spools and judge what is new."""
-    burst(current())
+    _collect(current())
 
 
 def look() -> None:
@@ -19,9 +24,18 @@ def look() -> None:
     probe.look(current())
 
 
+def confirm() -> None:
+    """Confirm clicks by the visits that the school has told of since."""
+    confirm_clicks(current())
+
+
 def burst(crm: Crm) -> bool:
     """Do all that is due; return True when there was something."""
-    done = drain_clicks(crm) + probe.look(crm)
+    return _collect(crm) + probe.look(crm) + confirm_clicks(crm) > 0
+
+
+def _collect(crm: Crm) -> int:
+    done = drain_clicks(crm)
     while judged := classify_new(crm):
         done += judged
-    return done > 0
+    return done
