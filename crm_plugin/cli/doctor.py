@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from crm_plugin.channels.email.probe import probe
+from crm_plugin.channels.registry import carrier_for, push_of
+from crm_plugin.channels.sms.carriers.outcome import Refusal
+from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
@@ -28,6 +31,7 @@ def examine(crm: Crm) -> list[Line]:
         ("database", _database),
         ("queue", _queue),
         ("e-mail", _mail),
+        ("SMS", _sms),
         ("school", _school),
         ("data", _data),
     )
@@ -74,6 +78,37 @@ def _mail(crm: Crm) -> Iterator[Line]:
     yield Line("e-mail", ok, detail)
     if not crm.settings.bounce_domain and not crm.settings.bounce_secret:
         yield Line("returned e-mail", True, "nobody tells us: set bounce_domain or bounce_secret")
+
+
+def _sms(crm: Crm) -> Iterator[Line]:
+    """Whether the carrier is set up, answers and knows us; nothing is sent."""
+    name = crm.settings.sms_carrier
+    carrier = carrier_for(crm, "sms")
+    ask: Callable[[], Refusal | None] | None = getattr(carrier, "probe", None)
+    if ask is None:
+        yield Line("SMS", True, f"{name}: messages are written down, none is sent")
+        return
+    trouble = ask()
+    if trouble is None:
+        yield Line("SMS", True, f"{name} answers and accepts the keys")
+    else:
+        said = f"{trouble.kind} ({trouble.code})" if trouble.code else trouble.kind
+        yield Line("SMS", False, f"{name}: {said}")
+    yield _reports(crm, name)
+
+
+def _reports(crm: Crm, name: str) -> Line:
+    push = push_of(name)
+    if push is not None and push.genuine is not has_secret:
+        return Line("SMS reports", True, "come signed, to an address that goes with each message")
+    if len(crm.settings.sms_callback_secret) < SHORTEST_SECRET:
+        return Line(
+            "SMS reports",
+            False,
+            f"refused: sms_callback_secret has fewer than {SHORTEST_SECRET} letters, so none can be believed",
+        )
+    place = callback_url(crm.settings, name, "(secret)")
+    return Line("SMS reports", True, f"taken at {place}: give that address to the carrier")
 
 
 def _school(crm: Crm) -> Iterator[Line]:

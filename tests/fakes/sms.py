@@ -53,6 +53,9 @@ def serve(gateway: Gateway) -> Iterator[Gateway]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -133,6 +136,7 @@ class FakeAliyun(Gateway):
             "QuerySendDetails": self._details,
             "CreateSmsTemplate": self._create,
             "GetSmsTemplate": self._template,
+            "QuerySmsTemplateList": lambda _fields: (200, {"Code": "OK", "SmsTemplateList": []}),
         }
         fields = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
         fields |= dict(parse_qsl(body.decode(), keep_blank_values=True))
@@ -293,8 +297,9 @@ class FakeTencent(Gateway):
         return {"AddTemplateStatus": {"TemplateId": code}, "RequestId": "R"}
 
     def _describe(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert len(asked["TemplateIdSet"]) <= 100
-        rows = [self._row(str(id)) for id in asked["TemplateIdSet"] if str(id) in self.filed]
+        ids = asked.get("TemplateIdSet") or list(self.filed)[: asked["Limit"]]
+        assert len(ids) <= 100
+        rows = [self._row(str(id)) for id in ids if str(id) in self.filed]
         return {"DescribeTemplateStatusSet": rows, "RequestId": "R"}
 
     def _row(self, code: str) -> dict[str, Any]:
@@ -367,6 +372,8 @@ class FakeTwilio(Gateway):
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         if headers.get("authorization") != self.proof:
             return 401, {"code": 20003, "message": "Authenticate", "status": 401}
+        if path == f"/2010-04-01/Accounts/{self.account}.json":
+            return 200, {"sid": self.account, "status": "active"}
         if path != f"/2010-04-01/Accounts/{self.account}/Messages.json":
             return 404, {"code": 20404, "message": "not found", "status": 404}
         form = dict(parse_qsl(body.decode()))

@@ -150,6 +150,11 @@ class AliyunCarrier:
         groups = outcome.grouped(good, lambda message: message.template, self.batch)
         return outcome.submit(messages, groups, Round(may_call, self._send), refused)
 
+    def probe(self) -> Refusal | None:
+        """Ask for the first line of the templates, which sends nothing: None = it answers and knows us."""
+        found = self._post("QuerySmsTemplateList", {"PageIndex": "1", "PageSize": "1"}, {})
+        return found if isinstance(found, Refusal) else None
+
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()

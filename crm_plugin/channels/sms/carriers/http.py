@@ -79,11 +79,23 @@ class HttpCarrier:
         groups = [messages[at : at + self.batch] for at in range(0, len(messages), self.batch)]
         return outcome.submit(messages, groups, Round(may_call, self._call), {})
 
+    def probe(self) -> Refusal | None:
+        """Hand over an empty list of messages: None = it answers and knows us.
+
+        A gateway may take that for bad input; it has answered then, and that is what was asked.
+        """
+        found = self._post([])
+        return found if isinstance(found, Refusal) and found.code not in ("400", "422") else None
+
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()
 
     def _call(self, messages: Sequence[Message]) -> list[Receipt] | Refusal:
+        answer = self._post(messages)
+        return answer if isinstance(answer, Refusal) else _receipts(messages, answer.document())
+
+    def _post(self, messages: Sequence[Message]) -> Answer | Refusal:
         rows = [{"key": one.key, "to": one.address, "text": one.text} for one in messages]
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
@@ -94,9 +106,7 @@ class HttpCarrier:
             return Refusal("carrier_unreachable")
         except InDoubt as doubt:
             return Refusal(f"carrier_{doubt.args[0]}")
-        if answer.status != 200:
-            return self._refused(answer)
-        return _receipts(messages, answer.document())
+        return answer if answer.status == 200 else self._refused(answer)
 
     def _refused(self, answer: Answer) -> Refusal:
         code, wait = str(answer.status), answer.retry_after(self._clock())

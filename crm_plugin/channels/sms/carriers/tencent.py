@@ -134,6 +134,11 @@ class TencentCarrier:
         groups = outcome.grouped(good, _alike, self.batch)
         return outcome.submit(messages, groups, Round(may_call, self._send), refused)
 
+    def probe(self) -> Refusal | None:
+        """Ask for the first line of the templates, which sends nothing: None = it answers and knows us."""
+        found = self._post("DescribeSmsTemplateList", {"International": 0, "Limit": 1, "Offset": 0})
+        return found if isinstance(found, Refusal) else None
+
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()

@@ -104,7 +104,8 @@ class TwilioCarrier:
             crm.settings, "sms_twilio_account", "sms_twilio_token", "sms_twilio_from", "sms_twilio_url"
         )
         base = web_address("sms_twilio_url", url)
-        self._url = web_address("sms_twilio_account", f"{base}/2010-04-01/Accounts/{account}/Messages.json")
+        self._account = web_address("sms_twilio_account", f"{base}/2010-04-01/Accounts/{account}")
+        self._url = f"{self._account}/Messages.json"
         self._proof = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode("ascii")
         self._callback = callback_url(crm.settings, self.name, _PLACE)
         self._clock = crm.clock
@@ -114,6 +115,19 @@ class TwilioCarrier:
         """Hand messages over, one a call."""
         round_ = Round(may_call, self._send)
         return outcome.submit(messages, [[message] for message in messages], round_, {})
+
+    def probe(self) -> Refusal | None:
+        """Ask for our own account, which sends nothing: None = it answers and knows us."""
+        try:
+            answer = self._wire.get(f"{self._account}.json", {"Authorization": self._proof})
+        except NotSent:
+            return Refusal("carrier_unreachable")
+        except InDoubt as doubt:
+            return Refusal(f"carrier_{doubt.args[0]}")
+        if answer.status == 200:
+            return None
+        code = str(answer.status)
+        return Refusal(outcome.kind_of(code, _BY_STATUS, "carrier_refused"), code)
 
     def close(self) -> None:
         """Close the connection."""

@@ -87,13 +87,20 @@ class Wire:
         :raises NotSent: when no connection came about.
         :raises InDoubt: when anything failed after that.
         """
+        return self._call("POST", url, body, headers)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """Send one GET, likewise."""
+        return self._call("GET", url, b"", headers)
+
+    def _call(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         session = self._fresh()
         deadline = time.monotonic() + CALL_SECONDS
         times = (_CONNECT_SECONDS, CALL_SECONDS - _CONNECT_SECONDS)
         try:
             # A callable for auth keeps a .netrc of the machine from replacing our Authorization header.
-            with session.post(
-                url, body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
+            with session.request(
+                *(method, url), data=body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
             ) as response:
                 return Answer(response.status_code, _read(response, deadline), response.headers)
         except (requests.RequestException, HTTPError, OSError) as error:

@@ -206,6 +206,25 @@ def test_a_missing_setting_is_named(database: Database, name: str, setting: str)
     assert (refused.value.code, refused.value.params["name"]) == ("settings.missing", setting)
 
 
+def test_a_probe_tells_whether_it_answers_and_sends_nothing(open_line: Line) -> None:
+    assert open_line.carrier.probe() is None  # type: ignore[attr-defined]
+    assert (open_line.gateway.taken, open_line.gateway.calls) == ([], 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_probe_says_what_is_wrong(database: Database, name: str) -> None:
+    keys = {"http": "sms_http_token", "aliyun": "sms_aliyun_key_secret", "twilio": "sms_twilio_token"}
+    wrong = {keys.get(name, "sms_tencent_secret_key"): "guessed"}
+    with line(name, database) as right, line(name, database, **wrong) as found:
+        assert found.carrier.probe().kind == "carrier_login"  # type: ignore[attr-defined]
+        right.gateway.next = (503, {})
+        assert right.carrier.probe().kind in ("carrier_failed", "carrier_garbage")  # type: ignore[attr-defined]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with line(name, database, **settings_of(name, url)) as nobody:
+        assert nobody.carrier.probe().kind == "carrier_unreachable"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     "url", ["ftp://x.example", "x.example", "http://u:p@x.example", "http://x y", "http://["]
 )
