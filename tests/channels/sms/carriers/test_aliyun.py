@@ -227,3 +227,23 @@ def test_reports_are_read() -> None:
         Report(ref, "delivered", None, datetime(2017, 1, 1, tzinfo=UTC)),
         Report(ref, "failed_permanent", "MK:0001"),
     ]
+
+
+def test_its_counterpart_refuses_replays_and_old_requests(database: Database) -> None:
+    heard: list[tuple[str, dict[str, str], bytes]] = []
+    with line("aliyun", database) as open_line:
+        answer = open_line.gateway.answer
+
+        def listen(path: str, headers: Any, body: bytes) -> Any:
+            heard.append((path, dict(headers), body))
+            return answer(path, headers, body)
+
+        open_line.gateway.answer = listen  # type: ignore[method-assign]
+        (receipt,) = open_line.carrier.submit([open_line.message(1)], lambda: True)
+        assert receipt.status == "accepted"
+        path, headers, body = heard[0]
+        again = answer(path, headers, body)
+        late = answer(path, {**headers, "x-acs-date": "2026-01-01T00:00:00Z"}, body)
+    assert again[1]["Code"] == "SignatureNonceUsed"
+    assert late[1]["Code"] == "InvalidTimeStamp.Expired"
+    assert len(open_line.gateway.taken) == 1
