@@ -120,13 +120,18 @@ def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
     return service.copy(crm, campaign_id, actor.id, name, scope=actor.scope)
 
 
-def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
-    """Take back a draft that the actor made and deleted.
-
-    :raises NotFound: ``object.missing``, the same for one of somebody else's.
-    """
+def removed(crm: Crm, actor: Actor) -> list[drafts.Removed]:
+    """Return the deleted drafts that the actor may take back; who is limited to some courses, their own."""
     need(actor, "crm.send")
-    if all(one.id != campaign_id for one in drafts.removed(crm, actor.id)):
+    return drafts.removed(crm, None if actor.scope is None else actor.id)
+
+
+def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
+    """Take a deleted draft back.
+
+    :raises NotFound: ``object.missing``, the same for one that the actor may not see.
+    """
+    if all(one.id != campaign_id for one in removed(crm, actor)):
         find(crm, actor, campaign_id, "crm.send")
     service.restore(crm, campaign_id, actor.id)
 

@@ -158,14 +158,19 @@ def restore(crm: Crm, campaign_id: int, actor_id: str) -> None:
     crm.db.run(work)
 
 
-def removed(crm: Crm, actor_id: str) -> list[Removed]:
-    """Return the drafts that somebody made and that can be taken back, the last deleted first."""
+def removed(crm: Crm, author: str | None = None) -> list[Removed]:
+    """Return the drafts that can be taken back, the last deleted first.
+
+    :param author: only what this actor made; None = everybody's.
+    """
     query = (
         sa.select(Campaign.id, Campaign.name, Campaign.removed_at)
-        .where(Campaign.created_by == actor_id, Campaign.removed_at > crm.clock() - KEPT)
+        .where(Campaign.removed_at > crm.clock() - KEPT)
         .order_by(Campaign.removed_at.desc(), Campaign.id.desc())
         .limit(20)
     )
+    if author is not None:
+        query = query.where(Campaign.created_by == author)
     with crm.db.read() as session:
         return [Removed(ident, name, at) for ident, name, at in session.execute(query) if at is not None]
 

@@ -25,7 +25,7 @@ HELP = {
     "late": mark("The planned time passed while nobody could send. Is the message still right now?"),
     "copied": mark("The database or the address of this installation is another one than before."),
     "stale_data": mark("Nobody knows who bought or opted out since the school was read last."),
-    "failures": mark("The carrier refused one message after the other. Look at its account first."),
+    "carrier_failing": mark("The carrier refused one message after the other. Look at its account first."),
 }
 """Why a person has to decide, by the reason why a campaign stands still."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import desk, drafts
+from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.proposals import proposed
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.web import present
@@ -71,7 +71,7 @@ def campaigns() -> ResponseReturnValue:
         rows=rows,
         next=url_for("crm.campaigns", before=rows[-1].id) if len(rows) == PAGE else "",
         first=url_for("crm.campaigns") if before else "",
-        removed=[] if before or not actor().may("crm.send") else drafts.removed(crm(), actor().id),
+        removed=[] if before or not actor().may("crm.send") else desk.removed(crm(), actor()),
     )
 
 
