@@ -10,7 +10,7 @@ from crm_plugin.profiles.run import HEALTHY, Run
 from crm_plugin.profiles.scan import too_bad
 from crm_plugin.profiles.work import chunks
 
-PAGE = 2_000
+PAGE = 5_000
 """Changes asked for at once."""
 FETCH = 500
 """Rows fetched by id at once."""

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.records import Actor
+from crm_plugin.profiles.held import held
 from crm_plugin.profiles.stream_models import Parked, Quarantined, Stream
 from crm_plugin.profiles.streams import KINDS
 
@@ -23,7 +24,8 @@ class StreamHealth:
     age: float | None
     """Seconds since then."""
     rows: int | None
-    """Rows that we hold and the school has; like all numbers here None for who sees some courses only."""
+    """Rows that we hold and the school has, counted a while ago where they are many
+    (:mod:`crm_plugin.profiles.held`); like all numbers here None for who sees some courses only."""
     scanned: int | None
     """Rows that the running or last scan read."""
     estimate: int | None
@@ -51,10 +53,9 @@ class BadRow:
 def streams(session: Session, now: datetime) -> list[StreamHealth]:
     """Return every stream in referential order; one that was never read is ``new``."""
     known = {row.stream: row for row in session.scalars(sa.select(Stream))}
-    parked = _by_stream(session, Parked)
-    bad = _by_stream(session, Quarantined)
+    parked, bad, rows = _by_stream(session, Parked), _by_stream(session, Quarantined), held(session)
     return [
-        _health(session, known.get(name) or _new(name), now, (parked.get(name, 0), bad.get(name, 0)))
+        _health(known.get(name) or _new(name), now, rows.get(name), parked.get(name, 0), bad.get(name, 0))
         for name in KINDS
         if name in known or not known
     ]
@@ -70,10 +71,7 @@ def streams_for(session: Session, now: datetime, actor: Actor) -> list[StreamHea
 
 
 def unread(session: Session) -> list[tuple[str, int, int | None]]:
-    """Return the streams that were never read to their end: (name, rows read so far, rows at the school).
-
-    Cheaper than :func:`streams`, which counts what we hold.
-    """
+    """Return the streams that were never read to their end: (name, rows read so far, rows at the school)."""
     known = {row.stream: row for row in session.scalars(sa.select(Stream))}
     found = [known.get(name) or _new(name) for name in KINDS if name in known or not known]
     return [(row.stream, row.scanned, row.estimate) for row in found if row.ok_at is None]
@@ -104,19 +102,20 @@ def _by_stream(session: Session, model: type[Parked] | type[Quarantined]) -> dic
     return {stream: count for stream, count in counts}  # noqa: C416 - rows are no pairs to mypy
 
 
-def _health(session: Session, row: Stream, now: datetime, beside: tuple[int, int]) -> StreamHealth:
-    kind = KINDS[row.stream]
-    held = session.scalar(sa.select(sa.func.count()).select_from(kind.model).where(kind.present))
+def _health(row: Stream, now: datetime, rows: int | None, parked: int, bad: int) -> StreamHealth:
+    # While a stream is read for the first time, what was read is what we hold.
+    if rows is None or row.ok_at is None:
+        rows = row.scanned
     return StreamHealth(
         stream=row.stream,
         state=row.state,
         ok_at=row.ok_at,
         age=None if row.ok_at is None else max(0.0, (now - row.ok_at).total_seconds()),
-        rows=held or 0,
+        rows=rows,
         scanned=row.scanned,
         estimate=row.estimate,
-        parked=beside[0],
-        quarantined=beside[1],
+        parked=parked,
+        quarantined=bad,
         error_code=row.error_code,
         error=row.error,
         retry_at=row.retry_at,

@@ -105,7 +105,13 @@ def _next_page(run: Run, pages: Ahead[_Page]) -> bool:
     # Behind the last page comes the end of the scan: a crash in between reads that page once more.
     if page.next is None:
         del position["scan_after"]
-    write = lambda work: apply(work, run.stream, page.rows, bad=page.bad, ready=ready)  # noqa: E731
+
+    def write(work: Work) -> None:
+        if run.crm.db.dialect == "postgresql":
+            # Rows and position are written together: should the server fall, they are read once more.
+            work.session.execute(sa.text("SET LOCAL synchronous_commit TO off"))
+        apply(work, run.stream, page.rows, bad=page.bad, ready=ready)
+
     run.write(write, **position, **HEALTHY)
     run.tell(scanned, row.estimate, "scanning")
     if too_bad(bad, scanned):

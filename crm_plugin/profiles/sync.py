@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, MarkExpired
 from crm_plugin.kernel.errors import Conflict, Unavailable
-from crm_plugin.profiles import changes, facts, lease, parking, scan, school
+from crm_plugin.profiles import changes, facts, held, lease, parking, scan, school
 from crm_plugin.profiles.apply import apply
 from crm_plugin.profiles.run import Progress, Run, Stopped
 from crm_plugin.profiles.stream_models import Stream
@@ -76,6 +76,7 @@ def sync(
         result.states[stream] = _visit(crm, stream, full, until, progress, result)
     _ask_for_missing(crm, until, result)
     result.facts = facts.recompute(crm, until)
+    held.recount(crm, result.changed > 0)
     result.seconds = time.monotonic() - started
     return result
 
@@ -243,6 +244,7 @@ def confirm_gone(crm: Crm, stream: str) -> None:
     finally:
         lease.release(crm.db, stream, token)
     facts.recompute(crm)
+    held.recount(crm, changed=True)
 
 
 def let_scan(crm: Crm, streams: list[str]) -> None:
