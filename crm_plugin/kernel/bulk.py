@@ -128,13 +128,19 @@ def _copy(session: Session, table: sa.Table, rows: Sequence[Row], into: str = ""
 
 def _execute_many(session: Session, table: sa.Table, rows: Sequence[Row]) -> None:
     names, values = _values(session, table, rows)
-    quoted = ", ".join(f'"{name}"' for name in names)
-    marks = ", ".join("?" * len(names))
+    dialect = session.get_bind().dialect
+    quoted = ", ".join(map(dialect.identifier_preparer.quote, names))
+    marks = ", ".join(["?" if dialect.paramstyle == "qmark" else "%s"] * len(names))
     statement = f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})"  # noqa: S608 - names of our own columns
     session.connection().exec_driver_sql(statement, list(values))
 
 
-_WAYS = {"postgresql": _copy, "sqlite": _execute_many}
+_WAYS = {
+    "postgresql": _copy,
+    "sqlite": _execute_many,
+    "mysql": _execute_many,
+    "mariadb": _execute_many,
+}
 
 
 def _values(session: Session, table: sa.Table, rows: Sequence[Row]) -> tuple[list[str], Iterator[Any]]:
