@@ -135,6 +135,7 @@ CODES: dict[str, str] = {
     "sms.placeholder_twice": "{carrier} takes each placeholder once in a text",
     "sms.brackets": "{carrier} keeps 【】 for the signature: leave them out of the text",
     "sms.marketing_template": "SMS template {template!r} is for marketing, not for service messages",
+    "address.own_choice": "this person opted out: only they can take it back, on their own page",
     "channel.bad_address": "{address!r} is not an address for {channel}",
     "channel.unknown_carrier": "there is no carrier {carrier!r}; installed: {known}",
     # links

@@ -38,6 +38,7 @@ from crm_plugin.web import (
     queries,
     sms_editor,
     sms_templates,
+    stopped,
     tokens,
     undo,
 )
@@ -69,7 +70,7 @@ MODULES = (
         campaign_people,
         campaign_report,
     ),
-    *(sms_editor, sms_templates, outbox, data, health, tokens, api),
+    *(sms_editor, sms_templates, outbox, data, health, stopped, tokens, api),
 )
 """The modules of pages; importing them filled the table of routes."""
 

@@ -1,9 +1,12 @@
 """Health and settings: what is stored about the school, whether database and queue answer."""
 
 from datetime import datetime
+from typing import Any
 
 from flask.typing import ResponseReturnValue
 
+from crm_plugin.channels.email.bounces import SHOWN_DAYS, figures
+from crm_plugin.channels.stopped import REASONS
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.profiles.checks import Check, last
 from crm_plugin.web.assets import path_of
@@ -26,7 +29,22 @@ def health() -> ResponseReturnValue:
         streams=shown_streams(),
         checks=[*_own(asked_at), *checks],
         settings=_settings() if actor().may("crm.admin") else None,
+        mail=_mail() if actor().scope is None else None,
     )
+
+
+def _mail() -> dict[str, Any]:
+    """What came back from e-mail, and after how many of it an address is stopped."""
+    with crm().db.read() as session:
+        found = figures(session, crm().clock())
+    set_to = crm().settings
+    limits = {"hard": set_to.bounce_hard, "soft": set_to.bounce_soft, "complaint": set_to.bounce_complaints}
+    return {
+        "rows": [(kind, count, limits.get(kind)) for kind, count in found.came_back.items()],
+        "soft_days": set_to.bounce_soft_days,
+        "days": SHOWN_DAYS,
+        "stopped": [(reason, found.stopped.get(reason, 0)) for reason in REASONS],
+    }
 
 
 def _own(asked_at: datetime | None) -> list[Check]:

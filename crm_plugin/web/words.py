@@ -49,7 +49,45 @@ TABLES: dict[str, dict[str, str]] = {
         "carrier_failing": mark("Too many failures of the carrier"),
         "by_hand": mark("Paused by hand"),
         "lapsed": mark("The worker died before it could tell"),
+        "bad_number": mark("Not a number that can be written to"),
+        "blocked_number": mark("The carrier blocks this number"),
+        "bad_value": mark("The carrier refused a value of the text"),
+        "number_limit": mark("Too many messages to this number"),
+        "carrier_throttled": mark("Too many requests at the carrier"),
+        "carrier_limit": mark("A limit of the carrier's account was reached"),
+        "carrier_balance": mark("The carrier's account has no balance"),
+        "carrier_login": mark("The carrier does not accept our keys"),
+        "carrier_template": mark("The carrier does not know the template"),
+        "carrier_signature": mark("The carrier does not know the signature"),
+        "carrier_refused": mark("The carrier refused"),
+        "carrier_unreachable": mark("No connection to the carrier"),
+        "carrier_timeout": mark("The carrier did not answer in time"),
+        "carrier_lost": mark("The connection to the carrier was lost"),
+        "carrier_failed": mark("An error at the carrier"),
+        "carrier_garbage": mark("The carrier's answer made no sense"),
+        "smtp_unreachable": mark("No connection to the mail server"),
+        "smtp_login": mark("The mail server does not accept our login"),
+        "smtp_connection_lost": mark("The connection to the mail server was lost"),
+        "no_email": mark("No e-mail address"),
+        "bad_address": mark("The address cannot be written to"),
+        "host_failed": mark("The school could not take the message"),
+        "rejected": mark("Refused"),
+        "bounce": mark("Came back"),
+        "complaint": mark("Marked as spam"),
     },
+    "stopped": {
+        "bounce": mark("Came back"),
+        "complaint": mark("Marked as spam"),
+        "manual": mark("Blocked by staff"),
+        "opt_out": mark("Opted out"),
+    },
+    "bounce": {
+        "hard": mark("Address does not exist"),
+        "soft": mark("Not reachable now"),
+        "refused": mark("Message refused"),
+        "complaint": mark("Marked as spam"),
+    },
+    "gender": {"female": mark("Female"), "male": mark("Male")},
     "person": {
         "active": mark("Active"),
         "suspended": mark("Suspended"),
@@ -194,6 +232,17 @@ def word(table: str, name: str | None) -> str:
     if name is None:
         return "–"
     text = TABLES[table].get(name)
+    if text is None and table == "reason":
+        return _refusal(name)
     if text is None and table == "channel" and name in CHANNELS:
         return CHANNELS[name].label[locale() == "zh"]
     return name if text is None else plain(text)
+
+
+def _refusal(name: str) -> str:
+    """Return a refusal in words with what the carrier itself said: ``bounce_5.1.1``, ``code:own``."""
+    for joint in (":", "_"):
+        known, between, own = name.partition(joint)
+        if between and known in TABLES["reason"]:
+            return f"{plain(TABLES['reason'][known])} ({own})"
+    return name
