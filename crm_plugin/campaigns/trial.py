@@ -54,7 +54,9 @@ def send_test(
     (receipt,) = carrier_for(crm, campaign.channel).submit([message], lambda: True)
     with crm.db.begin() as session:
         status = receipt.status
-        record(session, crm.clock(), actor_id, "campaign.test", ("campaign", campaign_id), status=status)
+        record(
+            session, crm.clock(), actor_id, "campaign.test", ("campaign", campaign_id), count=1, status=status
+        )
     return receipt
 
 

@@ -133,6 +133,8 @@ def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], li
         session.add(row)
         session.flush()
         ident = row.id
+        of = ("export", ident)
+        audit.record(session, crm.clock(), actor.id, "people.export_asked", of, count=row.total)
     crm.queue.wake("crm_plugin.segments.jobs.make_exports")
     return ident
 

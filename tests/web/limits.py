@@ -152,8 +152,8 @@ def _fill(limits: Limits) -> None:
     quick.refresh_counts(crm, everything=True)
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
-    ids["draft"] = desk.create(crm, ADMIN, _file())
-    ids["own_draft"] = desk.create(crm, LIMITED, _file())
+    ids["draft"] = desk.create(crm, ADMIN, file_of_campaign())
+    ids["own_draft"] = desk.create(crm, LIMITED, file_of_campaign())
     desk.send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
     with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
     ids["export"] = exports.queue(crm, ADMIN, with_part)
@@ -164,7 +164,8 @@ def _fill(limits: Limits) -> None:
     ids["token"], limits.token = create(crm, ADMIN, grant)
 
 
-def _file() -> dict[str, Any]:
+def file_of_campaign() -> dict[str, Any]:
+    """Return a campaign file that reaches everybody by e-mail."""
     html = "<p>Dear {{ display_name }}</p>"
     return {
         "name": "News",
@@ -177,7 +178,7 @@ def _file() -> dict[str, Any]:
 
 
 def _campaign(crm: Crm, actor: r.Actor) -> int:
-    ident = desk.create(crm, actor, _file())
+    ident = desk.create(crm, actor, file_of_campaign())
     desk.launch(crm, actor, ident)
     while jobs.burst(crm):
         pass
