@@ -20,7 +20,7 @@ PHRASES: dict[str, Words] = {
     "range": ("{low} and {high}", "{low} 至 {high}"),
     "quoted": ("“{text}”", "“{text}”"),
     "span": ("{n} {unit}", "{n} {unit}"),
-    "yes": ("{field}: yes", "{field}：是"),
+    "yes": ("{field}", "{field}：是"),
     "no": ("{field}: no", "{field}：否"),
     "in_segment": ("is in “{name}”", "属于“{name}”"),
     "not_in_segment": ("is not in “{name}”", "不属于“{name}”"),

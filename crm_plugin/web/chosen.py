@@ -23,6 +23,8 @@ from crm_plugin.web.present import number
 from crm_plugin.web.results import keep
 from crm_plugin.web.selection import Selection
 
+NOTES = "#c-notes"
+"""Where a page tells what was done: else a browser keeps the place that the form named."""
 Deed = Callable[[Place, Selection], ResponseReturnValue]
 
 
@@ -87,9 +89,9 @@ def _tag(put: bool) -> Deed:
             done = work(crm(), actor(), _part(place, selection), text)
         except BadInput as error:
             tell(explain(error), "bad")
-            return redirect(place.address())
+            return redirect(place.address() + NOTES)
         tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
-        return redirect(place.address())
+        return redirect(place.address() + NOTES)
 
     return deed
 

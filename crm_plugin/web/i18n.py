@@ -86,5 +86,7 @@ def say(text: str, **params: Any) -> str:
 
 def explain(error: CrmError) -> str:
     """Return an error as one line in the locale of this request, with its place."""
-    text = plain(CODES[error.code]).format(**error.params)
+    # What a capability says inside its message, such as "a whole number", is a text of its own.
+    params = {name: plain(one) if isinstance(one, str) else one for name, one in error.params.items()}
+    text = plain(CODES[error.code]).format(**params)
     return f"{error.place}: {text}" if error.place else text

@@ -178,7 +178,8 @@ def test_a_story_by_keyboard_alone(served: School, page: Page, complaints: list[
         page.keyboard.press("Tab")
     with page.expect_response("**/people/build"):
         page.keyboard.type("not act")
-        page.keyboard.press("Tab")
+    expect(page.locator("[name='r.0:n']")).to_be_visible()
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Control+A")
     page.keyboard.type("60")

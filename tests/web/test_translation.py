@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from flask import Flask, g
 
 import crm_plugin.web
+from crm_plugin.channels.sms.carriers.outcome import KINDS
 from crm_plugin.kernel.errors import CODES
 from crm_plugin.kernel.resources import folder
 from crm_plugin.web import i18n
 from crm_plugin.web.menu import host_menu
+from crm_plugin.web.words import word
 
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None, "mark": None}
 BLANK = re.compile(r"%\((\w+)\)s|(?<!\{)\{(\w+)[!:}]")
@@ -62,6 +65,19 @@ def test_translations_fill_in_what_the_text_has() -> None:
 )
 def test_the_reader_chooses_the_language(wanted: str | None, accepted: str | None, locale: str) -> None:
     assert i18n.choose(wanted, accepted) == locale
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "bounce_5.1.1", "carrier_balance:isv.AMOUNT_NOT_ENOUGH"])
+def test_refusals_of_carriers_have_words_in_both_languages(kind: str) -> None:
+    said = {}
+    for locale in i18n.LOCALES:
+        with Flask(__name__).test_request_context():
+            g.crm_locale = locale
+            said[locale] = word("reason", kind)
+    assert said["en"] != said["zh"]
+    assert kind not in said.values()
+    _, _, own = kind.partition(":") if ":" in kind else kind.partition("bounce_")
+    assert all(own in text for text in said.values())
 
 
 def test_the_hosts_menu_speaks_both() -> None:
