@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger import Books, books
 from crm_plugin.campaigns.models import Campaign
+from crm_plugin.channels.service import PINNED
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links.counting import Measures, tallies
@@ -51,8 +52,7 @@ class CampaignRow:
         """Return it as a campaign file, to edit or to copy."""
         document: dict[str, Any] = {"name": self.name, "channel": self.channel, "purpose": self.purpose}
         document |= {"audience": self.audience, **self.content, "policy": self.policy}
-        # Written at the launch: a copy goes by the version that is in force by then.
-        document.pop("template_version", None)
+        document = {key: value for key, value in document.items() if key not in PINNED}
         document |= {"holdout": self.holdout} if self.holdout else {}
         document |= {"zone": self.zone} if self.zone else {}
         return document | ({"at": self.planned_at.isoformat()} if self.planned_at else {})

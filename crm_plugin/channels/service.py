@@ -34,7 +34,7 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
         sms=templates.find(session, key, crm.settings.sms_carrier, version) if key else None,
         sms_carrier=crm.settings.sms_carrier,
         sms_rules=rules,
-        link_mode=link_mode_of(crm.settings, rules),
+        link_mode=content.get("link_mode") or link_mode_of(crm.settings, rules),
         sms_signature=crm.settings.sms_signature,
         max_chars=longest,
         clock=crm.clock,
@@ -47,13 +47,19 @@ def _default_sender(crm: Crm) -> str:
 
 
 def pinned(crm: Crm, session: Session, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a content that goes by the version of its SMS template that is in force now.
+    """Return a content that goes by the SMS template and the way of linking that are in force now.
 
-    From its launch on a campaign sends one text, whatever becomes of the template.
+    From its launch on a campaign sends one text and one kind of link, whatever becomes of the template and
+    of the settings; the report says by the kind what a click tells.
     """
-    key = content.get("template")
-    found = templates.find(session, str(key), crm.settings.sms_carrier) if key else None
-    return {**content, "template_version": found.version} if found else dict(content)
+    made = context(crm, session, content)
+    if made.sms is None:
+        return dict(content)
+    return {**content, "template_version": made.sms.version, "link_mode": made.link_mode}
+
+
+PINNED = ("template_version", "link_mode")
+"""Keys of a content that a launch writes; a copy goes by what is in force by then."""
 
 
 def check(

@@ -61,8 +61,9 @@ def test_a_campaign_ends_with_the_text_that_it_began_with(database: Database, tm
     run(crm)
     assert (texts(crm, first), texts(crm, second)) == ({"First"}, {"Second"})
     copied = service.get(crm, first).document()
-    assert "template_version" not in copied
-    assert "template_version" in service.get(crm, first).content
+    kept = service.get(crm, first).content
+    assert (kept["template_version"], kept["link_mode"]) == (1, "per_recipient")
+    assert not {"template_version", "link_mode"} & copied.keys()
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

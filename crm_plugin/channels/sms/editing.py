@@ -1,4 +1,4 @@
-"""What staff do to SMS templates: write, change, copy, put away, delete.
+"""What staff do to SMS templates: write, change, put away, delete.
 
 A text that a carrier approved or is looking at is never changed: changing it makes the next version, and
 the one in force goes on sending until that is approved.
@@ -16,7 +16,7 @@ from crm_plugin.channels.content import VARIABLES, clean
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.problems import NAME
 from crm_plugin.channels.sms.life import DRAFT, REJECTED
-from crm_plugin.channels.sms.templates import declared, parse, placeholders, row_of, stock, versions
+from crm_plugin.channels.sms.templates import declared, parse, placeholders, row_of, stock
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
@@ -137,20 +137,6 @@ def _overwrite(row: SmsTemplate, template: SmsText) -> None:
         setattr(row, name, getattr(template, name))
     row.examples = dict(template.examples)
     row.state, row.carrier, row.reason, row.filed_as = DRAFT, "", None, ""
-
-
-def copy(crm: Crm, actor: Actor, key: str, name: str) -> str:
-    """Make a template of one's own out of another, such as one of the stock; return the new key.
-
-    :raises NotFound: ``object.missing``.
-    """
-    with crm.db.read() as session:
-        every = versions(session, key)
-    if not every:
-        raise missing(key)
-    source = every[0]
-    written = Written(name, source.locale, source.purpose, source.text, source.signature, source.examples)
-    return create(crm, actor, written)
 
 
 def put_away(crm: Crm, actor: Actor, key: str, away: bool) -> None:

@@ -14,7 +14,7 @@ from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
 from crm_plugin.channels.sms.carriers.outcome import Refusal
 from crm_plugin.channels.sms.editing import USERS, Written
 from crm_plugin.channels.sms.life import EDGES, STATES
-from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, stock, versions
+from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, versions
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
@@ -286,12 +286,9 @@ def test_keys_are_made_of_names_and_never_twice(crm: Crm) -> None:
     assert keys == ["win-back-2-en", "win-back-3-en", "text-en", "text-2-en", "text-3-en"]
 
 
-def test_the_stock_is_copied_put_away_and_stays(crm: Crm) -> None:
+def test_the_stock_is_put_away_changed_and_stays(crm: Crm) -> None:
     with crm.db.begin() as session:
         load_stock(session, NOW)
-    key = editing.copy(crm, EDITOR, "win-back-en", "Come back")
-    assert newest(crm, key).text == stock()["win-back-en"].text
-    assert (newest(crm, key).state, newest(crm, key).stock) == ("draft", False)
     editing.put_away(crm, EDITOR, "win-back-en", True)
     with crm.db.read() as session:
         assert "win-back-en" not in [one.key for one in listed(session)]
@@ -325,7 +322,6 @@ def test_what_is_in_use_is_neither_put_away_nor_deleted(crm: Crm, monkeypatch: p
     ("verb", "more"),
     [
         (editing.delete, ()),
-        (editing.copy, ("x",)),
         (editing.change, (TEXT,)),
         (editing.put_away, (True,)),
         (approval.submit, ()),
@@ -344,7 +340,6 @@ def test_each_change_needs_its_permission(crm: Crm) -> None:
     tries: list[tuple[Any, ...]] = [
         (editing.create, TEXT),
         (editing.change, key, TEXT),
-        (editing.copy, key, "x"),
         (editing.put_away, key, True),
         (editing.delete, key),
         (approval.submit, key),
