@@ -89,7 +89,7 @@ def _needed(draft: CampaignRow, content: Mapping[str, Any]) -> list[str]:
     """Return the variables that are the same for everybody: titles, and the campaign's own."""
     if draft.channel == "sms":
         with crm().db.read() as session:
-            template = sms.find(session, str(content.get("template", "")))
+            template = sms.find(session, str(content.get("template", "")), crm().settings.sms_carrier)
         names = sms.placeholders(template.text) if template else []
         return [name for name in names if name in TITLES or name not in VARIABLES]
     written = " ".join(str(content.get(key, "")) for key in ("subject", "html", "text"))
