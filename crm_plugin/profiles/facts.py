@@ -23,7 +23,7 @@ from crm_plugin.profiles import interests
 from crm_plugin.profiles.models import Enrolment, Order, Person, Signal
 from crm_plugin.profiles.rows import HELD_MONEY
 from crm_plugin.profiles.stream_models import Touched
-from crm_plugin.profiles.touched import EVERYBODY, Whom, touch, touch_all
+from crm_plugin.profiles.touched import EVERYBODY, Whom, note_moved, touch, touch_all
 
 __all__ = ["FACTS", "recompute", "recompute_some", "register", "touch", "touch_all"]
 
@@ -55,6 +55,8 @@ def recompute(crm: Crm, until: float | None = None) -> int:
             if not done:
                 break
             count += done
+    if count:
+        crm.db.run(lambda session: note_moved(session, crm.clock()))
     return count
 
 

@@ -1,13 +1,14 @@
 """The list of people whose facts are to be computed again."""
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.bulk import insert_many
-from crm_plugin.kernel.daily import keep
+from crm_plugin.kernel.daily import keep, kept
 from crm_plugin.profiles.stream_models import Touched
 
 Whom = Callable[[Any], sa.ColumnElement[bool]]
@@ -15,6 +16,20 @@ Whom = Callable[[Any], sa.ColumnElement[bool]]
 
 EVERYBODY = "profiles.facts_after"
 """Where a pass over everybody is: the last id that was done; kept only while one is due."""
+
+
+_MOVED = "profiles.moved_at"
+
+
+def note_moved(session: Session, at: datetime) -> None:
+    """Note that facts of people were computed: whoever keeps counts of people counts again."""
+    keep(session, _MOVED, at.isoformat())
+
+
+def moved_at(session: Session) -> datetime | None:
+    """Return when facts of people were last computed; None = never."""
+    noted = kept(session, _MOVED)
+    return None if noted is None else datetime.fromisoformat(noted)
 
 
 def touch(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:

@@ -14,6 +14,7 @@ from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.touched import moved_at
 from crm_plugin.segments import access, queries, service, undoing
 from crm_plugin.segments.missing import check_courses
 from crm_plugin.segments.models import QuickQuery
@@ -23,6 +24,8 @@ from crm_plugin.segments.tree import Tree
 LONGEST_NAME = 191
 FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
 """Time alone moves people in and out: counts older than this are taken again."""
+REST_PINNED, REST = timedelta(minutes=1), timedelta(minutes=5)
+"""How long a count stands at least where people change all the time."""
 USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of saved searches")
 """Capability → function that names what of its own uses a saved search."""
 
@@ -145,7 +148,7 @@ class _Due:
 
 
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
-    """Count the saved searches whose count is too old.
+    """Count the saved searches whose count is too old, or was taken before people changed.
 
     A search that cannot be understood any more (a field or course is gone) matches nobody until it is mended.
 
@@ -166,13 +169,24 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
 
 
 def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
-    old = sa.case((QuickQuery.pinned == sa.true(), now - FRESH_PINNED), else_=now - FRESH)
-    stale = sa.or_(QuickQuery.counted_at.is_(None), QuickQuery.counted_at <= old)
     columns = (QuickQuery.id, QuickQuery.tree, QuickQuery.owner, QuickQuery.scope)
     chosen = sa.select(*columns).order_by(QuickQuery.id)
     with crm.db.read() as session:
-        rows = session.execute(chosen if everything else chosen.where(stale))
+        rows = session.execute(chosen if everything else chosen.where(_is_stale(now, moved_at(session))))
         return [_Due(*row) for row in rows]
+
+
+def _is_stale(now: datetime, moved: datetime | None) -> sa.ColumnElement[bool]:
+    """Return the condition that a count is to be taken again.
+
+    :param moved: when the facts of anybody were last computed.
+    """
+    counted, pinned = QuickQuery.counted_at, QuickQuery.pinned == sa.true()
+    stale = [counted.is_(None), counted <= sa.case((pinned, now - FRESH_PINNED), else_=now - FRESH)]
+    if moved is not None:
+        rested = counted <= sa.case((pinned, now - REST_PINNED), else_=now - REST)
+        stale.append(sa.and_(counted <= moved, rested))
+    return sa.or_(*stale)
 
 
 def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int:
