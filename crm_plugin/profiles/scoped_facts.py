@@ -79,7 +79,9 @@ def _active(person: Any, roots: Any, dialect: str) -> Any:
     lived = last.where(signal.person_id == person.id, signal.kind.in_(LIFE), here)
     seen = lived.correlate_except(signal).scalar_subquery()
     columns = (person.host_active_at, person.last_login_at, seen)
-    return sa.type_coerce(latest(dialect, columns), UtcDateTime())
+    found = latest(dialect, columns)
+    # MariaDB makes a text of the greatest of instants and a parameter.
+    return sa.cast(found, UtcDateTime()) if dialect == "mysql" else sa.type_coerce(found, UtcDateTime())
 
 
 _FACTS: dict[str, Callable[[Any, Any, str, str], Any]] = {

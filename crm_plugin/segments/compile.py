@@ -6,7 +6,7 @@ anti-join and a comparison into ``IS NOT TRUE``, so that NOT turns the outcome a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,6 +77,8 @@ def _plain(node: Node, negated: bool) -> _Plain:
 @dataclass(frozen=True)
 class _Compiler:
     present: Present
+    sets: dict[int, Members | None] = field(default_factory=dict)
+    """The set of people that a node (by its identity) stands for; None = it compares the person's row."""
 
     def where(self, part: _Plain, person: Any) -> Condition:
         """Return a part as a condition of the person's row."""
@@ -103,19 +105,17 @@ class _Compiler:
         rest = [self.member(one, person, based) for one in parts if one not in taken]
         if not taken:
             return rest
-        return [person.id.in_(sa.except_(*(self.select(one) for one in taken))), *rest]
+        return [person.id.in_(sa.except_(*(self.set_of(one).select for one in taken))), *rest]
 
     def few(self, parts: Sequence[_Plain], negative: bool) -> list[_Leaf]:
         """Return the parts that are sets of few people."""
-        leaves = [one for one in parts if isinstance(one, _Leaf)]
-        found = [(one, self.leaf(one, m.Person)) for one in leaves]
-        sets = [(one, of) for one, of in found if isinstance(of, Members) and of.few]
-        return [one for one, of in sets if of.negative == negative]
+        leaves = [one for one in parts if isinstance(one, _Leaf) and not self.is_fact(one)]
+        return [one for one in leaves if self.set_of(one).few and self.set_of(one).negative == negative]
 
-    def select(self, leaf: _Leaf) -> Select:
+    def set_of(self, leaf: _Leaf) -> Members:
         found = self.leaf(leaf, m.Person)
         assert isinstance(found, Members)
-        return found.select
+        return found
 
     def member(self, part: _Plain, person: Any, based: bool) -> Condition:
         """Return a part of *and* as a condition.
@@ -130,8 +130,7 @@ class _Compiler:
         """Tell whether a part is a set of people that a search can start from."""
         if isinstance(part, _Join):
             return not self.is_fact(part)
-        found = self.leaf(part, m.Person)
-        return isinstance(found, Members) and not found.negative
+        return not self.is_fact(part) and not self.set_of(part).negative
 
     def leaf(self, leaf: _Leaf, person: Any) -> Condition | Members:
         found = self.test(leaf.node, person)
@@ -140,6 +139,15 @@ class _Compiler:
         return replace(found, negative=not found.negative) if isinstance(found, Members) else untrue(found)
 
     def test(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
+        known = self.sets.get(id(node))
+        if known is not None:
+            return known
+        found = self.compiled(node, person)
+        # Asked several times while a tree is arranged, and dear: half of the time went into it.
+        self.sets[id(node)] = found if isinstance(found, Members) else None
+        return found
+
+    def compiled(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
         if isinstance(node, Rule):
             about = node.field
             return about.source.test(about.kind, node.operator, node.operand, person, self.present)
@@ -171,7 +179,9 @@ class _Compiler:
     def is_fact(self, part: _Plain) -> bool:
         if isinstance(part, _Join):
             return all(self.is_fact(one) for one in part.parts)
-        return not isinstance(self.leaf(part, m.Person), Members)
+        if id(part.node) not in self.sets:
+            self.test(part.node, m.Person)
+        return self.sets[id(part.node)] is None
 
     def union(self, branches: list[Select]) -> Any:
         if len(branches) == 1:

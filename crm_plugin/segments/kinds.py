@@ -134,7 +134,7 @@ class DateKind(Kind):
         if operator in KNOWN:
             return super().condition(operator, operand, column, present)
         found = ranges(operator, operand, present, self.name == "day")
-        inside = sa.or_(sa.false(), *(_inside(column, low, high) for low, high in found))
+        inside = sa.or_(sa.false(), *(_inside(column, low, high, present) for low, high in found))
         if operator != "anniversaryInNext":
             return inside
         # SQLite takes a thousand levels of OR: a hundred ranges must not join those of their neighbours.
@@ -167,7 +167,11 @@ ABSENT = ("!=", "doesNotContain", "notIn")
 """Operators of sets that ask for what is not there."""
 
 
-def _inside(column: Any, low: Any, high: Any) -> Condition:
+def _inside(column: Any, low: Any, high: Any, present: Present) -> Condition:
+    if low is None and high is not None and present.dialect == "sqlite":
+        # It takes one open end for a quarter of the rows and looks them up by an index; before some day lie
+        # most of them, and reading the table through is several times as fast.
+        return sa.func.likelihood(column < high, sa.literal_column("0.7"), type_=sa.Boolean)
     ends = [column >= low] if low is not None else []
     return sa.and_(*ends, *([column < high] if high is not None else []))
 

@@ -1,13 +1,14 @@
 """The two evaluators decide alike: random trees over random schools, on each database."""
 
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
 
 from crm_plugin.kernel.db import Database
 from crm_plugin.profiles.models import Person
@@ -15,13 +16,18 @@ from crm_plugin.segments import world
 from crm_plugin.segments.catalogue import Catalogue
 from crm_plugin.segments.compile import people
 from crm_plugin.segments.evaluate import matches
+from crm_plugin.segments.kinds import KEYS
 from crm_plugin.segments.moments import Present
-from crm_plugin.segments.parse import parse
+from crm_plugin.segments.parse import FUNCTIONS, MODES, parse
+from crm_plugin.segments.sources import Column
+from crm_plugin.segments.tree import Aggregate, Related, Rule, Tree, walk
 from tests.segments.school import School
 from tests.segments.trees import Trees
 
 PEOPLE = 40
-SCHOOLS = 6
+SCHOOLS, BATCH = 6, 50
+"""Of each run: so many schools, and so many trees over each."""
+LONG_SCHOOLS, LONG_BATCH = 20, 500
 PRESENTS = (
     ("2026-11-15T12:00:00+00:00", "Europe/London"),
     ("2026-03-29T12:30:00+00:00", "Europe/London"),  # the clocks changed this morning
@@ -45,49 +51,100 @@ def present_of(number: int, dialect: str, scope: frozenset[str] | None = None) -
     return Present(datetime.fromisoformat(at), ZoneInfo(zone), scope, "GBP", dialect)
 
 
-def agree(database: Database, number: int, seed: int) -> int:
-    """Check one random tree over one school; return how many people it matches."""
-    chance = random.Random(seed)
-    present = present_of(number, database.dialect, chance.choice(SCOPES))
-    catalogue = Catalogue(zone=present.zone, attributes=("faculty", "house"), query=lambda _id: SAVED)
-    document = Trees(chance, School(chance, present), catalogue).document()
-    note(repr(document))
-    tree = parse(document, catalogue)
+@dataclass
+class Seen:
+    """What a run of trees was made of."""
+
+    rules: set[tuple[str, str]] = field(default_factory=set)
+    """(field, operator)"""
+    modes: set[tuple[str, str]] = field(default_factory=set)
+    """(relation, match mode)"""
+    figures: set[tuple[str, str, str]] = field(default_factory=set)
+    """(relation, function, field)"""
+
+    def add(self, tree: Tree) -> None:
+        for node in walk(tree.root):
+            if isinstance(node, Rule):
+                self.rules.add((node.field.name, node.operator))
+            elif isinstance(node, Related):
+                self.modes.add((node.relation.name, node.mode))
+            elif isinstance(node, Aggregate):
+                self.figures.add((node.relation.name, node.function, node.field.name if node.field else ""))
+
+
+def catalogue_at(present: Present) -> Catalogue:
+    return Catalogue(zone=present.zone, attributes=("faculty", "house"), query=lambda _id: SAVED)
+
+
+def trees(number: int, examples: int, dialect: str) -> Iterator[tuple[dict[str, Any], Tree, Present]]:
+    """Yield random trees over one school: the same for the same number."""
+    for seed in range(examples):
+        chance = random.Random(f"{number} {seed}")
+        present = present_of(number, dialect, chance.choice(SCOPES))
+        catalogue = catalogue_at(present)
+        document = Trees(chance, School(chance, present), catalogue).document()
+        yield document, parse(document, catalogue), present
+
+
+def agree(database: Database, document: dict[str, Any], tree: Tree, present: Present) -> int:
+    """Check one tree over the school that is there; return how many people it matches."""
     with database.read() as session:
         by_sql = sorted(session.scalars(people(tree, present)))
         everybody = list(session.scalars(sa.select(Person.id)))
         loaded = world.load(session, tree, everybody, present)
     by_hand = sorted(row["id"] for row in loaded.people if matches(tree, row, loaded))
-    assert by_sql == by_hand
+    assert by_sql == by_hand, document
     return len(by_sql)
 
 
 def check(database: Database, number: int, examples: int) -> None:
     School(random.Random(number), present_of(number, database.dialect)).fill(database, PEOPLE)
-    counts: list[int] = []
-
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.integers(0, 2**32))
-    def run(seed: int) -> None:
-        counts.append(agree(database, number, seed))
-
-    run()
+    counts = [agree(database, *one) for one in trees(number, examples, database.dialect)]
     # Trees that match nobody or everybody prove little: many must not.
     assert sum(0 < count < PEOPLE * 0.6 for count in counts) > examples / 8
 
 
+def seen_in(numbers: range, examples: int) -> Seen:
+    seen = Seen()
+    for number in numbers:
+        for _document, tree, _present in trees(number, examples, "sqlite"):
+            seen.add(tree)
+    return seen
+
+
 @pytest.mark.parametrize("number", range(SCHOOLS))
 def test_sql_and_memory_agree(database: Database, number: int) -> None:
-    check(database, number, 50)
+    check(database, number, BATCH)
+
+
+def test_the_trees_use_every_operator_mode_and_function() -> None:
+    seen = seen_in(range(SCHOOLS), BATCH)
+    fields = catalogue_at(present_of(0, "sqlite")).fields()
+    assert {operator for _field, operator in seen.rules} >= {o for one in fields for o in one.kind.operators}
+    assert {mode for _relation, mode in seen.modes} == set(MODES)
+    assert {function for _relation, function, _field in seen.figures} == {"count", *FUNCTIONS}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(SCHOOLS, SCHOOLS + 20))
+@pytest.mark.parametrize("number", range(SCHOOLS, SCHOOLS + LONG_SCHOOLS))
 def test_sql_and_memory_agree_on_ten_thousand_trees(database: Database, number: int) -> None:
-    check(database, number, 500)
+    check(database, number, LONG_BATCH)
+
+
+@pytest.mark.long
+def test_the_ten_thousand_trees_use_everything() -> None:
+    seen = seen_in(range(SCHOOLS, SCHOOLS + LONG_SCHOOLS), LONG_BATCH)
+    catalogue = catalogue_at(present_of(0, "sqlite"))
+    relations = catalogue.relations()
+    fields = [*catalogue.fields(), *(one for rows in relations for one in catalogue.fields_of(rows))]
+    assert {(one.name, operator) for one in fields for operator in one.kind.operators} <= seen.rules
+    assert {(rows.name, mode) for rows in relations for mode in MODES} <= seen.modes
+    assert {(rows.name, "count", "") for rows in relations} <= seen.figures
+    measured = {
+        (rows.name, function, one.name)
+        for rows in relations
+        for one in catalogue.fields_of(rows)
+        for function, kinds in FUNCTIONS.items()
+        if one.kind in kinds and (isinstance(one.source, Column) or one.kind is KEYS)
+    }
+    assert measured <= seen.figures
