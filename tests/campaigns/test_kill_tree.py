@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,8 +36,9 @@ pytestmark = pytest.mark.skipif(
 class Tree:
     """A running ``crm worker``, and what has died of it."""
 
-    def __init__(self, crm: Crm, campaign: int, folder: Path, plan: list[str]) -> None:
+    def __init__(self, crm: Crm, campaign: int, folder: Path, plan: list[str], url: str = "") -> None:
         self.crm = crm
+        self.url = url or crm.db.engine.url.render_as_string(hide_password=False)
         self.campaign = campaign
         self.folder = folder
         self.until = time.monotonic() + PATIENCE + 10 * len(plan)
@@ -46,8 +48,7 @@ class Tree:
         self.start()
 
     def start(self) -> None:
-        url = self.crm.db.engine.url.render_as_string(hide_password=False)
-        values = {"database_url": url, "instance": self.crm.settings.instance, "sms_carrier": BOOKS}
+        values = {"database_url": self.url, "instance": self.crm.settings.instance, "sms_carrier": BOOKS}
         values |= {"consent_unknown": "send", "secret_key": self.crm.settings.secret_key}
         values |= {"lease_seconds": str(LEASE_SECONDS), "worker_processes": str(PROCESSES)}
         command = [
@@ -68,8 +69,11 @@ class Tree:
                 preexec_fn=partial(die_with_parent, signal.SIGKILL),
             )
 
-    def kill(self, who: str) -> None:
-        """SIGKILL one of a generation: ``supervisor``, ``worker``, ``job`` or ``queue``."""
+    def kill(self, who: str, *, forgetful: bool = False) -> None:
+        """SIGKILL one of a generation: ``supervisor``, ``worker``, ``job`` or ``queue``.
+
+        :param forgetful: the queue comes back empty.
+        """
         while True:
             workers, queue = split(children(self.process.pid))
             jobs = [job for worker in workers for job in children(worker)]
@@ -78,6 +82,8 @@ class Tree:
                 break
             self.sample(0.02)
         os.kill(random.choice(found), signal.SIGKILL)
+        if forgetful:
+            shutil.rmtree(Path(self.crm.settings.instance) / "appendonlydir")
         self.kills += 1
         if who == "supervisor":
             self.process.wait()
@@ -122,8 +128,8 @@ def split(pids: list[int]) -> tuple[list[int], list[int]]:
 
 
 @contextmanager
-def tree(crm: Crm, campaign: int, folder: Path, plan: list[str]) -> Iterator[Tree]:
-    grown = Tree(crm, campaign, folder, plan)
+def tree(crm: Crm, campaign: int, folder: Path, plan: list[str], url: str = "") -> Iterator[Tree]:
+    grown = Tree(crm, campaign, folder, plan, url)
     try:
         yield grown
     finally:

@@ -1,0 +1,64 @@
+"""Retry failed: at once, for passing failures only, and nobody becomes a duplicate of themselves."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.sending import drain
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bulk import insert_many
+from crm_plugin.kernel.db import Database
+from crm_plugin.profiles.models import Person
+from tests.campaigns.world import books, person, ready, sent, world
+
+FAILED = {"channel": "sms", "state": "failed_transient", "reason": "carrier_unreachable", "tries": 4}
+
+
+def failed(crm: Crm, people: int) -> int:
+    """A finished campaign in which everybody failed for a passing reason."""
+    campaign = ready(crm)
+    with crm.db.begin() as session:
+        session.execute(sa.delete(Delivery))
+        insert_many(session, Person, [person(number) for number in range(2, people + 1)])
+        insert_many(session, Delivery, list(rows(campaign, people)))
+        session.execute(sa.update(Campaign).values(state="finished"))
+    return campaign
+
+
+def rows(campaign: int, people: int) -> Iterator[dict[str, Any]]:
+    for number in range(1, people + 1):
+        phone = f"+86138{number:08d}"
+        who = {"campaign_id": campaign, "person_id": number, "address": phone, "address_key": phone}
+        yield {**who, **FAILED, "marketing": True}
+
+
+def retried(database: Database, folder: Path, people: int) -> float:
+    """Retry, and return the seconds until the first message has left."""
+    crm = world(database, folder, people=1)
+    campaign = failed(crm, people)
+    began = time.monotonic()
+    assert service.retry_failed(crm, campaign, "ann") == people
+    drain(crm, campaign, 0.01)
+    while not sent(crm):
+        drain(crm, campaign, 0.05)
+    took = time.monotonic() - began
+    found = books(crm, campaign)
+    assert found == {"considered": people, "sent": len(sent(crm)), "pending": people - len(sent(crm))}
+    return took
+
+
+def test_thousands_are_tried_again_at_once(database: Database, tmp_path: Path) -> None:
+    assert retried(database, tmp_path, 2000) < 5
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_are_tried_again_within_five_seconds(database: Database, tmp_path: Path) -> None:
+    took = retried(database, tmp_path, 100_000)
+    print(f"{database.dialect}: {took:.1f} s")
+    assert took < 5
