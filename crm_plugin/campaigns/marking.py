@@ -74,7 +74,9 @@ def _mark(crm: Crm, session: Session, rules: policy.Rules, ask: Ask, present: Pr
     ids = [row.id for row in ask.rows]
     if crm.db.dialect != "sqlite":  # there the transaction has the write lock already
         people = sorted({row.person_id for row in ask.rows})
-        session.connection().execute(_lock(len(people)), numbered.given(people))
+        dialect = crm.db.dialect
+        lock = _lock(dialect, numbered.size(dialect, len(people)))
+        session.connection().execute(lock, numbered.given(dialect, people))
     if ask.before is not None:
         settle.write(session, crm.settings, ask.before)
     found = policy.verdicts(session, rules, ids, present)
@@ -136,15 +138,16 @@ def _refuse(
 def _mark_rows(session: Session, ask: Ask, ids: list[int], at: datetime) -> frozenset[int]:
     if not ids:
         return frozenset()
-    statement = _marking(session.get_bind().dialect.name, ask.sending_seconds, len(ids))
-    count = take(session, statement, {"held": ask.token, "at": at, **numbered.given(ids)})
+    dialect = session.get_bind().dialect.name
+    statement = _marking(dialect, ask.sending_seconds, numbered.size(dialect, len(ids)))
+    count = take(session, statement, {"held": ask.token, "at": at, **numbered.given(dialect, ids)})
     return frozenset(ids) if count == len(ids) else _marked(session, ask)
 
 
 @lru_cache(maxsize=256)
-def _lock(people: int) -> sa.Select[Any]:
+def _lock(dialect: str, people: int) -> sa.Select[Any]:
     id = Person.__table__.c.id
-    return sa.select(id).where(numbered.among(id, people)).order_by(id).with_for_update()
+    return sa.select(id).where(numbered.among(dialect, id, people)).order_by(id).with_for_update()
 
 
 @lru_cache(maxsize=256)
@@ -152,7 +155,7 @@ def _marking(dialect: str, seconds: int, rows: int) -> sa.Update:
     held = Delivery.token == sa.bindparam("held")
     live = Delivery.lease_until > db_now_of(dialect)
     return edge(
-        *("mark", ["leased"], "sending", numbered.among(Delivery.id, rows), held, live),
+        *("mark", ["leased"], "sending", numbered.among(dialect, Delivery.id, rows), held, live),
         lease_until=db_now_of(dialect, seconds),
         handed_at=sa.bindparam("at", type_=Delivery.handed_at.type),
         tries=Delivery.tries + 1,

@@ -1,25 +1,52 @@
 """Conditions over a list of rows whose SQL is the same for every list of that length.
 
-The sending loop asks the same few questions about twenty rows at a time. Built once for a length, a
-statement costs a third of one that is built, or expanded, for each list anew.
+The sending loop asks the same few questions about twenty rows at a time. Built once, a statement costs a
+third of one that is built, or expanded, for each list anew. PostgreSQL takes the list as one array: there the
+SQL is the same for any length, and its driver keeps no statement with more than fifty parameters.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import Grouping
+
+_POSTGRESQL = "postgresql"
 
 
-def among(column: Any, count: int, name: str = "id") -> sa.ColumnElement[bool]:
-    """Return the condition that a column is one of ``count`` values, given by :func:`given`."""
-    return column.in_(parameters(column, count, name))  # type: ignore[no-any-return]
+def size(dialect: str, rows: int) -> int:
+    """Return what a statement about so many rows depends on."""
+    return 0 if dialect == _POSTGRESQL else rows
 
 
-def parameters(column: Any, count: int, name: str) -> list[sa.BindParameter[Any]]:
-    """Return as many parameters of a column's type."""
-    return [sa.bindparam(f"{name}_{number}", type_=column.type) for number in range(count)]
+def among(dialect: str, column: Any, count: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a column of ids is one of ``count`` values, given by :func:`given`."""
+    if dialect == _POSTGRESQL:
+        return column == sa.any_(_array("id", sa.BigInteger()))  # type: ignore[no-any-return]
+    return column.in_(_numbers("id", column, count))  # type: ignore[no-any-return]
 
 
-def given(values: Iterable[Any], name: str = "id") -> dict[str, Any]:
-    """Return the values of such parameters."""
+def belonging(dialect: str, ids: Any, column: Any, name: str, count: int) -> sa.ColumnElement[Any]:
+    """Return the value of a second list that belongs to the id of a row."""
+    if dialect == _POSTGRESQL:
+        place = sa.func.array_position(_array("id", sa.BigInteger()), ids, type_=sa.Integer())
+        # In brackets of its own: the cast that the driver needs would otherwise take the place for its own.
+        return Grouping(_array(name, sa.Text()))[place]
+    pairs = zip(_numbers("id", ids, count), _numbers(name, column, count), strict=True)
+    return sa.case(*((ids == id, value) for id, value in pairs))
+
+
+def given(dialect: str, values: Iterable[Any], name: str = "id") -> dict[str, Any]:
+    """Return the values of such a list of parameters."""
+    if dialect == _POSTGRESQL:
+        return {f"{name}s": list(values)}
     return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def _array(name: str, item: Any) -> Any:
+    return sa.bindparam(f"{name}s", type_=postgresql.ARRAY(item))
+
+
+def _numbers(name: str, column: Any, count: int) -> list[sa.BindParameter[Any]]:
+    return [sa.bindparam(f"{name}_{number}", type_=column.type) for number in range(count)]

@@ -95,8 +95,9 @@ def verdicts(session: Session, rules: Rules, ids: Sequence[int], present: Presen
 
     :param ids: ledger rows of this campaign.
     """
-    question = _question(rules, present, len(ids))
-    rows = session.connection().execute(question, numbered.given(ids)).all()
+    dialect = session.get_bind().dialect.name
+    question = _question(dialect, rules, present, numbered.size(dialect, len(ids)))
+    rows = session.connection().execute(question, numbered.given(dialect, ids)).all()
     if not rows:
         return Verdicts("cancelled")
     state, stale, failing = rows[0][:3]
@@ -104,7 +105,7 @@ def verdicts(session: Session, rules: Rules, ids: Sequence[int], present: Presen
     return Verdicts(state, bool(stale), bool(failing), found)
 
 
-def _question(rules: Rules, present: Present, count: int) -> sa.Select[Any]:
+def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Select[Any]:
     """Return the question about so many rows, as it was built for the same second if it was."""
     asked = rules.asked.get(count)
     if asked is not None and timedelta() <= present.as_of - asked[0] < SAME_PRESENT:
@@ -120,7 +121,7 @@ def _question(rules: Rules, present: Present, count: int) -> sa.Select[Any]:
         .select_from(Delivery)
         .join(Campaign, Campaign.id == Delivery.campaign_id)
         .outerjoin(Person, Person.id == Delivery.person_id)
-        .where(numbered.among(Delivery.id, count))
+        .where(numbered.among(dialect, Delivery.id, count))
     )
     rules.asked[count] = present.as_of, query
     return query

@@ -61,21 +61,21 @@ def _sent(session: Session, outcome: Outcome) -> None:
     if not sent:
         return
     refs = [receipt.ref for _, receipt in sent]
-    values = {"held": outcome.token, "by": outcome.carrier, "at": outcome.at, **numbered.given(refs, "ref")}
-    take(session, _settling(len(sent)), values | numbered.given(row.id for row, _ in sent))
+    dialect = session.get_bind().dialect.name
+    values = {"held": outcome.token, "by": outcome.carrier, "at": outcome.at}
+    values |= numbered.given(dialect, (row.id for row, _ in sent)) | numbered.given(dialect, refs, "ref")
+    take(session, _settling(dialect, numbered.size(dialect, len(sent))), values)
     if any(refs):
         receipts.match_early(session, outcome.carrier, refs)
 
 
 @lru_cache(maxsize=256)
-def _settling(rows: int) -> sa.Update:
-    ids = numbered.parameters(Delivery.id, rows, "id")
-    refs = numbered.parameters(Delivery.carrier_ref, rows, "ref")
+def _settling(dialect: str, rows: int) -> sa.Update:
     return edge(
         *("settle", ["sending", "unknown"], "sent"),
-        *(numbered.among(Delivery.id, rows), Delivery.token == sa.bindparam("held")),
+        *(numbered.among(dialect, Delivery.id, rows), Delivery.token == sa.bindparam("held")),
         carrier=sa.bindparam("by"),
-        carrier_ref=sa.case(*((Delivery.id == id, ref) for id, ref in zip(ids, refs, strict=True))),
+        carrier_ref=numbered.belonging(dialect, Delivery.id, Delivery.carrier_ref, "ref", rows),
         settled_at=sa.bindparam("at", type_=Delivery.settled_at.type),
         reason=None,
         token=None,
