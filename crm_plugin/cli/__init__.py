@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from crm_plugin import __version__
-from crm_plugin.cli import bounce, campaigns, data, demo, hosts, segments, serve, work
+from crm_plugin.cli import bounce, campaigns, data, demo, hosts, segments, serve, templates, work
 from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
 
 _SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -45,7 +45,7 @@ def _fail(text: str, code: int) -> None:
 
 def _group(name: str) -> click.Group:
     group = Commands(name, help="The CRM of an online school.")
-    for module in (demo, serve, data, work, hosts, segments, campaigns, bounce):
+    for module in (demo, serve, data, work, hosts, segments, campaigns, templates, bounce):
         for command in module.COMMANDS:
             group.add_command(command)
     return group

@@ -15,6 +15,7 @@ from flask import Flask
 import crm_plugin
 from crm_plugin.campaigns import jobs, queries, report, service
 from crm_plugin.channels import outbox
+from crm_plugin.channels.sms import approval
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import connect
@@ -22,7 +23,7 @@ from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.links import jobs as clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
-from crm_plugin.plugin import mount
+from crm_plugin.plugin import mount, prepare
 from crm_plugin.profiles.sync import sync
 from crm_plugin.segments import service as segments
 from tests.fakes.crm import make_crm
@@ -88,6 +89,8 @@ def field(folder: Path) -> dict[str, Any]:
 def carrier(folder: Path) -> dict[str, Any]:
     """Send SMS by the carrier that the setting names."""
     crm = school(folder, sms_carrier="pigeon")
+    prepare(crm)
+    approval.sign_off(crm, r.Actor("boss", "Boss", ALL), "win-back-en")
     ident = send(crm, channel="sms", template="win-back-en", link="https://school.example/")
     lines = (folder / "pigeons.txt").read_text().splitlines()
     return {
