@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import drafts, freshness, guard, life, queries
+from crm_plugin.campaigns import drafts, freshness, guard, life, queries, retrying
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.preflight import preflight as _preflight
+from crm_plugin.campaigns.retrying import reopen
 from crm_plugin.campaigns.trial import send_test
 from crm_plugin.campaigns.waking import wake
 from crm_plugin.channels import service as channel_service
@@ -26,6 +27,7 @@ get = queries.get
 listing = queries.listing
 status = queries.status
 preflight = _preflight
+retry_failed = retrying.retry_failed
 
 __all__ = [
     "cancel",
@@ -165,7 +167,7 @@ def resolve(
             values = {"settled_at": now, **free}
             count = move(session, "resolve", ["unknown"], "sent", *where, **values)
         else:
-            _reopen(session, campaign_id, "sent again")
+            reopen(session, campaign_id, "sent again")
             values = {"tries": 0, "handed_at": None, "reason": None, **free}
             count = move(session, "resolve", ["unknown"], "pending", *where, **values)
         of = ("campaign", campaign_id)
@@ -173,28 +175,6 @@ def resolve(
         return count
 
     return _reopened(crm, campaign_id, crm.db.run(work))
-
-
-def retry_failed(crm: Crm, campaign_id: int, actor_id: str) -> int:
-    """Send again what failed for a passing reason; return how many rows."""
-
-    def work(session: Session) -> int:
-        life.lock(session, campaign_id)
-        _reopen(session, campaign_id, "sent again")
-        values = {"tries": 0, "handed_at": None, "reason": None, "settled_at": None}
-        mine = Delivery.campaign_id == campaign_id
-        count = move(session, "retry", ["failed_transient"], "pending", mine, **values)
-        record(session, crm.clock(), actor_id, "campaign.retry", ("campaign", campaign_id), count=count)
-        return count
-
-    return _reopened(crm, campaign_id, crm.db.run(work))
-
-
-def _reopen(session: Session, campaign_id: int, verb: str) -> None:
-    state = life.lock(session, campaign_id)
-    life.check_state(state, ("sending", "paused", "held", "finished"), verb)
-    if state == "finished":
-        life.change(session, campaign_id, "reopen", finished_at=None)
 
 
 def _reopened(crm: Crm, campaign_id: int, count: int) -> int:

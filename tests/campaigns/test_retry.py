@@ -1,5 +1,6 @@
 """Retry failed: at once, for passing failures only, and nobody becomes a duplicate of themselves."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import retrying, service
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.sending import drain
 from crm_plugin.host.context import Crm
@@ -43,14 +44,29 @@ def retried(database: Database, folder: Path, people: int) -> float:
     crm = world(database, folder, people=1)
     campaign = failed(crm, people)
     began = time.monotonic()
-    assert service.retry_failed(crm, campaign, "ann") == people
-    drain(crm, campaign, 0.01)
-    while not sent(crm):
-        drain(crm, campaign, 0.05)
-    took = time.monotonic() - began
+    with pytest.MonkeyPatch.context() as patch:
+        # What a woken worker does, while the rest is still being taken up.
+        patch.setattr(retrying, "wake", lambda crm, campaign, state: drain(crm, campaign, 0.05))
+        patch.setattr(retrying, "CHUNK", people // 20)
+        waiting = threading.Thread(target=service.retry_failed, args=(crm, campaign, "ann"))
+        waiting.start()
+        while not sent(crm):
+            time.sleep(0.01)
+        took = time.monotonic() - began
+        waiting.join()
     found = books(crm, campaign)
     assert found == {"considered": people, "sent": len(sent(crm)), "pending": people - len(sent(crm))}
     return took
+
+
+def test_a_cancel_among_the_chunks_ends_it(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = failed(crm, 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrying, "wake", lambda crm, campaign, state: service.cancel(crm, campaign, "bob"))
+        patch.setattr(retrying, "CHUNK", 10)
+        assert service.retry_failed(crm, campaign, "ann") == 10
+    assert books(crm, campaign) == {"considered": 40, "cancelled": 10, "failed_transient": 30}
 
 
 def test_thousands_are_tried_again_at_once(database: Database, tmp_path: Path) -> None:
