@@ -7,7 +7,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles import follow_ups, intentions
+from crm_plugin.profiles import follow_ups, intentions, wishes
 from crm_plugin.segments.tagging import put_tag, take_tag_off
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, say
@@ -57,6 +57,20 @@ def person_intention(ident: int) -> ResponseReturnValue:
     level = request.form.get("level") or None
     intentions.put(crm(), actor(), ident, request.form.get("course", ""), level)
     return _back(ident, say("Saved."), "intentions")
+
+
+ANSWERS = {"granted": (True, "marketing"), "denied": (False, "marketing"), "nothing": (False, "all")}
+"""What a person told staff about a channel → whether they agree, and to what."""
+
+
+@page("/people/<int:ident>/consent", "crm.edit", post=True)
+def person_consent(ident: int) -> ResponseReturnValue:
+    """Write down what a person told staff about a ``channel``: an ``answer`` of :data:`ANSWERS`."""
+    answer = ANSWERS.get(request.form.get("answer", ""))
+    if answer is None:
+        raise BadInput("input.bad", "answer", reason=f"expected one of {', '.join(ANSWERS)}")
+    wishes.set_consent(crm(), actor(), ident, request.form.get("channel", ""), *answer)
+    return _back(ident, say("Saved."), "consent")
 
 
 @page("/people/<int:ident>/tag", "crm.edit", post=True)

@@ -68,6 +68,11 @@ class Results:
         return json.dumps([row.host_id for row in self.rows], ensure_ascii=False)
 
     @property
+    def elsewhere(self) -> int:
+        """How many were ticked, or of all unticked, on other pages."""
+        return len(self.selection.ids.difference(row.host_id for row in self.rows))
+
+    @property
     def carried(self) -> str:
         """What the form carries of other pages."""
         return self.selection.carried(row.host_id for row in self.rows)

@@ -7,6 +7,7 @@ import pytest
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host import records as r
 from crm_plugin.profiles import consent
+from crm_plugin.profiles.archive import archive
 from crm_plugin.profiles.queries import person_id_of
 from crm_plugin.segments import quick
 from tests.fakes.crm import NOW
@@ -189,3 +190,22 @@ def test_why_of_a_campaign_tells_what_its_books_say(school: School) -> None:
     page = school.get(f"{other}?why=c{ident}").text
     assert "The conditions do not match" in page
     assert "In the campaign's books" not in page
+
+
+def test_what_a_person_told_staff_is_written_down(school: School) -> None:
+    def answered(answer: str) -> tuple[str, list[str]]:
+        school.post("/people/1/consent", {"channel": "sms", "answer": answer})
+        with school.crm.db.read() as session:
+            sms = next(one for one in archive(session, 1).channels if one.channel == "sms")
+        return sms.consent, sorted(scope for scope, _reason, _at in sms.suppressions)
+
+    assert answered("denied") == ("denied", ["marketing"])
+    assert "opted out" in school.get("/people/1").text
+    assert answered("nothing") == ("denied", ["all", "marketing"])
+    assert answered("granted") == ("granted", [])
+    assert school.post("/people/1/consent", {"channel": "sms", "answer": "maybe"}).status_code == 400
+    school.sign_in("crm.view")
+    assert school.post("/people/1/consent", {"channel": "sms", "answer": "denied"}).status_code == 403
+    assert "/people/1/consent" not in school.get("/people/1").text
+    school.sign_in(scope=frozenset({"c1"}))
+    assert school.post("/people/2/consent", {"channel": "sms", "answer": "denied"}).status_code == 404

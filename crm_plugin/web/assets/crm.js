@@ -38,6 +38,18 @@ function showLength(box) {
   if (shown) shown.textContent = [...box.value].length;
 }
 
+// How many are ticked, while they are being ticked.
+document.addEventListener("change", (event) => {
+  const list = event.target.name === "pick" && event.target.form;
+  const shown = list && list.querySelector("[data-crm-ticks]");
+  if (!shown) return;
+  const boxes = [...list.querySelectorAll("input[name=pick]")];
+  const { crmTicks: elsewhere, crmTotal: total, crmNone: none, crmSome: some } = shown.dataset;
+  const here = boxes.filter((box) => box.checked !== (total !== "")).length;
+  const count = total === "" ? Number(elsewhere) + here : Number(total) - Number(elsewhere) - here;
+  shown.textContent = count || total !== "" ? some.replace("#", count.toLocaleString(document.documentElement.lang || undefined)) : none;
+});
+
 // One menu is open at a time; Escape and a click elsewhere close it.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll(".crm .c-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
