@@ -1,17 +1,14 @@
-"""What people say about being written to, written down by staff: consent, and addresses to leave alone."""
-
-from datetime import datetime
+"""What people say about being written to, written down by staff."""
 
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.host.rights import need, need_whole
+from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles import consent
-from crm_plugin.profiles.normalise import email_key, phone_key
-from crm_plugin.profiles.reach import address_kind, channels
+from crm_plugin.profiles.reach import channels
 from crm_plugin.profiles.scope import check
 
 SCOPES = ("marketing", "all")
@@ -46,57 +43,8 @@ def set_consent(
     crm.db.run(work)
 
 
-def suppress(crm: Crm, actor: Actor, channel: str, address: str, scope: str = "marketing") -> None:
-    """Put an address on the list of those that are not written to.
-
-    :raises Refused: without ``crm.edit`` and ``crm.contacts``, and for who sees some courses only.
-    :raises BadInput: ``input.bad``, ``channel.bad_address``.
-    """
-    key = _key(crm, actor, channel, address, scope)
-
-    def work(session: Session, at: datetime) -> None:
-        consent.suppress(session, channel, key, scope, "manual", at, SOURCE)
-        audit.record(session, at, actor.id, "suppression.add", ("channel", channel), count=1, scope=scope)
-
-    crm.db.run(lambda session: work(session, crm.clock()))
-
-
-def unsuppress(crm: Crm, actor: Actor, channel: str, address: str, scope: str = "marketing") -> bool:
-    """Take an address off that list, where staff put it; opt-outs and bounces stay. False = it was not on it.
-
-    :raises Refused: without ``crm.edit`` and ``crm.contacts``, and for who sees some courses only.
-    :raises BadInput: ``input.bad``, ``channel.bad_address``.
-    """
-    key = _key(crm, actor, channel, address, scope)
-    now = crm.clock()
-
-    def work(session: Session) -> bool:
-        lifted = consent.lift(session, channel, key, scope, "manual", now, SOURCE)
-        if lifted:
-            of = ("channel", channel)
-            audit.record(session, now, actor.id, "suppression.remove", of, count=1, scope=scope)
-        return lifted
-
-    return crm.db.run(work)
-
-
 def _check(channel: str, scope: str) -> None:
     if channel not in channels():
         raise BadInput("input.bad", "channel", reason=f"expected one of {', '.join(channels())}")
     if scope not in SCOPES:
         raise BadInput("input.bad", "scope", reason=f"expected one of {', '.join(SCOPES)}")
-
-
-def _key(crm: Crm, actor: Actor, channel: str, address: str, scope: str) -> str:
-    need(actor, "crm.edit")
-    need(actor, "crm.contacts")
-    need_whole(actor)
-    _check(channel, scope)
-    kind = address_kind(channel)
-    if kind == "person":
-        return address
-    region = crm.settings.host_region or crm.host.info.region or ""
-    key = email_key(address) if kind == "email" else phone_key(address, region)
-    if key is None:
-        raise BadInput("channel.bad_address", "address", address=address, channel=channel)
-    return key

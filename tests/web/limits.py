@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from crm_plugin.campaigns import desk, jobs
+from crm_plugin.channels import stopped
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.host.programs import create
@@ -37,6 +38,7 @@ SECRETS = (
     "Olga Outside",
     "olga@outside.example",
     "13900139000",
+    "blocked@outside.example",
     "Moved Outside",
     "Foreign 03",
     "Secretology",
@@ -150,6 +152,8 @@ def _fill(limits: Limits) -> None:
     ids["private"] = quick.save(crm, ADMIN, "Private of a colleague", tree)
     ids["mine"] = quick.save(crm, LIMITED, "Mine", EVERYBODY, pinned=True)
     quick.refresh_counts(crm, everything=True)
+    stopped.block(crm, ADMIN, "email", "blocked@outside.example")
+    ids["stopped"] = stopped.listed(crm, ADMIN)[0].id
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
     ids["draft"] = desk.create(crm, ADMIN, file_of_campaign())

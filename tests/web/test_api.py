@@ -162,12 +162,12 @@ def test_an_export_is_made_by_a_worker_and_fetched(school: School) -> None:
 @on_sqlite
 def test_addresses_are_stopped_and_let_go(school: School) -> None:
     program = Program(school)
-    address = {"channel": "sms", "address": "13800130002"}
-    program.post("/suppressions", address, 204)
+    program.post("/stopped", {"channel": "sms", "address": "13800130002"}, 204)
     stopped = {one["channel"]: one["suppressions"] for one in program.get("/people/p2")["channels"]}
     assert [one["reason"] for one in stopped["sms"]] == ["manual"]
-    assert program.post("/suppressions/lift", address) == {"lifted": True}
-    assert program.post("/suppressions/lift", address) == {"lifted": False}
+    (row,) = program.get("/stopped?address=138%200013%200002")["items"]
+    program.post(f"/stopped/{row['id']}", None, 204, "DELETE")
+    assert program.get("/stopped") == {"items": [], "next": None}
 
 
 @on_sqlite

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.channels import stopped
 from crm_plugin.channels.sms import approval, editing
 from crm_plugin.channels.sms.editing import Written
 from crm_plugin.host import programs
@@ -33,6 +34,7 @@ from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_li
 API = "/api/v1"
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 TEMPLATE = {"name": "Hello", "text": "Hello ${display_name}", "locale": "en", "purpose": "service"}
+ADDRESS = {"channel": "email", "address": "a@example.com"}
 Deed = tuple[str, Any, str]
 """(path, what is sent, the action on record)."""
 
@@ -68,6 +70,11 @@ def _query(world: Limits) -> int:
 
 def _note(world: Limits) -> int:
     return follow_ups.add(world.crm, ADMIN, world.ids["in1"], Entry("note", "x"))
+
+
+def _blocked(world: Limits) -> int:
+    stopped.block(world.crm, ADMIN, **ADDRESS)
+    return stopped.listed(world.crm, ADMIN)[0].id
 
 
 def _template(world: Limits) -> str:
@@ -226,15 +233,14 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
         API + "/campaigns/{}/retry", lambda w: _in(w, "paused", **_FAILED), None, "campaign.retry"
     ),
     "api_export": lambda _w: (f"{API}/exports", {"tree": EVERYBODY}, "people.export_asked"),
-    "api_suppress": lambda _w: (
-        f"{API}/suppressions",
-        {"channel": "email", "address": "a@example.com"},
-        "suppression.add",
-    ),
-    "api_unsuppress": lambda w: (
-        f"{API}/suppressions/lift",
-        {"channel": "email", "address": _blocked(w)},
-        "suppression.remove",
+    "api_stopped_block": lambda _w: (f"{API}/stopped", ADDRESS, "address.block"),
+    "api_stopped_lift": _at(API + "/stopped/{}", _blocked, None, "address.lift"),
+    "stopped_block": lambda _w: ("/stopped/block", ADDRESS, "address.block"),
+    "stopped_lift": _at("/stopped/{}/lift", _blocked, {}, "address.lift"),
+    "person_consent": lambda w: (
+        f"/people/{w.ids['in1']}/consent",
+        {"channel": "email", "answer": "denied"},
+        "consent.deny",
     ),
     "api_follow_up_add": lambda _w: (
         f"{API}/people/in1/follow-ups",
@@ -295,11 +301,6 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
     ),
 }
 """Name of a route → the deed that it does."""
-
-
-def _blocked(world: Limits) -> str:
-    wishes.suppress(world.crm, ADMIN, "email", "a@example.com")
-    return "a@example.com"
 
 
 CHANGE_NOTHING = {
@@ -417,8 +418,8 @@ SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
     "intention": ("crm.edit", lambda w, a: intentions.put(w.crm, a, w.ids["in1"], "c1", "high")),
     "query": ("crm.edit", lambda w, a: quick.save(w.crm, a, "x", EVERYBODY)),
     "consent": ("crm.edit", lambda w, a: wishes.set_consent(w.crm, a, w.ids["in1"], "email", False)),
-    "suppress": ("crm.edit", lambda w, a: wishes.suppress(w.crm, a, "email", "a@example.com")),
-    "suppress by contact": ("crm.contacts", lambda w, a: wishes.suppress(w.crm, a, "email", "a@b.example")),
+    "block": ("crm.admin", lambda w, a: stopped.block(w.crm, a, **ADDRESS)),
+    "blocked": ("crm.admin", lambda w, a: stopped.listed(w.crm, a)),
     "template": ("crm.edit", lambda w, a: editing.create(w.crm, a, Written(**TEMPLATE))),
     "token": ("crm.admin", lambda w, a: programs.create(w.crm, a, Grant("x", ["crm.view"]))),
     "tokens": ("crm.admin", lambda w, a: programs.listed(w.crm, a)),

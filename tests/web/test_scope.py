@@ -52,6 +52,8 @@ OUTSIDE = {
     "/outbox/<": "test",
     "/tokens/<": "token",
     "/undo/<": "note",
+    "/stopped/<": "stopped",
+    f"{API}/stopped/<": "stopped",
 }
 BODIES: dict[str, Any] = {
     "api_update": {"name": "x"},
@@ -69,7 +71,16 @@ BODIES: dict[str, Any] = {
 }
 """What is sent to endpoints that name an object and want a body."""
 
-FORM = {"name": "x", "kind": "note", "text": "x", "course": "c1", "level": "high", "decision": "sent"}
+FORM = {
+    "answer": "denied",
+    "channel": "email",
+    "name": "x",
+    "kind": "note",
+    "text": "x",
+    "course": "c1",
+    "level": "high",
+    "decision": "sent",
+}
 """What a page posts: more than each form has."""
 
 # Where no object is named: what the answer must be.
@@ -104,8 +115,10 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_export": (f"{API}/exports", {"tree": EVERYBODY}, 202),
     "api_courses": (f"{API}/courses", None, 200),
     "api_labels": (f"{API}/labels/tag", None, 200),
-    "api_suppress": (f"{API}/suppressions", {"channel": "email", "address": "olga@outside.example"}, 403),
-    "api_unsuppress": (f"{API}/suppressions/lift", {"channel": "email", "address": "a@b.example"}, 403),
+    "api_stopped": (f"{API}/stopped", None, 403),
+    "api_stopped_block": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
+    "stopped": ("/stopped", None, 403),
+    "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
     "api_queries": (f"{API}/queries", None, 200),
     "api_query_save": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),
     "api_health": (f"{API}/health", None, 200),

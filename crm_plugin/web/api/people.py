@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.profiles import wishes
+from crm_plugin.channels import stopped
 from crm_plugin.profiles.lookup import labels
 from crm_plugin.profiles.queries import CourseRow, search_courses
 from crm_plugin.web.api import schemas
@@ -33,7 +33,18 @@ class Address(Schema):
 
     channel = fields.String(required=True)
     address = fields.String(required=True)
-    scope = fields.String(load_default="marketing", validate=validate.OneOf(wishes.SCOPES))
+
+
+class StoppedPage(Schema):
+    """A page of stopped addresses."""
+
+    reason = fields.String(load_default="", validate=validate.OneOf(["", *stopped.REASONS]))
+    address = fields.String(load_default="")
+    after = fields.Integer(load_default=None)
+    limit = schemas.limit()
+
+
+StoppedList = schemas.paged("StoppedList", schemas.of(stopped.Stopped))
 
 
 @endpoint("GET", "/courses", shape=Shape(query=FindCourse, answer=Courses))
@@ -52,18 +63,22 @@ def api_labels(given: Given, kind: str) -> Any:
     return {"items": found}
 
 
-@endpoint("POST", "/suppressions", "crm.contacts", Shape(Address))
-def api_suppress(given: Given) -> None:
-    """Put an address on the list of those that are not written to."""
-    wishes.suppress(crm(), actor(), **given.body)
+@endpoint("GET", "/stopped", "crm.admin", Shape(query=StoppedPage, answer=StoppedList))
+def api_stopped(given: Given) -> Any:
+    """List the addresses that are not written to, the latest first, with the reasons."""
+    query = given.query
+    asked = {"reason": query["reason"], "text": query["address"], "before": query["after"]}
+    rows = stopped.listed(crm(), actor(), **asked, limit=query["limit"])
+    return {"items": rows, "next": rows[-1].id if len(rows) == query["limit"] else None}
 
 
-@endpoint(
-    "POST",
-    "/suppressions/lift",
-    "crm.contacts",
-    Shape(Address, None, schemas.answer("Lifted", lifted=fields.Boolean())),
-)
-def api_unsuppress(given: Given) -> Any:
-    """Take an address off that list, where staff put it; opt-outs and bounces stay."""
-    return {"lifted": wishes.unsuppress(crm(), actor(), **given.body)}
+@endpoint("POST", "/stopped", "crm.admin", Shape(Address))
+def api_stopped_block(given: Given) -> None:
+    """Write nothing more to an address, neither marketing nor service messages."""
+    stopped.block(crm(), actor(), given.body["channel"], given.body["address"])
+
+
+@endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
+def api_stopped_lift(_given: Given, ident: int) -> None:
+    """Let an address be written to again; opt-outs only the people themselves take back."""
+    stopped.lift(crm(), actor(), ident)
