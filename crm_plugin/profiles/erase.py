@@ -43,11 +43,12 @@ def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
     """Empty these persons' rows.
 
     :param ids: our ids.
-    :param forget: for good: their host id becomes a keyed hash, so that no later scan brings them back;
-        seats and signals go, orders stay in the books without a person. Suppressed addresses (but the
-        school's own id) and the ledger of consents stay: they prove, and keep, what the person asked for.
+    :param forget: for good, with the accounts that were merged into them: their host ids become keyed
+        hashes, so that no later scan brings them back; seats and signals go, orders stay in the books
+        without a person. Suppressed addresses (but the school's own id) and the ledger of consents stay:
+        they prove, and keep, what the person asked for.
     """
-    for part in chunks(ids):
+    for part in chunks(_with_merged(work, ids) if forget else ids):
         for _, erase_theirs in ERASURES.items():
             erase_theirs(work.session, part)
         if forget:
@@ -58,6 +59,17 @@ def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
             _delete(work, model, part)
         work.touched.update(part)
         work.changed += len(part)
+
+
+def _with_merged(work: Work, ids: Sequence[int]) -> list[int]:
+    """Return these persons and all who were merged into them, over any number of steps: they are the same."""
+    found, more = set(ids), set(ids)
+    while more:
+        host_ids = work.session.scalars(sa.select(Person.host_id).where(Person.id.in_(more))).all()
+        merged = sa.select(Person.id).where(Person.merged_into.in_(host_ids))
+        more = set(work.session.scalars(merged)) - found
+        found |= more
+    return sorted(found)
 
 
 def _forget(work: Work, ids: list[int]) -> None:

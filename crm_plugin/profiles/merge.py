@@ -1,6 +1,6 @@
 """One person turns out to be another: rows move, the strictest consent stays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,39 +57,76 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
 
 
 def _keep_strictest(work: Work, source: int, target: int) -> None:
-    of_both = Consent.person_id.in_((source, target))
-    denied = sa.select(Consent.channel).where(of_both, Consent.state == "denied", Consent.origin == "own")
-    of_source = sa.select(Consent.channel).where(Consent.person_id == source, Consent.state == "denied")
-    for channel in sorted(set(work.session.scalars(sa.union(denied, of_source)))):
-        line = consent.own_line(target, channel, "denied", work.at, source="merge")
-        work.session.add(line)
-    work.session.flush()
+    own = _denied(work.session, Consent.person_id.in_((source, target)), Consent.origin == "own")
+    wanted = own | _denied(work.session, Consent.person_id == source)
     work.session.execute(sa.delete(Consent).where(Consent.person_id == source))
     consent.refresh_consents(work.session, [target])
+    # Lines that moved may outweigh a denial. One that stands anyway is not written twice.
+    standing = _denied(work.session, Consent.person_id == target, Consent.origin == "own")
+    for channel in sorted(wanted - standing):
+        work.session.add(consent.own_line(target, channel, "denied", work.at, source="merge"))
+    work.session.flush()
+    consent.refresh_consents(work.session, [target])
+
+
+def _denied(session: Session, *where: sa.ColumnElement[bool]) -> set[str]:
+    return set(session.scalars(sa.select(Consent.channel).where(Consent.state == "denied", *where)))
+
+
+Addresses = dict[str, str]
+"""Channel → key of the address by which it reaches a person."""
+
+
+def addresses(session: Session, ids: Collection[int]) -> dict[int, Addresses]:
+    """Return the addresses that these persons have now, by our ids."""
+    if not ids:
+        return {}
+    keys = {"email": Person.email_key, "sms": Person.phone_key, "message": Person.host_id}
+    rows = session.execute(sa.select(Person.id, *keys.values()).where(among(session, Person.id, ids)))
+    return {id: {name: key for name, key in zip(keys, found, strict=True) if key} for id, *found in rows}
+
+
+def keep_opt_outs(session: Session, source: Addresses, target: Addresses) -> None:
+    """Let what a person asked for at one address hold at the other; a bounce is of its address only.
+
+    :param source: where the account that is gone was reached, ``target`` the one that remains.
+    """
+    for channel in source.keys() & target.keys():
+        _copy_suppressions(session, channel, (source[channel], target[channel]), ("opt_out",))
 
 
 def _keep_suppressed(work: Work, source: str, target: str) -> None:
     """Private messages go to host ids: what was suppressed for one id is so for the other."""
-    rows = work.session.execute(
-        sa.select(Suppression.scope, Suppression.reason, Suppression.at, Suppression.source).where(
-            Suppression.channel == "message", Suppression.address_key == source
-        )
-    )
-    for scope, reason, at, told_by in rows.all():
-        consent.suppress(work.session, "message", target, scope, reason, at, told_by)
+    _copy_suppressions(work.session, "message", (source, target))
+
+
+def _copy_suppressions(
+    session: Session, channel: str, keys: tuple[str, str], reasons: Sequence[str] = ()
+) -> None:
+    """Suppress the second address as the first is; ``reasons`` empty = for whatever reason."""
+    source, target = keys
+    columns = (Suppression.scope, Suppression.reason, Suppression.at, Suppression.source)
+    held = sa.select(*columns).where(Suppression.channel == channel, Suppression.address_key == source)
+    if reasons:
+        held = held.where(Suppression.reason.in_(reasons))
+    for scope, reason, at, told_by in session.execute(held).all():
+        consent.suppress(session, channel, target, scope, reason, at, told_by)
 
 
 def unmerge(work: Work, held: Sequence[int], living: set[str]) -> None:
     """Let the next scans sort out the rows of persons who are no longer merged into another."""
     if not held:
         return
-    columns = sa.select(Person.host_id, Person.merged_into).where(
+    columns = sa.select(Person.id, Person.host_id, Person.merged_into).where(
         among(work.session, Person.id, held), Person.merged_into.is_not(None)
     )
-    targets = {into for host_id, into in work.session.execute(columns) if host_id in living and into}
-    if not targets:
+    back = {id: into for id, host_id, into in work.session.execute(columns) if host_id in living and into}
+    if not back:
         return
-    ids = [*work.persons(targets).ids.values()]
+    ids = [*work.persons(back.values()).ids.values()]
+    # At once: whoever is erased from now on takes only those along who are still merged into them.
+    free = sa.update(Person).where(Person.id.in_(back)).values(merged_into=None)
+    work.session.execute(free.execution_options(synchronize_session=False))
     for model in (Enrolment, Signal, Order):
         unsure: Any = sa.update(model).where(model.person_id.in_(ids)).values(row_hash="")
         work.session.execute(unsure.execution_options(synchronize_session=False))

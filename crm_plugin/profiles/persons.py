@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.profiles import answers, forgotten
 from crm_plugin.profiles.erase import erase
-from crm_plugin.profiles.merge import merge, unmerge
+from crm_plugin.profiles.merge import Addresses, addresses, keep_opt_outs, merge, unmerge
 from crm_plugin.profiles.models import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.profiles.parking import park
@@ -22,10 +22,13 @@ NAME = 64
 
 def save(work: Work, rows: Sequence[r.Person]) -> None:
     """Write the persons that are new or changed; those who were erased never come back."""
-    fresh = _without_erased(work, work.fresh(Person, rows))
+    fresh = work.fresh(Person, rows)
+    unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
+    fresh = _without_erased(work, fresh)
     if not fresh.rows:
         return
-    unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
+    going = [fresh.ids[row.id] for row in fresh.rows if is_merged(row) and row.id in fresh.ids]
+    left = addresses(work.session, going)
     write_rows(work, Person, [fresh.columns(row) for row in fresh.rows], fresh)
     ids = work.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
@@ -36,7 +39,7 @@ def save(work: Work, rows: Sequence[r.Person]) -> None:
     work.touched.update(ids.values())
     work.arrived["persons"].update(row.id for row in fresh.rows if row.id not in fresh.ids)
     work.changed += len(fresh.rows)
-    _merge(work, [row for row in fresh.rows if is_merged(row)], ids)
+    _merge(work, [row for row in fresh.rows if is_merged(row)], ids, left)
 
 
 def remove(work: Work, host_ids: Sequence[str]) -> None:
@@ -47,7 +50,10 @@ def remove(work: Work, host_ids: Sequence[str]) -> None:
 
 
 def _without_erased(work: Work, fresh: Fresh) -> Fresh:
-    gone = {row.id for row in fresh.rows if row.status == "erased"}
+    into = {row.merged_into for row in fresh.rows if is_merged(row) and row.merged_into}
+    # Who turns out to be somebody that was erased is erased as well.
+    erased = forgotten.among(work.session, work.key, into)
+    gone = {row.id for row in fresh.rows if row.status == "erased" or row.merged_into in erased}
     erase(work, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
     forgotten.remember(work.session, work.key, gone, work.at)
     work.arrived["persons"].update(gone)
@@ -56,14 +62,17 @@ def _without_erased(work: Work, fresh: Fresh) -> Fresh:
     return replace(fresh, rows=[row for row in fresh.rows if row.id not in away])
 
 
-def _merge(work: Work, rows: list[r.Person], ids: dict[str, int]) -> None:
+def _merge(work: Work, rows: list[r.Person], ids: dict[str, int], left: dict[int, Addresses]) -> None:
     if not rows:
         return
     targets = work.persons(row.merged_into for row in rows if row.merged_into)
+    # Where a target was merged itself, the end of the chain is meant.
+    ends = addresses(work.session, set(targets.ids.values()))
     for row in rows:
-        target = row.merged_into or ""
-        if target in targets.ids:
-            merge(work, (ids[row.id], row.id), (targets.ids[target], target))
+        target = targets.ids.get(row.merged_into or "")
+        if target is not None:
+            merge(work, (ids[row.id], row.id), (target, ends[target]["message"]))
+            keep_opt_outs(work.session, left.get(ids[row.id], {}), ends[target])
     waiting = [row for row in rows if row.merged_into in targets.unknown]
     park(work, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
 
