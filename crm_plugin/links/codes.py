@@ -60,9 +60,7 @@ class Signer:
         """Return (person id, ledger row's id) of a code that we signed, in whatever case, or None."""
         return self._read("b", code.lower(), TOKEN_MAC, SMALL)
 
-    def _sign(
-        self, key: int, use: str, number: int, row: int, bits: int, letters: str = ALPHABET
-    ) -> str:
+    def _sign(self, key: int, use: str, number: int, row: int, bits: int, letters: str = ALPHABET) -> str:
         if not _SMALLEST <= number <= _LARGEST or row < 0:
             raise ValueError(f"a code cannot hold the numbers {number} and {row}")
         return _letters(_pack(key, number, row) << bits | self._mac(key, use, number, row, bits), letters)
@@ -128,6 +126,4 @@ def _value(code: str, letters: str) -> int | None:
     return value
 
 
-_DIGITS = {
-    letters: {letter: value for value, letter in enumerate(letters)} for letters in (ALPHABET, SMALL)
-}
+_DIGITS = {letters: {letter: value for value, letter in enumerate(letters)} for letters in (ALPHABET, SMALL)}

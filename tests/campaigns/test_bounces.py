@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns import bounces, service
 from crm_plugin.campaigns.bounce_effects import Taken
+from crm_plugin.campaigns.lease import Row
 from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.running import load
 from crm_plugin.channels.email import bounces as history
 from crm_plugin.channels.email.posted import Posted
 from crm_plugin.channels.email.returned import Returned, read
@@ -27,6 +29,8 @@ from tests.fakes.crm import NOW
 
 DOMAIN = "bounces.school.example"
 DAY = timedelta(days=1)
+SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+"""For what touches no SQL of its own."""
 
 
 @pytest.fixture
@@ -83,6 +87,20 @@ def test_a_hard_bounce_stops_the_address_and_corrects_the_books(crm: Crm) -> Non
     assert books(crm, mailed(crm, 1)) == {"considered": 3, "sent": 2, "excluded": {"suppressed": 1}}
 
 
+@SQLITE
+def test_each_message_goes_out_from_a_return_path_of_its_own(crm: Crm) -> None:
+    campaign = mailed(crm)
+    running = load(crm, campaign)
+    assert running is not None
+    row = Row(rows(crm, campaign)[2].id, 2, "p2", "p2@example.org", None, 1, {})
+    again = [running.render(row) for _ in range(2)]
+    assert [one.return_path for one in again] == [path(crm, campaign, 2)] * 2
+    assert again[0].mime is not None
+    assert f"Message-ID: <{campaign}-{row.id}@".encode() in again[0].mime(True)
+    crm.settings.bounce_domain = ""
+    assert running.render(row).return_path == ""
+
+
 def test_the_same_report_again_changes_nothing(crm: Crm) -> None:
     campaign = mailed(crm)
     came_back(crm, campaign)
@@ -100,6 +118,7 @@ def test_a_complaint_proves_delivery_and_stops_the_address(crm: Crm) -> None:
     assert stopped(crm) == {("p1@example.org", "marketing", "complaint")}
 
 
+@SQLITE
 def test_states_move_forward_only(crm: Crm) -> None:
     campaign = mailed(crm)
     bounces.take(crm, read(complaint(returned=f"Return-Path: <{path(crm, campaign)}>")))
@@ -118,6 +137,7 @@ def test_soft_bounces_stop_it_only_in_a_row_and_over_days(crm: Crm) -> None:
     assert came_back(crm, first, "4.2.2", person=2) == Taken("soft", True, False)
 
 
+@SQLITE
 def test_a_message_that_arrived_breaks_the_row(crm: Crm) -> None:
     campaigns = [mailed(crm, days) for days in (0, 3, 6, 9)]
     for campaign in (campaigns[0], campaigns[1], campaigns[3]):
@@ -127,6 +147,7 @@ def test_a_message_that_arrived_breaks_the_row(crm: Crm) -> None:
     assert came_back(crm, campaigns[2], "4.2.2").stopped
 
 
+@SQLITE
 def test_what_was_refused_for_its_content_says_nothing_of_the_address(crm: Crm) -> None:
     for days in range(0, 40, 10):
         assert not came_back(crm, mailed(crm, days), "5.7.1").stopped
@@ -144,7 +165,7 @@ def test_what_was_refused_for_its_content_says_nothing_of_the_address(crm: Crm) 
         ({"bounce_soft": 0, "bounce_soft_days": 0}, ["4.2.2", "4.2.2"], [False, False]),
     ],
 )
-@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+@SQLITE
 def test_the_numbers_are_settings(
     database: Database, tmp_path: Path, settings: dict[str, int], statuses: list[str], ends: list[bool]
 ) -> None:
@@ -153,6 +174,7 @@ def test_the_numbers_are_settings(
     assert [one.stopped for one in found] == ends
 
 
+@SQLITE
 def test_unsigned_and_foreign_codes_are_of_no_message(crm: Crm) -> None:
     campaign = mailed(crm)
     good = code(crm, campaign)
@@ -169,12 +191,14 @@ def test_unsigned_and_foreign_codes_are_of_no_message(crm: Crm) -> None:
     assert bounces.take(crm, Returned("hard", codes=(forged, good.upper()))).matched
 
 
+@SQLITE
 def test_the_opt_out_address_of_a_returned_message_will_do(crm: Crm) -> None:
     campaign = mailed(crm)
     token = links.signer(crm).opt_out_token(1, "email", rows(crm, campaign)[1].id)
     assert bounces.take(crm, Returned("complaint", tokens=(token,))).stopped
 
 
+@SQLITE
 def test_nobody_else_is_stopped_by_a_row_of_another_channel(crm: Crm) -> None:
     file = {"name": "x", "channel": "sms", "audience": EVERYBODY, "template": "hello"}
     campaign = service.create(crm, "tester", file)
@@ -208,12 +232,14 @@ def test_a_providers_event_finds_its_message(crm: Crm, by: By) -> None:
     assert came_back(crm, campaign).detail == "known already", "the mail server may report it too"
 
 
+@SQLITE
 def test_an_event_of_an_address_that_we_never_wrote_to_counts_once(crm: Crm) -> None:
     event = posted(id="e-1", address="nobody@elsewhere.example")
     assert [one.stopped for one in bounces.post(crm, [event, event])] == [True, False]
     assert stopped(crm) == {("nobody@elsewhere.example", "marketing", "bounce")}
 
 
+@SQLITE
 def test_events_that_contradict_themselves_go_by_the_address(crm: Crm) -> None:
     campaign = mailed(crm)
     ident = rows(crm, campaign)[1].id
@@ -223,6 +249,7 @@ def test_events_that_contradict_themselves_go_by_the_address(crm: Crm) -> None:
     assert rows(crm, campaign)[1].state == "sent"
 
 
+@SQLITE
 @pytest.mark.parametrize("days", [-5000, 5000])
 def test_a_wrong_clock_dates_nothing(crm: Crm, days: int) -> None:
     campaign = mailed(crm)
@@ -280,6 +307,7 @@ def test_the_erased_are_forgotten_here_too(crm: Crm) -> None:
     assert count(crm, Bounce) == 0
 
 
+@SQLITE
 def test_a_person_is_told_what_came_back(crm: Crm) -> None:
     came_back(crm, mailed(crm))
     (told,) = export(crm, 1)["bounces"]

@@ -65,3 +65,18 @@ def test_an_opt_out_token_is_bound_to_person_channel_and_use(person: int, row: i
 def test_numbers_that_no_row_has_are_refused(link: int, row: int) -> None:
     with pytest.raises(ValueError):
         SIGNER.code(link, row)
+
+
+@given(st.integers(1, 2**32 - 1), st.integers(0, 2**40))
+def test_codes_of_return_paths_survive_small_letters(person: int, row: int) -> None:
+    signer = Signer({1: b"k" * 32, 7: b"m" * 32})
+    code = signer.bounce_code(person, row)
+    assert code == code.lower()
+    assert len(f"bounce+{code}") <= 64, "what stands before the @ has at most 64 letters"
+    assert signer.read_bounce(code) == signer.read_bounce(code.upper()) == (person, row)
+    assert Signer({1: b"x" * 32, 7: b"y" * 32}).read_bounce(code) is None
+
+
+@given(st.text(max_size=80))
+def test_no_other_text_is_a_code_of_a_return_path(text: str) -> None:
+    assert Signer({1: b"k" * 32}).read_bounce(text) is None

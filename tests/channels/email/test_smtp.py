@@ -87,6 +87,25 @@ def test_messages_arrive_whole_over_one_connection(sink: tuple[Sink, SmtpCarrier
     assert len(handler.peers) == 1
 
 
+def test_a_message_with_a_return_path_of_its_own_is_sent_from_it(sink: tuple[Sink, SmtpCarrier]) -> None:
+    handler, carrier = sink
+    named = mail(1)
+    named.return_path = "bounce+abc@b.example"
+    send(carrier, named, mail(2))
+    assert [one.mail_from for one in handler.got] == ["bounce+abc@b.example", "no-reply@school.example"]
+
+
+@pytest.mark.parametrize(
+    "domain", ["b .example", "b.example>", "b\r\nx", "@b.example", "b..example", "пример.example"]
+)
+def test_a_domain_that_cannot_stand_in_an_envelope_is_refused(domain: str) -> None:
+    owner = Owner(25)
+    owner.settings.bounce_domain = domain
+    with pytest.raises(BadInput) as refused:
+        SmtpCarrier(owner)
+    assert refused.value.params["name"] == "bounce_domain"
+
+
 def test_the_connection_is_made_anew_after_many_messages(
     sink: tuple[Sink, SmtpCarrier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
