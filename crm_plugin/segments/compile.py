@@ -101,11 +101,39 @@ class _Compiler:
         """
         base, without = self.few(parts, False)[:1], self.few(parts, True)
         taken = [*base, *without] if base and without and self.present.dialect != "mysql" else []
-        based = any(self.is_set(one) for one in parts)
-        rest = [self.member(one, person, based) for one in parts if one not in taken]
+        wide = [one for one in parts if len(parts) > 1 and self.is_wide(one)]
+        based = any(self.is_set(one) for one in parts if one not in wide)
+        rest = [self.member(one, person, based) for one in parts if one not in taken and one not in wide]
+        rest += [self.asked(one, person, False) for one in wide]
         if not taken:
             return rest
         return [person.id.in_(sa.except_(*(self.set_of(one).select for one in taken))), *rest]
+
+    def is_wide(self, part: _Plain) -> bool:
+        """Tell whether *or* holds by a fact or by not being in a set, so for many people.
+
+        SQLite would write them all down; who is found by the conditions beside it is asked instead.
+        """
+        if isinstance(part, _Leaf) or not part.any or self.is_fact(part):
+            return False
+        leaves = [one for one in part.parts if isinstance(one, _Leaf)]
+        return self.present.dialect == "sqlite" and any(not self.is_set(one) for one in leaves)
+
+    def asked(self, part: _Plain, person: Any, behind: bool) -> Condition:
+        """Return a part as a question about the person at hand, facts first.
+
+        :param behind: a fact lets only some people come this far, so that a set need not be made for all.
+        """
+        if isinstance(part, _Leaf):
+            found = self.leaf(part, person)
+            if not behind or not isinstance(found, Members) or found.whole:
+                return self.joined(found, person)
+            there = _one_of(found, person)
+            return ~there if found.negative else there
+        behind = behind or (not part.any and any(self.is_fact(one) for one in part.parts))
+        in_order = sorted(part.parts, key=lambda one: not self.is_fact(one))
+        asked = [self.asked(one, person, behind) for one in in_order]
+        return sa.or_(sa.false(), *asked) if part.any else sa.and_(sa.true(), *asked)
 
     def few(self, parts: Sequence[_Plain], negative: bool) -> list[_Leaf]:
         """Return the parts that are sets of few people."""
@@ -165,8 +193,7 @@ class _Compiler:
         one_by_one = self.present.dialect == "sqlite" and based and not found.whole
         if self.present.dialect != "postgresql" and not one_by_one:
             return person.id.not_in(found.select)  # type: ignore[no-any-return]
-        ids = found.select.subquery()
-        return ~sa.select(sa.literal(1)).where(ids.c[0] == person.id).exists()
+        return ~_one_of(found, person)
 
     def ids(self, part: _Plain) -> Select:
         """Return a part as a set of people."""
@@ -192,3 +219,8 @@ class _Compiler:
         whole = sa.union_all(*branches)
         # MariaDB would run a UNION inside IN once for every person; a derived table it makes once.
         return sa.select(whole.subquery()) if self.present.dialect == "mysql" else whole
+
+
+def _one_of(found: Members, person: Any) -> Condition:
+    ids = found.select.subquery()
+    return sa.select(sa.literal(1)).where(ids.c[0] == person.id).exists()
