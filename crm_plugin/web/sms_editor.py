@@ -72,12 +72,18 @@ def _editor(key: str, written: Written, problem: str = "") -> Response:
         next_version=base is not None and not editing.is_open(base),
         locales=LOCALES,
         purposes=PURPOSES,
-        pieces=PIECES,
+        pieces=[piece for piece in PIECES if piece[0] != "link" or not _is_fixed()],
         tails=TAILS,
-        own_link=link_mode_of(crm().settings, approval.rules_of(crm())) == "per_campaign",
+        own_link=_is_fixed(),
         target=request.form.get("target", ""),
         **_beside(written),
     )
+
+
+def _is_fixed() -> bool:
+    """Tell whether the carrier takes links in the approved text only, the same for everybody."""
+    rules = approval.rules_of(crm())
+    return rules.needs_template and link_mode_of(crm().settings, rules) == "per_campaign"
 
 
 def _beside(written: Written) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The SMS templates: the list, the page of one, and its way to approval."""
 
+from decimal import Decimal
 from typing import Any
 
+from babel.numbers import format_currency
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -17,6 +19,7 @@ from crm_plugin.links.service import signer
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import LOCALES, explain, locale, mark, say
 from crm_plugin.web.notes import tell
+from crm_plugin.web.present import babel_locale
 from crm_plugin.web.view import render
 from crm_plugin.web.words import word
 
@@ -105,7 +108,21 @@ def shown(template: SmsText) -> dict[str, Any]:
         {"text": explain(error), "severe": one.severe}
         for one, error in zip(look.problems, spoken, strict=True)
     ]
-    return {"look": look, "problems": lines, "links": links}
+    return {"look": look, "problems": lines, "links": links, "prices": _prices(look)}
+
+
+def _prices(look: preview.Look) -> list[str]:
+    """Return what a message costs, and at worst where that is more; a segment may cost a part of a cent."""
+    price = look.price
+    if price is None:
+        return []
+    counts = sorted({look.length.segments, look.worst.segments})
+    return [_exactly(price.amount * count, price.currency) for count in counts]
+
+
+def _exactly(amount: Decimal, currency: str) -> str:
+    pattern, spoken = "¤#,##0.00##", babel_locale()
+    return str(format_currency(amount, currency, pattern, locale=spoken, currency_digits=False))
 
 
 def trouble(reason: str | None) -> str:

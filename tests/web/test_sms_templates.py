@@ -212,3 +212,12 @@ def test_signing_off_needs_an_administrator(school: School) -> None:
     page = school.get(f"/sms-templates/{key}").text
     assert "Approve" not in page
     assert "New template" not in school.get("/sms-templates").text
+
+
+def test_a_segment_may_cost_a_part_of_a_cent(database: Database, tmp_path: Path) -> None:
+    school = open_school(database, tmp_path / "instance", sms_carrier="outbox", sms_price="0.045 EUR")
+    page = school.post("/sms-templates/preview", {**FORM, "text": "x" * 100 + "${course_title}"}).text
+    assert "€0.045 – €0.09" in page
+    one = school.post("/sms-templates/preview", {**FORM, "text": "x"}).text
+    assert "€0.045" in one
+    assert "–" not in one.split("Price per person")[1].split("</dd>")[0]
