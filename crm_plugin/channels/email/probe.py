@@ -23,7 +23,7 @@ def probe(crm: Crm) -> tuple[bool, str]:
     except ssl.SSLError as error:
         return False, f"no safe connection: {error.reason or error}"
     except (smtplib.SMTPException, OSError) as error:
-        return False, f"the server does not answer: {error or type(error).__name__}"
+        return False, f"the server does not answer: {str(error) or type(error).__name__}"
 
 
 def _said(text: bytes | str) -> str:
