@@ -78,6 +78,11 @@ def one(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
+def rows(session: Session, query: sa.Select[Any]) -> list[CampaignRow]:
+    """Return the campaigns that a query finds."""
+    return [_row(campaign) for campaign in session.scalars(query)]
+
+
 def get(crm: Crm, campaign_id: int) -> CampaignRow:
     """Return a campaign.
 

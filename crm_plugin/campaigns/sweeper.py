@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import doubt, facts, lease, life, receipts
+from crm_plugin.campaigns import doubt, facts, lease, life, receipts, telling
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.present import db_now
@@ -25,6 +25,7 @@ def sweep(crm: Crm) -> bool:
     with crm.db.read() as session:
         sending = session.scalars(sa.select(Campaign.id).where(Campaign.state == "sending")).all()
     finished = [id for id in sending if life.finish(crm, id)]
+    telling.tell(crm)
     return bool(held or started or lapsed or cleared or matched or finished)
 
 

@@ -92,6 +92,7 @@ TABLE = (
     Setting("stale_data_hours", int, 24, "Age of the school's data above which campaigns wait; 0: never."),
     Setting("pause_after_failures", int, 20, "Failures in a row of a carrier that pause a campaign."),
     Setting("pause_failure_percent", int, 50, "Share of failures that pauses a campaign; 0: never."),
+    Setting("notify_email", str, "", "Who is told by e-mail of campaigns that stop by themselves."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
@@ -154,6 +155,7 @@ class Settings:
     stale_data_hours: int
     pause_after_failures: int
     pause_failure_percent: int
+    notify_email: str
     rate_limits: dict[str, str]
     interest_days: int
     confirm_above: int

@@ -6,6 +6,8 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
+from crm_plugin.campaigns.desk import is_visible
+from crm_plugin.campaigns.telling import stopped
 from crm_plugin.dashboard.queries import DAYS, Day, Figures, figures, trend
 from crm_plugin.segments import service
 from crm_plugin.web import present, searches
@@ -17,6 +19,8 @@ from crm_plugin.web.person_notes import due
 from crm_plugin.web.presets import PRESETS
 from crm_plugin.web.view import render
 
+STOPPED = 5
+"""Campaigns that wait for a person, of which the overview speaks."""
 WIDTH, HEIGHT = 290, 60
 """Of a trend's drawing, in units of its own."""
 
@@ -40,6 +44,7 @@ def home() -> ResponseReturnValue:
         figures=_figures(numbers, currency) if numbers and numbers.people else [],
         trends=_trends(days, currency) if numbers and numbers.people else [],
         campaigns=lines(5),
+        stopped=[row for row in stopped(crm()) if is_visible(row, actor())][:STOPPED],
         pinned=[row for row in searches.saved() if row.pinned],
         streams=streams,
         due=due(),

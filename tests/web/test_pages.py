@@ -317,3 +317,41 @@ def test_pause_resume_cancel_come_from_the_page(school: School) -> None:
         states.append(service.get(school.crm, ident).state)
     assert states == ["paused", "freezing", "cancelled"]
     assert school.post(f"/campaigns/{ident}/resume").status_code == 409
+
+
+@on_sqlite
+def test_the_overview_names_what_stopped_by_itself(school: School) -> None:
+    ident = campaign(school, name="Winter")
+    school.crm.settings.public_url = "https://staging.example"
+    guarded = service.create(school.crm, "boss", service.get(school.crm, ident).document())
+    send(school, ident)
+    keep(school)
+    service.launch(school.crm, guarded, "ann")
+    page = school.get("/").text
+    assert page.count("waits for somebody to decide") == 1
+    assert "Copied or moved installation" in page
+    service.cancel(school.crm, guarded, "ann")
+    assert "waits for somebody to decide" not in school.get("/").text
+
+
+def keep(school: School) -> None:
+    """As if the database were restored under another address after a campaign."""
+    school.crm.settings.public_url = "https://elsewhere.example"
+
+
+@on_sqlite
+def test_the_builder_names_campaigns(school: School) -> None:
+    sent = campaign(school, name="Autumn fair")
+    other = campaign(school, name="Spring fair")
+    form = {"r:n": "1", "r.0:f": "deliveries", "r.0.w:n": "1", "r.0.w:k": "group", "r.0.w.0:f": "campaign_id"}
+    page = school.post("/people/build", {**form, "r.0.w.0:o": "=", "r.0.w.0:v": str(sent)}).text
+    assert f'<option value="{sent}" selected>Autumn fair</option>' in page
+    assert f'<option value="{other}">Spring fair</option>' in page
+    assert "|sum:campaign_id" not in page
+    picked = school.get("/people/pick/campaign?q=SPRING").json
+    assert picked == {"items": [{"id": str(other), "label": "Spring fair"}]}
+    # Somebody with a scope sees their own campaigns only.
+    school.sign_in(scope=frozenset({"c1"}))
+    assert school.get("/people/pick/campaign").json == {"items": []}
+    page = school.post("/people/build", {**form, "r.0.w.0:o": "=", "r.0.w.0:v": str(sent)}).text
+    assert "Autumn fair" not in page

@@ -1,0 +1,61 @@
+"""Somebody is told when a campaign stops by itself: once, by e-mail, and on the overview until it goes on."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import service, sweeper, telling
+from crm_plugin.channels.models import OutboxMessage
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from tests.campaigns.world import answers, document, launched, ready, run, world
+from tests.fakes.carrier import receipt
+
+
+def mails(crm: Crm) -> list[tuple[str, str | None, str]]:
+    with crm.db.read() as session:
+        found = session.scalars(sa.select(OutboxMessage).order_by(OutboxMessage.id))
+        return [(one.address, one.subject, one.text) for one in found]
+
+
+def test_a_failing_carrier_is_told_once(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=30, notify_email="boss@school.example")
+    sweeper.sweep(crm)
+    answers(crm, lambda message: receipt(message, "unavailable"))
+    campaign = ready(crm, name="Spring {{ display_name }}")
+    run(crm)
+    for _ in range(3):
+        sweeper.sweep(crm)
+    ((address, subject, text),) = mails(crm)
+    assert address == "boss@school.example"
+    assert subject is not None
+    assert "Spring {{ display_name }}" in subject
+    assert "carrier_failing" in text
+    assert [row.id for row in telling.stopped(crm)] == [campaign]
+    answers(crm, receipt)
+    service.resume(crm, campaign, "ann")
+    assert telling.stopped(crm) == []
+
+
+def test_what_a_person_did_is_no_news(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1, notify_email="boss@school.example")
+    sweeper.sweep(crm)
+    campaign = launched(crm)
+    service.pause(crm, campaign, "ann")
+    sweeper.sweep(crm)
+    assert (mails(crm), telling.stopped(crm)) == ([], [])
+
+
+def test_what_stopped_before_the_address_was_set_is_on_the_overview_only(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    launched(crm)
+    crm.settings.public_url = "https://staging.example"
+    sweeper.sweep(crm)
+    late = service.create(crm, "ann", document())
+    assert service.launch(crm, late, "ann") == "held"
+    crm.settings.notify_email = "boss@school.example"
+    sweeper.sweep(crm)
+    assert mails(crm) == []
+    assert len(telling.stopped(crm)) == 2
