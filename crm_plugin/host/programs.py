@@ -22,6 +22,7 @@ class Program:
     permissions: list[str]
     scope: list[str] | None
     created_by: str
+    author_name: str
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -39,7 +40,9 @@ def create(crm: Crm, actor: Actor, grant: Grant) -> tuple[int, str]:
     now = crm.clock()
     _check(grant, now)
     with crm.db.begin() as session:
-        ident, text = tokens.make(session, crm.settings.secret_key, grant, actor.id, now)
+        ident, text = tokens.make(
+            session, crm.settings.secret_key, grant, (actor.id, actor.display_name), now
+        )
         rights = ", ".join(grant.permissions)
         of = ("token", ident)
         audit.record(session, now, actor.id, "token.create", of, name=grant.name, permissions=rights)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db import Base, Id, Json, Key, UtcDateTime
+from crm_plugin.kernel.db import Base, Id, Json, Key, Text, UtcDateTime
 
 PREFIX = "crm_"
 """Begins every token, so that people and scanners of leaked secrets know one when they see it."""
@@ -29,6 +29,7 @@ class Token(Base):
     scope: Mapped[list[str] | None] = mapped_column(Json)
     """Course ids of the school that it is limited to; None = everything."""
     created_by: Mapped[str] = mapped_column(Key())
+    author_name: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -45,9 +46,12 @@ class Grant:
     expires_at: datetime | None = None
 
 
-def make(session: Session, secret: str, grant: Grant, author: str, now: datetime) -> tuple[int, str]:
+def make(
+    session: Session, secret: str, grant: Grant, author: tuple[str, str], now: datetime
+) -> tuple[int, str]:
     """Keep a new token; return its id and its text, which nobody can read again.
 
+    :param author: (id, name) of who makes it.
     :param secret: the installation's secret key: who steals the table alone cannot try texts against it.
     """
     text = PREFIX + secrets.token_urlsafe(32)
@@ -56,7 +60,8 @@ def make(session: Session, secret: str, grant: Grant, author: str, now: datetime
         hash=_hash(secret, text),
         permissions=grant.permissions,
         scope=grant.scope,
-        created_by=author,
+        created_by=author[0],
+        author_name=author[1],
         created_at=now,
         expires_at=grant.expires_at,
     )

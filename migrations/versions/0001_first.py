@@ -722,6 +722,7 @@ def upgrade() -> None:
         sa.Column("permissions", db.Json(), nullable=False),
         sa.Column("scope", db.Json(), nullable=True),
         sa.Column("created_by", db.Key(191), nullable=False),
+        sa.Column("author_name", db.Text(), nullable=False),
         sa.Column("created_at", db.UtcDateTime(), nullable=False),
         sa.Column("expires_at", db.UtcDateTime(), nullable=True),
         sa.Column("last_used_at", db.UtcDateTime(), nullable=True),
