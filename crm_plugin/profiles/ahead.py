@@ -29,10 +29,11 @@ class Ahead(Generic[P]):
 
     def page(self, after: str | None) -> P:
         """Return the page behind a position: the one that was read in advance, or one read now."""
-        ready, self._next = self._next, None
-        if ready is not None and ready[0] == after:
-            return ready[1].result()
-        return self._read(after)
+        if self._next is None or self._next[0] != after:
+            self.drop()
+            return self._read(after)
+        (_, ready), self._next = self._next, None
+        return ready.result()
 
     def start(self, after: str) -> None:
         """Begin to read the page behind a position."""
