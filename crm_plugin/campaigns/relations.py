@@ -65,7 +65,7 @@ def _register_fields() -> None:
             *("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
             limit=_own_campaigns,
         ),
-        row_field("campaign_id", "campaign", "活动", NUMBER),
+        row_field("campaign_id", "campaign", "活动", NUMBER, picker="campaign"),
         row_field("channel", "channel", "渠道", CODE, values=tuple(CHANNELS)),
         row_field("state", "state", "状态", CODE, values=STATES),
         row_field("sent_at", "sent", "发送时间", INSTANT, Column("handed_at")),

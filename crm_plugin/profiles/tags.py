@@ -104,9 +104,7 @@ def _put(session: Session, crm: Crm, actor: Actor, people: sa.Select[Any], tag: 
     )
     session.execute(again.values(row), execution_options=_UNSYNCED)
     columns = [sa.literal(one, _type(name)).label(name) for name, one in row.items()]
-    chosen: sa.Select[Any] = sa.select(Person.id, *columns).where(
-        Person.id.in_(people), Person.status != "erased"
-    )
+    chosen: Any = sa.select(Person.id, *columns).where(Person.id.in_(people), Person.status != "erased")
     insert_selected(session, CrmTag, ["person_id", *row], chosen, ["person_id", "folded"])
     return _done(session, crm, actor, batch, ("tag.put", value, OFF))
 

@@ -37,7 +37,7 @@ class Field:
 
     :param needs: what the school must tell, as ``stream`` or ``stream.field``; else the field is hidden.
     :param values: all values there are, for enumerations.
-    :param picker: what a page offers to choose from: ``course category tag crm_tag`` or nothing.
+    :param picker: what a page offers to choose from: ``course category tag crm_tag campaign`` or nothing.
     :param private: a condition on it needs the permission ``crm.contacts``.
     """
 

@@ -175,7 +175,7 @@ class Fields:
             field.name,
             self._label(field),
             kind,
-            tuple(name for name in known if name in field.kind.operators),
+            _menu(field, [name for name in known if name in field.kind.operators]),
             tuple((value, value_word(relation, field.name, value)) for value in field.values),
             field.picker or None,
         )
@@ -204,11 +204,18 @@ class Fields:
         )
 
 
+def _menu(field: Field, operators: list[str]) -> tuple[str, ...]:
+    if field.picker and field.kind.name == "number":
+        # A number that stands for something with a name is that thing or is not; no thing is larger.
+        return tuple(sorted(operators, key=lambda name: name not in ("=", "!=")))
+    return tuple(operators)
+
+
 def _functions(field: Field) -> list[str]:
     """Return the aggregates that the menu offers of a field: those that say something to a marketer."""
     if field.name == "course_id":
         return ["distinct"]
-    if field.kind.name not in _MEASURED or not isinstance(field.source, Column):
+    if field.picker or field.kind.name not in _MEASURED or not isinstance(field.source, Column):
         return []
     return [name for name in ("sum", "avg", "max") if field.kind in FUNCTIONS[name]]
 

@@ -9,6 +9,8 @@ from crm_plugin.web.builder import COMBINE, MANY_VALUES, NO_VALUE, SPANS, TWO_VA
 from crm_plugin.web.builder_fields import Fields, Offered
 from crm_plugin.web.builder_words import COUNTED, LONG_UNITS, UNITS
 
+PICKED = ("=", "!=")
+"""Comparisons of a number that stands for something with a name."""
 Names = Mapping[tuple[str, str], str]
 """(picker, id) → what a person calls it."""
 
@@ -186,7 +188,7 @@ def _widget(offered: Offered, operator: str) -> str:
         return "flag"
     if offered.options:
         return "choices" if many else "choice"
-    if offered.pick:
+    if offered.pick and (operator in PICKED or offered.type != "number"):
         return "picks" if many else "pick"
     return "many" if many else "one"
 

@@ -8,11 +8,14 @@ from crm_plugin.profiles import tags
 from crm_plugin.profiles.lookup import labels
 from crm_plugin.profiles.queries import search_courses
 from crm_plugin.web import searches
+from crm_plugin.web.campaigns import lines
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import mark, say
 
 MOST = 30
 """Choices shown at once; whoever misses one searches for it."""
+RECENT = 500
+"""The newest campaigns, among which one is searched."""
 
 
 @page("/people/pick/<what>")
@@ -25,11 +28,13 @@ def people_pick(what: str) -> ResponseReturnValue:
 def choices(what: str, text: str) -> list[tuple[str, str]]:
     """Return (value, label) of what a picker offers for a text.
 
-    :param what: ``course``, ``category``, ``tag``, ``crm_tag`` or ``query``.
+    :param what: ``course``, ``category``, ``tag``, ``crm_tag``, ``campaign`` or ``query``.
     :raises NotFound: ``object.missing`` for another list.
     """
     if what == "query":
         return [(str(row.id), row.name) for row in searches.saved() if text.lower() in row.name.lower()]
+    if what == "campaign":
+        return [(str(row.id), row.name) for row in lines(RECENT) if text.lower() in row.name.lower()][:MOST]
     with crm().db.read() as session:
         if what == "course":
             found = search_courses(session, text, None, MOST, actor().scope)

@@ -1,11 +1,13 @@
 """Searches as pages hand them on: in addresses, as sentences, as saved queries, with names for their ids."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from flask import request, url_for
 
-from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.campaigns import desk
+from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
 from crm_plugin.profiles.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.describe import describe
@@ -91,6 +93,9 @@ def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
         with crm().db.read() as session:
             courses = courses_by_host_id(session, sorted(ids["course"]), actor().scope)
         found |= {("course", ident): row.title for ident, row in courses.items()}
+    for ident in ids.get("campaign", ()):
+        with suppress(NotFound, ValueError):
+            found["campaign", ident] = desk.find(crm(), actor(), int(ident)).name
     if ids.get("query"):
         found |= {("query", str(row.id)): row.name for row in saved()}
     return found

@@ -119,7 +119,7 @@ def test_without_the_right_nobody_tags_or_undoes(crm: Crm) -> None:
     for deed in (
         lambda: put_tag(crm, viewer, EVERYBODY, "y"),
         lambda: take_tag_off(crm, viewer, EVERYBODY, "x"),
-        lambda: undo(crm, viewer, done.undo),  # type: ignore[arg-type]
+        lambda: undo(crm, viewer, done.undo),
     ):
         with pytest.raises(Refused):
             deed()
