@@ -134,6 +134,7 @@ CODES: dict[str, str] = {
     "sms.placeholders_touch": "{carrier} refuses placeholders that touch: put a word between them",
     "sms.placeholder_twice": "{carrier} takes each placeholder once in a text",
     "sms.brackets": "{carrier} keeps 【】 for the signature: leave them out of the text",
+    "sms.service_template": "SMS template {template!r} has no opt-out words: it is for service only",
     "sms.marketing_template": "SMS template {template!r} is for marketing, not for service messages",
     "address.own_choice": "this person opted out: only they can take it back, on their own page",
     "channel.bad_address": "{address!r} is not an address for {channel}",

@@ -91,6 +91,9 @@ class SmsChannel:
             problems.append(Problem("campaign.template_not_approved", "template", facts))
         if purpose != MARKETING and template.purpose == MARKETING:
             problems.append(Problem("sms.marketing_template", "purpose", {"template": template.key}))
+        if purpose == MARKETING != template.purpose and context.sms_rules.needs_template:
+            # The carrier sends the text that it approved, and that one has no words of opting out.
+            problems.append(Problem("sms.service_template", "purpose", {"template": template.key}))
         try:
             pieces = _pieces(template, content)
         except BadInput as error:

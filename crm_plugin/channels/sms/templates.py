@@ -18,6 +18,7 @@ from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.life import APPROVED, OUTBOX, at_carrier
+from crm_plugin.kernel.db import insert_missing
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.kernel.resources import folder
 
@@ -93,27 +94,33 @@ def load_stock(session: Session, at: datetime) -> int:
     """
     kept = {key: versions[0] for key, versions in _versions(session).items()}
     mine = [template for key, template in stock().items() if key not in kept or kept[key].stock]
+    new = []
     for template in mine:
         old = kept.get(template.key)
         if old is None or old.text != template.text:
-            session.add(row_of(template, old.version + 1 if old else 1, at))
+            new.append(_values(template, old.version + 1 if old else 1, at))
         else:
             old.name, old.purpose, old.examples = template.name, template.purpose, dict(template.examples)
     session.flush()
+    # Another process may be at the same: several installations of one release begin together.
+    insert_missing(session, SmsTemplate, new, key=["key", "version"])
     return len(mine)
 
 
 def row_of(template: SmsText, version: int, at: datetime) -> SmsTemplate:
     """Return a new row for a template, as one of its versions."""
+    return SmsTemplate(**_values(template, version, at))
+
+
+def _values(template: SmsText, version: int, at: datetime) -> dict[str, Any]:
     names = ("key", "locale", "name", "text", "purpose", "signature", "state", "carrier", "stock", "archived")
-    values: dict[str, Any] = {name: getattr(template, name) for name in names}
-    return SmsTemplate(
-        **values,
-        version=version,
-        examples=dict(template.examples),
-        carrier_codes=dict(template.carrier_codes),
-        updated_at=at,
-    )
+    return {
+        **{name: getattr(template, name) for name in names},
+        "version": version,
+        "examples": dict(template.examples),
+        "carrier_codes": dict(template.carrier_codes),
+        "updated_at": at,
+    }
 
 
 def _versions(session: Session, key: str | None = None) -> dict[str, list[SmsTemplate]]:
@@ -122,7 +129,8 @@ def _versions(session: Session, key: str | None = None) -> dict[str, list[SmsTem
     if key is not None:
         query = query.where(SmsTemplate.key == key)
     found: dict[str, list[SmsTemplate]] = {}
-    for row in session.scalars(query):
+    # States change by plain statements: what this session has read before may be out of date.
+    for row in session.scalars(query.execution_options(populate_existing=True)):
         found.setdefault(row.key, []).append(row)
     return found
 
@@ -193,10 +201,13 @@ def set_code(session: Session, key: str, carrier: str, code: str, at: datetime) 
     if len(code) > 64 or not code.isprintable():
         raise BadInput("sms.bad_code", "code", limit=64)
     query = sa.select(SmsTemplate).where(SmsTemplate.key == key).order_by(SmsTemplate.version.desc())
-    row = session.scalar(query.limit(1).with_for_update())
+    query = query.limit(1).with_for_update().execution_options(populate_existing=True)
+    row = session.scalar(query)
     if row is None:
         raise NotFound("object.missing", kind="SMS template", id=key)
     others = {name: kept for name, kept in row.carrier_codes.items() if name != carrier}
     row.carrier_codes = {**others, carrier: code} if code else others
+    if row.carrier == carrier:
+        row.filed_as = code  # the carrier may take its approval back by this code
     row.updated_at = at
     session.flush()

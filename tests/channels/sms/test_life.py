@@ -14,7 +14,7 @@ from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
 from crm_plugin.channels.sms.carriers.outcome import Refusal
 from crm_plugin.channels.sms.editing import USERS, Written
 from crm_plugin.channels.sms.life import EDGES, STATES
-from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, versions
+from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, stock, versions
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
@@ -227,6 +227,29 @@ def test_signing_off_at_a_carrier_that_fills_in_needs_its_code(crm: Crm) -> None
         approval.take_back(crm, EDITOR, key)
     approval.take_back(crm, BOSS, key)
     assert (newest(crm, key).state, newest(crm, key).carrier_codes) == ("draft", {})
+
+
+def test_an_approval_by_hand_may_be_taken_back_by_the_carrier(crm: Crm) -> None:
+    with crm.db.begin() as session:
+        load_stock(session, NOW)
+    for key, code in (("win-back-zh", "SMS_7"), (editing.create(crm, EDITOR, TEXT), "SMS_8")):
+        approval.sign_off(crm, BOSS, key, code)
+        both = [Verdict(code, "rejected", "no"), Verdict(code, "approved"), Verdict(code, "rejected", "no")]
+        assert approval.take(crm, "aliyun", both) == 3
+        assert (newest(crm, key).state, newest(crm, key).carrier_codes) == ("rejected", {})
+
+
+def test_the_stock_may_be_loaded_by_two_at_once(crm: Crm) -> None:
+    with crm.db.begin() as first:
+        load_stock(first, NOW)
+    with crm.db.begin() as session:
+        every = {key: replace(one, text="older") for key, one in stock().items()}
+        assert len(every) == load_stock(session, NOW)
+        session.execute(sa.update(SmsTemplate).values(text="older"))
+    with crm.db.begin() as session, crm.db.read() as other:
+        assert load_stock(session, NOW) == len(every)
+        assert {one.version for one in listed(other)} == {1}
+        assert {one.version for one in listed(session)} == {2}
 
 
 @SQLITE

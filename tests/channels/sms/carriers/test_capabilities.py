@@ -91,6 +91,13 @@ def test_a_carrier_of_free_text_fills_in_one_link_for_all(text: str, codes: list
     assert [code for code, _ in found] == codes
 
 
+@pytest.mark.parametrize(("carrier", "codes"), [("aliyun", ["sms.service_template"]), ("twilio", [])])
+def test_marketing_goes_out_with_its_opt_out_words(carrier: str, codes: list[str]) -> None:
+    template = SmsText("t", "欢迎", "service", "approved", carrier_codes={"aliyun": "SMS_1"})
+    known = Context(sms=template, sms_carrier=carrier, sms_rules=capabilities_of(carrier))
+    assert [problem.code for problem in SMS.check({"template": "t"}, "marketing", known)] == codes
+
+
 def test_values_have_the_carriers_length() -> None:
     assert problems("${coupon}", {"coupon": "x" * 35}, **CODED) == []
     assert problems("${coupon}", {"coupon": "x" * 36}, **CODED) == [
