@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.health import BadRow, StreamHealth, bad_rows, streams
 from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
-from crm_plugin.profiles.models import Course, Enrolment, Order, Person, Signal
+from crm_plugin.profiles.models import Course, Person
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.profiles.scope import Scope, of_courses
 from crm_plugin.profiles.scoped_facts import fact
@@ -20,12 +20,10 @@ from crm_plugin.profiles.work import chunks
 
 __all__ = [
     "BadRow",
-    "Counts",
     "CourseRow",
     "PersonRow",
     "StreamHealth",
     "bad_rows",
-    "counts",
     "courses_by_host_id",
     "people",
     "person_id_of",
@@ -88,18 +86,6 @@ class CourseRow:
     price: Decimal | None
     currency: str | None
     gone: bool
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How much of the school we hold."""
-
-    people: int
-    """Without erased ones."""
-    courses: int
-    enrolments: int
-    orders: int
-    signals: int
 
 
 def people(
@@ -201,18 +187,3 @@ def courses_by_host_id(
         for row in session.execute(sa.select(*_COURSE).where(*named)):
             found[row.host_id] = CourseRow(*row)
     return found
-
-
-def counts(session: Session) -> Counts:
-    """Return how much of the school we hold."""
-
-    def count(model: Any, *where: Any) -> int:
-        return session.scalar(sa.select(sa.func.count()).select_from(model).where(*where)) or 0
-
-    return Counts(
-        people=count(Person, Person.status != "erased"),
-        courses=count(Course, Course.gone.is_(False)),
-        enrolments=count(Enrolment),
-        orders=count(Order),
-        signals=count(Signal),
-    )
