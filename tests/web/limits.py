@@ -125,7 +125,7 @@ class Limits:
 def open_limits(database: Database, folder: Path) -> Limits:
     """Return the school with everything that a colleague without limits has done in it."""
     host = FakeHost(*books())
-    values = {"host_region": "CN", "host_currency": "CNY", "consent_unknown": "send"}
+    values: dict[str, Any] = {"host_region": "CN", "host_currency": "CNY", "consent_unknown": "send"}
     crm = make_crm(database, host, instance=str(folder), **values)
     prepare(crm)
     sync(crm, full=True)

@@ -20,7 +20,7 @@ from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import exports, quick, service
+from crm_plugin.segments import exports, queries, service
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.web.guard import ROUTES, Route
 from tests.web.limits import ADMIN, EVERYBODY, LIMITED, SECRETS, Limits, open_limits
@@ -325,8 +325,8 @@ def test_counts_are_of_people_inside(limits: Limits) -> None:
     assert send(limits, "POST", f"{API}/segments/count", EVERYBODY).get_json()["count"] == 2
     steps = send(limits, "POST", f"{API}/segments/reach?channel=email&days=0", EVERYBODY).get_json()["steps"]
     assert steps["matched"] == 2
-    queries = send(limits, "GET", f"{API}/queries", None).get_json()["items"]
-    assert {row["name"]: row["count"] for row in queries} == {"Shared by a colleague": None, "Mine": 2}
+    saved = send(limits, "GET", f"{API}/queries", None).get_json()["items"]
+    assert {row["name"]: row["count"] for row in saved} == {"Shared by a colleague": None, "Mine": 2}
     pins = limits.school.host.pins
     assert pins == {} or pins["lim"][0].count == 2
 
@@ -369,7 +369,7 @@ def test_who_gets_narrower_limits_loses_what_was_decided_under_wider_ones(limits
     narrower = LIMITED.__class__(LIMITED.id, "Lim", LIMITED.permissions, scope=frozenset({"c1"}))
     with pytest.raises(NotFound):
         desk.find(limits.crm, narrower, limits.ids["own"])
-    (mine,) = [row for row in quick.queries.list_for(limits.crm, narrower) if row.name == "Mine"]
+    (mine,) = [row for row in queries.list_for(limits.crm, narrower) if row.name == "Mine"]
     assert mine.count is None
 
 

@@ -59,7 +59,7 @@ def api_query(_given: Given, ident: int) -> Any:
 @endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
 def api_query_change(given: Given, ident: int) -> Any:
     """Change a saved search: what is named in the body, and nothing else."""
-    verbs: dict[str, Callable[[Crm, Actor, int, Any], None]] = {
+    verbs: dict[str, Callable[[Crm, Actor, int, Any], object]] = {
         "tree": quick.change,
         "name": quick.rename,
         "shared": quick.share,
