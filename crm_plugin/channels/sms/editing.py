@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import MARKETING, PURPOSES, SmsText
@@ -91,7 +92,10 @@ def create(crm: Crm, actor: Actor, written: Written) -> str:
         _note(session, crm, actor, "create", key, version=1)
         return key
 
-    return crm.db.run(work)
+    try:
+        return crm.db.run(work)
+    except IntegrityError:  # a colleague took the same key in the same moment
+        return crm.db.run(work)
 
 
 def _free_key(session: Session, template: SmsText) -> str:

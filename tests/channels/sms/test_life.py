@@ -309,6 +309,16 @@ def test_keys_are_made_of_names_and_never_twice(crm: Crm) -> None:
     assert keys == ["win-back-2-en", "win-back-3-en", "text-en", "text-2-en", "text-3-en"]
 
 
+def test_two_who_write_the_same_name_at_once_both_keep_theirs(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = editing.create(crm, EDITOR, TEXT)
+    free, asked = editing._free_key, [first]
+    monkeypatch.setattr(editing, "_free_key", lambda *given: asked.pop() if asked else free(*given))
+    assert editing.create(crm, EDITOR, TEXT) == "autumn-2-en"
+    assert newest(crm, first).version == newest(crm, "autumn-2-en").version == 1
+
+
 def test_the_stock_is_put_away_changed_and_stays(crm: Crm) -> None:
     with crm.db.begin() as session:
         load_stock(session, NOW)
