@@ -215,7 +215,8 @@ def test_the_preflight_counts_who_lacks_a_value_and_who_will_be_reached(
     assert found.reach.excluded == {"status": 1, "duplicate": 1}
     missing = [problem.params for problem in found.errors if problem.code == "content.missing_variable"]
     assert missing == [{"name": "real_name", "count": 3}]
-    assert [problem.code for problem in found.warnings] == ["campaign.quiet_now", "campaign.data_unread"]
+    warned = ["campaign.shared_addresses", "campaign.quiet_now", "campaign.data_unread"]
+    assert [problem.code for problem in found.warnings] == warned
     with crm.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 0
 
