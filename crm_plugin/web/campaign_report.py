@@ -27,6 +27,8 @@ STEPS = {
 }
 OPENS = {"considered": "considered", "delivered": "delivered", "clicked": "clicked"}
 """Step → the number whose people it opens, where it is one number of the books."""
+FEWEST = 3
+"""Points that make a curve: two would only be a slope."""
 WIDTH, HEIGHT = 600, 120
 """Of the curve's drawing, in units of its own."""
 
@@ -48,7 +50,7 @@ def campaign_report(ident: int) -> ResponseReturnValue:
         "windows": WINDOWS,
         "after": after,
         "steps": _steps(found, after.buyers if after else None, days),
-        "curve": _drawn(curve) if curve and any([*curve.sent, *curve.clicks]) else None,
+        "curve": _drawn(curve) if curve and len(curve.starts) >= FEWEST else None,
         "again": searches.address(_silent(ident)),
     }
     if request.headers.get("HX-Request"):

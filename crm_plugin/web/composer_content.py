@@ -72,10 +72,11 @@ def _places(content: Mapping[str, Any]) -> dict[str, Any]:
     pages = {what: _page_of(what, str(content.get(what) or "")) for what in ("course", "class")}
     link = content.get("link") or ""
     chosen = next((what for what, address in pages.items() if address and address == link), "url")
+    asked = request.form.get("link_to", chosen)
     return {
         "named": {what: course_named(content[what]) for what in pages if content.get(what)},
         "pages": pages,
-        "link_to": chosen,
+        "link_to": asked if asked in pages and not link else chosen,
         "short": short_url(crm().settings, EXAMPLE_CODE) if link else "",
     }
 

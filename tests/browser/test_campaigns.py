@@ -64,8 +64,9 @@ def work(school: School) -> None:
 
 def pick(page: Page, name: str, text: str) -> None:
     """Choose from a picker by typing."""
-    box = page.locator(f"#f-{name} + .ts-wrapper .ts-control")
+    box = page.locator(f"#f-{name} + .ts-wrapper input")
     box.click()
+    expect(box).to_be_focused()
     page.keyboard.type(text)
     option = page.locator(f"#f-{name} + .ts-wrapper .option.active", has_text=text)
     expect(option).to_be_visible()

@@ -16,6 +16,8 @@ function pick(select) {
     valueField: "id",
     labelField: "label",
     searchField: ["label"],
+    // Choices that are here already are filtered at once: Enter right after the last letter takes the right one.
+    ...(!source && { refreshThrottle: 0 }),
     ...(source && {
       preload: "focus",
       shouldLoad: () => true,
