@@ -76,6 +76,10 @@ def _mail(crm: Crm) -> Iterator[Line]:
         return
     ok, detail = probe(crm)
     yield Line("e-mail", ok, detail)
+    if not crm.settings.public_url.startswith("https://"):
+        yield Line(
+            "one-click opt-out", False, "mail programs offer it by https only (RFC 8058): see public_url"
+        )
     if not crm.settings.bounce_domain and not crm.settings.bounce_secret:
         yield Line("returned e-mail", True, "nobody tells us: set bounce_domain or bounce_secret")
 

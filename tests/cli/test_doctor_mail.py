@@ -1,0 +1,38 @@
+"""What ``crm doctor`` says of e-mail."""
+
+from pathlib import Path
+
+import pytest
+
+from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.cli.doctor import examine
+from crm_plugin.kernel.db import Database
+from tests.fakes.crm import make_crm
+
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+SERVER = {"smtp_url": "smtp://ann:secret@mail.example:587"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({}, {"e-mail": True}),
+        (
+            {**SERVER, "public_url": "http://s.example"},
+            {"e-mail": True, "one-click opt-out": False, "returned e-mail": True},
+        ),
+        ({**SERVER, "public_url": "https://s.example", "bounce_domain": "b.example"}, {"e-mail": True}),
+    ],
+)
+def test_a_line_for_each_thing_to_look_at(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    lines: dict[str, bool],
+) -> None:
+    monkeypatch.setattr(SmtpCarrier, "greet", lambda carrier: "mail.example:587 answers, TLS")
+    crm = make_crm(database, instance=str(tmp_path), **settings)
+    found = [line for line in examine(crm) if "mail" in line.name or "click" in line.name]
+    assert {line.name: line.ok for line in found} == lines
+    assert "secret" not in str(found)
