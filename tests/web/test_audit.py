@@ -33,7 +33,9 @@ from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_li
 
 API = "/api/v1"
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-TEMPLATE: dict[str, Any] = {"name": "Hello", "text": "Hello ${display_name}", "purpose": "service"}
+TEMPLATE: dict[str, Any] = {
+    **{"name": "Hello", "text": "Hello ${display_name}", "locale": "en", "purpose": "service"}
+}
 ADDRESS = {"channel": "email", "address": "a@example.com"}
 Deed = tuple[str, Any, str]
 """(path, what is sent, the action on record)."""
