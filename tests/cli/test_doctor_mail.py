@@ -1,6 +1,7 @@
 """What ``crm doctor`` says of e-mail."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from crm_plugin.kernel.db import Database
 from tests.fakes.crm import make_crm
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-SERVER = {"smtp_url": "smtp://ann:secret@mail.example:587"}
+SERVER = {"smtp_url": "smtp://ann:hushhush@mail.example:587"}
 
 
 @pytest.mark.parametrize(
@@ -28,11 +29,11 @@ def test_a_line_for_each_thing_to_look_at(
     database: Database,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    settings: dict[str, str],
+    settings: dict[str, Any],
     lines: dict[str, bool],
 ) -> None:
     monkeypatch.setattr(SmtpCarrier, "greet", lambda carrier: "mail.example:587 answers, TLS")
     crm = make_crm(database, instance=str(tmp_path), **settings)
     found = [line for line in examine(crm) if "mail" in line.name or "click" in line.name]
     assert {line.name: line.ok for line in found} == lines
-    assert "secret" not in str(found)
+    assert "hushhush" not in str(found)
