@@ -97,7 +97,7 @@ CODES: dict[str, str] = {
     "campaign.course_closed": "{course} is not open to learners now",
     "campaign.course_over": "{course} has ended by then",
     "campaign.course_full": "{course} is full: {taken} of {capacity} seats are taken",
-    "campaign.shared_addresses": "{count} left out, because somebody else with the same address gets the message",
+    "campaign.shared_addresses": "{count} left out: somebody else with the same address gets the message",
     "campaign.not_confirmed": "type {count} to confirm how many people will be reached",
     "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
     # channels

@@ -168,7 +168,12 @@ def test_an_export_is_the_list_word_for_word_and_audited(school: School) -> None
     assert ["p2", "Person 02", "Sent"] in [row[:3] for row in rows]
     with school.crm.db.read() as session:
         row = session.scalars(sa.select(AuditRow).where(AuditRow.action == "campaign.export")).one()
-    assert (row.actor, row.object_id, row.count, row.details) == ("admin", str(ident), PEOPLE, {"what": "sent"})
+    assert (row.actor, row.object_id, row.count, row.details) == (
+        "admin",
+        str(ident),
+        PEOPLE,
+        {"what": "sent"},
+    )
     assert school.post(f"/campaigns/{ident}/export", {"what": "secrets"}).status_code == 400
     school.sign_in("crm.view", "crm.send")
     assert school.post(f"/campaigns/{ident}/export").status_code == 403

@@ -295,7 +295,7 @@ def test_people_with_one_address_are_told_before(school: School) -> None:
     school.host.put(r.Person("p99", display_name="Twin", email="p1@example.com"))
     sync(school.crm, full=True)
     ident = draft(school, channel="email", subject="Hello", html="<p>Hello</p>")
-    assert "1 left out, because somebody else" in school.get(f"/campaigns/{ident}/check").text
+    assert "1 left out: somebody else" in school.get(f"/campaigns/{ident}/check").text
 
 
 @on_sqlite
