@@ -44,7 +44,8 @@ _BEGAN = "crm:rates:began"
 """Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
 _FALLEN = "channels.rates_fallen"
 _OFFSETS = "channels.rates_offset"
-_OFFSET_SECONDS = 60.0
+_DRIFT = 1e-4
+"""Seconds a second by which two machines' clocks may part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,10 @@ class Throttle:
         :param before: when the server was asked; it cannot have been earlier, whatever clocks say.
         """
         after = time.monotonic()
-        least, since = self._crm.extras.get(_OFFSETS, (after - server, after))
-        if after - server < least or after - since > _OFFSET_SECONDS:
-            least, since = after - server, after
-        self._crm.extras[_OFFSETS] = (least, since)
+        least, seen = self._crm.extras.get(_OFFSETS, (after - server, after))
+        # The quickest answer tells the difference best; it is forgotten as slowly as clocks part.
+        least = min(after - server, least + _DRIFT * (after - seen))
+        self._crm.extras[_OFFSETS] = (least, after)
         return min(max(server + float(least), before), after)
 
     def _by_database(self, limits: Sequence[Limit], count: int, *, fallback: bool) -> Answer:
