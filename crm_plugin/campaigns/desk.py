@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from crm_plugin.campaigns import drafts, queries, series, service
 from crm_plugin.campaigns import outcome as outcomes
 from crm_plugin.campaigns import report as reports
+from crm_plugin.campaigns.drafts import TITLES
 from crm_plugin.campaigns.outcome import Outcome
 from crm_plugin.campaigns.preflight import Preflight
 from crm_plugin.campaigns.preview import Preview
@@ -32,7 +33,7 @@ from crm_plugin.host.rights import need
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links import counting
-from crm_plugin.profiles.queries import person_id_of
+from crm_plugin.profiles.queries import courses_by_host_id, person_id_of
 from crm_plugin.profiles.scope import sees
 from crm_plugin.segments import service as segments
 
@@ -337,10 +338,23 @@ def _may_read(session: Any, row: Taken, actor: Actor) -> bool:
         return False
 
 
+def _may_name(crm: Crm, actor: Actor, document: Mapping[str, Any]) -> None:
+    """Refuse a course or class outside the actor's: its title would be filled in."""
+    named = [document[key] for key in TITLES if isinstance(document.get(key), str) and document[key]]
+    if actor.scope is None or not named:
+        return
+    with crm.db.read() as session:
+        known = courses_by_host_id(session, named, actor.scope)
+    for ident in named:
+        if ident not in known:
+            raise NotFound("object.missing", kind="course", id=ident)
+
+
 def _may_ask(crm: Crm, actor: Actor, document: Any, stored: CampaignRow | None = None) -> None:
     """Refuse conditions that the actor may not ask: each count of their people would answer them."""
     if not isinstance(document, Mapping):
         return
+    _may_name(crm, actor, document)
     policy = document.get("policy")
     goal = policy.get("goal") if isinstance(policy, Mapping) else None
     asked = {"audience": document.get("audience"), "policy.goal": goal}

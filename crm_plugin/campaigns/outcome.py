@@ -17,8 +17,9 @@ from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import counting
-from crm_plugin.profiles.models import Order
+from crm_plugin.profiles.models import Order, OrderLine
 from crm_plugin.profiles.rows import HELD_MONEY
+from crm_plugin.profiles.scope import of_courses
 
 WINDOWS = (1, 3, 7, 14, 30)
 """Days after a message within which a purchase may be counted."""
@@ -84,6 +85,13 @@ def _count(session: Session, where: sa.ColumnElement[bool]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(Delivery).where(where)) or 0
 
 
+def _of_its_courses(campaign: Campaign) -> sa.ColumnElement[bool]:
+    """Return that an order is for one of the courses that the campaign's author is limited to."""
+    if campaign.scope is None:
+        return sa.true()
+    return Order.id.in_(sa.select(OrderLine.order_id).where(of_courses(OrderLine.root_id, campaign.scope)))
+
+
 def _purchases(
     session: Session, campaign: Campaign, rows: sa.ColumnElement[bool], days: int
 ) -> Iterator[tuple[int, Any]]:
@@ -99,6 +107,7 @@ def _purchases(
         )
         .join(Order, Order.person_id == Delivery.person_id)
         .where(rows, Order.state.in_(HELD_MONEY), Order.amount > 0, paid > launched)
+        .where(_of_its_courses(campaign))
         .execution_options(yield_per=5_000)
     )
     for row in session.execute(query):

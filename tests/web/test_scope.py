@@ -7,6 +7,7 @@ fails the first test.
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from crm_plugin.campaigns import desk
+from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import NotFound
@@ -23,7 +25,7 @@ from crm_plugin.profiles.sync import sync
 from crm_plugin.segments import exports, queries, service
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.web.guard import ROUTES, Route
-from tests.web.limits import ADMIN, EVERYBODY, LIMITED, SECRETS, Limits, open_limits
+from tests.web.limits import ADMIN, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
 
 API = "/api/v1"
 
@@ -341,6 +343,28 @@ def test_a_campaign_of_theirs_reaches_nobody_outside(limits: Limits) -> None:
         desk.send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
     with pytest.raises(NotFound):
         desk.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
+
+
+@on_sqlite
+def test_purchases_after_their_campaign_are_of_their_courses(limits: Limits) -> None:
+    host, now = limits.school.host, limits.crm.clock()
+    limits.crm.clock.move(hours=1)  # type: ignore[attr-defined]
+    for number, course in enumerate(("c2", "c3")):
+        line = r.OrderLine("course", course, Decimal(10))
+        at = now + timedelta(minutes=30)
+        host.put(r.Order(f"late{number}", "in1", "paid", Decimal(10), "CNY", paid_at=at, lines=(line,)))
+    sync(limits.crm, full=True)
+    found = [desk.outcome(limits.crm, ADMIN, limits.ids[name], 1) for name in ("own", "theirs")]
+    assert [one and one.orders for one in found] == [1, 2]
+    assert desk.outcome(limits.crm, LIMITED, limits.ids["own"], 1) is None
+
+
+@on_sqlite
+def test_the_title_of_a_course_outside_is_not_filled_in(limits: Limits) -> None:
+    answer = send(limits, "POST", f"{API}/campaigns", {**file_of_campaign(), "course": "c3"})
+    assert (answer.status_code, answer.get_json()["error"]) == (404, "object.missing")
+    answer = send(limits, "POST", f"{API}/campaigns", {**file_of_campaign(), "course": "c1"})
+    assert answer.status_code == 201
 
 
 @on_sqlite
