@@ -63,6 +63,7 @@ def _clear(crm: Crm, campaign_id: int) -> int:
     if grants.reserve(grants.size()) > 0:
         return 0
     rows = crm.db.run(lambda session: _claim(crm, session, running, grants.size()))
+    grants.slot.wait()
     return _submit(crm, running, rows[0], rows[1]) if rows[1] else 0
 
 
