@@ -1,4 +1,4 @@
-"""``crm bounce`` as a mail server calls it: exit 0 whatever the message says, so that no report follows it."""
+"""``crm bounce`` as a mail server calls it: exit 0 whatever the message says, or it is reported itself."""
 
 import json
 
