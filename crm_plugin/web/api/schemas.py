@@ -6,7 +6,7 @@ from dataclasses import fields as fields_of
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from marshmallow import Schema, fields, validate
 
@@ -23,7 +23,10 @@ class Amount(fields.String):
         return None if value is None else format(value, "f")
 
 
-_PLAIN: dict[Any, type[fields.Field[Any]]] = {
+Field: TypeAlias = "fields.Field[Any]"
+"""A field of a schema; marshmallow 3 has no parameter for it."""
+
+_PLAIN: dict[Any, "type[Field]"] = {
     str: fields.String,
     int: fields.Integer,
     bool: fields.Boolean,
@@ -35,7 +38,7 @@ _PLAIN: dict[Any, type[fields.Field[Any]]] = {
 _MADE: dict[type, type[Schema]] = {}
 
 
-def of(kind: type, /, **more: fields.Field[Any]) -> type[Schema]:
+def of(kind: type, /, **more: Field) -> type[Schema]:
     """Return the schema of a dataclass, one field for each of its own; ``more`` win.
 
     A dataclass has one schema: ask with ``more`` once and keep it.
@@ -47,7 +50,7 @@ def of(kind: type, /, **more: fields.Field[Any]) -> type[Schema]:
     return _MADE[kind]
 
 
-def _made(kind: type, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
+def _made(kind: type, more: Mapping[str, Field]) -> type[Schema]:
     hints = get_type_hints(kind)
     assert is_dataclass(kind), kind
     names = [one.name for one in fields_of(kind)]
@@ -55,7 +58,7 @@ def _made(kind: type, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
     return Schema.from_dict({**found, **more}, name=kind.__name__.removesuffix("Row"))
 
 
-def _field(hint: Any) -> fields.Field[Any]:
+def _field(hint: Any) -> Field:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         (one,) = [arg for arg in inner if arg is not type(None)]
@@ -78,12 +81,12 @@ def _field(hint: Any) -> fields.Field[Any]:
     raise TypeError(f"the API has no field for {hint!r}")
 
 
-def answer(name: str, /, **found: fields.Field[Any]) -> type[Schema]:
+def answer(name: str, /, **found: Field) -> type[Schema]:
     """Return the schema of an answer that is no dataclass of its own."""
     return Schema.from_dict(found, name=name)
 
 
-def paged(name: str, row: type[Schema], **more: fields.Field[Any]) -> type[Schema]:
+def paged(name: str, row: type[Schema], **more: Field) -> type[Schema]:
     """Return the schema of a page of rows; ``next`` leads to the page after it."""
     following = fields.Raw(
         allow_none=True, metadata={"description": "Pass it as `after` for the next page; null on the last."}
