@@ -104,7 +104,7 @@ def instant(**options: Any) -> fields.AwareDateTime:
     return fields.AwareDateTime(format="iso", **options)
 
 
-def permissions() -> fields.List[str]:
+def permissions() -> Field:
     """Return a field for permissions."""
     return fields.List(fields.String(validate=validate.OneOf(PERMISSIONS)), required=True)
 
