@@ -55,7 +55,11 @@ def retried(database: Database, folder: Path, people: int) -> float:
         took = time.monotonic() - began
         waiting.join()
     found = books(crm, campaign)
-    assert found == {"considered": people, "sent": len(sent(crm)), "pending": people - len(sent(crm))}
+    assert found == {
+        "considered": people,
+        "sent": len(sent(crm)),
+        **({"pending": people - len(sent(crm))} if len(sent(crm)) < people else {}),
+    }
     return took
 
 

@@ -20,8 +20,8 @@ from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
 TODAY = NOW.date()
-ANN = r.Actor("ann", "Ann")
-BEN = r.Actor("ben", "Ben")
+ANN = r.Actor("ann", "Ann", frozenset({"crm.edit"}))
+BEN = r.Actor("ben", "Ben", frozenset({"crm.edit"}))
 
 
 @pytest.fixture

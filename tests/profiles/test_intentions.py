@@ -21,7 +21,7 @@ from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
 DAY = timedelta(days=1)
-ANN = r.Actor("ann", "Ann")
+ANN = r.Actor("ann", "Ann", frozenset({"crm.edit"}))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_nonsense_and_foreign_courses_are_refused(crm: Crm) -> None:
         intentions.put(crm, ANN, ada, "nowhere", "low")
     with pytest.raises(NotFound):
         intentions.put(crm, ANN, 10**9, "tried", "low")
-    limited = r.Actor("ben", "Ben", scope=frozenset({"won"}))
+    limited = r.Actor("ben", "Ben", frozenset({"crm.edit"}), scope=frozenset({"won"}))
     with pytest.raises(NotFound):
         intentions.put(crm, limited, ada, "tried", "low")
 
