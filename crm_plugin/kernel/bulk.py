@@ -84,7 +84,7 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Row], key: Se
     try:
         with session.begin_nested():
             insert_many(session, model, rows)
-    except (sa.exc.IntegrityError, _unique_violation()):
+    except unique_violations():
         upsert(session, model, rows, key)
 
 
@@ -107,13 +107,13 @@ def overwrite(session: Session, model: type[Base], rows: Sequence[Row], key: Seq
     session.execute(sa.text(f"DROP TABLE {beside.name}"))
 
 
-def _unique_violation() -> type[Exception]:
-    """COPY goes past SQLAlchemy, which would translate the driver's error."""
+def unique_violations() -> tuple[type[Exception], ...]:
+    """Return what a key that is there already raises: COPY goes past SQLAlchemy, which would translate it."""
     try:
         from psycopg.errors import UniqueViolation
     except ImportError:
-        return sa.exc.IntegrityError
-    return UniqueViolation
+        return (sa.exc.IntegrityError,)
+    return (sa.exc.IntegrityError, UniqueViolation)
 
 
 def _copy(session: Session, table: sa.Table, rows: Sequence[Row], into: str = "") -> None:

@@ -171,7 +171,7 @@ class Database:
             try:
                 with self.begin() as session:
                     return work(session)
-            except sa.exc.DBAPIError as error:
+            except Exception as error:
                 if attempt == tries or not is_conflict(error):
                     raise
                 time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
@@ -275,9 +275,12 @@ _CONFLICTS = ("40001", "40P01", "55P03")
 _MYSQL_CONFLICTS = (1205, 1213, 1020)
 
 
-def is_conflict(error: sa.exc.DBAPIError) -> bool:
-    """Tell whether a transaction may simply be tried again (deadlock, serialisation, lock time-out)."""
-    origin = error.orig
+def is_conflict(error: Exception) -> bool:
+    """Tell whether a transaction may simply be tried again (deadlock, serialisation, lock time-out).
+
+    :param error: SQLAlchemy's, or the driver's own where COPY goes past SQLAlchemy.
+    """
+    origin = getattr(error, "orig", error)
     if getattr(origin, "sqlstate", None) in _CONFLICTS:
         return True
     args = getattr(origin, "args", ())

@@ -81,7 +81,11 @@ def _active(person: Any, roots: Any, dialect: str) -> Any:
     columns = (person.host_active_at, person.last_login_at, seen)
     found = latest(dialect, columns)
     # MariaDB makes a text of the greatest of instants and a parameter.
-    return sa.cast(found, UtcDateTime()) if dialect == "mysql" else sa.type_coerce(found, UtcDateTime())
+    return (
+        sa.cast(found, UtcDateTime())
+        if dialect in ("mysql", "mariadb")
+        else sa.type_coerce(found, UtcDateTime())
+    )
 
 
 _FACTS: dict[str, Callable[[Any, Any, str, str], Any]] = {

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.bulk import among, insert_many, insert_new, overwrite
+from crm_plugin.kernel.bulk import among, insert_many, insert_new, overwrite, unique_violations
 from crm_plugin.kernel.db import Base
 from crm_plugin.profiles import forgotten
 from crm_plugin.profiles.models import Course, Person
@@ -155,11 +155,21 @@ def replace_parts(
 
     :param owner: the column of ``model`` that names the owner.
     """
-    for ids in chunks(held):
+    _delete_parts(session, model, owner, held)
+    try:
+        with session.begin_nested():
+            insert_many(session, model, parts)
+    except unique_violations():
+        # Another process wrote owners that were new to both a moment ago.
+        _delete_parts(session, model, owner, sorted({part[owner.key] for part in parts}))
+        insert_many(session, model, parts)
+
+
+def _delete_parts(session: Session, model: Any, owner: Any, owners: Sequence[int]) -> None:
+    for ids in chunks(owners):
         session.execute(
             sa.delete(model).where(among(session, owner, ids)).execution_options(synchronize_session=False)
         )
-    insert_many(session, model, parts)
 
 
 def write_rows(work: Work, model: Any, columns: Sequence[dict[str, Any]], fresh: Fresh) -> None:
