@@ -184,6 +184,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+_WITHOUT_REASON = ("pending", "leased", "sending", "sent")
+
+
 def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[bool]:
     state, _, reason = what.partition(":")
     if what == "considered":
@@ -193,7 +196,7 @@ def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[boo
     if state == "bought" and reason.isdigit():
         rows = buyers(session, queries.one(session, campaign_id), int(reason))
         return among(session, Delivery.id, rows)
-    if state not in STATES:
+    if state not in STATES or (reason and state in _WITHOUT_REASON):
         raise BadInput("campaign.bad_value", "what", reason=f"there is no number {what!r}")
     return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
 
