@@ -51,8 +51,10 @@ def crm(database: Database, host: FakeHost) -> Crm:
 
 
 def alive(crm: Crm) -> dict[int, str]:
-    chosen = sa.select(Person.id, Person.host_id).where(
-        Person.status != "erased", Person.merged_into.is_(None)
+    chosen = (
+        sa.select(Person.id, Person.host_id)
+        .where(Person.status != "erased", Person.merged_into.is_(None))
+        .order_by(Person.id)
     )
     with crm.db.read() as session:
         return {row.id: row.host_id for row in session.execute(chosen)}

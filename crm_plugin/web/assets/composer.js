@@ -46,7 +46,7 @@ function insert(area, piece) {
 // htmx saves after a pause; what was typed right before somebody leaves the page is sent along as they go.
 function keep(form) {
   form.crmKept = true;
-  let waiting = false;
+  let waiting = typedAlready(form);
   form.addEventListener("input", () => (waiting = true));
   form.addEventListener("submit", () => (waiting = false));
   form.addEventListener("htmx:beforeRequest", (event) => (waiting = waiting && event.target !== form));
@@ -54,4 +54,9 @@ function keep(form) {
     if (waiting) navigator.sendBeacon(form.action, new FormData(form));
     waiting = false;
   });
+}
+
+// Somebody may type before this file has come over a slow line.
+function typedAlready(form) {
+  return [...form.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
 }
