@@ -21,6 +21,7 @@ from crm_plugin.campaigns.running import Running, load, present_of
 from crm_plugin.campaigns.trouble import Watch
 from crm_plugin.channels.base import Message
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import is_outage
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.process import stopping
 from crm_plugin.kernel.steps import step
@@ -254,10 +255,24 @@ def _settle_now(work: Drain) -> None:
         try:
             work.crm.db.run(lambda session: settle.write(session, work.crm.settings, outcome))
             break
-        except DBAPIError:
+        except Exception as error:
+            if not is_outage(error):
+                _leave_in_doubt(work)
+                raise
             if time.monotonic() >= until:
                 raise
             log.warning("campaign %s cannot be settled yet", work.running.id, exc_info=True)
             time.sleep(RETRY_SECONDS)
     work.before = None
     step("settled")
+
+
+def _leave_in_doubt(work: Drain) -> None:
+    """Stop a campaign whose answers cannot be written down, whatever the database does.
+
+    Its rows stay *sending* until their lease ends and are listed as unknown then. Were it to go on, every
+    further micro-batch would end there too.
+    """
+    log.exception("what became of messages of campaign %s cannot be written down", work.running.id)
+    work.before, work.stopped = None, True
+    life.pause_itself(work.crm, work.running.id, "settle_failed")

@@ -289,6 +289,16 @@ def is_conflict(error: Exception) -> bool:
     return "database is locked" in str(origin)
 
 
+def is_outage(error: Exception) -> bool:
+    """Tell whether the database failed and not the question: it was away, too busy, or took the connection.
+
+    A statement that is wrong fails again however often it is tried.
+    """
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or is_conflict(error):
+        return True
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+
+
 def upsert(session: Session, model: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
     """Insert rows, and overwrite all other named columns of those whose ``key`` is there already."""
     if not rows:

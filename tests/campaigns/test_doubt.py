@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from crm_plugin.campaigns import audience, jobs, lease, life, marking, sending, service, settle, sweeper
 from crm_plugin.campaigns.ledger import move
@@ -215,6 +215,38 @@ def test_the_database_goes_away_between_call_and_settle(
     monkeypatch.setattr(sending, "RETRY_SECONDS", 0.01)
     drain(crm, campaign)
     assert books(crm, campaign) == {"considered": 10, "sent": 10}
+
+
+@pytest.mark.parametrize(
+    "error", [ProgrammingError("UPDATE", {}, Exception("no such column")), KeyError("x")]
+)
+def test_an_error_of_the_program_is_no_lost_database(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    crm = world(database, tmp_path, people=60)
+    crm.extras["books"].in_flight = 20
+    campaign = ready(crm)
+    write, tries = settle.write, []
+
+    def failing(session: Any, settings: Settings, outcome: settle.Outcome) -> None:
+        tries.append(time.monotonic())
+        raise error
+
+    monkeypatch.setattr(settle, "write", failing)
+    with pytest.raises(type(error)):
+        drain(crm, campaign)
+    assert len(tries) == 2, "once with the next marking, once alone"
+    assert (state(crm, campaign), service.get(crm, campaign).reason) == ("paused", "settle_failed")
+    assert books(crm, campaign) == {"considered": 60, "sending": 20, "leased": 40}, "no batch after it"
+    expire(crm, campaign)
+    sweeper.lapse(crm)
+    assert books(crm, campaign) == {"considered": 60, "unknown": 20, "pending": 40}
+    monkeypatch.setattr(settle, "write", write)
+    service.resolve(crm, campaign, "ann", "sent")
+    service.resume(crm, campaign, "ann")
+    run(crm)
+    assert books(crm, campaign) == {"considered": 60, "sent": 60}
+    assert len(sent(crm)) == len(set(sent(crm))) == 60
 
 
 @pytest.mark.parametrize("how", ["worker", "sweeper"])
