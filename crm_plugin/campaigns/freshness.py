@@ -27,6 +27,12 @@ def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(sa.func.coalesce(oldest(), at) < before, unconfirmed)
 
 
+def age(session: Session, at: datetime) -> timedelta | None:
+    """Return how old the oldest of the school's data that matter are; None = none was ever read."""
+    read = session.scalar(sa.select(oldest()))
+    return None if read is None else max(at - read, timedelta())
+
+
 def is_too_old(crm: Crm, session: Session, campaign_id: int) -> bool:
     """Tell the same of one campaign now."""
     condition = too_old(crm.settings.stale_data_hours, crm.clock())

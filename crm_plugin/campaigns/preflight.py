@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import guard, offers, outlook, queries, quiet
+from crm_plugin.campaigns import freshness, guard, offers, outlook, queries, quiet
 from crm_plugin.campaigns.audience import decided
 from crm_plugin.campaigns.costs import Cost, cost_of
 from crm_plugin.campaigns.lease import VALUES
@@ -19,6 +20,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import probe
 from crm_plugin.links.service import check_target
+from crm_plugin.profiles import topics
 from crm_plugin.profiles.health import unread
 from crm_plugin.profiles.models import Person
 
@@ -48,6 +50,8 @@ class Preflight:
     """What the messages come to; None for channels that are not billed by the message."""
     unseen: list[str] = field(default_factory=list)
     """Addresses of links of which nobody knows yet whether they answer."""
+    data_as_of: datetime | None = None
+    """As of when the oldest of the school's data that matter are right; None = never read."""
 
 
 def preflight(crm: Crm, campaign_id: int) -> Preflight:
@@ -61,7 +65,8 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
         channel = CHANNELS[campaign.channel]
         problems = channel.check(campaign.content, campaign.purpose, context)
         problems += channel_service.carrier_problems(crm, campaign.channel)
-        found = Preflight()
+        age = freshness.age(session, crm.clock())
+        found = Preflight(data_as_of=None if age is None else crm.clock() - age)
         try:
             decision = _decided(crm, campaign)
         except BadInput as error:
@@ -71,9 +76,11 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             found.reach = _reach(session, decision)
             problems = [*problems, *_audience(crm, session, campaign, found.reach)]
             problems += _data(session, campaign.scope is None)
+            problems += _old_data(crm, session, campaign)
             start = max(campaign.planned_at or crm.clock(), crm.clock())
             found.seconds = outlook.seconds(crm, campaign, found.reach.reached)
             problems += offers.problems(session, campaign.content, start)
+            problems += _topic(session, campaign)
             problems += outlook.problems(crm, campaign, found.seconds)
             if not any(problem.severe for problem in problems):
                 compiled = channel.compile(campaign.content, campaign.purpose, context)
@@ -124,6 +131,14 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
     return problems
 
 
+def _topic(session: Session, campaign: Campaign) -> list[Problem]:
+    """Refuse a topic that people cannot choose any more, such as one that a copy brought along."""
+    topic = topics.find(session, campaign.topic_id) if campaign.topic_id is not None else None
+    if topic is None or not topic.archived:
+        return []
+    return [Problem("campaign.topic_archived", "topic", {"topic": topic.name})]
+
+
 def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
     """Find addresses that no redirect may lead to; the campaign's own words may have made them so."""
     problems = []
@@ -155,6 +170,16 @@ def _data(session: Session, whole: bool) -> list[Problem]:
     if not found:
         return []
     return [Problem("campaign.data_unread", "audience", {"streams": ", ".join(found)}, severe=False)]
+
+
+def _old_data(crm: Crm, session: Session, campaign: Campaign) -> list[Problem]:
+    """Warn that the launch, or the start as things are, will be held for the age of the data."""
+    if not freshness.is_too_old(crm, session, campaign.id):
+        return []
+    age = freshness.age(session, crm.clock()) or timedelta()
+    params = {"hours": int(age / timedelta(hours=1)), "limit": crm.settings.stale_data_hours}
+    code = "campaign.data_old" if campaign.planned_at is None else "campaign.data_old_then"
+    return [Problem(code, "audience", params, severe=False)]
 
 
 def _missing(session: Session, decision: sa.Subquery, compiled: Compiled) -> list[Problem]:

@@ -5,7 +5,8 @@ A capability raises a :class:`CrmError` with a code and parameters and never wor
 their meaning, and ``docs/errors.md`` lists each of them (a test compares).
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 CODES: dict[str, str] = {
     # settings and running
@@ -42,6 +43,12 @@ CODES: dict[str, str] = {
     # what staff write down
     "follow_up.empty": "write down what was said or is to be done",
     "follow_up.too_long": "a follow-up has at most {limit} characters",
+    # topics of marketing
+    "topic.no_name": "a topic needs a name",
+    "topic.too_long": "the name of a topic has at most {limit} characters",
+    "topic.taken": "there is a topic {name!r} already",
+    "topic.too_many": "at most {limit} topics can be on offer: archive one first",
+    "topic.in_use": "in use by {users}",
     # segments
     "segment.not_a_tree": "expected a group or a rule, found {found}",
     "segment.not_a_group": "expected a group with combinator and rules, found {found}",
@@ -80,13 +87,20 @@ CODES: dict[str, str] = {
     "campaign.unknown_zone": "there is no time zone {zone!r}; expected a name such as Europe/London",
     "campaign.no_such_time": "the clocks of {zone} never show {time}: they are put forward then",
     "campaign.unknown_channel": "unknown channel {channel!r}; known: {known}",
+    "campaign.unknown_topic": "there is no topic {topic!r}",
+    "campaign.topic_archived": "the topic {topic!r} is archived: choose another one, or none",
     "campaign.no_template": "no SMS template is chosen yet",
     "campaign.unknown_template": "there is no SMS template {template!r}",
     "campaign.template_not_approved": "SMS template {template!r} is {state}, not approved",
+    "campaign.template_archived": "SMS template {name!r} is archived: bring it back, or choose another one",
     "campaign.empty_audience": "nobody matches this audience",
     "campaign.single_excluded": "this person would not get it: {reason}",
     "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
     "campaign.data_unread": "the school is not read to its end yet: {streams}",
+    "campaign.data_old": "the school was last read {hours} hours ago, more than {limit}: "
+    "the launch is held until somebody confirms it",
+    "campaign.data_old_then": "the school was last read {hours} hours ago, more than {limit}: "
+    "unless it is read again by the start, the campaign is held until somebody confirms it",
     "campaign.quiet_now": "quiet hours: messages wait until {until}",
     "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",
     "campaign.changed": "the campaign changed in the meantime: reload it",
@@ -144,6 +158,33 @@ CODES: dict[str, str] = {
     "link.bad_url": "{url!r} is not a web address",
 }
 """Code → English message; ``web`` translates the same text by gettext."""
+
+
+class Clause(str):
+    """A part of a message that is a text of its own: reads as English, and pages say it in their language.
+
+    :param text: English, with ``{names}`` to fill in; the key of the translation.
+    :param params: what is filled in; clauses again, or what no language changes.
+    """
+
+    text: str
+    params: dict[str, Any]
+
+    def __new__(cls, text: str, /, **params: Any) -> Self:
+        """Make the clause; it equals the filled-in English text."""
+        made = super().__new__(cls, text.format(**params))
+        made.text, made.params = text, params
+        return made
+
+
+def one_of(known: Iterable[str]) -> Clause:
+    """Return the clause that tells which names are taken."""
+    return Clause("expected one of {known}", known=", ".join(known))
+
+
+def whole_from(least: int, most: int) -> Clause:
+    """Return the clause that tells which numbers are taken."""
+    return Clause("expected a whole number from {least} to {most}", least=least, most=most)
 
 
 class CrmError(Exception):

@@ -26,8 +26,24 @@ HELP = {
     "copied": mark("The database or the address of this installation is another one than before."),
     "stale_data": mark("Nobody knows who bought or opted out since the school was read last."),
     "carrier_failing": mark("The carrier refused one message after the other. Look at its account first."),
+    "settle_failed": mark("An administrator finds the error in the log. Some messages may be in doubt."),
+    "campaign": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "segment": mark("Mend the search and go on, or cancel this campaign and launch a copy of it."),
+    "content": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "sms": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "link": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "channel": mark("An administrator mends the settings; then go on."),
+    "settings": mark("An administrator mends the settings; then go on."),
 }
-"""Why a person has to decide, by the reason why a campaign stands still."""
+"""What to do about it, by the reason why a campaign stands still or by how the code of an error begins."""
+
+
+def help_of(row: CampaignRow) -> str:
+    """Return what a person should know or do before a campaign goes on; empty when that is plain."""
+    reason = row.reason or ""
+    if row.state not in ("held", "paused"):
+        return ""
+    return HELP.get(reason) or HELP.get(reason.partition(".")[0], "")
 
 
 @page("/campaigns/<int:ident>")
@@ -78,7 +94,7 @@ def _live(found: Report) -> dict[str, Any]:
         "bar": pieces,
         "bar_text": ", ".join(f"{one.label} {present.number(one.count)}" for one in pieces),
         "verbs": verbs_of(row, books),
-        "help": HELP.get(row.reason or "", "") if row.state in ("held", "paused") else "",
+        "help": help_of(row),
         "unknown": books.states["unknown"],
         "failed": books.states["failed_transient"],
         "moving": row.state in MOVING,

@@ -54,6 +54,7 @@ def _found(found: Preflight) -> dict[str, Any]:
         "warnings": [spoken(one)["text"] for one in found.warnings],
         "unseen": len(found.unseen),
         "cost": found.cost,
+        "data_as_of": found.data_as_of,
         "takes": present.seconds(found.seconds) if found.seconds else "",
     }
 

@@ -1,7 +1,9 @@
 """Words for the names that capabilities use: states, reasons, kinds, channels."""
 
+from collections.abc import Callable
+
 from crm_plugin.channels.registry import CHANNELS
-from crm_plugin.web.i18n import locale, mark, plain
+from crm_plugin.web.i18n import SPOKEN, locale, mark, plain
 
 TABLES: dict[str, dict[str, str]] = {
     "channel": {"sms": mark("SMS"), "email": mark("E-mail"), "message": mark("Private message")},
@@ -47,6 +49,12 @@ TABLES: dict[str, dict[str, str]] = {
         "copied": mark("Copied or moved installation"),
         "stale_data": mark("The school's data are too old"),
         "carrier_failing": mark("Too many failures of the carrier"),
+        "settle_failed": mark("The carrier's answers could not be written down"),
+        "campaign.unknown_template": mark("Its SMS template is gone"),
+        "campaign.template_not_approved": mark("Its SMS template is not approved any more"),
+        "content.no_value": mark("Lacks a word of the text"),
+        "content.render_failed": mark("The text could not be filled in"),
+        "channel.bad_address": mark("The address cannot be written to"),
         "by_hand": mark("Paused by hand"),
         "lapsed": mark("The worker died before it could tell"),
         "bad_number": mark("Not a number that can be written to"),
@@ -227,6 +235,17 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 
+FAMILIES = {
+    "segment": mark("Its audience or goal names a search, field or course that is gone or was changed"),
+    "content": mark("Its text cannot be sent as it is"),
+    "sms": mark("The carrier does not take its SMS template as it is"),
+    "link": mark("An address in its text may not be linked to"),
+    "channel": mark("The carrier is not there any more"),
+    "settings": mark("A setting of the carrier is wrong or missing"),
+}
+"""How the code of an error begins that stopped a campaign → why, in words."""
+
+
 def word(table: str, name: str | None) -> str:
     """Return the words for a name; an unknown name (a carrier's own reason) as it is."""
     if name is None:
@@ -240,9 +259,31 @@ def word(table: str, name: str | None) -> str:
 
 
 def _refusal(name: str) -> str:
-    """Return a refusal in words with what the carrier itself said: ``bounce_5.1.1``, ``code:own``."""
+    """Return a refusal in words with what the carrier itself said: ``bounce_5.1.1``, ``code:own``.
+
+    The code of an error becomes the words of its family.
+    """
+    family, dot, _ = name.partition(".")
+    if dot and family in FAMILIES:
+        return plain(FAMILIES[family])
     for joint in (":", "_"):
         known, between, own = name.partition(joint)
         if between and known in TABLES["reason"]:
             return f"{plain(TABLES['reason'][known])} ({own})"
     return name
+
+
+def _by(table: str) -> Callable[[str], str]:
+    """Return what puts names, joined by commas, into words as they stand inside a sentence."""
+    return lambda names: ", ".join(word(table, name).lower() for name in names.split(", "))
+
+
+SPOKEN.update(
+    {
+        ("campaign.bad_state", "state"): _by("campaign"),
+        ("campaign.single_excluded", "reason"): _by("reason"),
+        ("campaign.data_unread", "streams"): _by("stream"),
+        ("campaign.template_not_approved", "state"): _by("template"),
+        ("sync.not_waiting", "stream"): _by("stream"),
+    }
+)

@@ -56,6 +56,29 @@ def states(school: School, ident: int) -> dict[str, int]:
     return {name: count for name, count in books.items() if isinstance(count, int) and count}
 
 
+@pytest.mark.parametrize(
+    ("reason", "english", "chinese"),
+    [
+        ("campaign.unknown_template", "Its SMS template is gone", "所用的短信模板已不存在"),
+        ("segment.missing_query", "Its audience or goal names a search", "受众或目标引用的查询"),
+        ("content.unknown_variable", "Its text cannot be sent as it is", "现有内容无法发送"),
+        ("settings.bad_value", "A setting of the carrier is wrong", "发送通道的设置有误"),
+        ("settle_failed", "answers could not be written down", "未能写入数据库"),
+    ],
+)
+def test_what_stopped_a_campaign_is_told_in_words(
+    school: School, reason: str, english: str, chinese: str
+) -> None:
+    ident = launched(school)
+    set_campaign(school, ident, state="paused", reason=reason)
+    for language, words in (("en", english), ("zh", chinese)):
+        school.sign_in(locale=language)
+        text = school.get(f"/campaigns/{ident}").text
+        assert words in text
+        assert reason not in text
+        assert "c-note--warn" in text, "what to do about it"
+
+
 @pytest.mark.parametrize("reason", ["late", "copied", "stale_data", "carrier_failing"])
 def test_why_it_stands_still_is_explained(school: School, reason: str) -> None:
     ident = launched(school)

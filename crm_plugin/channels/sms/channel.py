@@ -86,6 +86,9 @@ class SmsChannel:
             return [_no_template(content)]
         problems = []
         template = context.sms
+        if template.archived and content.get("template_version") is None:
+            # What was launched before goes on with the text that it began with.
+            problems.append(Problem("campaign.template_archived", "template", {"name": template.name}))
         if template.state != APPROVED and not lacks_code(context):
             facts = {"template": template.key, "state": template.state}
             problems.append(Problem("campaign.template_not_approved", "template", facts))

@@ -1,0 +1,82 @@
+"""The pre-flight: old data, archived templates, and people who lack a word of the text."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.channels.models import SmsTemplate
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles.stream_models import Stream
+from tests.campaigns.world import books, document, launched, run, state, world
+from tests.fakes.crm import NOW
+
+
+def codes(crm: Crm, campaign: int) -> tuple[list[str], list[str]]:
+    found = service.preflight(crm, campaign)
+    return [one.code for one in found.errors], [one.code for one in found.warnings]
+
+
+def read(crm: Crm, hours: float) -> None:
+    """Let the orders have been read so many hours ago."""
+    with crm.db.begin() as session:
+        session.merge(Stream(stream="orders", ok_at=NOW - timedelta(hours=hours)))
+
+
+def archive(crm: Crm, key: str = "hello") -> None:
+    with crm.db.begin() as session:
+        session.execute(sa.update(SmsTemplate).where(SmsTemplate.key == key).values(archived=True))
+
+
+def test_old_data_are_told_with_what_will_happen(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    now = service.create(crm, "ann", document())
+    later = service.create(crm, "ann", document(at=(NOW + timedelta(days=1)).isoformat()))
+    read(crm, 23)
+    assert "campaign.data_old" not in codes(crm, now)[1]
+    assert service.preflight(crm, now).data_as_of == NOW - timedelta(hours=23)
+    read(crm, 49.5)
+    (warning,) = [one for one in service.preflight(crm, now).warnings if one.code == "campaign.data_old"]
+    assert warning.params == {"hours": 49, "limit": 24}
+    assert "campaign.data_old_then" in codes(crm, later)[1]
+    assert service.launch(crm, now, "ann") == "held", "as it was said"
+    crm.settings.stale_data_hours = 0
+    assert "campaign.data_old_then" not in codes(crm, later)[1]
+
+
+def test_an_archived_template_launches_nothing_new(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2)
+    under_way = launched(crm)
+    planned = launched(crm, at=(NOW + timedelta(days=1)).isoformat())
+    draft = service.create(crm, "ann", document())
+    archive(crm)
+    with pytest.raises(BadInput, match="'Hello' is archived") as refused:
+        service.launch(crm, draft, "ann")
+    assert (refused.value.code, refused.value.place) == ("campaign.template_archived", "template")
+    with pytest.raises(BadInput, match="archived"):
+        service.send_test(crm, draft, "13912345678")
+    run(crm)
+    assert books(crm, under_way) == {"considered": 2, "sent": 2}, "what was launched before goes on"
+    assert state(crm, planned) == "scheduled"
+    crm.clock.at = NOW + timedelta(days=1)  # type: ignore[attr-defined]
+    run(crm)
+    assert books(crm, planned) == {"considered": 2, "sent": 2}
+    copied = service.copy(crm, under_way, "ann", "Again")
+    assert codes(crm, copied)[0] == ["campaign.template_archived"]
+
+
+def test_a_campaign_whose_template_is_gone_stops_with_its_reason(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1)
+    campaign = launched(crm)
+    with crm.db.begin() as session:
+        session.execute(sa.delete(SmsTemplate).where(SmsTemplate.key == "hello"))
+    assert not freeze(crm, campaign)
+    assert (state(crm, campaign), service.get(crm, campaign).reason) == (
+        "paused",
+        "campaign.unknown_template",
+    )
