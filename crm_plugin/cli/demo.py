@@ -19,6 +19,7 @@ from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
 from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
 from crm_plugin.demo.models import User
+from crm_plugin.demo.words import LOCALES
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.errors import BadInput
@@ -32,21 +33,34 @@ from crm_plugin.profiles.sync import sync
 LOCALHOST = "127.0.0.1"
 
 
+def _own_language() -> str:
+    """Return the language of the terminal, as programs are told it; English when it is none of ours."""
+    told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return told[:2] if told[:2] in LOCALES else "en"
+
+
 @click.command()
 @click.option("--people", type=int, default=2000, show_default=True, help="People of the generated school.")
 @click.option("--port", type=PORT, default=None, help="Port on 127.0.0.1; PORT or 5000 when left out.")
 @click.option("--instance", default="instance/demo", show_default=True, help="Folder of the demo's files.")
-def demo(people: int, port: int | None, instance: str) -> None:
+@click.option(
+    "--language",
+    type=click.Choice(list(LOCALES)),
+    default=_own_language,
+    show_default="that of this terminal",
+    help="Of the generated school: its courses, its saved searches, its staff's pages.",
+)
+def demo(people: int, port: int | None, instance: str, language: str) -> None:
     """Start the reference school with the CRM in it."""
     chosen = server.port_of(port)
     server.need_free(LOCALHOST, chosen)
     settings = _settings(Path(instance), chosen)
     with _alone_in(Path(instance)):
-        _fill(settings.host_url, people)
+        _fill(settings.host_url, people, language)
         app, crm = _compose(settings)
         with Bars() as bars:
             sync(crm, full=not _is_read(crm), progress=bars.show)
-        demo_searches.seed(crm)
+        demo_searches.seed(crm, language)
         _run(app, crm, chosen)
 
 
@@ -92,7 +106,7 @@ def _settings(folder: Path, port: int) -> Settings:
     )
 
 
-def _fill(url: str, people: int) -> None:
+def _fill(url: str, people: int, language: str) -> None:
     if people < LEAST_PEOPLE:
         raise BadInput("input.bad", reason=f"--people: at least {LEAST_PEOPLE}, to have one of each kind")
     engine = create_engine(url)
@@ -102,7 +116,7 @@ def _fill(url: str, people: int) -> None:
             if there and connection.execute(select(User.id).limit(1)).first() is not None:
                 return
         click.echo(f"Filling a school with {people:,} people …", err=True)
-        fill(engine, people)
+        fill(engine, people, language=language)
     finally:
         engine.dispose()
 

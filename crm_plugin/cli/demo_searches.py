@@ -15,26 +15,29 @@ from crm_plugin.web.presets import PRESETS
 _KEPT = "demo.searches"
 _LOYAL = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 5}]}
 _TREES = {preset.key: preset.tree for preset in PRESETS}
-SEARCHES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("Members", _TREES["members"]),
-    ("Dormant for 60 days", _TREES["dormant"]),
-    ("Took a trial, bought nothing", _TREES["trial"]),
-    ("Left an order unpaid", _TREES["unpaid"]),
-    ("Loyal buyers", _LOYAL),
+SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
+    ({"en": "Members", "zh": "会员"}, _TREES["members"]),
+    ({"en": "Dormant for 60 days", "zh": "沉寂 60 天"}, _TREES["dormant"]),
+    ({"en": "Took a trial, bought nothing", "zh": "试听过但未购买"}, _TREES["trial"]),
+    ({"en": "Left an order unpaid", "zh": "有未支付订单"}, _TREES["unpaid"]),
+    ({"en": "Loyal buyers", "zh": "忠实买家"}, _LOYAL),
 )
-"""(name, filter tree)."""
+"""(name in each language, filter tree)."""
 
 
-def seed(crm: Crm) -> None:
-    """Save, share and pin the searches, once: who deletes one does not find it again."""
+def seed(crm: Crm, language: str) -> None:
+    """Save, share and pin the searches, once: who deletes one does not find it again.
+
+    :param language: of the school, ``en`` or ``zh``: searches are named in it.
+    """
     with crm.db.read() as session:
         if kept(session, _KEPT):
             return
         login = demo_accounts()[0].username
         ident = session.scalar(select(User.id).where(User.username == login))
     admin = Actor(str(ident), login, frozenset(PERMISSIONS))
-    for name, tree in SEARCHES:
-        quick.save(crm, admin, name, tree, shared=True, pinned=True)
+    for names, tree in SEARCHES:
+        quick.save(crm, admin, names[language], tree, shared=True, pinned=True)
     with crm.db.begin() as session:
         keep(session, _KEPT, True)
     quick.refresh_counts(crm, everything=True)

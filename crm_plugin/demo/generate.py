@@ -41,11 +41,19 @@ def demo_accounts() -> list[Account]:
     ]
 
 
-def fill(engine: Engine, people: int = 2000, seed: int = 20260901, now: int | None = None) -> dict[str, int]:
+def fill(
+    engine: Engine,
+    people: int = 2000,
+    seed: int = 20260901,
+    now: int | None = None,
+    language: str = "en",
+) -> dict[str, int]:
     """Make the tables and fill them; return the number of rows by table.
 
     :param people: accounts in all, staff included; at least 60, so that every kind of person is there
     :param now: the present in seconds since 1970; the year ends there
+    :param language: of the school, ``en`` or ``zh``: of the titles of its courses, levels and lessons, and of
+        its staff's pages
     :raises ValueError: for fewer people
     """
     if people < LEAST_PEOPLE:
@@ -56,10 +64,23 @@ def fill(engine: Engine, people: int = 2000, seed: int = 20260901, now: int | No
     _catalogue(ledger, data)
     _offers(ledger)
     Lives(ledger, data).populate(people)
+    if language == "zh":
+        _in_chinese(ledger)
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
         ledger.write(connection)
     return {table: len(rows) for table, rows in ledger.rows.items()}
+
+
+def _in_chinese(ledger: Ledger) -> None:
+    """Let the school's own titles be the Chinese ones: they are what it tells other programs."""
+    for rows in ledger.rows.values():
+        for row in rows:
+            row |= {name.removesuffix("_zh"): text for name, text in row.items() if name.endswith("_zh")}
+    staff = {account.username for account in demo_accounts()[:3]}
+    for user in ledger.rows["school_users"]:
+        if user["username"] in staff:
+            user["locale"] = "zh"
 
 
 def _hash(password: str) -> str:

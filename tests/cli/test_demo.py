@@ -34,7 +34,17 @@ class Demo:
     """A running ``crm demo``."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        words = ["demo", "--people", PEOPLE, "--port", str(port), "--instance", str(folder)]
+        words = [
+            "demo",
+            "--language",
+            "zh",
+            "--people",
+            PEOPLE,
+            "--port",
+            str(port),
+            "--instance",
+            str(folder),
+        ]
         # A group of its own, so that Ctrl-C reaches all of it, as in a terminal.
         self.process = subprocess.Popen(
             [sys.executable, "-m", "crm_plugin.cli", *words],
@@ -112,18 +122,19 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     assert f"http://127.0.0.1:{port}/" in output
     assert len(re.findall(r" / \S+", output)) >= 2
     before = look(folder)
-    assert before["pinned"] == [name for name, _ in SEARCHES]
+    assert before["pinned"] == [names["zh"] for names, _ in SEARCHES]
+    assert before["courses in Chinese"] == 1
     assert before["counted"] == len(SEARCHES)
     assert before["on the school's home"] == len(SEARCHES)
 
-    forget(folder, SEARCHES[0][0])
+    forget(folder, SEARCHES[0][0]["zh"])
     demo = start(ends, folder, port)
     below = demo.ready()
     demo.end(signal.SIGKILL, group=False)
     assert all_gone(below), "children outlive a killed parent"
     after = look(folder)
     assert after["people"] == before["people"] > 100
-    assert after["pinned"] == [name for name, _ in SEARCHES[1:]], "what was deleted stays deleted"
+    assert after["pinned"] == [names["zh"] for names, _ in SEARCHES[1:]], "what was deleted stays deleted"
 
 
 def look(folder: Path) -> dict[str, Any]:
@@ -138,6 +149,7 @@ def look(folder: Path) -> dict[str, Any]:
             "people": one("SELECT COUNT(*) FROM crm_person"),
             "pinned": list(connection.execute(sa.text(shared)).scalars()),
             "counted": one("SELECT COUNT(*) FROM crm_query WHERE count > 0"),
+            "courses in Chinese": one("SELECT COUNT(*) FROM crm_course WHERE title = 'Python 零基础'"),
             "on the school's home": one("SELECT COUNT(*) FROM school_pins WHERE count > 0"),
         }
     engine.dispose()
