@@ -6,7 +6,7 @@ A course stands for its copies and plans as well: ``course_id`` of the filter la
 from collections.abc import Callable
 from typing import Any
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, one_of
 
 Tree = dict[str, Any]
 
@@ -35,7 +35,7 @@ def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str]
     if circle == "left":
         gone = (_is("role", "learner"), _is("state", "ended"), _in("end_kind", ("refund", "removed", "left")))
         return _all(_some("enrolments", course, *gone), _seatless(course))
-    raise BadInput("input.bad", "circle", reason=f"{circle[:40]!r} is not one of {', '.join(CIRCLES)}")
+    raise BadInput("input.bad", "circle", reason=one_of(CIRCLES))
 
 
 def recognise(tree: Tree, *, days: int, knows: Callable[[str, str], bool]) -> tuple[str, str] | None:

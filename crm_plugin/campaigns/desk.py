@@ -31,7 +31,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.links import counting
 from crm_plugin.profiles.queries import courses_by_host_id, person_id_of
 from crm_plugin.profiles.scope import sees
@@ -59,7 +59,7 @@ def find(crm: Crm, actor: Actor, campaign_id: int, permission: str = "crm.view")
     need(actor, permission)
     row = queries.get(crm, campaign_id)
     if not is_visible(row, actor):
-        raise NotFound("object.missing", kind="campaign", id=campaign_id)
+        raise NotFound("object.missing", kind=Clause("campaign"), id=campaign_id)
     return row
 
 
@@ -95,7 +95,7 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
     need(actor, "crm.send")
     with crm.db.read() as session:
         if not sees(session, person_id_of(session, person_host_id), actor.scope):
-            raise NotFound("object.missing", kind="person", id=person_host_id)
+            raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
     return service.create_single(crm, actor.id, person_host_id, document, scope=actor.scope)
 
 
@@ -321,7 +321,7 @@ def message(crm: Crm, actor: Actor, ident: int) -> Taken:
     with crm.db.read() as session:
         row = outbox.find(session, ident)
         if row is None or not _may_read(session, row, actor):
-            raise NotFound("object.missing", kind="message", id=ident)
+            raise NotFound("object.missing", kind=Clause("message"), id=ident)
     if row.campaign_id is not None:
         find(crm, actor, row.campaign_id, "crm.send")
     return row
@@ -347,7 +347,7 @@ def _may_name(crm: Crm, actor: Actor, document: Mapping[str, Any]) -> None:
         known = courses_by_host_id(session, named, actor.scope)
     for ident in named:
         if ident not in known:
-            raise NotFound("object.missing", kind="course", id=ident)
+            raise NotFound("object.missing", kind=Clause("course"), id=ident)
 
 
 def _may_ask(crm: Crm, actor: Actor, document: Any, stored: CampaignRow | None = None) -> None:

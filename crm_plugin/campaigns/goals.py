@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, one_of
 
 GOALS = ("bought", "seated", "settled", "finished")
 """About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it;
@@ -26,7 +26,7 @@ def goal_of(name: str, course: str) -> dict[str, Any]:
     if name == "finished":
         done = {"field": "completed_at", "operator": "notNull", "value": None}
         return _rows("enrolments", course, *seat, done)
-    raise BadInput("input.bad", "goal", reason=f"{name[:40]!r} is not one of {', '.join(GOALS)}")
+    raise BadInput("input.bad", "goal", reason=one_of(GOALS))
 
 
 def recognise(tree: object, course: str) -> str | None:

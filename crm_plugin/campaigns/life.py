@@ -14,7 +14,7 @@ from crm_plugin.campaigns.ledger import OPEN, move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import Conflict, NotFound
+from crm_plugin.kernel.errors import Clause, Conflict, NotFound
 
 STATES = ("draft", "scheduled", "freezing", "sending", "paused", "finished", "cancelled", "held")
 """Every state of a campaign."""
@@ -60,11 +60,11 @@ def lock(session: Session, campaign_id: int) -> str:
     query = sa.select(Campaign.state).where(Campaign.id == campaign_id).with_for_update()
     state = session.scalar(query)
     if state is None:
-        raise NotFound("object.missing", kind="campaign", id=campaign_id)
+        raise NotFound("object.missing", kind=Clause("campaign"), id=campaign_id)
     return state
 
 
-def check_state(state: str, states: Collection[str], verb: str) -> None:
+def check_state(state: str, states: Collection[str], verb: Clause) -> None:
     """Refuse what a campaign's state does not allow.
 
     :param verb: what it cannot be, such as ``launched``.
@@ -74,7 +74,7 @@ def check_state(state: str, states: Collection[str], verb: str) -> None:
         raise Conflict("campaign.bad_state", state=state, verb=verb)
 
 
-def demand(session: Session, campaign_id: int, verb: str, word: str, **values: Any) -> None:
+def demand(session: Session, campaign_id: int, verb: str, word: Clause, **values: Any) -> None:
     """Take an edge.
 
     :raises Conflict: ``campaign.bad_state`` when the campaign is in another state.

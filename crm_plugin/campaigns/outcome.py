@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.links import counting
 from crm_plugin.profiles.models import Order, OrderLine
 from crm_plugin.profiles.rows import HELD_MONEY
@@ -48,7 +48,7 @@ def check_days(days: int) -> int:
     :raises BadInput: ``input.bad``.
     """
     if days not in WINDOWS:
-        raise BadInput("input.bad", "days", reason=f"expected one of {', '.join(map(str, WINDOWS))}")
+        raise BadInput("input.bad", "days", reason=one_of(map(str, WINDOWS)))
     return days
 
 

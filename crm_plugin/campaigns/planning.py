@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 
 def zone_named(name: str, place: str = "zone") -> ZoneInfo:
@@ -30,7 +30,7 @@ def instant(text: str, zone: ZoneInfo, place: str = "at") -> datetime:
         local = datetime.fromisoformat(text).replace(tzinfo=zone)
         meant = local.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadInput("campaign.bad_value", place, reason="expected a date and a time") from None
+        raise BadInput("campaign.bad_value", place, reason=Clause("expected a date and a time")) from None
     if meant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise BadInput("campaign.no_such_time", place, time=text, zone=zone.key)
     return meant

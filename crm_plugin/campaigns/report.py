@@ -14,7 +14,7 @@ from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.outcome import buyers
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.bulk import among
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.links import counting
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.scope import Scope, in_scope
@@ -197,7 +197,7 @@ def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[boo
         rows = buyers(session, queries.one(session, campaign_id), int(reason))
         return among(session, Delivery.id, rows)
     if state not in STATES or (reason and state in _WITHOUT_REASON):
-        raise BadInput("campaign.bad_value", "what", reason=f"there is no number {what!r}")
+        raise BadInput("campaign.bad_value", "what", reason=Clause("there is no number {name!r}", name=what))
     return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
 
 

@@ -9,7 +9,7 @@ from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.waking import wake
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import Conflict
+from crm_plugin.kernel.errors import Clause, Conflict
 
 CHUNK = 5000
 """Rows that one transaction takes up again: a fraction of a second on every database."""
@@ -37,7 +37,7 @@ def retry_failed(crm: Crm, campaign_id: int, actor_id: str) -> int:
     return total
 
 
-def reopen(session: Session, campaign_id: int, verb: str) -> None:
+def reopen(session: Session, campaign_id: int, verb: Clause) -> None:
     """Let a campaign send again, in the transaction that makes rows of it pending.
 
     :raises Conflict: ``campaign.bad_state``.
@@ -49,7 +49,7 @@ def reopen(session: Session, campaign_id: int, verb: str) -> None:
 
 
 def _first(crm: Crm, session: Session, campaign_id: int, actor_id: str) -> tuple[int, int]:
-    reopen(session, campaign_id, "sent again")
+    reopen(session, campaign_id, Clause("sent again"))
     failed = sa.select(sa.func.count()).where(*_failed(campaign_id, 0))
     of = ("campaign", campaign_id)
     record(session, crm.clock(), actor_id, "campaign.retry", of, count=session.scalar(failed) or 0)
@@ -60,7 +60,7 @@ def _next(session: Session, campaign_id: int, after: int) -> tuple[int, int]:
     if session.scalar(sa.select(Delivery.id).where(*_failed(campaign_id, after)).limit(1)) is None:
         return 0, after
     # The first ones may be done already, and the campaign with them.
-    reopen(session, campaign_id, "sent again")
+    reopen(session, campaign_id, Clause("sent again"))
     return _take_up(session, campaign_id, after)
 
 

@@ -15,7 +15,7 @@ from crm_plugin.campaigns.waking import wake
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 create = drafts.create
 create_single = drafts.create_single
@@ -57,7 +57,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
     """
     with crm.db.read() as session:
-        life.check_state(queries.one(session, campaign_id).state, ("draft",), "launched")
+        life.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("launched"))
     for problem in preflight(crm, campaign_id).errors:
         raise BadInput(problem.code, problem.place, **problem.params)
     state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
@@ -67,7 +67,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 
 def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    life.check_state(life.lock(session, campaign_id), ("draft",), "launched")
+    life.check_state(life.lock(session, campaign_id), ("draft",), Clause("launched"))
     now = crm.clock()
     campaign = queries.one(session, campaign_id)
     campaign.content = channel_service.pinned(crm, session, campaign.content)
@@ -91,7 +91,7 @@ def pause(crm: Crm, campaign_id: int, actor_id: str) -> None:
     """Stop sending; what is at the carrier now is settled, nothing more is handed over."""
 
     def work(session: Session) -> None:
-        life.demand(session, campaign_id, "pause", "paused", reason="by_hand")
+        life.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
         record(session, crm.clock(), actor_id, "campaign.pause", ("campaign", campaign_id))
 
     crm.db.run(work)
@@ -107,7 +107,7 @@ def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
     state = life.lock(session, campaign_id)
-    life.check_state(state, ("paused", "held"), "resumed")
+    life.check_state(state, ("paused", "held"), Clause("resumed"))
     campaign = queries.one(session, campaign_id)
     now = crm.clock()
     if state == "paused" and not guard.is_confirmed(crm, session):
@@ -136,7 +136,7 @@ def cancel(crm: Crm, campaign_id: int, actor_id: str) -> int:
 
     def work(session: Session) -> int:
         now = crm.clock()
-        life.demand(session, campaign_id, "cancel", "cancelled", finished_at=now)
+        life.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
         count = life.cancel_rows(session, campaign_id, now)
         record(session, now, actor_id, "campaign.cancel", ("campaign", campaign_id), count=count)
         return count
@@ -167,7 +167,7 @@ def resolve(
             values = {"settled_at": now, **free}
             count = move(session, "resolve", ["unknown"], "sent", *where, **values)
         else:
-            reopen(session, campaign_id, "sent again")
+            reopen(session, campaign_id, Clause("sent again"))
             values = {"tries": 0, "handed_at": None, "reason": None, **free}
             count = move(session, "resolve", ["unknown"], "pending", *where, **values)
         of = ("campaign", campaign_id)

@@ -14,7 +14,7 @@ from crm_plugin.channels.base import Receipt, Recipient
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.normalise import email_key, phone_key
@@ -92,5 +92,5 @@ def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | No
         query = query.where(Person.id.in_(somebody)).order_by(Person.id).limit(1)
     person = session.scalar(query)
     if person is None:
-        raise NotFound("object.missing", kind="person", id=host_id or "")
+        raise NotFound("object.missing", kind=Clause("person"), id=host_id or "")
     return person

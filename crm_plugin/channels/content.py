@@ -12,7 +12,7 @@ from functools import cached_property
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 LIMIT = 20_000
 """Bytes (UTF-8) of one part of a content."""
@@ -56,9 +56,9 @@ def parse(source: str, known: Collection[str], place: str = "") -> list[Piece]:
     try:
         tree = _ENVIRONMENT.parse(_plain_lines(source))
     except TemplateSyntaxError as error:
-        raise BadInput("content.syntax", place, line=error.lineno, reason=error.message) from None
+        raise BadInput("content.syntax", place, line=error.lineno, reason=_unread(error)) from None
     except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
-        raise BadInput("content.not_allowed", place, line=1, what="such nesting") from None
+        raise BadInput("content.not_allowed", place, line=1, what=Clause("such nesting")) from None
     pieces: list[Piece] = []
     for node in tree.body:
         if not isinstance(node, nodes.Output):
@@ -95,16 +95,43 @@ def _piece(node: nodes.Expr, known: Collection[str], place: str) -> Piece:
 
 def _default(node: nodes.Filter, place: str) -> str:
     if node.name not in ("default", "d"):
-        raise BadInput("content.not_allowed", place, line=node.lineno, what=f"the filter {node.name}")
+        raise BadInput(
+            "content.not_allowed", place, line=node.lineno, what=Clause("the filter {name}", name=node.name)
+        )
     values = [argument.value for argument in node.args if isinstance(argument, nodes.Const)]
     odd = node.kwargs or node.dyn_args or node.dyn_kwargs or len(values) != len(node.args)
     if odd or not 1 <= len(values) <= 2 or not isinstance(values[0], str):
-        raise BadInput("content.not_allowed", place, line=node.lineno, what="a default that is no text")
+        raise BadInput(
+            "content.not_allowed", place, line=node.lineno, what=Clause("a default that is no text")
+        )
     return values[0]
 
 
-def _word(node: nodes.Node) -> str:
-    return type(node).__name__
+def _unread(error: TemplateSyntaxError) -> Clause:
+    """Say in words of our own what Jinja's parser stumbled on; its words are for programmers, in English."""
+    message = error.message or ""
+    if tag := re.search(r"unknown tag '([^']*)'", message):
+        return Clause("there is no command {name}", name=tag[1])
+    if re.search(r"end of (template|comment|raw)|end of \w+ tag", message):
+        return Clause("something is opened and not closed")
+    return Clause("this is no placeholder such as {{{{ username }}}}")
+
+
+_WORDS = {
+    nodes.For: Clause("a loop"),
+    nodes.If: Clause("a condition"),
+    nodes.CondExpr: Clause("a condition"),
+    nodes.Call: Clause("a call"),
+    nodes.Getattr: Clause("a part of a value"),
+    nodes.Getitem: Clause("a part of a value"),
+    nodes.Filter: Clause("a second filter"),
+    nodes.Const: Clause("a value that is no text"),
+}
+
+
+def _word(node: nodes.Node) -> Clause:
+    other = Clause("a calculation") if isinstance(node, nodes.Expr) else Clause("a command")
+    return _WORDS.get(type(node), other)
 
 
 Prepared = str | tuple[Slot, Escape] | int

@@ -14,7 +14,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need, need_whole
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, Conflict, CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError, NotFound
 from crm_plugin.profiles import consent
 from crm_plugin.profiles.models import Suppression
 from crm_plugin.profiles.normalise import email_key, phone_key
@@ -93,7 +93,7 @@ def lift(crm: Crm, actor: Actor, ident: int) -> Stopped:
     def work(session: Session) -> Stopped:
         found = session.get(Suppression, ident)
         if found is None:
-            raise NotFound("object.missing", kind="address", id=ident)
+            raise NotFound("object.missing", kind=Clause("address"), id=ident)
         if found.reason == OWN_CHOICE:
             raise Conflict("address.own_choice")
         row = _row(found)

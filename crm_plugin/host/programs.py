@@ -7,7 +7,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.host.rights import need, need_whole
 from crm_plugin.kernel import audit, tokens
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
 from crm_plugin.kernel.tokens import Grant
 
 LONGEST_NAME = 120
@@ -71,7 +71,7 @@ def revoke(crm: Crm, actor: Actor, ident: int) -> None:
     with crm.db.begin() as session:
         name = tokens.revoke(session, ident, now)
         if name is None:
-            raise NotFound("object.missing", kind="token", id=ident)
+            raise NotFound("object.missing", kind=Clause("token"), id=ident)
         audit.record(session, now, actor.id, "token.revoke", ("token", ident), name=name)
 
 
@@ -101,13 +101,15 @@ def _admit(actor: Actor) -> None:
 
 def _check(grant: Grant, now: datetime) -> None:
     if not 0 < len(grant.name.strip()) <= LONGEST_NAME:
-        raise BadInput("input.bad", "name", reason=f"a name has 1 to {LONGEST_NAME} letters")
+        raise BadInput(
+            "input.bad", "name", reason=Clause("a name has 1 to {limit} letters", limit=LONGEST_NAME)
+        )
     if not grant.permissions or not set(grant.permissions) <= set(PERMISSIONS):
-        raise BadInput("input.bad", "permissions", reason=f"choose of {', '.join(PERMISSIONS)}")
+        raise BadInput("input.bad", "permissions", reason=one_of(PERMISSIONS))
     if grant.scope is not None and not all(grant.scope):
-        raise BadInput("input.bad", "scope", reason="a course has an id")
+        raise BadInput("input.bad", "scope", reason=Clause("a course has an id"))
     if grant.expires_at is not None and grant.expires_at <= now:
-        raise BadInput("input.bad", "expires_at", reason="the end lies in the past")
+        raise BadInput("input.bad", "expires_at", reason=Clause("the end lies in the past"))
 
 
 def _program(row: tokens.Token, now: datetime) -> Program:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.models import (
     Consent,
     ConsentRecord,
@@ -116,7 +116,7 @@ def archive(
     """
     found = people(session, [person_id], contacts=contacts, scope=scope, currency=currency)
     if not found:
-        raise NotFound("object.missing", kind="person", id=person_id)
+        raise NotFound("object.missing", kind=Clause("person"), id=person_id)
     labels = session.execute(
         sa.select(PersonTag.kind, PersonTag.value)
         .where(PersonTag.person_id == person_id)

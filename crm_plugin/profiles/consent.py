@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.bulk import among, insert_many
 from crm_plugin.kernel.db import insert_missing
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles import holders
 from crm_plugin.profiles.models import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.profiles.touched import touch
@@ -215,6 +215,6 @@ def lock_person(session: Session, person_id: int, channels: Collection[str]) -> 
     """
     addresses = holders.addresses_of(session, person_id, channels)
     if not addresses and session.get(Person, person_id) is None:
-        raise NotFound("object.missing", kind="person", id=person_id)
+        raise NotFound("object.missing", kind=Clause("person"), id=person_id)
     holders.lock(session, addresses, [person_id])
     return addresses

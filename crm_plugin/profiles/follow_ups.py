@@ -11,7 +11,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.scope import Scope, check, in_scope
 from crm_plugin.profiles.staff_models import FollowUp
@@ -144,7 +144,7 @@ def _rows() -> Any:
 
 def _check(entry: Entry) -> None:
     if entry.kind not in KINDS:
-        raise BadInput("input.bad", "kind", reason=f"expected one of {', '.join(KINDS)}")
+        raise BadInput("input.bad", "kind", reason=one_of(KINDS))
     if not entry.text.strip():
         raise BadInput("follow_up.empty")
     if len(entry.text) > LONGEST:
@@ -162,5 +162,5 @@ def _change(crm: Crm, actor: Actor, person_id: int, ident: int, action: str, **v
         check(session, actor, person_id)
         result: Any = session.execute(theirs.values(values))
         if not result.rowcount:
-            raise NotFound("object.missing", kind="follow-up", id=ident)
+            raise NotFound("object.missing", kind=Clause("follow-up"), id=ident)
         audit.record(session, crm.clock(), actor.id, action, ("follow_up", ident), person=person_id)

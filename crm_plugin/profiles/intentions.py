@@ -11,7 +11,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
 from crm_plugin.profiles.models import Course, Person
 from crm_plugin.profiles.scope import Scope, check, of_courses
 from crm_plugin.profiles.staff_models import Intention, IntentionChange
@@ -55,7 +55,7 @@ def put(crm: Crm, actor: Actor, person_id: int, course_host_id: str, level: str 
     """
     need(actor, "crm.edit")
     if level is not None and level not in LEVELS:
-        raise BadInput("input.bad", "level", reason=f"expected one of {', '.join(LEVELS)}")
+        raise BadInput("input.bad", "level", reason=one_of(LEVELS))
     crm.db.run(lambda session: _put(crm, session, actor, person_id, (course_host_id, level)))
 
 
@@ -63,7 +63,7 @@ def _put(crm: Crm, session: Session, actor: Actor, person_id: int, wanted: tuple
     # The person's row is locked, so that two who set the same intention do so one after the other.
     locked = sa.select(Person.id).where(Person.id == person_id).with_for_update()
     if session.scalar(locked) is None:
-        raise NotFound("object.missing", kind="person", id=person_id)
+        raise NotFound("object.missing", kind=Clause("person"), id=person_id)
     check(session, actor, person_id)
     host_id, level = wanted
     course = _course(session, host_id, actor.scope)
@@ -83,7 +83,7 @@ def _course(session: Session, host_id: str, scope: Scope) -> Course:
     query = sa.select(Course).where(Course.host_id == host_id, of_courses(Course.root_id, scope))
     course = session.scalar(query)
     if course is None:
-        raise NotFound("object.missing", kind="course", id=host_id)
+        raise NotFound("object.missing", kind=Clause("course"), id=host_id)
     return course
 
 

@@ -11,9 +11,9 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need, need_whole
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles import facts, forgotten, intentions
+from crm_plugin.profiles import facts, forgotten, intentions, topic_consent
 from crm_plugin.profiles.erase import erase
 from crm_plugin.profiles.models import (
     Consent,
@@ -63,7 +63,7 @@ def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
             session.execute(sa.select(Person.id).where(Person.id == person_id).with_for_update()).first()
             is None
         ):
-            raise NotFound("object.missing", kind="person", id=person_id)
+            raise NotFound("object.missing", kind=Clause("person"), id=person_id)
         erase(Work(session, crm.clock(), None, secret), [person_id], forget=True)
         facts.touch(session, [person_id])
         audit.record(session, crm.clock(), actor_id, "person.forget", ("person", person_id), count=1)
@@ -107,13 +107,14 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
     with crm.db.read() as session:
         person = session.get(Person, person_id)
         if person is None:
-            raise NotFound("object.missing", kind="person", id=person_id)
+            raise NotFound("object.missing", kind=Clause("person"), id=person_id)
         document: dict[str, Any] = {"person": _plain(person)}
         for name, model in _HELD.items():
             rows = session.scalars(sa.select(model).where(model.person_id == person_id))
             document[name] = [_plain(row) for row in rows]
         document["intentions"] = intentions.held_on(session, person_id)
         document["suppressions"] = _suppressions(session, person)
+        document["topic_opt_outs"] = topic_consent.held_on(session, person_id)
         for name, rows_of in EXPORTS.items():
             document[name] = rows_of(session, person_id)
     return document

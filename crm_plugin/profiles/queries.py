@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.health import BadRow, StreamHealth, bad_rows, streams
 from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.models import Course, Person
@@ -135,7 +135,7 @@ def person_id_of(session: Session, host_id: str) -> int:
         query = sa.select(Person.id, Person.merged_into).where(Person.host_id == wanted)
         row = session.execute(query).first()
         if row is None:
-            raise NotFound("object.missing", kind="person", id=host_id)
+            raise NotFound("object.missing", kind=Clause("person"), id=host_id)
         found, wanted = row
         if wanted is None:
             break

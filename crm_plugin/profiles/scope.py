@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.models import Course, Enrolment, OrderLine, Person, Signal
 
 Scope = Collection[str] | None
@@ -66,4 +66,4 @@ def check(session: Session, actor: Actor, person_id: int) -> None:
     :raises NotFound: ``object.missing``, the same for who is outside the actor's courses and for nobody.
     """
     if not sees(session, person_id, actor.scope):
-        raise NotFound("object.missing", kind="person", id=person_id)
+        raise NotFound("object.missing", kind=Clause("person"), id=person_id)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.archive import Archive, archive
 from crm_plugin.profiles.facts import own_currency
 from crm_plugin.profiles.queries import PersonRow, people, person_id_of
@@ -62,7 +62,7 @@ def id_of(session: Session, actor: Actor, host_id: str) -> int:
 
     :raises NotFound: ``object.missing``, in the same words for who is outside the actor's courses.
     """
-    missing = NotFound("object.missing", kind="person", id=host_id)
+    missing = NotFound("object.missing", kind=Clause("person"), id=host_id)
     try:
         found = person_id_of(session, host_id)
     except NotFound:

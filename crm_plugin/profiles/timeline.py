@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import UtcDateTime
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models import Course, Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.scope import Scope, of_courses
@@ -105,9 +105,9 @@ def _place(after: str | None) -> tuple[datetime | None, int]:
     try:
         until, count = datetime.fromisoformat(text), int(skipped)
     except ValueError:
-        raise BadInput("input.bad", "after", reason="expected the place of a page") from None
+        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page")) from None
     if until.tzinfo is None or not 0 <= count <= _MOST_SKIPPED:
-        raise BadInput("input.bad", "after", reason="expected the place of a page")
+        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page"))
     return until, count
 
 

@@ -6,8 +6,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles import consent
+from crm_plugin.kernel.errors import BadInput, one_of
+from crm_plugin.profiles import consent, topic_consent
 from crm_plugin.profiles.reach import channels
 from crm_plugin.profiles.scope import check
 
@@ -43,8 +43,28 @@ def set_consent(
     crm.db.run(work)
 
 
+def set_topic(crm: Crm, actor: Actor, person_id: int, topic_id: int, *, granted: bool) -> None:
+    """Write down that a person wants nothing more about a topic, or wants to hear about it again.
+
+    :param person_id: our id.
+    :raises Refused: without ``crm.edit``.
+    :raises NotFound: ``object.missing``, also for somebody outside the actor's courses.
+    """
+    need(actor, "crm.edit")
+    verb = topic_consent.opt_in if granted else topic_consent.opt_out
+    now = crm.clock()
+
+    def work(session: Session) -> None:
+        check(session, actor, person_id)
+        verb(session, person_id, topic_id, now, SOURCE)
+        action = "topic.grant" if granted else "topic.deny"
+        audit.record(session, now, actor.id, action, ("person", person_id), count=1, topic=topic_id)
+
+    crm.db.run(work)
+
+
 def _check(channel: str, scope: str) -> None:
     if channel not in channels():
-        raise BadInput("input.bad", "channel", reason=f"expected one of {', '.join(channels())}")
+        raise BadInput("input.bad", "channel", reason=one_of(channels()))
     if scope not in SCOPES:
-        raise BadInput("input.bad", "scope", reason=f"expected one of {', '.join(SCOPES)}")
+        raise BadInput("input.bad", "scope", reason=one_of(SCOPES))

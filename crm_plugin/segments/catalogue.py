@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin.kernel.errors import Clause
 from crm_plugin.segments.fields import CHANNELS, FAMILIES, FIELDS, RELATIONS, Field, Relation
 
 Knows = Callable[[str, str], bool]
@@ -77,4 +78,4 @@ class Catalogue:
 def hint(name: str, known: list[str]) -> str:
     """Return a question that proposes the nearest known name, or nothing."""
     near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return Clause("; did you mean {name!r}?", name=near[0]) if near else ""

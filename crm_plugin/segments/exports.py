@@ -17,7 +17,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.host.rights import need
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, CrmError, NotFound, Refused
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
 from crm_plugin.profiles import seen
 from crm_plugin.profiles.queries import PersonRow
 from crm_plugin.segments import service
@@ -104,7 +104,7 @@ def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> tuple[list[Column], lis
     """Return (columns, heading, how many people) of what may be taken away."""
     need(actor, "crm.export")
     if wanted.format not in FORMATS:
-        raise BadInput("input.bad", "format", reason=f"expected one of {', '.join(FORMATS)}")
+        raise BadInput("input.bad", "format", reason=one_of(FORMATS))
     columns = exported(offered(service.catalogue(crm, actor), actor), actor)
     columns = [one for one in columns if one.key in wanted.columns] or columns[:1]
     heading = [one.label.of(wanted.locale) for one in columns]
@@ -160,7 +160,7 @@ def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
     with crm.db.read() as session:
         row = session.get(Export, ident)
     if row is None or row.author != actor.id or row.state != "done":
-        raise NotFound("object.missing", kind="export", id=ident)
+        raise NotFound("object.missing", kind=Clause("export"), id=ident)
     if lost := [one for one in row.permissions if not actor.may(one)]:
         raise Refused("access.refused", permission=lost[0])
     scope = None if actor.scope is None else sorted(actor.scope)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from crm_plugin.kernel.db import MONEY_UNIT
+from crm_plugin.kernel.errors import Clause
 from crm_plugin.profiles.normalise import fold
 from crm_plugin.segments.moments import FIRST_YEAR, LAST_YEAR, UNITS, Present, Span, ranges, within
 
@@ -40,7 +41,7 @@ LONGEST_ANNIVERSARY = {"day": 366, "week": 53, "month": 12, "year": 1}
 class Unreadable(Exception):
     """An operand is not what the operator needs; says what would be."""
 
-    def __init__(self, expected: str, index: int | None = None) -> None:
+    def __init__(self, expected: Clause, index: int | None = None) -> None:
         super().__init__(expected)
         self.expected = expected
         self.index = index
@@ -71,16 +72,16 @@ class Kind:
         if operator in KNOWN:
             return None
         if operator in LISTS:
-            return frozenset(self._each(value, zone, "a list of at least one value", 1, None))
+            return frozenset(self._each(value, zone, Clause("a list of at least one value"), 1, None))
         if operator in ("between", "notBetween"):
-            pair = self._each(value, zone, "a list of two values, the lower first", 2, 2)
+            pair = self._each(value, zone, Clause("a list of two values, the lower first"), 2, 2)
             if _rank(pair[0], zone) > _rank(pair[1], zone):
-                raise Unreadable("a list of two values, the lower first")
+                raise Unreadable(Clause("a list of two values, the lower first"))
             return pair
         return self.read_one(value, zone)
 
     def _each(
-        self, value: Any, zone: ZoneInfo, expected: str, least: int, most: int | None
+        self, value: Any, zone: ZoneInfo, expected: Clause, least: int, most: int | None
     ) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) < least or (most is not None and len(value) > most):
             raise Unreadable(expected)
@@ -215,9 +216,9 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Condition]] = {
 
 def _text(value: Any, _zone: ZoneInfo) -> str:
     if not isinstance(value, str) or not value or len(value) > LONGEST_TEXT:
-        raise Unreadable("a text of 1 to 1,000 letters")
+        raise Unreadable(Clause("a text of 1 to 1,000 letters"))
     if any("\ud800" <= letter <= "\udfff" or letter == "\x00" for letter in value):
-        raise Unreadable("a text that can be stored")
+        raise Unreadable(Clause("a text that can be stored"))
     return value
 
 
@@ -231,53 +232,53 @@ def _label(value: Any, zone: ZoneInfo) -> str:
 
 def _not_empty(folded: str) -> str:
     if not folded:
-        raise Unreadable("a text with letters or digits")
+        raise Unreadable(Clause("a text with letters or digits"))
     return folded
 
 
 def _whole(value: Any, _zone: ZoneInfo) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST:
-        raise Unreadable("a whole number")
+        raise Unreadable(Clause("a whole number"))
     return value
 
 
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise Unreadable("a number")
+        raise Unreadable(Clause("a number"))
     if isinstance(value, str) and (len(value) > 40 or not value.isascii() or "_" in value):
-        raise Unreadable("a number")
+        raise Unreadable(Clause("a number"))
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise Unreadable("a number up to 1,000,000,000,000")
+        raise Unreadable(Clause("a number up to 1,000,000,000,000"))
     try:
         number = Decimal(str(value))
     except ArithmeticError:
-        raise Unreadable("a number") from None
+        raise Unreadable(Clause("a number")) from None
     if not number.is_finite() or abs(number) > LARGEST:
-        raise Unreadable("a number up to 1,000,000,000,000")
+        raise Unreadable(Clause("a number up to 1,000,000,000,000"))
     return number
 
 
 def _fraction(value: Any, _zone: ZoneInfo) -> float:
     if isinstance(value, str):
-        raise Unreadable("a number")
+        raise Unreadable(Clause("a number"))
     return float(_decimal(value))
 
 
 def _amount(value: Any, _zone: ZoneInfo) -> int:
     units = _decimal(value) * MONEY_UNIT
     if units != units.to_integral_value():
-        raise Unreadable("an amount with at most 4 decimals")
+        raise Unreadable(Clause("an amount with at most 4 decimals"))
     return int(units)
 
 
 def _flag(value: Any, _zone: ZoneInfo) -> bool:
     if not isinstance(value, bool):
-        raise Unreadable("true or false")
+        raise Unreadable(Clause("true or false"))
     return value
 
 
 def _day(value: Any, _zone: ZoneInfo) -> date:
-    expected = "a day such as 2026-01-31"
+    expected = Clause("a day such as 2026-01-31")
     if not isinstance(value, str) or len(value) != 10:
         raise Unreadable(expected)
     try:
@@ -288,7 +289,7 @@ def _day(value: Any, _zone: ZoneInfo) -> date:
 
 
 def _moment(value: Any, zone: ZoneInfo) -> date | datetime:
-    expected = "a day such as 2026-01-31 or a time such as 2026-01-31T18:00:00Z"
+    expected = Clause("a day such as 2026-01-31 or a time such as 2026-01-31T18:00:00Z")
     if not isinstance(value, str) or not 10 <= len(value) <= 40:
         raise Unreadable(expected)
     if len(value) == 10:
@@ -304,21 +305,23 @@ def _moment(value: Any, zone: ZoneInfo) -> date | datetime:
 
 def _in_reach(day: date) -> date:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise Unreadable(f"a date of the years {FIRST_YEAR} to {LAST_YEAR}")
+        raise Unreadable(Clause("a date of the years {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR))
     return day
 
 
 def _span(operator: str, value: Any, kind: str) -> Span:
     units: Sequence[str] = UNITS[2:] if kind == "day" or operator == "anniversaryInNext" else UNITS
-    expected = 'a span such as {"n": 30, "unit": "day"}'
+    expected = Clause('a span such as {{"n": 30, "unit": "day"}}')
     if not isinstance(value, dict) or set(value) != {"n", "unit"}:
         raise Unreadable(expected)
     n, unit = value["n"], value["unit"]
     if not isinstance(unit, str) or unit not in units:
-        raise Unreadable(f"{expected}; units are {', '.join(units)}")
+        raise Unreadable(Clause("{expected}; units are {units}", expected=expected, units=", ".join(units)))
     longest = LONGEST_ANNIVERSARY[unit] if operator == "anniversaryInNext" else LONGEST_SPAN
     if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= longest:
-        raise Unreadable(f"{expected}; n is a whole number from 0 to {longest:,}")
+        raise Unreadable(
+            Clause("{expected}; n is a whole number from 0 to {most:,}", expected=expected, most=longest)
+        )
     return Span(n, unit)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles import models as m
 from crm_plugin.segments.facts import of_person
 from crm_plugin.segments.moments import Present
@@ -57,7 +57,7 @@ class _Order:
     def read(cls, sort: str) -> "_Order":
         name = sort.removeprefix("-")
         if name not in SORTS:
-            raise BadInput("input.bad", "sort", reason=f"{sort[:40]!r} is not one of {', '.join(SORTS)}")
+            raise BadInput("input.bad", "sort", reason=one_of(SORTS))
         return cls(name, sort.startswith("-"))
 
 
@@ -114,4 +114,4 @@ def _read_key(after: str, order: _Order) -> tuple[Any, int]:
         read = _READERS.get(order.name, int)
         return None if value is None else read(value), int(ident)
     except (ValueError, TypeError, ArithmeticError):
-        raise BadInput("input.bad", "after", reason="this is no page of this list") from None
+        raise BadInput("input.bad", "after", reason=Clause("this is no page of this list")) from None

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models import Person
 from crm_plugin.segments.compile import people
@@ -45,7 +45,7 @@ def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing | None =
         return people(tree, present)
     narrow = NARROWINGS.get(str(narrowing.get("by", "")))
     if narrow is None:
-        raise BadInput("input.bad", reason=f"there is no part {narrowing.get('by')!r} of a search's people")
+        raise BadInput("input.bad", reason=Clause("there is no such part of a search's people"))
     found = narrow(crm, tree, present, narrowing)
     if not narrowing.get("without"):
         return found

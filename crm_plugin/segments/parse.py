@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.catalogue import Catalogue, hint
 from crm_plugin.segments.fields import RELATIONS, Field, Relation
 from crm_plugin.segments.kinds import (
@@ -69,22 +69,34 @@ def load(text: str | bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
-        raise BadInput("input.not_json", reason="it is nested too deeply") from None
+        raise BadInput("input.not_json", reason=Clause("it is nested too deeply")) from None
     except ValueError as error:
-        raise BadInput("input.not_json", reason=str(error)) from None
+        raise BadInput("input.not_json", reason=_fault(error)) from None
+
+
+def _fault(error: ValueError) -> Clause:
+    if isinstance(error, json.JSONDecodeError):
+        return Clause(
+            "something is wrong at line {line}, letter {letter}", line=error.lineno, letter=error.colno
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return Clause("it is not UTF-8")
+    found = error.args[0]
+    # Else it is Python's own refusal of numbers with thousands of digits.
+    return found if isinstance(found, Clause) else Clause("a number in it is too long")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {key!r} stands there twice")
+            raise ValueError(Clause("the key {key!r} stands there twice", key=key[:60]))
         found[key] = value
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(Clause("{name} is no number", name=name))
 
 
 @dataclass(frozen=True)
@@ -121,17 +133,9 @@ class _Parser:
         if combinator not in ("and", "or"):
             raise BadInput("segment.unknown_combinator", spot.at("combinator"), found=_cut(combinator))
         if not isinstance(negated, bool):
-            raise BadInput(
-                "segment.bad_value",
-                spot.at("not"),
-                field="not",
-                value=_shown(negated),
-                expected="true or false",
-            )
+            raise _bad(spot.at("not"), "not", negated, Clause("true or false"))
         if not isinstance(rules, list):
-            raise BadInput(
-                "segment.bad_value", spot.at("rules"), field="rules", value=_shown(rules), expected="a list"
-            )
+            raise _bad(spot.at("rules"), "rules", rules, Clause("a list"))
         if not rules and not empty:
             raise BadInput("segment.empty_group", spot.place)
         members = tuple(self.node(rule, spot.down(f"rules[{index}]")) for index, rule in enumerate(rules))
@@ -205,15 +209,17 @@ class _Parser:
         _only(found, _RELATED_KEYS, spot)
         match = found.get("match")
         if not isinstance(match, Mapping) or not set(match) <= {"mode", "threshold"}:
-            reason = f'{relation.name} needs a match such as {{"mode": "atLeast", "threshold": 2}}'
+            reason = Clause(
+                '{name} needs a match such as {{"mode": "atLeast", "threshold": 2}}', name=relation.name
+            )
             raise BadInput("segment.bad_match", spot.at("match"), reason=reason)
         mode, threshold = match.get("mode"), match.get("threshold", 1)
         if mode not in MODES:
-            reason = f"mode is {_cut(mode)!r}; it takes {', '.join(MODES)}"
+            reason = Clause("mode is {mode!r}; it takes {known}", mode=_cut(mode), known=", ".join(MODES))
             raise BadInput("segment.bad_match", spot.at("match.mode"), reason=reason)
         counted = mode in MODES[3:]
         if counted and ("threshold" not in match or not _is_count(threshold)):
-            reason = f"mode {mode} needs a threshold: a whole number from 0"
+            reason = Clause("mode {mode} needs a threshold: a whole number from 0", mode=mode)
             raise BadInput("segment.bad_match", spot.at("match.threshold"), reason=reason)
         where = self.where(found, "value", relation, spot)
         return Related(spot.place, relation, mode, threshold if counted else 0, where)
@@ -239,18 +245,25 @@ class _Parser:
     def function(self, text: Any, relation: Relation, spot: _Spot) -> tuple[str, Field | None]:
         function, _colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
         if function not in FUNCTIONS:
-            reason = f"{_cut(text)!r} is not one of {', '.join(FUNCTIONS)}, such as sum:amount"
+            known = ", ".join(FUNCTIONS)
+            reason = Clause(
+                "{found!r} is not one of {known}, such as sum:amount", found=_cut(text), known=known
+            )
             raise BadInput("segment.bad_aggregate", spot.at("aggregate"), reason=reason)
         if function == "count":
             if text != "count":
-                raise BadInput("segment.bad_aggregate", spot.at("aggregate"), reason="count takes no field")
+                raise BadInput(
+                    "segment.bad_aggregate", spot.at("aggregate"), reason=Clause("count takes no field")
+                )
             return function, None
         about = self.named(name, _Spot(spot.place, spot.depth, relation, spot.inside), "aggregate")
         if about.kind not in FUNCTIONS[function] or not (
             isinstance(about.source, Column) or about.kind is KEYS
         ):
             raise BadInput(
-                "segment.bad_aggregate", spot.at("aggregate"), reason=f"{function} cannot be taken of {name}"
+                "segment.bad_aggregate",
+                spot.at("aggregate"),
+                reason=Clause("{function} cannot be taken of {name}", function=function, name=name),
             )
         return function, about
 
@@ -263,7 +276,7 @@ class _Parser:
         operator = _operator(found, REFERENCE, ("=", "!="), spot)
         ident = found.get("value")
         if not isinstance(ident, int) or isinstance(ident, bool) or not 0 < ident < 2**31:
-            raise _bad(spot.at("value"), REFERENCE, ident, "the number of a saved search")
+            raise _bad(spot.at("value"), REFERENCE, ident, Clause("the number of a saved search"))
         if ident in spot.inside:
             raise BadInput("segment.cycle", spot.at("value"), id=ident)
         document = self.catalogue.query(ident)
@@ -297,11 +310,12 @@ def _enumerated(about: Field, value: Any, zone: ZoneInfo, spot: _Spot) -> None:
     for index, one in enumerate(listed):
         if about.kind.read_one(one, zone) not in about.values:
             place = spot.at(f"value[{index}]" if isinstance(value, list) else "value")
-            expected = f"one of {', '.join(about.values)}{hint(one, list(about.values))}"
+            near = hint(one, list(about.values))
+            expected = Clause("one of {known}{hint}", known=", ".join(about.values), hint=near)
             raise _bad(place, about.name, one, expected)
 
 
-def _bad(place: str, name: str, value: Any, expected: str) -> BadInput:
+def _bad(place: str, name: str, value: Any, expected: Clause) -> BadInput:
     return BadInput("segment.bad_value", place, field=name, value=_shown(value), expected=expected)
 
 
@@ -334,15 +348,18 @@ def _is_count(value: Any) -> bool:
 def _cut(value: Any) -> Any:
     """Return what a message quotes of a bad value."""
     if isinstance(value, Mapping):
-        return "an object"
+        return Clause("an object")
     if isinstance(value, list):
-        return "a list"
+        return Clause("a list")
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
-        return "a huge number"
+        return Clause("a huge number")
     return value if value is None else str(value)[:60]
 
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "nothing"
-    return repr(value[:60]) if isinstance(value, str) else str(_cut(value))
+        return Clause("nothing")
+    if isinstance(value, str):
+        return repr(value[:60])
+    cut = _cut(value)
+    return cut if isinstance(cut, Clause) else str(cut)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.segments.models import QuickQuery
 
 
@@ -75,7 +75,7 @@ def find(session: Session, ident: int, actor: Actor) -> QuickQuery:
     """Return the row of a saved search that the actor sees, in the caller's transaction."""
     query = session.scalar(sa.select(QuickQuery).where(QuickQuery.id == ident, visible(actor)))
     if query is None:
-        raise NotFound("object.missing", kind="query", id=ident)
+        raise NotFound("object.missing", kind=Clause("query"), id=ident)
     return query
 
 

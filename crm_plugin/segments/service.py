@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, HostInfo
-from crm_plugin.kernel.errors import BadInput, NotFound, Unavailable
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Unavailable
 from crm_plugin.profiles import models as m
 from crm_plugin.segments import access, evaluate, listing, queries, world
 from crm_plugin.segments.catalogue import Catalogue
@@ -90,7 +90,11 @@ def present(
     """
     as_of = at or crm.clock()
     if as_of.tzinfo is None or not FIRST_YEAR <= as_of.year <= LAST_YEAR:
-        reason = f"the present must name its zone and lie between {FIRST_YEAR} and {LAST_YEAR}"
+        reason = Clause(
+            "the present must name its zone and lie between {first} and {last}",
+            first=FIRST_YEAR,
+            last=LAST_YEAR,
+        )
         raise BadInput("input.bad", reason=reason)
     info = host_info(crm)
     currency = (info.currency if info else None) or crm.settings.host_currency
@@ -191,7 +195,7 @@ def explain(
         found = session.scalar(sa.select(m.Person.id).where(m.Person.host_id == person_host_id))
         loaded = world.load(session, tree, [found], now) if found is not None else None
     if loaded is None or not loaded.is_visible(loaded.people[0]):
-        raise NotFound("object.missing", kind="person", id=person_host_id)
+        raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
     return evaluate.explain(tree, loaded.people[0], loaded)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.shapes import BARE, Shape, recognised
 from crm_plugin.web.builder_fields import Fields, Offered
 
@@ -46,7 +46,7 @@ def _group(form: MultiDict[str, str], path: str, fields: Fields, relation: str |
     if negated:
         group["not"] = True
     if path.count(".") > 40:
-        raise BadInput("input.bad", reason="the form is nested too deep")
+        raise BadInput("input.bad", reason=Clause("the form is nested too deep"))
     for position in range(_count(form, path)):
         place = f"{path}.{position}"
         if form.get(f"{place}:k") == "group":
@@ -179,7 +179,7 @@ def act(tree: Tree, do: str) -> Tree:
             parent, _, position = path.rpartition(".")
             del _find(tree, parent)["rules"][int(position)]
     except (KeyError, IndexError, ValueError, TypeError):
-        raise BadInput("input.bad", reason=f"there is no {path}") from None
+        raise BadInput("input.bad", reason=Clause("there is no {place}", place=path)) from None
     return tree
 
 

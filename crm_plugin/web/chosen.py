@@ -7,7 +7,7 @@ from dataclasses import replace
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments import service
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.segments.parse import load
@@ -37,7 +37,7 @@ def people_selected() -> ResponseReturnValue:
     place, selection = Place.read(tree, form), Selection.read(form)
     deed = _DEEDS.get(form.get("do", ""))
     if deed is None:
-        raise BadInput("input.bad", "do", reason="there is no such button")
+        raise BadInput("input.bad", "do", reason=Clause("there is no such button"))
     return deed(place, selection)
 
 

@@ -11,13 +11,12 @@ from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.drafts import Form
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
-from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError
 from crm_plugin.web.campaigns import find
 from crm_plugin.web.guard import actor, crm, page
 from crm_plugin.web.i18n import explain, mark, say
 from crm_plugin.web.notes import tell
 from crm_plugin.web.view import fragment, render
-from crm_plugin.web.words import word
 
 STEPS = (
     ("audience", mark("Audience and channel")),
@@ -34,7 +33,7 @@ def draft_of(ident: int) -> CampaignRow:
     """
     row = find(ident)
     if row.state != "draft":
-        raise Conflict("campaign.bad_state", state=word("campaign", row.state), verb=say("changed"))
+        raise Conflict("campaign.bad_state", state=row.state, verb=Clause("changed"))
     return row
 
 
@@ -101,10 +100,7 @@ def onward(ident: int, step: str) -> ResponseReturnValue:
 
 def spoken(problem: Problem) -> dict[str, Any]:
     """Return a problem as a line, with whether it stands in the way."""
-    params = dict(problem.params)
-    if problem.code == "campaign.single_excluded":
-        params["reason"] = word("reason", params["reason"])
-    return {"text": explain(BadInput(problem.code, "", **params)), "severe": problem.severe}
+    return {"text": explain(BadInput(problem.code, "", **problem.params)), "severe": problem.severe}
 
 
 @page("/campaigns/<int:ident>/copy", "crm.send", post=True)

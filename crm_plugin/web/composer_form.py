@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from crm_plugin.campaigns.drafts import TITLES
 from crm_plugin.campaigns.planning import instant, zone_named
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 CONTENT = ("template", "subject", "html", "text", "link", "course", "class")
 Goal = Callable[[str], dict[str, Any] | None]
@@ -78,7 +78,7 @@ def _whole(form: MultiDict[str, str], name: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise BadInput("campaign.bad_value", name, reason="expected a whole number")
+        raise BadInput("campaign.bad_value", name, reason=Clause("expected a whole number"))
     return int(text)
 
 
@@ -87,7 +87,9 @@ def _share(form: MultiDict[str, str]) -> float:
     try:
         return float(text) / 100
     except ValueError:
-        raise BadInput("campaign.bad_value", "holdout", reason="expected a number from 0 to 100") from None
+        raise BadInput(
+            "campaign.bad_value", "holdout", reason=Clause("expected a number from 0 to 100")
+        ) from None
 
 
 def _instant(form: MultiDict[str, str], name: str, zone: Any) -> str | None:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns.goals import GOALS, goal_of, recognise
 from crm_plugin.campaigns.proposals import proposed, region_of
 from crm_plugin.campaigns.queries import CampaignRow
-from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.segments import service
 from crm_plugin.web import present, searches
 from crm_plugin.web.composer import answer, draft_of, onward, save, show
@@ -101,7 +101,7 @@ def compose_policy_save(ident: int) -> ResponseReturnValue:
 def _changes(draft: CampaignRow) -> dict[str, Any]:
     changes = policy_of(request.form, draft.policy, _goal)
     if request.form.get("when") == "later" and not changes["at"] and not is_htmx():
-        raise BadInput("campaign.bad_value", "at", reason="expected a date and a time")
+        raise BadInput("campaign.bad_value", "at", reason=Clause("expected a date and a time"))
     if request.form.get("propose"):
         changes["policy"] = {**changes["policy"], **proposed(crm(), draft.purpose)}
     return changes

@@ -5,7 +5,7 @@ run time, so that no compiled file must be kept beside it. The folder is ``zh`` 
 Babel parses the latter as ``zh_Hans_CN`` and never finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from babel.messages.pofile import read_po
 from flask import g, has_request_context, request
 
-from crm_plugin.kernel.errors import CODES, CrmError
+from crm_plugin.kernel.errors import CODES, Clause, CrmError
 
 LOCALES = ("en", "zh")
 NAMES = {"en": "English", "zh": "简体中文"}
@@ -84,9 +84,19 @@ def say(text: str, **params: Any) -> str:
     return found % params if params else found
 
 
+SPOKEN: dict[tuple[str, str], Callable[[str], str]] = {}
+"""(code of an error, its parameter) → function that puts a name of ours, such as a state, into words."""
+
+
 def explain(error: CrmError) -> str:
     """Return an error as one line in the locale of this request, with its place."""
-    # What a capability says inside its message, such as "a whole number", is a text of its own.
-    params = {name: plain(one) if isinstance(one, str) else one for name, one in error.params.items()}
+    params = {name: _spoken(error.code, name, one) for name, one in error.params.items()}
     text = plain(CODES[error.code]).format(**params)
     return f"{error.place}: {text}" if error.place else text
+
+
+def _spoken(code: str, name: str, value: Any) -> Any:
+    if isinstance(value, Clause):
+        return plain(value.text).format(**{key: _spoken(code, "", one) for key, one in value.params.items()})
+    speak = SPOKEN.get((code, name))
+    return speak(str(value)) if speak else value

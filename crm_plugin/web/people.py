@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
 from crm_plugin.profiles import seen
 from crm_plugin.segments import queries, quick, service
 from crm_plugin.web import searches
@@ -205,7 +205,7 @@ def _save(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
 def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     need("crm.edit")
     if query_id is None:
-        raise NotFound("object.missing", kind="query", id="")
+        raise NotFound("object.missing", kind=Clause("query"), id="")
     undo = quick.change(crm(), actor(), query_id, tree)
     tell(say("Saved."), "good", undo)
     return redirect(url_for("crm.people", query=query_id, tree=searches.compact(tree)))

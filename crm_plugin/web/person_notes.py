@@ -6,7 +6,7 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles import follow_ups, intentions, wishes
 from crm_plugin.segments.tagging import put_tag, take_tag_off
 from crm_plugin.web.guard import actor, crm, page
@@ -68,7 +68,7 @@ def person_consent(ident: int) -> ResponseReturnValue:
     """Write down what a person told staff about a ``channel``: an ``answer`` of :data:`ANSWERS`."""
     answer = ANSWERS.get(request.form.get("answer", ""))
     if answer is None:
-        raise BadInput("input.bad", "answer", reason=f"expected one of {', '.join(ANSWERS)}")
+        raise BadInput("input.bad", "answer", reason=one_of(ANSWERS))
     wishes.set_consent(crm(), actor(), ident, request.form.get("channel", ""), *answer)
     return _back(ident, say("Saved."), "consent")
 
@@ -125,7 +125,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise BadInput("input.bad", "due_on", reason="expected a day such as 2026-01-31") from None
+        raise BadInput("input.bad", "due_on", reason=Clause("expected a day such as 2026-01-31")) from None
 
 
 def _back(ident: int, line: str, section: str = "notes") -> ResponseReturnValue:

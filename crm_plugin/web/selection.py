@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.web.builder import Tree
 
 MOST = 5_000
@@ -39,7 +39,9 @@ class Selection:
         here = shown - ticked if everybody else shown & ticked
         ids = (frozenset(_ids(form.get("carried", "[]"))) - shown) | here
         if len(ids) > MOST:
-            raise BadInput("input.bad", reason=f"at most {MOST} people can be ticked one by one")
+            raise BadInput(
+                "input.bad", reason=Clause("at most {limit} people can be ticked one by one", limit=MOST)
+            )
         return cls(everybody, ids)
 
     @property
@@ -78,5 +80,5 @@ def _ids(text: str) -> list[str]:
     except ValueError:
         found = None
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise BadInput("input.bad", reason="the selection is not one of this form")
+        raise BadInput("input.bad", reason=Clause("the selection is not one of this form"))
     return found

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.host import programs
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.queries import courses_by_host_id
 from crm_plugin.web.guard import actor, crm, page
@@ -89,6 +89,6 @@ def _end(text: str) -> datetime | None:
     try:
         day = datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError:
-        reason = "expected a day such as 2026-01-31"
+        reason = Clause("expected a day such as 2026-01-31")
         raise BadInput("input.bad", "expires_at", reason=reason) from None
     return datetime.combine(day + timedelta(days=1), time.min, zone())

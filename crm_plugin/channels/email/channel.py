@@ -18,7 +18,7 @@ from crm_plugin.channels.email.marker import Marker
 from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.problems import constants, first_severe, link_problems, unsubscribe_problems
 from crm_plugin.kernel.clock import Clock
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 """RFC 8058 3.1; both headers must be inside the DKIM signature that the mail server makes."""
@@ -170,11 +170,11 @@ def _read(content: Mapping[str, Any]) -> _Draft:
     known = {*VARIABLES, *values}
     subject = parts.parse(str(content.get("subject") or ""), known, "subject")
     if not subject:
-        raise BadInput("content.missing", "subject", part="subject")
+        raise BadInput("content.missing", "subject", part=Clause("subject"))
     if any(
         isinstance(piece, str) and ("\n" in piece or parts.clean(piece) != piece.strip()) for piece in subject
     ):
-        raise BadInput("content.bad_header", "subject", part="subject")
+        raise BadInput("content.bad_header", "subject", part=Clause("subject"))
     text = _prepared(parts.parse(str(content.get("text") or ""), known, "text"))
     source = parts.parse(str(content.get("html") or ""), known, "html")
     if not source:

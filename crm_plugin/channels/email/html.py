@@ -17,7 +17,7 @@ import nh3
 
 from crm_plugin.channels.content import ADDRESSES, Escape, Piece, Prepared, Slot, as_is, clean
 from crm_plugin.channels.email.marker import Marker, Thing
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 _TAGS = nh3.ALLOWED_TAGS | {"font", "section", "main"}
 _STYLED = ("style", "align", "valign", "width", "height", "bgcolor", "border", "cellpadding", "cellspacing")
@@ -177,7 +177,9 @@ def _inlined(source: str, place: str) -> str:
     try:
         document: str = css_inline.inline(source, keep_at_rules=True, load_remote_stylesheets=False)
     except css_inline.InlineError as error:
-        raise BadInput("content.syntax", place, line=1, reason=f"style: {error}") from None
+        raise BadInput(
+            "content.syntax", place, line=1, reason=Clause("style: {error}", error=str(error))
+        ) from None
     if len(document.encode("utf-8", "replace")) > LONGEST_PAGE:
         raise BadInput("content.too_long", place, limit=LONGEST_PAGE)
     return document

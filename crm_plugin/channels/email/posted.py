@@ -15,7 +15,7 @@ from typing import Any
 
 from crm_plugin.channels.email.statuses import KINDS, Kind, kind_of
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 MOST = 1_000
 """Events in one request."""
@@ -72,16 +72,18 @@ def read(body: bytes) -> list[Posted]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        raise BadInput("input.not_json", reason="an object with events was expected") from None
+        raise BadInput("input.not_json", reason=Clause("an object with events was expected")) from None
     events = found.get("events") if isinstance(found, dict) else None
     if not isinstance(events, list) or len(events) > MOST:
-        raise BadInput("input.bad", "events", reason=f"a list of at most {MOST} events was expected")
+        raise BadInput(
+            "input.bad", "events", reason=Clause("a list of at most {limit} events was expected", limit=MOST)
+        )
     return [_event(one, f"events[{index}]") for index, one in enumerate(events)]
 
 
 def _event(one: Any, place: str) -> Posted:
     if not isinstance(one, dict):
-        raise BadInput("input.bad", place, reason="an object was expected")
+        raise BadInput("input.bad", place, reason=Clause("an object was expected"))
     words = {name: _word(one, name, place) for name in _NAMES}
     words["reason"] = str(one.get("reason") or "")[:_LONGEST]  # a server's own words, of any length
     found = Posted(
@@ -94,7 +96,7 @@ def _event(one: Any, place: str) -> Posted:
         row=_row(words["message_id"]),
     )
     if not (found.address or found.code or found.row):
-        raise BadInput("input.bad", place, reason="one of code, message_id and address was expected")
+        raise BadInput("input.bad", place, reason=Clause("one of code, message_id and address was expected"))
     return found
 
 
@@ -106,7 +108,7 @@ def _word(one: Mapping[str, Any], name: str, place: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
-        raise BadInput("input.bad", f"{place}.{name}", reason="a short text was expected")
+        raise BadInput("input.bad", f"{place}.{name}", reason=Clause("a short text was expected"))
     return value
 
 
@@ -117,14 +119,14 @@ def _kind(words: Mapping[str, str], place: str) -> Kind:
         if words["kind"] == kind:
             return kind
     known = ", ".join(("bounce", *KINDS))
-    raise BadInput("input.bad", f"{place}.kind", reason=f"one of {known} was expected")
+    raise BadInput("input.bad", f"{place}.kind", reason=Clause("one of {known} was expected", known=known))
 
 
 def _at(text: str, place: str) -> datetime | None:
     try:
         return parse_instant(text) if text else None
     except (TypeError, ValueError):
-        raise BadInput("input.bad", place, reason="a time in ISO 8601 was expected") from None
+        raise BadInput("input.bad", place, reason=Clause("a time in ISO 8601 was expected")) from None
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

@@ -21,7 +21,7 @@ from crm_plugin.channels.sms.templates import declared, parse, placeholders, row
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Refused
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
 from crm_plugin.kernel.registry import Registry
 
 LOCALES = ("en", "zh")
@@ -59,7 +59,7 @@ def checked(written: Written) -> SmsText:
         raise BadInput("sms.empty_text", "text")
     for place, value, known in (("purpose", written.purpose, PURPOSES), ("locale", written.locale, LOCALES)):
         if value not in known:
-            raise BadInput("input.bad", place, reason=f"expected one of {', '.join(known)}")
+            raise BadInput("input.bad", place, reason=one_of(known))
     for placeholder in placeholders(text):
         if placeholder not in VARIABLES and not NAME.fullmatch(placeholder):
             raise BadInput("sms.bad_placeholder", "text", name=placeholder)
@@ -207,7 +207,7 @@ def newest(session: Session, key: str) -> SmsTemplate:
 
 def missing(key: str) -> NotFound:
     """Return the error that there is no such template."""
-    return NotFound("object.missing", kind="SMS template", id=key)
+    return NotFound("object.missing", kind=Clause("SMS template"), id=key)
 
 
 def need(actor: Actor, permission: str) -> None:

@@ -19,7 +19,7 @@ from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.life import APPROVED, OUTBOX, at_carrier
 from crm_plugin.kernel.db import insert_missing
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.kernel.resources import folder
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
@@ -49,7 +49,7 @@ def parse(text: str, known: Collection[str], place: str = "template") -> list[Pi
 
 def _literal(text: str, line: int, place: str) -> str:
     if "${" in text:
-        raise BadInput("content.syntax", place, line=line, reason="${ without its }")
+        raise BadInput("content.syntax", place, line=line, reason=Clause("${{ without its }}"))
     return text
 
 
@@ -204,7 +204,7 @@ def set_code(session: Session, key: str, carrier: str, code: str, at: datetime) 
     query = query.limit(1).with_for_update().execution_options(populate_existing=True)
     row = session.scalar(query)
     if row is None:
-        raise NotFound("object.missing", kind="SMS template", id=key)
+        raise NotFound("object.missing", kind=Clause("SMS template"), id=key)
     others = {name: kept for name, kept in row.carrier_codes.items() if name != carrier}
     row.carrier_codes = {**others, carrier: code} if code else others
     if row.carrier == carrier:

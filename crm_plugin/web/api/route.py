@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.parse import load
 from crm_plugin.web.guard import ROUTES, Route
 
@@ -115,9 +115,9 @@ def _body(schema: type[Schema] | None) -> Any:
     if schema is None:
         return None
     if (request.content_length or 0) > LARGEST:
-        raise BadInput("input.bad", reason=f"a body has at most {LARGEST} bytes")
+        raise BadInput("input.bad", reason=Clause("a body has at most {limit} bytes", limit=LARGEST))
     if not request.data:
-        raise BadInput("input.not_json", reason="the body is empty")
+        raise BadInput("input.not_json", reason=Clause("the body is empty"))
     document = load(request.get_data())
     return document if schema in READ_ELSEWHERE else _checked(schema, document)
 

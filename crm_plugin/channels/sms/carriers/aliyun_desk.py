@@ -11,7 +11,7 @@ from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
 from crm_plugin.channels.sms.carriers.outcome import Refusal
 from crm_plugin.channels.sms.carriers.pushes import rows_of, word
 from crm_plugin.channels.sms.templates import placeholders
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 _LONGEST_NAME = 30
 _LONGEST_REMARK = 100
@@ -74,7 +74,7 @@ def pushed(body: bytes) -> list[Verdict]:
     rows = [row for row in rows_of(body) if "template_status" in row]
     for row in rows:
         if str(row["template_status"]) not in _PUSHED:
-            raise BadInput("input.bad", "template_status", reason="unknown state of a template")
+            raise BadInput("input.bad", "template_status", reason=Clause("unknown state of a template"))
     return [
         _verdict(word(row, "template_code", 64), _PUSHED[row["template_status"]], row.get("reason"))
         for row in rows

@@ -17,7 +17,7 @@ from crm_plugin.channels.sms.carriers.outcome import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Report, has_secret, rows_of, word
 from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 
 _BY_STATUS = {
     "401": "carrier_login",
@@ -37,7 +37,7 @@ def _read(body: bytes) -> list[Report]:
 def _report(row: Mapping[str, Any]) -> Report:
     status = word(row, "status")
     if status not in ("delivered", "failed"):
-        raise BadInput("input.bad", "status", reason="the status is delivered or failed")
+        raise BadInput("input.bad", "status", reason=Clause("the status is delivered or failed"))
     code = word(row, "code", 64) if row.get("code") is not None else None
     at = _instant(row.get("at"))
     if status == "delivered":
@@ -53,7 +53,7 @@ def _instant(text: object) -> datetime | None:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise BadInput("input.bad", "at", reason="an instant with its offset was expected (ISO 8601)")
+        raise BadInput("input.bad", "at", reason=Clause("an instant with its offset was expected (ISO 8601)"))
     return found.astimezone(UTC)
 
 

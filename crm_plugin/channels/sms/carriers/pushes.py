@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 from crm_plugin.channels.sms.carriers.filing import Verdict
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
 
 CHINA = timezone(timedelta(hours=8))
@@ -81,13 +81,13 @@ def rows_of(body: bytes, key: str | None = None) -> list[dict[str, Any]]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        raise BadInput("input.not_json", reason="a list of reports was expected") from None
+        raise BadInput("input.not_json", reason=Clause("a list of reports was expected")) from None
     if key is not None:
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise BadInput("input.bad", reason="a list of reports was expected")
+        raise BadInput("input.bad", reason=Clause("a list of reports was expected"))
     if len(found) > MOST:
-        raise BadInput("input.bad", reason=f"more than {MOST} reports")
+        raise BadInput("input.bad", reason=Clause("more than {limit} reports", limit=MOST))
     return found
 
 
@@ -100,7 +100,7 @@ def word(row: Mapping[str, Any], name: str, longest: int = LONGEST_REF) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
-        raise BadInput("input.bad", name, reason="a short text was expected")
+        raise BadInput("input.bad", name, reason=Clause("a short text was expected"))
     return value
 
 

@@ -17,7 +17,7 @@ from crm_plugin.channels.sms.carriers.outcome import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Pushed, Report, callback_url, word
 from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
 
 _PLACE = "status"
@@ -73,7 +73,7 @@ def _fields(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
-        raise BadInput("input.bad", reason="a form was expected") from None
+        raise BadInput("input.bad", reason=Clause("a form was expected")) from None
     return dict(pairs)
 
 
