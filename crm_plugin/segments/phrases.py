@@ -5,7 +5,7 @@ Words = tuple[str, str]
 PHRASES: dict[str, Words] = {
     "everybody": ("everybody", "所有人"),
     "nobody": ("nobody", "没有人"),
-    "people": ("People where {condition}", "满足条件的人：{condition}"),
+    "people": ("People matching: {condition}", "满足条件的人：{condition}"),
     "and": (" and ", "，且"),
     "or": (" or ", "，或"),
     "not": ("not ({condition})", "不满足（{condition}）"),

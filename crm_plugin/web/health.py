@@ -16,6 +16,9 @@ from crm_plugin.web.i18n import say
 from crm_plugin.web.present import ago
 from crm_plugin.web.view import render
 
+_DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "mariadb": "MariaDB"}
+"""Dialect → the name that people know."""
+
 
 @page("/health")
 def health() -> ResponseReturnValue:
@@ -53,7 +56,7 @@ def _own(asked_at: datetime | None) -> list[Check]:
     said = say("answers") if up else say("does not answer; a worker then does the work without it")
     none = say("none: a worker does the work without it")
     return [
-        Check(say("Database"), True, crm().db.dialect),
+        Check(say("Database"), True, _DATABASES.get(crm().db.dialect, crm().db.dialect)),
         Check(say("Queue"), up or not queue.url, said if queue.url else none),
         Check(
             say("Front end"),
@@ -72,4 +75,13 @@ def _own(asked_at: datetime | None) -> list[Check]:
 
 def _settings() -> list[tuple[str, str, str]]:
     shown = crm().settings.shown()
-    return [(row.name, str(shown[row.name]), row.help) for row in TABLE]
+    return [(row.name, _set_to(shown[row.name]), row.help) for row in TABLE]
+
+
+def _set_to(value: object) -> str:
+    """What a setting is set to, in words; empty where it is not set at all."""
+    if value == "(set)":
+        return say("set, not shown")
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    return str(value) if value or value == 0 else ""

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns.desk import is_visible
 from crm_plugin.campaigns.telling import stopped
-from crm_plugin.dashboard.queries import DAYS, Day, Figures, figures, trend
+from crm_plugin.dashboard.queries import DAYS, Day, Figures, day_starts, figures, trend
 from crm_plugin.segments import service
 from crm_plugin.web import present, searches
 from crm_plugin.web.campaigns import lines
@@ -56,8 +56,8 @@ def _figures(numbers: Figures, currency: str) -> list[dict[str, str]]:
     last = say("last %(days)s days", days=DAYS)
     shown = [
         (say("People"), present.number(numbers.people), "", trees["everybody"]),
-        (say("Newly registered"), present.number(numbers.registered), last, ""),
-        (say("Recently active"), present.number(numbers.active), last, ""),
+        (say("Newly registered"), present.number(numbers.registered), last, _since("registered_at")),
+        (say("Recently active"), present.number(numbers.active), last, _since("last_active_at")),
         (say("Ever bought"), present.number(numbers.buyers), "", trees["bought"]),
         (say("Unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
     ]
@@ -66,6 +66,13 @@ def _figures(numbers: Figures, currency: str) -> list[dict[str, str]]:
     return [
         {"label": label, "value": value, "note": note, "href": href} for label, value, note, href in shown
     ]
+
+
+def _since(field: str) -> str:
+    """Address of the people with an instant in the days that the figures are of."""
+    start = day_starts(crm().clock(), crm().settings.zone)[0].astimezone(crm().settings.zone)
+    rule = {"field": field, "operator": ">=", "value": start.date().isoformat()}
+    return searches.address({"combinator": "and", "rules": [rule]})
 
 
 def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:

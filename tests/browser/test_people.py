@@ -199,4 +199,4 @@ def test_the_builder_works_without_the_bundle(served: School, page: Page) -> Non
     page.locator("[name='r.0:v']").select_option(["c1"])
     page.locator("#c-builder button[value='apply'].c-btn--main").click()
     expect(page.locator("#results tbody tr")).to_have_count(6)
-    expect(page.locator(".c-sentence")).to_have_text("People where has bought any of “Piano <b>one</b>”")
+    expect(page.locator(".c-sentence")).to_have_text("People matching: has bought any of “Piano <b>one</b>”")

@@ -202,7 +202,7 @@ def test_a_document_is_said_as_a_sentence(crm: Crm) -> None:
     with crm.db.begin() as session:
         session.execute(sa.text("UPDATE crm_course SET title = 'Algebra' WHERE host_id = '2'"))
     assert describe(crm, document, "en", ADA) == (
-        "People where registered in the last 30 days or not (is a member) or "
+        "People matching: registered in the last 30 days or not (is a member) or "
         "has no orders with course is one of “Algebra”, “9” or is not in “Members”"
     )
     assert describe(crm, document, "zh_Hans_CN", ADA) == (

@@ -30,7 +30,7 @@ def test_phrases_are_said_in_both_languages(crm: Crm) -> None:
     bought = NAMED["~bought"].make("notIn", ["c1", "c2"])
     tree = every(QUIET, bought, NAMED["~trial"].make("some", None))
     assert describe(crm, tree, "en") == (
-        "People where not active for 60 days (or never) and has not bought any of “Piano”, “Violin” "
+        "People matching: not active for 60 days (or never) and has not bought any of “Piano”, “Violin” "
         "and took a trial lesson"
     )
     assert describe(crm, tree, "zh") == (
@@ -52,7 +52,7 @@ def test_states_are_said_in_the_words_that_are_given(crm: Crm) -> None:
     def shout(relation: str, field: str, value: str) -> str:
         return f"{relation}.{field}={value}".upper()
 
-    assert describe(crm, every(state), "en") == "People where has orders with state is pending"
+    assert describe(crm, every(state), "en") == "People matching: has orders with state is pending"
     assert "ORDERS.STATE=PENDING" in describe(crm, every(state), "en", namer=shout)
     assert "ENROLMENTS" not in describe(crm, every(state), "en", namer=shout)
     assert ".STATUS=ACTIVE" in describe(crm, every(rule("status", "=", "active")), "en", namer=shout)

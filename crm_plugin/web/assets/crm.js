@@ -20,6 +20,10 @@ document.documentElement.classList.add("crm-js");
 // Charts are large and rarely looked at: they come when a page shows one.
 if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ draw }) => draw(document));
 
+// On a phone the menu scrolls sideways: show where one is.
+const here = document.querySelector(".crm .c-nav [aria-current]");
+if (here) here.closest("ul").scrollLeft = here.offsetLeft - (here.closest("ul").clientWidth - here.offsetWidth) / 2;
+
 function enhance(root) {
   if (root.querySelector("select[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
   if (root.querySelector("[data-crm-put]")) import("./sms.js").then((sms) => sms.enhance(root));
