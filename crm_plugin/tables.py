@@ -10,6 +10,7 @@ import crm_plugin.links.models
 import crm_plugin.profiles.models
 import crm_plugin.profiles.staff_models
 import crm_plugin.profiles.stream_models
+import crm_plugin.profiles.topic_models
 import crm_plugin.segments.models  # noqa: F401 - each import adds its tables
 from crm_plugin.kernel.db import Base
 

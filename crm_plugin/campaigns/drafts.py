@@ -15,7 +15,8 @@ from crm_plugin.campaigns.schemas import Checks, Draft, read
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import Conflict
+from crm_plugin.kernel.errors import Clause, Conflict
+from crm_plugin.profiles import topics
 from crm_plugin.profiles.queries import courses_by_host_id
 
 KEPT = timedelta(days=30)
@@ -97,7 +98,7 @@ def update(crm: Crm, campaign_id: int, actor_id: str, document: Any, form: Form 
     columns = _columns(crm, document)
 
     def work(session: Session) -> int:
-        campaign = _locked(session, campaign_id, "changed")
+        campaign = _locked(session, campaign_id, Clause("changed"))
         if campaign.kind == "single":
             # A one-to-one message stays with its one person, whatever a form says.
             del columns["audience"]
@@ -133,7 +134,7 @@ def remove(crm: Crm, campaign_id: int, actor_id: str) -> None:
     """Delete a draft that was never launched; :func:`restore` takes it back."""
 
     def work(session: Session) -> None:
-        campaign = _locked(session, campaign_id, "deleted")
+        campaign = _locked(session, campaign_id, Clause("deleted"))
         campaign.removed_at = crm.clock()
         record(session, crm.clock(), actor_id, "campaign.remove", ("campaign", campaign_id))
 
@@ -188,7 +189,7 @@ def sweep(crm: Crm) -> int:
     return crm.db.run(work)
 
 
-def _locked(session: Session, campaign_id: int, verb: str) -> Campaign:
+def _locked(session: Session, campaign_id: int, verb: Clause) -> Campaign:
     life.check_state(life.lock(session, campaign_id), ("draft",), verb)
     return queries.one(session, campaign_id)
 
@@ -208,7 +209,15 @@ def understood(crm: Crm, document: Any) -> Draft:
     def check(tree: Any, place: str) -> None:
         tree_of(crm, tree, place)
 
-    return read(document, Checks(tuple(CHANNELS), check))
+    def topic(wanted: int | str) -> int | None:
+        with crm.db.read() as session:
+            if isinstance(wanted, str):
+                found = topics.named(session, wanted)
+                return found.id if found else None
+            # By its number an archived one too: a copy keeps its topic, and the pre-flight asks for another.
+            return next((one.id for one in topics.every(session) if one.id == wanted), None)
+
+    return read(document, Checks(tuple(CHANNELS), check, topic))
 
 
 def _titled(crm: Crm, content: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from crm_plugin.campaigns.schemas import MAX_DAYS, Policy
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, one_of, whole_from
 from crm_plugin.segments import service
 from crm_plugin.segments.moments import Present
 from crm_plugin.segments.narrowing import NARROWINGS, Narrowing
@@ -27,15 +27,15 @@ from crm_plugin.segments.tree import Tree
 _LOST: dict[str, tuple[str, ...]] = {
     "matched": (),
     "address": ("status", "staff", "no_address"),
-    "allowed": ("suppressed", "no_consent"),
+    "allowed": ("suppressed", "no_consent", "topic"),
     "rested": ("left_out",),
     "reached": ("duplicate",),
 }
 """Step → reasons of the freeze that lose people at it."""
 STEPS = tuple(_LOST)
 """``matched`` by the search → active, with an ``address`` for the channel → ``allowed``: neither
-suppressed nor without consent → ``rested``: not marketed to in the last days → ``reached``, one person
-for each address."""
+suppressed nor without consent nor opted out of the topic → ``rested``: not marketed to in the last days →
+``reached``, one person for each address."""
 PART = "reach"
 """Name of the narrowing ``{"by": "reach", "channel", "days", "step"}``."""
 
@@ -54,15 +54,24 @@ class Funnel:
     steps: dict[str, int]
 
 
-def funnel(crm: Crm, document: Any, channel: str, days: int, actor: Actor | None = None) -> Funnel:
+def funnel(
+    crm: Crm,
+    document: Any,
+    channel: str,
+    days: int,
+    actor: Actor | None = None,
+    *,
+    topic: int | None = None,
+) -> Funnel:
     """Count who is left of a search after each step; one statement.
 
+    :param topic: what the messages would be about.
     :raises BadInput: ``segment.*``, or ``input.bad`` for an unknown channel or number of days.
     :raises Unavailable: when consent goes by the school's region and the school does not answer.
     """
     tree = service.understood(crm, document, actor)
     present = service.present(crm, None, actor.scope, actor.id) if actor else service.present(crm)
-    found = decided(tree, _rules(crm, channel, days), present)
+    found = decided(tree, _rules(crm, channel, days, topic), present)
     query = sa.select(found.c.reason, sa.func.count()).group_by(found.c.reason)
     with crm.db.read() as session:
         counts: dict[str | None, int] = {row[0]: row[1] for row in session.execute(query)}
@@ -80,7 +89,7 @@ def narrow(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Sele
     """
     step = str(narrowing.get("step"))
     if step not in STEPS:
-        raise BadInput("input.bad", "step", reason=f"{step[:40]!r} is not one of {', '.join(STEPS)}")
+        raise BadInput("input.bad", "step", reason=one_of(STEPS))
     found = decided(tree, _rules(crm, narrowing.get("channel"), narrowing.get("days")), present)
     lost = [reason for one in STEPS[: STEPS.index(step) + 1] for reason in _LOST[one]]
     return sa.select(found.c.person_id).where(sa.or_(found.c.reason.is_(None), found.c.reason.not_in(lost)))
@@ -91,11 +100,11 @@ def register() -> None:
     NARROWINGS.add(PART, narrow)
 
 
-def _rules(crm: Crm, channel: Any, days: Any) -> Rules:
+def _rules(crm: Crm, channel: Any, days: Any, topic: int | None = None) -> Rules:
     if channel not in CHANNELS:
-        raise BadInput("input.bad", "channel", reason=f"{channel!r:.40} is not one of {', '.join(CHANNELS)}")
+        raise BadInput("input.bad", "channel", reason=one_of(CHANNELS))
     if not isinstance(days, int) or not 0 <= days <= MAX_DAYS:
-        raise BadInput("input.bad", "days", reason=f"expected a whole number from 0 to {MAX_DAYS}")
+        raise BadInput("input.bad", "days", reason=whole_from(0, MAX_DAYS))
     return Rules(
         campaign_id=0,
         channel=channel,
@@ -105,4 +114,5 @@ def _rules(crm: Crm, channel: Any, days: Any) -> Rules:
         goal=None,
         unknown_is_no=unknown_is_no(crm),
         zone=service.zone(crm),
+        topic=topic,
     )

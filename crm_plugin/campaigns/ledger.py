@@ -35,8 +35,8 @@ COUNTED = ("sending", "sent", "delivered", "unknown")
 """The message left, or may have: what counts for caps, for leaving out, and as marketed."""
 
 REASONS = (
-    *("status", "staff", "no_address", "suppressed", "no_consent", "holdout"),
-    *("left_out", "cap", "duplicate", "goal", "expired"),
+    *("status", "staff", "no_address", "suppressed", "no_consent", "topic", "holdout"),
+    *("left_out", "cap", "duplicate", "goal", "expired", "no_value"),
 )
 """Why a row is excluded; a person with several reasons gets the first in this order."""
 

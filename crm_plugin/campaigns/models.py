@@ -21,6 +21,8 @@ class Campaign(Base):
     parent_id: Mapped[int | None] = mapped_column(Id)
     channel: Mapped[str] = mapped_column(Key(16))
     purpose: Mapped[str] = mapped_column(Key(16), default="marketing")
+    topic_id: Mapped[int | None] = mapped_column(Id)
+    """What it is about, of the school's list; None = nothing in particular. Service messages have none."""
     state: Mapped[str] = mapped_column(Key(16), default="draft", index=True)
     reason: Mapped[str | None] = mapped_column(Key(64))
     """Why it is paused or held."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from crm_plugin.campaigns import numbered
+from crm_plugin.campaigns import numbered, personal
 from crm_plugin.campaigns.freshness import too_old
 from crm_plugin.campaigns.ledger import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -43,8 +43,12 @@ class Rules:
     unknown_is_no: bool
     """People of unknown consent do not get marketing."""
     zone: ZoneInfo
+    topic: int | None = None
+    """What the messages are about: whoever wants nothing of it gets none."""
     stale_hours: int = 0
     """Age of the school's data above which nothing leaves; 0 = any age will do."""
+    required: tuple[str, ...] = ()
+    """Columns of the person without which they are left out; empty when they would stand in the way."""
     asked: dict[int, tuple[datetime, sa.Select[Any]]] = field(default_factory=dict, compare=False)
     """Number of rows → the question about so many at an instant: building it costs more than asking it."""
 
@@ -73,6 +77,8 @@ def after_duplicates(rules: Rules, present: Present) -> Reasons:
         reasons.append(("goal", condition(rules.goal, present)))
     if rules.policy.expires_at is not None and rules.policy.expires_at <= present.as_of:
         reasons.append(("expired", sa.true()))
+    if rules.required:
+        reasons.append((personal.REASON, personal.lacks(rules.required)))
     return reasons
 
 
@@ -112,6 +118,9 @@ def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Se
         return asked[1]
     reasons: Reasons = [("status", Person.id.is_(None)), *_lasting(rules)]
     reasons.append(("suppressed", _address_suppressed(rules)))
+    if rules.topic is not None:
+        refused = reach.topic_refused(rules.topic, rules.channel, Delivery.address_key)
+        reasons.append(("topic", refused))
     if rules.marketing:
         reasons += _frequency(rules, present.as_of)
     reasons += after_duplicates(rules, present)
@@ -159,6 +168,8 @@ def _lasting(rules: Rules) -> Reasons:
     ]
     if rules.marketing:
         reasons.append(("no_consent", reach.lacks_consent(rules.channel, rules.unknown_is_no)))
+    if rules.topic is not None:
+        reasons.append(("topic", reach.refuses_topic(rules.topic, rules.channel)))
     return reasons
 
 

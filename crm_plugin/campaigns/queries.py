@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger import Books, books
-from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.channels.service import PINNED
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.links.counting import Measures, tallies
 from crm_plugin.segments.quick import mentions
 
@@ -29,6 +29,7 @@ class CampaignRow:
     kind: str
     channel: str
     purpose: str
+    topic_id: int | None
     state: str
     reason: str | None
     audience: dict[str, Any]
@@ -51,6 +52,7 @@ class CampaignRow:
     def document(self) -> dict[str, Any]:
         """Return it as a campaign file, to edit or to copy."""
         document: dict[str, Any] = {"name": self.name, "channel": self.channel, "purpose": self.purpose}
+        document |= {"topic": self.topic_id} if self.topic_id else {}
         document |= {"audience": self.audience, **self.content, "policy": self.policy}
         document = {key: value for key, value in document.items() if key not in PINNED}
         document |= {"holdout": self.holdout} if self.holdout else {}
@@ -74,7 +76,7 @@ def one(session: Session, campaign_id: int) -> Campaign:
     """
     campaign = session.get(Campaign, campaign_id, populate_existing=True)
     if campaign is None or campaign.removed_at is not None:
-        raise NotFound("object.missing", kind="campaign", id=campaign_id)
+        raise NotFound("object.missing", kind=Clause("campaign"), id=campaign_id)
     return campaign
 
 
@@ -152,6 +154,26 @@ def users_of_query(session: Session, query_id: int) -> list[str]:
         for campaign in session.scalars(query)
         if mentions(campaign.audience, query_id) or mentions(campaign.policy.get("goal"), query_id)
     ]
+
+
+def users_of_topic(session: Session, topic_id: int) -> list[str]:
+    """Return the names of campaigns about a topic that have not ended."""
+    query = sa.select(Campaign.name).where(Campaign.topic_id == topic_id, Campaign.removed_at.is_(None))
+    return list(session.scalars(query.where(Campaign.state.in_(UNFINISHED)).order_by(Campaign.id)))
+
+
+def topic_of(session: Session, delivery_id: int) -> int | None:
+    """Return the topic of the campaign that a message was of; None without one."""
+    query = sa.select(Campaign.topic_id).join(Delivery, Delivery.campaign_id == Campaign.id)
+    return session.scalar(query.where(Delivery.id == delivery_id))
+
+
+def last_topic(session: Session, author: str) -> int | None:
+    """Return the topic of the newest marketing that somebody launched; None when it had none."""
+    query = sa.select(Campaign.topic_id).where(
+        Campaign.launched_by == author, Campaign.purpose == "marketing", Campaign.kind == "campaign"
+    )
+    return session.scalar(query.order_by(Campaign.id.desc()).limit(1))
 
 
 def users_of_template(session: Session, key: str, ended: bool) -> list[str]:

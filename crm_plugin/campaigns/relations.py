@@ -8,7 +8,7 @@ from crm_plugin.campaigns import addresses, bounces, funnel, people
 from crm_plugin.campaigns.facts import marketed
 from crm_plugin.campaigns.ledger import STATES
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.queries import users_of_query, users_of_template
+from crm_plugin.campaigns.queries import topic_of, users_of_query, users_of_template, users_of_topic
 from crm_plugin.campaigns.report import clicks, delivery_facts, held_on, timeline
 from crm_plugin.channels.email.bounces import held_on as bounces_of
 from crm_plugin.channels.registry import CHANNELS
@@ -16,12 +16,14 @@ from crm_plugin.channels.sms.editing import USERS as TEMPLATE_USERS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.counting import clicked_deliveries
+from crm_plugin.links.topics import MESSAGE_TOPICS
 from crm_plugin.profiles import facts
 from crm_plugin.profiles.erase import ERASURES
 from crm_plugin.profiles.holders import HOLDERS
 from crm_plugin.profiles.merge import MERGES
 from crm_plugin.profiles.privacy import EXPORTS
 from crm_plugin.profiles.timeline import TIMELINE
+from crm_plugin.profiles.topics import USERS as TOPIC_USERS
 from crm_plugin.segments import fields, quick
 from crm_plugin.segments.fields import Label, Relation, row_field
 from crm_plugin.segments.kinds import CODE, FLAG, INSTANT, NUMBER
@@ -35,6 +37,8 @@ def compose(crm: Crm) -> None:
     facts.register("marketed", marketed)
     quick.USERS.add("campaigns", users_of_query)
     TEMPLATE_USERS.add("campaigns", users_of_template)
+    TOPIC_USERS.add("campaigns", users_of_topic)
+    MESSAGE_TOPICS.add("campaigns", topic_of)
     funnel.register()
     HOLDERS.add("campaigns", addresses.holders)
     MERGES.add("campaigns", people.merge)

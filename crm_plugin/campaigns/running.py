@@ -1,11 +1,12 @@
 """A campaign as a worker needs it: rules, compiled content, carrier, links; made once per process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns import personal
 from crm_plugin.campaigns.lease import Row
 from crm_plugin.campaigns.ledger import key
 from crm_plugin.campaigns.models import Campaign
@@ -43,6 +44,8 @@ class Running:
     links: tuple[int, ...]
     signer: Signer
     settings: Settings
+    personal: Mapping[str, str] = field(default_factory=dict)
+    """The campaign's own words that differ from person to person → column of the person."""
     shared_links: bool = False
     """Everybody gets the same short links: a click says nothing of whose it is."""
     per_minute: int | None = None
@@ -91,12 +94,13 @@ def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
         id=campaign.id,
         state=campaign.state,
         changed_at=campaign.updated_at,
-        rules=rules_of(crm, campaign),
+        rules=rules_of(crm, campaign, compiled),
         compiled=compiled,
         carrier=carrier_for(crm, campaign.channel),
         has_link=_has_link(compiled, campaign.content),
         links=tuple(links.targets_of(session, campaign.id)),
         signer=links.signer(crm),
+        personal=campaign.content.get("personal", {}),
         settings=crm.settings,
         shared_links=getattr(compiled, "shared_links", False),
         per_minute=_per_minute(crm, campaign.channel),
@@ -133,12 +137,16 @@ def compile_content(
     return CHANNELS[channel].compile(content, purpose, context)
 
 
-def rules_of(crm: Crm, campaign: Campaign) -> Rules:
+def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> Rules:
     """Return what decides about a campaign's people.
 
+    :param compiled: its content; without it nobody is left out for a word that they lack.
     :raises Unavailable: when consent goes by the school's region and the school does not answer.
     """
     policy = Policy.of(campaign.policy)
+    required: tuple[str, ...] = ()
+    if compiled is not None and personal.leaves_out(campaign.content):
+        required = tuple(sorted(set(personal.required_of(compiled, campaign.content).values())))
     return Rules(
         campaign_id=campaign.id,
         channel=campaign.channel,
@@ -148,6 +156,8 @@ def rules_of(crm: Crm, campaign: Campaign) -> Rules:
         goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
         unknown_is_no=unknown_is_no(crm),
         zone=segments.zone(crm),
+        topic=campaign.topic_id,
+        required=required,
         stale_hours=crm.settings.stale_data_hours,
     )
 

@@ -12,13 +12,17 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin.campaigns import personal
 from crm_plugin.campaigns.planning import instant, zone_named
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause, one_of, whole_from
 from crm_plugin.links.service import check_target
 
-KEYS = ("name", "channel", "purpose", "audience", "policy", "holdout", "at", "zone")
-CONTENT = ("template", "subject", "html", "text", "variables", "link", "course", "class")
+KEYS = ("name", "channel", "purpose", "topic", "audience", "policy", "holdout", "at", "zone")
+CONTENT = (
+    *("template", "subject", "html", "text", "variables", "personal", "fallbacks", "lacking"),
+    *("link", "course", "class"),
+)
 POLICY = ("leave_out_days", "cap", "quiet_hours", "goal", "expires_at", "rate")
 PURPOSES = ("marketing", "service")
 
@@ -34,6 +38,8 @@ class Draft:
     name: str
     channel: str
     purpose: str
+    topic_id: int | None
+    """What it is about, of the school's topics."""
     audience: dict[str, Any]
     content: dict[str, Any]
     policy: dict[str, Any]
@@ -79,6 +85,8 @@ class Checks:
     channels: tuple[str, ...]
     tree: Callable[[Any, str], None] = field(repr=False)
     """Raises BadInput when a document is no tree; takes the place."""
+    topic: Callable[[int | str], int | None] = field(repr=False)
+    """Finds a topic by its number or its name; None when there is none."""
 
 
 def read(document: Any, checks: Checks) -> Draft:
@@ -97,10 +105,12 @@ def read(document: Any, checks: Checks) -> Draft:
         )
     checks.tree(document["audience"], "audience")
     zone = zone_named(_text(document, "zone", 64)) if document.get("zone") is not None else None
+    purpose = _one_of(document.get("purpose", "marketing"), PURPOSES, "purpose")
     return Draft(
         name=_text(document, "name", 191),
         channel=channel,
-        purpose=_one_of(document.get("purpose", "marketing"), PURPOSES, "purpose"),
+        purpose=purpose,
+        topic_id=_topic(document.get("topic"), purpose, checks),
         audience=document["audience"],
         content=_content(document),
         policy=_policy(document.get("policy", {}), checks),
@@ -108,6 +118,20 @@ def read(document: Any, checks: Checks) -> Draft:
         planned_at=_planned(document["at"], zone) if document.get("at") is not None else None,
         zone=zone.key if zone else None,
     )
+
+
+def _topic(value: Any, purpose: str, checks: Checks) -> int | None:
+    """Return the number of the topic that a file names by its number or its name."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise _bad("topic", Clause("expected the name of a topic or its number"))
+    if purpose != "marketing":
+        raise _bad("topic", Clause("a service message has no topic"))
+    found = checks.topic(value)
+    if found is None:
+        raise BadInput("campaign.unknown_topic", "topic", topic=str(value)[:60])
+    return found
 
 
 def _content(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,13 +146,16 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
         check_target(content["link"], "link")
     variables = content.get("variables", {})
     if not isinstance(variables, dict):
-        raise _bad("variables", "expected an object of names and texts")
+        raise _bad("variables", Clause("expected an object of names and texts"))
     for name, value in variables.items():
         if not _VARIABLE.fullmatch(name):
-            raise _bad(f"variables.{name}", "a name has letters, digits and _ only")
+            raise _bad(f"variables.{name}", Clause("a name has letters, digits and _ only"))
         if not isinstance(value, str):
-            raise _bad(f"variables.{name}", "expected a text")
+            raise _bad(f"variables.{name}", Clause("expected a text"))
         _storable(value, f"variables.{name}")
+    personal.check(content)
+    for name, value in content.get("fallbacks", {}).items():
+        _storable(value, f"fallbacks.{name}")
     return content
 
 
@@ -153,9 +180,9 @@ def _quiet(value: Any, place: str) -> None:
     _exactly(value, ("from", "to"), place)
     for key in ("from", "to"):
         if not isinstance(value[key], str) or not _CLOCK.fullmatch(value[key]):
-            raise _bad(f"{place}.{key}", "expected a time of day such as 21:00")
+            raise _bad(f"{place}.{key}", Clause("expected a time of day such as 21:00"))
     if value["from"] == value["to"]:
-        raise _bad(place, "from and to are the same time")
+        raise _bad(place, Clause("from and to are the same time"))
 
 
 def _pair(value: Any, keys: tuple[str, str], place: str) -> None:
@@ -173,7 +200,7 @@ def _exactly(value: Any, keys: tuple[str, ...], place: str) -> None:
 
 def _keys(value: Any, known: tuple[str, ...], place: str) -> None:
     if not isinstance(value, dict):
-        raise _bad(place, "expected an object")
+        raise _bad(place, Clause("expected an object"))
     for key in value:
         if key not in known:
             raise BadInput("campaign.unknown_key", place, key=repr(key))
@@ -182,34 +209,34 @@ def _keys(value: Any, known: tuple[str, ...], place: str) -> None:
 def _text(document: Mapping[str, Any], key: str, limit: int) -> str:
     value = document[key]
     if not isinstance(value, str) or not value.strip():
-        raise _bad(key, "expected a text")
+        raise _bad(key, Clause("expected a text"))
     if len(value) > limit:
-        raise _bad(key, f"longer than {limit} letters")
+        raise _bad(key, Clause("longer than {limit} letters", limit=limit))
     _storable(value, key)
     return value
 
 
 def _storable(value: str, place: str) -> None:
     if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
-        raise _bad(place, "a letter in it cannot be stored")
+        raise _bad(place, Clause("a letter in it cannot be stored"))
 
 
 def _one_of(value: Any, known: tuple[str, ...], place: str) -> str:
     if value not in known:
-        raise _bad(place, f"expected one of {', '.join(known)}")
+        raise _bad(place, one_of(known))
     return str(value)
 
 
 def _whole(value: Any, place: str, limit: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
-        raise _bad(place, f"expected a whole number from 1 to {limit}")
+        raise _bad(place, whole_from(1, limit))
 
 
 def _share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _bad("holdout", "expected a number from 0 to 1")
+        raise _bad("holdout", Clause("expected a number from 0 to 1"))
     if not 0 <= value <= 1:
-        raise _bad("holdout", "expected a number from 0 to 1")
+        raise _bad("holdout", Clause("expected a number from 0 to 1"))
     return float(value)
 
 
@@ -225,9 +252,9 @@ def _planned(value: Any, zone: ZoneInfo | None) -> datetime:
 def _instant(value: Any, place: str) -> datetime:
     try:
         return parse_instant(value)
-    except (TypeError, ValueError) as error:
-        raise _bad(place, f"expected a time such as 2026-03-01T09:00:00Z ({error})") from None
+    except (TypeError, ValueError):
+        raise _bad(place, Clause("expected a time such as 2026-03-01T09:00:00Z")) from None
 
 
-def _bad(place: str, reason: str) -> BadInput:
+def _bad(place: str, reason: Clause) -> BadInput:
     return BadInput("campaign.bad_value", place, reason=reason)

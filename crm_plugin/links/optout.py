@@ -61,7 +61,7 @@ def read(signer: Signer, token: str) -> Asked | None:
 def standing(crm: Crm, asked: Asked) -> list[Standing]:
     """Return what holds now for each channel that reaches the person; nothing for one who is gone."""
     with crm.db.read() as session:
-        return _standing(session, _now(session, asked.person_id))
+        return _standing(session, person_now(session, asked.person_id))
 
 
 def stop(
@@ -81,7 +81,7 @@ def stop(
     scope = "all" if everything else "marketing"
 
     def work(session: Session) -> list[str]:
-        person_id = _now(session, asked.person_id)
+        person_id = person_now(session, asked.person_id)
         consent.lock_person(session, person_id, covered)
         before = [one.channel for one in _standing(session, person_id) if one.on and one.channel in covered]
         for channel in covered:
@@ -101,7 +101,7 @@ def resume(crm: Crm, asked: Asked, covered: Collection[str], answer: Answer) -> 
         return
 
     def work(session: Session) -> None:
-        person_id = _now(session, asked.person_id)
+        person_id = person_now(session, asked.person_id)
         consent.lock_person(session, person_id, covered)
         for channel in covered:
             consent.opt_in(session, person_id, channel, crm.clock(), answer.source, answer.text_version)
@@ -139,8 +139,8 @@ def _of_channel(session: Session, person: Person, channel: str, said: str | None
     return Standing(channel, on, mask(key) if mask else None, bool(reasons - {"opt_out"}))
 
 
-def _now(session: Session, person_id: int) -> int:
-    """Follow merges: a link in an old message speaks for the account that remains."""
+def person_now(session: Session, person_id: int) -> int:
+    """Return our id of the account that a person has now: a link in an old message speaks for that."""
     for _ in range(_MERGES):
         merged = session.scalar(sa.select(Person.merged_into).where(Person.id == person_id))
         found = session.scalar(sa.select(Person.id).where(Person.host_id == merged)) if merged else None

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles import forgotten
+from crm_plugin.profiles import forgotten, topic_consent
 from crm_plugin.profiles.models import (
     Consent,
     Enrolment,
@@ -88,6 +88,7 @@ def _forget_elsewhere(work: Work, ids: dict[str, int]) -> None:
     """Take host ids out of what names them: whoever had merged into them, and private messages' addresses."""
     message = (Suppression.channel == "message", Suppression.address_key.in_(tuple(ids)))
     _execute(work, sa.delete(Suppression).where(*message))
+    topic_consent.forget(work.session, tuple(ids))
     columns = sa.select(Person.id, Person.merged_into).where(Person.merged_into.in_(tuple(ids)))
     for id, into in work.session.execute(columns).all():
         values = {"merged_into": f"forgotten:{ids[into or '']}"}

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.bulk import among
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles import consent, intentions, tags
+from crm_plugin.profiles import consent, intentions, tags, topic_consent
 from crm_plugin.profiles.models import (
     Consent,
     ConsentRecord,
@@ -39,6 +39,7 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
     :param source: (our id, host id).
     :param target: (our id, host id).
     """
+    refused = topic_consent.denied(work.session, source[0])
     for model in (*_MOVED, ConsentRecord):
         rows = sa.update(model).where(model.person_id == source[0])
         if model is ConsentRecord:
@@ -48,6 +49,7 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
         work.session.execute(moved.execution_options(synchronize_session=False))
     work.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
     _keep_strictest(work, source[0], target[0])
+    topic_consent.keep(work.session, target[0], refused, work.at)
     _keep_suppressed(work, source[1], target[1])
     intentions.merge(work.session, source[0], target[0])
     tags.merge(work.session, source[0], target[0])

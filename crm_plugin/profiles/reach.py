@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from crm_plugin.host.records import HostInfo
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.profiles.models import Consent, Person, Suppression
+from crm_plugin.profiles.topic_models import TopicOptOut
 
 BINDS_EVERYBODY = ("bounce", "complaint")
 """Reasons of a suppression that bind service messages whatever its scope."""
@@ -20,6 +21,8 @@ _ADDRESSES: dict[str, tuple[Any, Any]] = {
 
 _CHANNELS = {"sms": "phone", "email": "email", "message": "person"}
 """Channel → kind of its addresses: those of the host contract, and what :func:`add_channel` added."""
+OWN_ADDRESS = "message"
+"""The channel whose addresses are the school's own ids: everybody has one, and it never changes."""
 
 
 def add_channel(name: str, address: str) -> None:
@@ -70,6 +73,25 @@ def lacks_consent(channel: str, unknown_is_no: bool) -> sa.ColumnElement[bool]:
     if unknown_is_no:
         return sa.not_(answer.where(Consent.state == "granted").correlate(Person))
     return answer.where(Consent.state == "denied").correlate(Person)
+
+
+def refuses_topic(topic_id: int, channel: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a person, or whoever shares their address, wants nothing about a topic."""
+    _, address_key = address_columns(channel)
+    return sa.or_(
+        topic_refused(topic_id, channel, address_key),
+        topic_refused(topic_id, OWN_ADDRESS, Person.host_id),
+    )
+
+
+def topic_refused(topic_id: int, channel: str, address_key: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that an address, a column of the query around, gets nothing about a topic."""
+    there = sa.exists().where(
+        TopicOptOut.topic_id == topic_id,
+        TopicOptOut.channel == channel,
+        TopicOptOut.address_key == address_key,
+    )
+    return there.correlate(address_key.table)
 
 
 def unknown_is_no(settings: Settings, info: HostInfo | None) -> bool:

@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("parent_id", db.Id(), nullable=True),
         sa.Column("channel", db.Key(16), nullable=False),
         sa.Column("purpose", db.Key(16), nullable=False),
+        sa.Column("topic_id", db.Id(), nullable=True),
         sa.Column("state", db.Key(16), nullable=False),
         sa.Column("reason", db.Key(64), nullable=True),
         sa.Column("audience", db.Json(), nullable=False),
@@ -731,6 +732,36 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash", name=op.f("uq_crm_token_hash")),
     )
     op.create_table(
+        "crm_topic",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("name", db.Text(), nullable=False),
+        sa.Column("name_zh", db.Text(), nullable=False),
+        sa.Column("folded", db.Key(191), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("archived_at", db.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_topic")),
+        sa.UniqueConstraint("folded", name=op.f("uq_crm_topic_folded")),
+    )
+    op.create_table(
+        "crm_topic_opt_out",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("topic_id", db.Id(), nullable=False),
+        sa.Column("channel", db.Key(16), nullable=False),
+        sa.Column("address_key", db.Key(255), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("source", db.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_topic_opt_out")),
+        sa.UniqueConstraint(
+            "topic_id",
+            "channel",
+            "address_key",
+            name=op.f("uq_crm_topic_opt_out_topic_id_channel_address_key"),
+        ),
+    )
+    op.create_index(
+        "ix_crm_topic_opt_out_address", "crm_topic_opt_out", ["channel", "address_key"], unique=False
+    )
+    op.create_table(
         "crm_touched",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("person_id", db.Id(), nullable=False),
@@ -755,6 +786,9 @@ def downgrade() -> None:
     op.drop_table("crm_undo")
     op.drop_index(op.f("ix_crm_touched_person_id"), table_name="crm_touched")
     op.drop_table("crm_touched")
+    op.drop_index("ix_crm_topic_opt_out_address", table_name="crm_topic_opt_out")
+    op.drop_table("crm_topic_opt_out")
+    op.drop_table("crm_topic")
     op.drop_table("crm_token")
     op.drop_index("ix_crm_tag_folded", table_name="crm_tag")
     op.drop_index("ix_crm_tag_batch", table_name="crm_tag")
