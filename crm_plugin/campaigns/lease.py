@@ -1,16 +1,18 @@
 """Leases: a worker reserves a batch of rows before it does anything with them; a crash gives them back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns import ledger, numbered
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.present import db_now
+from crm_plugin.campaigns.present import db_now_of
 from crm_plugin.host.context import Crm
 from crm_plugin.profiles.models import Person
 
@@ -48,11 +50,14 @@ def take(crm: Crm, campaign_id: int, count: int, closed: Collection[str] = ()) -
     token = str(uuid4())
 
     def work(session: Session) -> list[Row]:
-        ids = _free(session, campaign_id, count, closed)
+        free = _free(tuple(sorted(closed)))
+        values = {"campaign": campaign_id, "most": count}
+        ids = [row.id for row in session.connection().execute(free, values)]
         if not ids:
             return []
-        until = db_now(session, crm.settings.lease_seconds)
-        move(session, "lease", ["pending"], "leased", Delivery.id.in_(ids), token=token, lease_until=until)
+        dialect = crm.db.dialect
+        leasing = _leasing(dialect, crm.settings.lease_seconds, numbered.size(dialect, len(ids)))
+        ledger.take(session, leasing, {"holder": token, **numbered.given(dialect, ids)})
         return rows_of(session, token, "leased")
 
     return Batch(token, crm.db.run(work))
@@ -99,31 +104,41 @@ def _ripen(session: Session, campaign_id: int, due: tuple[Any, ...]) -> int:
     return move(session, "ripen", ["waiting"], "pending", *due, reason=None, waits_until=None)
 
 
-def _free(session: Session, campaign_id: int, count: int, closed: Collection[str]) -> Sequence[int]:
-    sending = sa.select(Campaign.id).where(Campaign.id == campaign_id, Campaign.state == "sending").exists()
-    query = (
+@lru_cache(maxsize=16)
+def _free(closed: tuple[str, ...]) -> sa.Select[Any]:
+    campaign: sa.BindParameter[int] = sa.bindparam("campaign")
+    sending = sa.select(Campaign.id).where(Campaign.id == campaign, Campaign.state == "sending").exists()
+    return (
         sa.select(Delivery.id)
-        .where(Delivery.campaign_id == campaign_id, Delivery.state == "pending", sending)
+        .where(Delivery.campaign_id == campaign, Delivery.state == "pending", sending)
         .where(*(sa.not_(Delivery.address_key.endswith(f"@{one}", autoescape=True)) for one in closed))
         .order_by(Delivery.id)
-        .limit(count)
+        .limit(sa.bindparam("most"))
         .with_for_update(skip_locked=True)
     )
-    return session.scalars(query).all()
+
+
+@lru_cache(maxsize=256)
+def _leasing(dialect: str, seconds: int, rows: int) -> sa.Update:
+    holds = {"token": sa.bindparam("holder"), "lease_until": db_now_of(dialect, seconds)}
+    return ledger.edge("lease", ["pending"], "leased", numbered.among(dialect, Delivery.id, rows), **holds)
+
+
+_HELD = (
+    sa.select(
+        *(Delivery.id, Delivery.person_id, Delivery.address, Delivery.tries),
+        *(Person.host_id, Person.timezone, Person.username, Person.display_name, Person.real_name),
+    )
+    # A row whose person is gone is read too: the marking excludes it with its reason.
+    .outerjoin(Person, Person.id == Delivery.person_id)
+    .where(Delivery.token == sa.bindparam("held"), Delivery.state == sa.bindparam("in_state"))
+    .order_by(Delivery.id)
+)
 
 
 def rows_of(session: Session, token: str, state: str) -> list[Row]:
     """Return the rows that a token holds, with what is needed to render them."""
-    # A row whose person is gone is read too: the marking excludes it with its reason.
-    query = (
-        sa.select(
-            *(Delivery.id, Delivery.person_id, Delivery.address, Delivery.tries),
-            *(Person.host_id, Person.timezone, Person.username, Person.display_name, Person.real_name),
-        )
-        .outerjoin(Person, Person.id == Delivery.person_id)
-        .where(Delivery.token == token, Delivery.state == state)
-        .order_by(Delivery.id)
-    )
+    found = session.connection().execute(_HELD, {"held": token, "in_state": state})
     return [
         Row(
             id,
@@ -134,5 +149,5 @@ def rows_of(session: Session, token: str, state: str) -> list[Row]:
             tries,
             dict(zip(VALUES, names, strict=True)),
         )
-        for id, person_id, address, tries, host_id, timezone, *names in session.execute(query)
+        for id, person_id, address, tries, host_id, timezone, *names in found
     ]

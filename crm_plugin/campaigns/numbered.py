@@ -5,7 +5,7 @@ third of one that is built, or expanded, for each list anew. PostgreSQL takes th
 SQL is the same for any length, and its driver keeps no statement with more than fifty parameters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,24 +15,35 @@ from sqlalchemy.sql.elements import Grouping
 _POSTGRESQL = "postgresql"
 
 
+class _Numbers(sa.TypeDecorator[Any]):
+    """An array of whole numbers, written by one join instead of number by number."""
+
+    impl = postgresql.ARRAY(sa.BigInteger)
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
+        return lambda numbers: f"{{{','.join(map(str, numbers))}}}"
+
+
 def size(dialect: str, rows: int) -> int:
     """Return what a statement about so many rows depends on."""
     return 0 if dialect == _POSTGRESQL else rows
 
 
 def among(dialect: str, column: Any, count: int) -> sa.ColumnElement[bool]:
-    """Return the condition that a column of ids is one of ``count`` values, given by :func:`given`."""
+    """Return the condition that a column is one of ``count`` values, given by :func:`given`."""
     if dialect == _POSTGRESQL:
-        return column == sa.any_(_array("id", sa.BigInteger()))  # type: ignore[no-any-return]
+        kind = _Numbers() if isinstance(column.type, sa.Integer) else postgresql.ARRAY(column.type)
+        return column == sa.any_(sa.bindparam("ids", type_=kind))  # type: ignore[no-any-return]
     return column.in_(_numbers("id", column, count))  # type: ignore[no-any-return]
 
 
 def belonging(dialect: str, ids: Any, column: Any, name: str, count: int) -> sa.ColumnElement[Any]:
     """Return the value of a second list that belongs to the id of a row."""
     if dialect == _POSTGRESQL:
-        place = sa.func.array_position(_array("id", sa.BigInteger()), ids, type_=sa.Integer())
+        place = sa.func.array_position(sa.bindparam("ids", type_=_Numbers()), ids, type_=sa.Integer())
         # In brackets of its own: the cast that the driver needs would otherwise take the place for its own.
-        return Grouping(_array(name, sa.Text()))[place]
+        return Grouping(sa.bindparam(f"{name}s", type_=postgresql.ARRAY(sa.Text())))[place]
     pairs = zip(_numbers("id", ids, count), _numbers(name, column, count), strict=True)
     return sa.case(*((ids == id, value) for id, value in pairs))
 
@@ -42,10 +53,6 @@ def given(dialect: str, values: Iterable[Any], name: str = "id") -> dict[str, An
     if dialect == _POSTGRESQL:
         return {f"{name}s": list(values)}
     return {f"{name}_{number}": value for number, value in enumerate(values)}
-
-
-def _array(name: str, item: Any) -> Any:
-    return sa.bindparam(f"{name}s", type_=postgresql.ARRAY(item))
 
 
 def _numbers(name: str, column: Any, count: int) -> list[sa.BindParameter[Any]]:

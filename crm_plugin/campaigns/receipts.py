@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns import numbered
 from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
@@ -122,15 +124,22 @@ def receive(
 
 def match_early(session: Session, carrier: str, refs: Sequence[str | None]) -> int:
     """Apply kept reports for references that have a row by now; return how many rows changed."""
-    known = tuple(ref for ref in refs if ref is not None)
-    early = session.scalars(
-        sa.select(EarlyReport).where(EarlyReport.carrier == carrier, EarlyReport.carrier_ref.in_(known))
-    ).all()
+    dialect = session.get_bind().dialect.name
+    known = [ref for ref in refs if ref is not None]
+    query = _early(dialect, numbered.size(dialect, len(known)))
+    values = {"by": carrier, **numbered.given(dialect, known)}
+    ids = [row.id for row in session.connection().execute(query, values)]
     changed = 0
-    for report in early:
+    for report in map(partial(session.get_one, EarlyReport), ids):
         changed += _apply(session, report)
         session.delete(report)
     return changed
+
+
+@lru_cache(maxsize=256)
+def _early(dialect: str, refs: int) -> sa.Select[Any]:
+    ours = EarlyReport.carrier == sa.bindparam("by")
+    return sa.select(EarlyReport.id).where(ours, numbered.among(dialect, EarlyReport.carrier_ref, refs))
 
 
 def match_kept(crm: Crm) -> int:

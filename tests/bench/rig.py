@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -66,8 +65,12 @@ def machine(database: Database) -> str:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process ever held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """Return the most memory that this process ever held, in MB.
+
+    ``ru_maxrss`` would not do: a process that is started inherits the peak of the one that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def cpu_seconds(database: Database) -> float:

@@ -30,10 +30,14 @@ _WITH_VALUES = ("alt", "title")
 _BAD_CSS = re.compile(r"@import|url\s*\(|expression\s*\(|javascript:|-moz-binding|behaviou?r\s*:|[<\\]", re.I)
 # What nh3 writes is regular: attribute values in double quotes, with " and & escaped.
 _TAG = re.compile(r'<[a-zA-Z][^\s/>]*(?:\s+[^\s=>]+="[^"]*")*\s*/?>')
+_BLANKS = re.compile(rf"({_TAG.pattern}| )")
+_PREFORMATTED = re.compile(r"<pre\b|white-space", re.I)
 _ATTRIBUTE = re.compile(r'([^\s=<>"]+)="([^"]*)"')
 _WEB = re.compile(r"https?://[^/?#\s]+", re.I)
 _BEGUN = re.compile(r"https?://[^/?#\s]+[/?#]|mailto:|tel:|sms:|#", re.I)
 _PICTURE = re.compile(r"https://[^/?#\s]+", re.I)
+FOLDED = 300
+"""Letters of a line after which the next blank ends it; values make it longer still."""
 LONGEST_PAGE = 400_000
 """Bytes of a document with its styles inlined: a rule for everything, twenty times what was written."""
 CLIPPED = 102_000
@@ -74,7 +78,7 @@ def read(pieces: Iterable[Piece], constants: Mapping[str, str], marker: Marker, 
     document = _inlined(marker.hide(pieces), place)
     reader = _Reader(constants, marker, place)
     reader.body.pieces.append(_head(_kept_style(document, marker, place)))
-    cleaned = _cleaned(document)
+    cleaned = _folded(_cleaned(document))
     last = 0
     for match in _TAG.finditer(cleaned):
         reader.text(cleaned[last : match.start()])
@@ -225,6 +229,23 @@ def _cleaned(document: str) -> str:
         url_schemes=_SCHEMES,
         link_rel=None,
     )
+
+
+def _folded(document: str) -> str:
+    """Break long lines at blanks between words: a line that mail servers take needs no base64.
+
+    Where blanks and line breaks may show as they are, nothing is touched.
+    """
+    if _PREFORMATTED.search(document):
+        return document
+    parts, column = [], 0
+    for part in _BLANKS.split(document):
+        if part == " " and column >= FOLDED:
+            part = "\n"
+        begun = part.rfind("\n") + 1
+        column = len(part) - begun + (0 if begun else column)
+        parts.append(part)
+    return "".join(parts)
 
 
 def _safe_attribute(_tag: str, name: str, value: str) -> str | None:

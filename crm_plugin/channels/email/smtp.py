@@ -29,6 +29,8 @@ RETRY_AFTER = 60.0
 PER_CONNECTION = 500
 """Messages after which the connection is made anew; many servers close it somewhere beyond."""
 
+_COARSE = 1.0
+"""Seconds that a socket's time-out may be away from what is left."""
 _FAILURES = (smtplib.SMTPException, OSError, UnicodeError)
 
 
@@ -89,6 +91,7 @@ class SmtpCarrier:
         self._link: smtplib.SMTP | None = None
         self._sent = 0
         self._deadline = 0.0
+        self._given = 0.0
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Send each message; after a failure to connect the rest is not tried."""
@@ -247,6 +250,7 @@ class SmtpCarrier:
     def _connect(self) -> smtplib.SMTP:
         """Open a connection; the caller's deadline holds for it too."""
         server, left = self._server, self._left()
+        self._given = left
         if server.tls:
             link: smtplib.SMTP = smtplib.SMTP_SSL(
                 server.host, server.port, timeout=left, context=ssl.create_default_context()
@@ -274,8 +278,11 @@ class SmtpCarrier:
         return max(0.1, self._deadline - time.monotonic())
 
     def _time(self, link: smtplib.SMTP) -> None:
-        if link.sock is not None:
-            link.sock.settimeout(self._left())
+        # Each change is a call to the system; a second more or less changes nothing.
+        left = self._left()
+        if link.sock is not None and abs(self._given - left) > _COARSE:
+            link.sock.settimeout(left)
+            self._given = left
 
 
 def _unavailable(key: str, reason: str) -> Receipt:
