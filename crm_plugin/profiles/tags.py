@@ -45,6 +45,37 @@ class TagRow:
     author: str
 
 
+@dataclass(frozen=True)
+class Tag:
+    """A tag, and as it is compared."""
+
+    value: str
+    folded: str
+
+    @classmethod
+    def read(cls, text: str) -> "Tag":
+        """Return the tag that somebody typed.
+
+        :raises BadInput: ``tag.empty``, ``tag.too_long``.
+        """
+        value = " ".join(text.split())
+        folded = fold(value)
+        if not folded:
+            raise BadInput("tag.empty")
+        if len(value) > LONGEST or len(folded) > LONGEST * 3:
+            raise BadInput("tag.too_long", limit=LONGEST)
+        return cls(value, folded)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A tag that is put on people, or taken off; ``batch`` is the deed's own and tells its rows."""
+
+    tag: Tag
+    is_put: bool
+    batch: str
+
+
 def put(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
     """Put a tag on people; who has it keeps it as it was.
 
@@ -52,14 +83,23 @@ def put(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
     :raises Refused: without ``crm.edit``.
     :raises BadInput: ``tag.empty``, ``tag.too_long``, ``tag.too_many``.
     """
-    value, folded = _read(tag)
-    return crm.db.run(lambda session: _put(session, crm, actor, people, (value, folded)))
+    return _at_once(crm, actor, people, Deed(Tag.read(tag), True, str(uuid.uuid4())))
 
 
 def take_off(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
     """Take a tag off people; raises as :func:`put`."""
-    _value, folded = _read(tag)
-    return crm.db.run(lambda session: _take_off(session, crm, actor, people, folded))
+    return _at_once(crm, actor, people, Deed(Tag.read(tag), False, str(uuid.uuid4())))
+
+
+def _at_once(crm: Crm, actor: Actor, people: sa.Select[Any], deed: Deed) -> Tagged:
+    def work(session: Session) -> Tagged:
+        count = session.scalar(sa.select(sa.func.count()).select_from(people.subquery())) or 0
+        if count > MOST:
+            raise BadInput("tag.too_many", limit=MOST)
+        write(session, crm, actor, deed, people)
+        return finish(session, crm, actor, deed)
+
+    return crm.db.run(work)
 
 
 def of_person(session: Session, person_id: int) -> list[TagRow]:
@@ -83,61 +123,52 @@ def known(session: Session, text: str = "", limit: int = 30, scope: Scope = None
     return list(session.scalars(found.group_by(CrmTag.folded).order_by(CrmTag.folded).limit(limit)))
 
 
-def _read(tag: str) -> tuple[str, str]:
-    value = " ".join(tag.split())
-    folded = fold(value)
-    if not folded:
-        raise BadInput("tag.empty")
-    if len(value) > LONGEST or len(folded) > LONGEST * 3:
-        raise BadInput("tag.too_long", limit=LONGEST)
-    return value, folded
+def write(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
+    """Do a deed on some people; done twice it changes nothing more.
+
+    :raises Refused: without ``crm.edit``.
+    """
+    need(actor, "crm.edit")
+    (_put if deed.is_put else _take_off)(session, crm, actor, deed, people)
 
 
-def _put(session: Session, crm: Crm, actor: Actor, people: sa.Select[Any], tag: tuple[str, str]) -> Tagged:
-    _check(session, actor, people)
-    now, batch = crm.clock(), str(uuid.uuid4())
-    value, folded = tag
-    row = {"value": value, "folded": folded, "state": ON, "batch": batch, "changed_at": now, "at": now}
+def finish(session: Session, crm: Crm, actor: Actor, deed: Deed) -> Tagged:
+    """Put a deed on record when it is done on everybody, and offer to undo it."""
+    count = session.scalar(sa.select(sa.func.count()).where(CrmTag.batch == deed.batch)) or 0
+    if not count:
+        return Tagged(0, None)
+    action, before = ("tag.put", OFF) if deed.is_put else ("tag.take_off", ON)
+    audit.record(session, crm.clock(), actor.id, action, ("tag", deed.tag.value), count=count)
+    return Tagged(count, undo.offer(session, crm, actor, _KIND, {"batch": deed.batch, "state": before}))
+
+
+def _put(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
+    now, tag = crm.clock(), deed.tag
+    row: dict[str, Any] = {"value": tag.value, "folded": tag.folded, "state": ON}
+    row |= {"batch": deed.batch, "changed_at": now, "at": now}
     row |= {"author": actor.id, "author_name": actor.display_name}
     again = sa.update(CrmTag).where(
-        CrmTag.folded == folded, CrmTag.state == OFF, CrmTag.person_id.in_(people)
+        CrmTag.folded == tag.folded, CrmTag.state == OFF, CrmTag.person_id.in_(people)
     )
     session.execute(again.values(row), execution_options=_UNSYNCED)
     columns = [sa.literal(one, _type(name)).label(name) for name, one in row.items()]
     chosen: Any = sa.select(Person.id, *columns).where(Person.id.in_(people), Person.status != "erased")
     insert_selected(session, CrmTag, ["person_id", *row], chosen, ["person_id", "folded"])
-    return _done(session, crm, actor, batch, ("tag.put", value, OFF))
 
 
-def _take_off(session: Session, crm: Crm, actor: Actor, people: sa.Select[Any], folded: str) -> Tagged:
-    _check(session, actor, people)
-    now, batch = crm.clock(), str(uuid.uuid4())
-    # What can no longer be undone goes now and then, without a job of its own.
+def _take_off(session: Session, crm: Crm, _actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
+    now = crm.clock()
+    # What can no longer be undone goes now and then, without a job of its own. A deed of a worker takes a
+    # while between its first row and the moment from which it can be undone: hence twice the time.
     session.execute(
-        sa.delete(CrmTag).where(CrmTag.state == OFF, CrmTag.changed_at < now - undo.KEPT),
+        sa.delete(CrmTag).where(CrmTag.state == OFF, CrmTag.changed_at < now - 2 * undo.KEPT),
         execution_options=_UNSYNCED,
     )
     theirs = sa.update(CrmTag).where(
-        CrmTag.folded == folded, CrmTag.state == ON, CrmTag.person_id.in_(people)
+        CrmTag.folded == deed.tag.folded, CrmTag.state == ON, CrmTag.person_id.in_(people)
     )
-    session.execute(theirs.values(state=OFF, batch=batch, changed_at=now), execution_options=_UNSYNCED)
-    return _done(session, crm, actor, batch, ("tag.take_off", folded, ON))
-
-
-def _check(session: Session, actor: Actor, people: sa.Select[Any]) -> None:
-    need(actor, "crm.edit")
-    count = session.scalar(sa.select(sa.func.count()).select_from(people.subquery())) or 0
-    if count > MOST:
-        raise BadInput("tag.too_many", limit=MOST)
-
-
-def _done(session: Session, crm: Crm, actor: Actor, batch: str, deed: tuple[str, str, str]) -> Tagged:
-    action, tag, before = deed
-    count = session.scalar(sa.select(sa.func.count()).where(CrmTag.batch == batch)) or 0
-    if not count:
-        return Tagged(0, None)
-    audit.record(session, crm.clock(), actor.id, action, ("tag", tag[:LONGEST]), count=count)
-    return Tagged(count, undo.offer(session, crm, actor, _KIND, {"batch": batch, "state": before}))
+    values = {"state": OFF, "batch": deed.batch, "changed_at": now}
+    session.execute(theirs.values(values), execution_options=_UNSYNCED)
 
 
 def _type(name: str) -> Any:

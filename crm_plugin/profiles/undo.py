@@ -35,6 +35,12 @@ def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str
     return row.id
 
 
+def open_to(session: Session, crm: Crm, actor: Actor, ids: list[int]) -> set[int]:
+    """Return which of these deeds the actor can still take back."""
+    mine = Undo.id.in_(ids), Undo.actor == actor.id, Undo.at >= crm.clock() - KEPT
+    return set(session.scalars(sa.select(Undo.id).where(*mine)))
+
+
 def undo(crm: Crm, actor: Actor, ident: int) -> None:
     """Take a deed back, once.
 

@@ -4,14 +4,12 @@ import logging
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.engine import CursorResult
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
@@ -20,7 +18,7 @@ from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
 from crm_plugin.profiles import seen
 from crm_plugin.profiles.queries import PersonRow
-from crm_plugin.segments import service
+from crm_plugin.segments import asked, service
 from crm_plugin.segments.columns import COLUMNS, Column, exported, offered
 from crm_plugin.segments.models import Export
 from crm_plugin.segments.narrowing import Part
@@ -32,9 +30,6 @@ AT_ONCE = 5_000
 """People up to whom an export is made while the page waits."""
 PORTION = 1_000
 """People read at once, each portion in a transaction of its own."""
-KEPT = timedelta(days=7)
-SILENT = timedelta(minutes=3)
-"""A worker without a sign of life for so long was killed: another one begins the file anew."""
 FORMATS = ("csv", "xlsx")
 
 
@@ -86,7 +81,7 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
     columns, heading, total = _prepared(crm, actor, wanted)
     if total > AT_ONCE:
         return _queued(crm, actor, wanted, (columns, heading, total))
-    ids = _ids(crm, wanted.part, actor)
+    ids = service.person_ids(crm, wanted.part, actor)
     _audit(crm, actor.id, len(ids), wanted.format)
     return Table(heading, _rows(crm, actor, ids, columns))
 
@@ -117,17 +112,10 @@ def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> tuple[list[Column], lis
 def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], list[str], int]) -> int:
     columns, heading, total = made
     row = Export(
-        author=actor.id,
-        permissions=sorted(actor.permissions),
-        scope=None if actor.scope is None else sorted(actor.scope),
-        document=wanted.part.document,
-        narrowing=dict(wanted.part.narrowing) if wanted.part.narrowing else None,
+        **asked.begun(crm, actor, wanted.part, total),
         columns=[one.key for one in columns],
         heading=heading,
         format=wanted.format,
-        state="waiting",
-        total=total,
-        created_at=crm.clock(),
     )
     with crm.db.begin() as session:
         session.add(row)
@@ -148,7 +136,7 @@ def listed(crm: Crm, actor: Actor) -> list[ExportRow]:
 
 def _shown(row: Export) -> ExportRow:
     state = (row.id, row.format, row.state, row.problem, row.total, row.done)
-    return ExportRow(*state, row.created_at, row.created_at + KEPT)
+    return ExportRow(*state, row.created_at, row.created_at + asked.KEPT)
 
 
 def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
@@ -177,20 +165,20 @@ def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
 def make_due(crm: Crm) -> int:
     """Write the exports that wait, one after the other; return how many were taken."""
     taken = 0
-    while (claimed := _claim(crm)) is not None:
+    while (claimed := asked.claim(crm, Export)) is not None:
         taken += 1
         try:
             _make(crm, claimed)
         except CrmError as error:
-            _set(crm, claimed, state="failed", problem=error.code)
-        except _Lost:
+            asked.hold(crm, claimed, state="failed", problem=error.code)
+        except asked.Lost:
             log.warning("export %s was taken over by another worker", claimed.id)
     return taken
 
 
 def remove_old(crm: Crm) -> None:
-    """Remove the exports that are older than :data:`KEPT`, with their files."""
-    limit = crm.clock() - KEPT
+    """Remove the exports that are older than :data:`crm_plugin.segments.asked.KEPT`, with their files."""
+    limit = crm.clock() - asked.KEPT
     with crm.db.begin() as session:
         session.execute(sa.delete(Export).where(Export.created_at <= limit))
         ids = {str(ident) for ident in session.scalars(sa.select(Export.id))}
@@ -199,52 +187,15 @@ def remove_old(crm: Crm) -> None:
             path.unlink(missing_ok=True)
 
 
-class _Lost(Exception):
-    """Another worker has this export now."""
-
-
-def _claim(crm: Crm) -> Export | None:
-    now = crm.clock()
-    killed = sa.and_(Export.state == "running", Export.beat_at < now - SILENT)
-    free = sa.or_(Export.state == "waiting", killed)
-    token = str(uuid4())
-    with crm.db.begin() as session:
-        ident = session.scalar(sa.select(Export.id).where(free).order_by(Export.id).limit(1))
-        taken = sa.update(Export).where(Export.id == ident, free)
-        values = {"state": "running", "token": token, "beat_at": now, "done": 0}
-        session.execute(taken.values(**values).execution_options(synchronize_session=False))
-    with crm.db.read() as session:
-        return session.scalar(sa.select(Export).where(Export.id == ident, Export.token == token))
-
-
-def _set(crm: Crm, row: Export, **values: Any) -> None:
-    """Write about an export that this worker holds.
-
-    :raises _Lost: when it does not any more.
-    """
-    mine = sa.update(Export).where(Export.id == row.id, Export.token == row.token, Export.state == "running")
-    with crm.db.begin() as session:
-        result = session.execute(mine.values(**values).execution_options(synchronize_session=False))
-        assert isinstance(result, CursorResult)
-        if result.rowcount != 1:
-            raise _Lost
-
-
 def _make(crm: Crm, row: Export) -> None:
-    actor = Actor(
-        row.author,
-        "",
-        frozenset(row.permissions),
-        scope=None if row.scope is None else frozenset(row.scope),
-    )
-    part = Part(row.document, row.narrowing)
+    actor = asked.author_of(row)
     chosen = [one for one in COLUMNS if one.key in row.columns]
-    ids = _ids(crm, part, actor)
+    ids = service.person_ids(crm, asked.part_of(row), actor)
     path = _path(crm, row.id, row.token, row.format)
     unfinished = path.with_suffix(".part")
 
     def progress(done: int) -> None:
-        _set(crm, row, done=done, total=len(ids), beat_at=crm.clock())
+        asked.hold(crm, row, done=done, total=len(ids))
 
     rows = _rows(crm, actor, ids, chosen, progress)
     try:
@@ -253,7 +204,7 @@ def _make(crm: Crm, row: Export) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     _audit(crm, row.author, len(ids), row.format)
-    _set(crm, row, state="done", done=len(ids), total=len(ids))
+    asked.hold(crm, row, state="done", done=len(ids), total=len(ids))
 
 
 def write(path: Path, format: str, table: Table) -> None:
@@ -264,14 +215,6 @@ def write(path: Path, format: str, table: Table) -> None:
             write_xlsx(file, table.heading, table.rows)
         else:
             file.writelines(csv_parts(table.heading, table.rows))
-
-
-def _ids(crm: Crm, part: Part, actor: Actor) -> "array[int]":
-    """Return our ids of everybody: one statement decides, 8 bytes a person."""
-    found, _now = service.selected(crm, part, None, actor)
-    with crm.db.read() as session:
-        ids = array("q", session.scalars(found.execution_options(yield_per=AT_ONCE)))
-    return array("q", sorted(ids))
 
 
 def _rows(

@@ -1,14 +1,18 @@
 """What workers run for saved searches."""
 
 from crm_plugin.host.context import Crm, current
-from crm_plugin.segments import exports, pins, quick
+from crm_plugin.segments import exports, pins, quick, tagging
 
 PERIODIC = (
     ("crm_plugin.segments.jobs.refresh_counts", 60),
     ("crm_plugin.segments.jobs.make_exports", 60),
+    ("crm_plugin.segments.jobs.tag_people", 60),
 )
 """(job, seconds)."""
-DAILY: tuple[str, ...] = ("crm_plugin.segments.jobs.remove_exports",)
+DAILY: tuple[str, ...] = (
+    "crm_plugin.segments.jobs.remove_exports",
+    "crm_plugin.segments.jobs.forget_taggings",
+)
 
 
 def refresh_counts() -> None:
@@ -28,7 +32,17 @@ def remove_exports() -> None:
     exports.remove_old(current())
 
 
+def tag_people() -> None:
+    """Put tags on many people, or take them off, where that waits."""
+    tagging.tag_due(current())
+
+
+def forget_taggings() -> None:
+    """Forget the taggings that are old enough."""
+    tagging.remove_old(current())
+
+
 def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
     counted = quick.refresh_counts(crm)
-    return pins.publish(crm) + exports.make_due(crm) + counted > 0
+    return pins.publish(crm) + exports.make_due(crm) + tagging.tag_due(crm) + counted > 0

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import BigInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_plugin.kernel.db import Base, Id, Json, Key, UtcDateTime
@@ -28,10 +29,8 @@ class QuickQuery(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Export(Base):
-    """A list of people that a worker writes into a file for its author."""
-
-    __tablename__ = "crm_export"
+class Asked:
+    """What somebody asks a worker to do about many people; a row of it is taken by one worker at a time."""
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     author: Mapped[str] = mapped_column(Key(), index=True)
@@ -40,11 +39,6 @@ class Export(Base):
     """Courses (host ids) that the author was limited to; None = everything."""
     document: Mapped[dict[str, Any]] = mapped_column(Json)
     narrowing: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    columns: Mapped[list[str]] = mapped_column(Json)
-    heading: Mapped[list[str]] = mapped_column(Json)
-    """In the author's language."""
-    format: Mapped[str] = mapped_column(Key(8))
-    """``csv`` or ``xlsx``."""
     state: Mapped[str] = mapped_column(Key(16))
     """``waiting``, ``running``, ``done`` or ``failed``."""
     problem: Mapped[str] = mapped_column(Key(64), default="")
@@ -52,7 +46,36 @@ class Export(Base):
     total: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
     token: Mapped[str] = mapped_column(Key(36), default="")
-    """Of the worker that writes it; the file's name has it too."""
+    """Of the worker that does it; the name of an export's file has it too."""
     beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When that worker last gave a sign of life."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Export(Asked, Base):
+    """A list of people that a worker writes into a file for its author."""
+
+    __tablename__ = "crm_export"
+
+    columns: Mapped[list[str]] = mapped_column(Json)
+    heading: Mapped[list[str]] = mapped_column(Json)
+    """In the author's language."""
+    format: Mapped[str] = mapped_column(Key(8))
+    """``csv`` or ``xlsx``."""
+
+
+class Tagging(Asked, Base):
+    """A tag that a worker puts on many people, or takes off."""
+
+    __tablename__ = "crm_tagging"
+
+    author_name: Mapped[str] = mapped_column(Text, default="")
+    tag: Mapped[str] = mapped_column(Key())
+    put: Mapped[bool]
+    batch: Mapped[str] = mapped_column(Key(36))
+    """Of the tags that it puts on or takes off, also when a second worker goes on with it."""
+    key: Mapped[str | None] = mapped_column(Key(64), unique=True)
+    """The same for the same asked twice; None once it is over."""
+    changed: Mapped[int] = mapped_column(default=0)
+    """People who got the tag, or lost it."""
+    undo_id: Mapped[int | None] = mapped_column(BigInteger)

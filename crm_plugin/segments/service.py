@@ -1,6 +1,7 @@
 """Count, list and explain: what pages, commands and campaigns ask of a filter document."""
 
 import time
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,6 +133,17 @@ def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | N
     """
     found, _now = selected(crm, document, at, actor)
     return _host_ids(crm, found)
+
+
+def person_ids(crm: Crm, document: Any, actor: Actor) -> "array[int]":
+    """Return our ids of everybody whom an actor finds, ascending: one statement decides, 8 bytes a person.
+
+    :raises BadInput: as :func:`selected`.
+    """
+    found, _now = selected(crm, document, None, actor)
+    with crm.db.read() as session:
+        ids = array("q", session.scalars(found.execution_options(yield_per=PORTION)))
+    return array("q", sorted(ids))
 
 
 def selected(

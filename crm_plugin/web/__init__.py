@@ -39,6 +39,7 @@ from crm_plugin.web import (
     sms_editor,
     sms_templates,
     stopped,
+    taggings,
     tokens,
     undo,
 )
@@ -54,6 +55,7 @@ MODULES = (
         people,
         chosen,
         exports,
+        taggings,
         queries,
         undo,
         person,

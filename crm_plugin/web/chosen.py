@@ -8,10 +8,9 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments import service
+from crm_plugin.segments import service, tagging
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.segments.parse import load
-from crm_plugin.segments.tagging import put_tag, take_tag_off
 from crm_plugin.web.campaigns import start_draft
 from crm_plugin.web.exports import export
 from crm_plugin.web.guard import actor, crm, need, page
@@ -85,11 +84,13 @@ def _tag(put: bool) -> Deed:
         need("crm.edit")
         text = request.form.get("tag", "")
         try:
-            work = put_tag if put else take_tag_off
-            done = work(crm(), actor(), _part(place, selection), text)
+            done = tagging.request(crm(), actor(), _part(place, selection), text, put=put)
         except BadInput as error:
             tell(explain(error), "bad")
             return redirect(place.address() + NOTES)
+        if isinstance(done, int):
+            tell(say("A worker does it; here is how far it is."), "note")
+            return redirect(url_for("crm.people_taggings"))
         tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
         return redirect(place.address() + NOTES)
 

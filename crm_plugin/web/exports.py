@@ -17,6 +17,7 @@ from crm_plugin.web.notes import tell
 from crm_plugin.web.present import zone
 from crm_plugin.web.results import chosen
 from crm_plugin.web.view import fragment, render
+from crm_plugin.web.words import asked_problem
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -60,7 +61,8 @@ def _name(format: str) -> str:
 
 def _rows() -> dict[str, Any]:
     rows = exports.listed(crm(), actor())
-    return {"rows": rows, "running": any(row.state in ("waiting", "running") for row in rows)}
+    running = any(row.state in ("waiting", "running") for row in rows)
+    return {"rows": rows, "running": running, "asked_problem": asked_problem}
 
 
 @page("/people/exports", "crm.export")

@@ -225,6 +225,18 @@ TABLES: dict[str, dict[str, str]] = {
         "carrier_signature": mark("the carrier does not know this signature"),
         "carrier_refused": mark("the carrier refused it"),
     },
+    "asked_problem": {
+        "segment": mark("The search can no longer be understood"),
+        "access": mark("A permission was missing"),
+        "tag": mark("They have become too many people"),
+        "export": mark("They have become too many people"),
+    },
+    "tagging": {
+        "waiting": mark("Waits for a worker"),
+        "running": mark("Under way"),
+        "done": mark("Done"),
+        "failed": mark("Failed"),
+    },
     "export": {
         "waiting": mark("Waits for a worker"),
         "running": mark("Being written"),
@@ -256,6 +268,12 @@ def word(table: str, name: str | None) -> str:
     if text is None and table == "channel" and name in CHANNELS:
         return CHANNELS[name].label[locale() == "zh"]
     return name if text is None else plain(text)
+
+
+def asked_problem(code: str) -> str:
+    """Return why a worker could not do what was asked; of the error only the code was kept."""
+    area = code.partition(".")[0]
+    return word("asked_problem", area) if area in TABLES["asked_problem"] else code
 
 
 def _refusal(name: str) -> str:

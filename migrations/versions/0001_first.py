@@ -285,15 +285,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "crm_export",
+        sa.Column("columns", db.Json(), nullable=False),
+        sa.Column("heading", db.Json(), nullable=False),
+        sa.Column("format", db.Key(8), nullable=False),
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("author", db.Key(191), nullable=False),
         sa.Column("permissions", db.Json(), nullable=False),
         sa.Column("scope", db.Json(), nullable=True),
         sa.Column("document", db.Json(), nullable=False),
         sa.Column("narrowing", db.Json(), nullable=True),
-        sa.Column("columns", db.Json(), nullable=False),
-        sa.Column("heading", db.Json(), nullable=False),
-        sa.Column("format", db.Key(8), nullable=False),
         sa.Column("state", db.Key(16), nullable=False),
         sa.Column("problem", db.Key(64), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
@@ -716,6 +716,32 @@ def upgrade() -> None:
     op.create_index("ix_crm_tag_batch", "crm_tag", ["batch"], unique=False)
     op.create_index("ix_crm_tag_folded", "crm_tag", ["folded", "state", "person_id"], unique=False)
     op.create_table(
+        "crm_tagging",
+        sa.Column("author_name", sa.Text(), nullable=False),
+        sa.Column("tag", db.Key(191), nullable=False),
+        sa.Column("put", sa.Boolean(), nullable=False),
+        sa.Column("batch", db.Key(36), nullable=False),
+        sa.Column("key", db.Key(64), nullable=True),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("undo_id", sa.BigInteger(), nullable=True),
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("author", db.Key(191), nullable=False),
+        sa.Column("permissions", db.Json(), nullable=False),
+        sa.Column("scope", db.Json(), nullable=True),
+        sa.Column("document", db.Json(), nullable=False),
+        sa.Column("narrowing", db.Json(), nullable=True),
+        sa.Column("state", db.Key(16), nullable=False),
+        sa.Column("problem", db.Key(64), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("token", db.Key(36), nullable=False),
+        sa.Column("beat_at", db.UtcDateTime(), nullable=True),
+        sa.Column("created_at", db.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_tagging")),
+        sa.UniqueConstraint("key", name=op.f("uq_crm_tagging_key")),
+    )
+    op.create_index(op.f("ix_crm_tagging_author"), "crm_tagging", ["author"], unique=False)
+    op.create_table(
         "crm_token",
         sa.Column("id", db.Id(), nullable=False),
         sa.Column("name", db.Key(191), nullable=False),
@@ -790,6 +816,8 @@ def downgrade() -> None:
     op.drop_table("crm_topic_opt_out")
     op.drop_table("crm_topic")
     op.drop_table("crm_token")
+    op.drop_index(op.f("ix_crm_tagging_author"), table_name="crm_tagging")
+    op.drop_table("crm_tagging")
     op.drop_index("ix_crm_tag_folded", table_name="crm_tag")
     op.drop_index("ix_crm_tag_batch", table_name="crm_tag")
     op.drop_table("crm_tag")

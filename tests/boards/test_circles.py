@@ -86,5 +86,5 @@ def test_a_stage_is_known_again(circle: str) -> None:
 
 
 def test_there_is_no_other_stage() -> None:
-    with pytest.raises(BadInput, match="is not one of"):
+    with pytest.raises(BadInput, match="expected one of"):
         people_of("everybody", "c1", days=180, knows=lambda _stream, _field: True)

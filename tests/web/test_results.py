@@ -18,7 +18,7 @@ from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import exports, jobs
+from crm_plugin.segments import asked, exports, jobs
 from crm_plugin.segments import service as segments
 from crm_plugin.segments.models import Export
 from crm_plugin.web import results
@@ -87,7 +87,7 @@ def test_each_number_of_the_reach_opens_its_people(school: School) -> None:
 
 @on_sqlite
 def test_a_reach_that_cannot_be_worked_out_says_why(school: School) -> None:
-    assert "is not one of" in school.get("/people?channel=pigeon").text
+    assert "expected one of" in school.get("/people?channel=pigeon").text
     assert school.get("/people?channel=sms&step=nowhere").status_code == 400
 
 
@@ -280,12 +280,12 @@ def test_a_killed_export_is_begun_anew_and_an_old_one_removed(large: School) -> 
     assert "Being written" in large.get("/people/exports").text
     clock = large.crm.clock
     assert isinstance(clock, FixedClock)
-    clock.at = NOW + exports.SILENT + timedelta(seconds=1)
+    clock.at = NOW + asked.SILENT + timedelta(seconds=1)
     make(large)
     folder = Path(large.crm.settings.instance) / "exports"
     assert len(list(folder.iterdir())) == 1
     assert (folder.stat().st_mode & 0o777, next(folder.iterdir()).stat().st_mode & 0o777) == (0o700, 0o600)
-    clock.at = NOW + exports.KEPT + timedelta(hours=1)
+    clock.at = NOW + asked.KEPT + timedelta(hours=1)
     was = address(large)
     jobs.remove_exports()
     assert list(folder.iterdir()) == []
@@ -298,7 +298,9 @@ def test_an_export_whose_search_broke_says_so(large: School) -> None:
     with large.crm.db.begin() as session:
         session.execute(sa.update(Export).values(document={"combinator": "and"}))
     make(large)
-    assert "Failed" in large.get("/people/exports").text
+    page = large.get("/people/exports").text
+    assert "Failed" in page
+    assert "The search can no longer be understood" in page
     assert not (Path(large.crm.settings.instance) / "exports").exists()
 
 

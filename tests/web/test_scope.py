@@ -93,6 +93,8 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "people_pick": ("/people/pick/course", None, 200),
     "people_exports": ("/people/exports", None, 200),
     "people_exports_progress": ("/people/exports/progress", None, 200),
+    "people_taggings": ("/people/taggings", None, 200),
+    "people_taggings_progress": ("/people/taggings/progress", None, 200),
     "queries": ("/queries", None, 200),
     "campaigns": ("/campaigns", None, 200),
     "campaign_new": ("/campaigns/new", {}, 302),

@@ -5,9 +5,10 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.host.context import install
 from crm_plugin.kernel.bulk import insert_many
 from crm_plugin.profiles.models import Person
-from crm_plugin.segments import service
+from crm_plugin.segments import jobs, service, tagging
 from tests.web.forms import posted
 from tests.web.school import PEOPLE, School
 from tests.web.test_pages import on_sqlite
@@ -111,7 +112,11 @@ def test_ten_thousand_people_are_ticked_but_for_a_few(school: School) -> None:
     page = press(school, page, "next", [one for one in ticked(page) if one not in ("p1", "p2")]).text
     page = press(school, page, "next", [one for one in ticked(page) if one != "x00040"]).text
     assert "Ticked: 9,997" in page
-    press(school, page, "tag", ticked(page), tag="fair")
+    answer = press(school, page, "tag", ticked(page), tag="fair")
+    assert answer.location == "/admin/crm/people/taggings"
+    assert "Waits for a worker" in school.get("/people/taggings").text
+    install(school.crm)
+    jobs.tag_people()
     assert len(tagged(school, "fair")) == 9_997
     assert not {"p1", "p2", "x00040"} & set(tagged(school, "fair"))
     # And some of them, over pages.
@@ -120,3 +125,26 @@ def test_ten_thousand_people_are_ticked_but_for_a_few(school: School) -> None:
     page = press(school, page, "page", ["x00041"]).text
     exported = table(press(school, page, "csv", ticked(page)))
     assert len(exported) == 1 + 51
+
+
+@on_sqlite
+def test_a_tagging_of_a_worker_is_shown_and_undone_in_the_readers_language(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagging, "AT_ONCE", 3)
+    school.sign_in()
+    assert "Nobody was tagged in the background" in school.get("/people/taggings").text
+    press(school, school.get("/people").text, "tag", tag="fair")
+    install(school.crm)
+    jobs.tag_people()
+    page = school.get("/people/taggings/progress").text
+    assert "Put on “fair”" in page
+    assert undo(school, page) == "/admin/crm/people/taggings"
+    assert tagged(school, "fair") == []
+    press(school, school.get("/people").text, "tag", tag="fair")
+    monkeypatch.setattr(tagging, "MOST", 3)
+    jobs.tag_people()
+    school.sign_in(locale="zh")
+    page = school.get("/people/taggings").text
+    assert "添加“fair”" in page
+    assert "人数已超出上限" in page
