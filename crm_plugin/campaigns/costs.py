@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.lease import VALUES
+from crm_plugin.campaigns.personal import Columns
 from crm_plugin.channels.base import Compiled
 from crm_plugin.channels.sms.channel import CompiledSms
 from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, count, price_of
@@ -49,18 +49,19 @@ class Cost:
 
 
 def cost_of(
-    crm: Crm, session: Session, compiled: Compiled, decision: sa.Subquery, reached: int
+    crm: Crm, session: Session, compiled: Compiled, decision: sa.Subquery, reached: int, columns: Columns
 ) -> Cost | None:
     """Return what a campaign costs; None when it does not go out by SMS.
 
     :param decision: of its audience (:func:`crm_plugin.campaigns.audience.decided`).
     :param reached: how many people it reaches.
+    :param columns: word of its text → column of the person.
     :raises BadInput: ``settings.bad_value`` of the price.
     """
     if not isinstance(compiled, CompiledSms):
         return None
     price = price_of(crm.settings)
-    wanted = [name for name in VALUES if name in compiled.variables]
+    wanted = {name: column for name, column in columns.items() if name in compiled.variables}
     if not wanted:
         one = count(compiled, [_ours(crm)])
         return Cost(reached, one.segments * reached, one.worst, one.ucs2 * reached, True, price)
@@ -88,23 +89,21 @@ def _ours(crm: Crm) -> dict[str, str | None]:
 
 
 def _people(
-    crm: Crm, session: Session, decision: sa.Subquery, wanted: list[str], step: int
+    crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns, step: int
 ) -> Iterator[Mapping[str, str | None]]:
     ours = _ours(crm)
-    query = _reached(decision, *(getattr(Person, name) for name in wanted))
+    query = _reached(decision, *(getattr(Person, column) for column in wanted.values()))
     if step > 1:
         query = query.where(Person.id % step == 0)
     for row in session.execute(query.execution_options(yield_per=1_000)):
         yield {**ours, **dict(zip(wanted, row, strict=True))}
 
 
-def _longest(
-    crm: Crm, session: Session, decision: sa.Subquery, wanted: list[str]
-) -> Mapping[str, str | None]:
+def _longest(crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns) -> Mapping[str, str | None]:
     """Return the longest value of each variable, as if one person had them all."""
     found = _ours(crm)
-    for name in wanted:
-        column = getattr(Person, name)
+    for name, named in wanted.items():
+        column = getattr(Person, named)
         query = _reached(decision, column).order_by(sa.func.length(column).desc()).limit(1)
         # NULL sorts first on PostgreSQL.
         found[name] = session.scalar(query.where(column.is_not(None)))

@@ -6,6 +6,7 @@ from crm_plugin.campaigns import audience, life
 from crm_plugin.campaigns.audience import Freeze
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import compile_content, present_of, rules_of, targets, tree_of
+from crm_plugin.channels.base import Compiled
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.links.service import make_links, short_url, signer
@@ -38,7 +39,7 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
     tree = tree_of(crm, campaign.audience)
     work = Freeze(campaign.id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
     if campaign.freeze_step == "staging":
-        _store_links(crm, campaign)
+        work.rules = rules_of(crm, campaign, _store_links(crm, campaign))
         if not audience.stage(crm, work):
             return False
     after = campaign.freeze_after if campaign.freeze_step == "copying" else 0
@@ -47,7 +48,7 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
     return audience.end(crm, work, after, crm.clock())
 
 
-def _store_links(crm: Crm, campaign: Campaign) -> None:
+def _store_links(crm: Crm, campaign: Campaign) -> Compiled:
     with crm.db.begin() as session:
         compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
         make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())
@@ -55,3 +56,4 @@ def _store_links(crm: Crm, campaign: Campaign) -> None:
     if short_url(crm.settings, "") in fixed:
         shared = shared_in(crm.settings, signer(crm), fixed)
         crm.db.run(lambda session: adopt(session, campaign.id, shared))
+    return compiled

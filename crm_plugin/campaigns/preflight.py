@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import freshness, guard, offers, outlook, queries, quiet
+from crm_plugin.campaigns import freshness, guard, offers, outlook, personal, queries, quiet
 from crm_plugin.campaigns.audience import decided
 from crm_plugin.campaigns.costs import Cost, cost_of
-from crm_plugin.campaigns.lease import VALUES
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import present_of, rules_of, targets, tree_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Compiled, Problem
+from crm_plugin.channels.content import ADDRESSES
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
@@ -23,9 +24,6 @@ from crm_plugin.links.service import check_target
 from crm_plugin.profiles import topics
 from crm_plugin.profiles.health import unread
 from crm_plugin.profiles.models import Person
-
-_OURS = ("link", "unsubscribe")
-"""Variables that the engine itself fills in."""
 
 
 @dataclass(slots=True)
@@ -50,6 +48,8 @@ class Preflight:
     """What the messages come to; None for channels that are not billed by the message."""
     unseen: list[str] = field(default_factory=list)
     """Addresses of links of which nobody knows yet whether they answer."""
+    missing: dict[str, int] = field(default_factory=dict)
+    """Word of the text → people who lack it and would get the message, or are left out for lacking one."""
     data_as_of: datetime | None = None
     """As of when the oldest of the school's data that matter are right; None = never read."""
 
@@ -66,9 +66,11 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
         problems = channel.check(campaign.content, campaign.purpose, context)
         problems += channel_service.carrier_problems(crm, campaign.channel)
         age = freshness.age(session, crm.clock())
+        severe = any(problem.severe for problem in problems)
+        compiled = None if severe else channel.compile(campaign.content, campaign.purpose, context)
         found = Preflight(data_as_of=None if age is None else crm.clock() - age)
         try:
-            decision = _decided(crm, campaign)
+            decision = _decided(crm, campaign, compiled)
         except BadInput as error:
             # A field or saved search that was there when the draft was written may be gone.
             problems = [*problems, Problem(error.code, error.place, error.params)]
@@ -82,20 +84,21 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
             problems += offers.problems(session, campaign.content, start)
             problems += _topic(session, campaign)
             problems += outlook.problems(crm, campaign, found.seconds)
-            if not any(problem.severe for problem in problems):
-                compiled = channel.compile(campaign.content, campaign.purpose, context)
+            if compiled is not None and not any(problem.severe for problem in problems):
                 answers, found.unseen = _answers(crm, targets(compiled, campaign.content))
                 problems += [*_links(compiled, campaign.content), *answers]
-                problems += _missing(session, decision, compiled)
-                found.cost = cost_of(crm, session, compiled, decision, found.reach.reached)
+                columns = personal.columns_of(campaign.content)
+                found.cost = cost_of(crm, session, compiled, decision, found.reach.reached, columns)
+                found.missing = _missing(session, decision, personal.required_of(compiled, campaign.content))
+                problems += _lacking(compiled, campaign.content, found.missing)
     found.errors = [problem for problem in problems if problem.severe]
     found.warnings = [problem for problem in problems if not problem.severe]
     return found
 
 
-def _decided(crm: Crm, campaign: Campaign) -> sa.Subquery:
+def _decided(crm: Crm, campaign: Campaign, compiled: Compiled | None) -> sa.Subquery:
     tree = tree_of(crm, campaign.audience, "audience")
-    return decided(tree, rules_of(crm, campaign), present_of(crm, campaign))
+    return decided(tree, rules_of(crm, campaign, compiled), present_of(crm, campaign))
 
 
 def _reach(session: Session, decision: sa.Subquery) -> Reach:
@@ -182,20 +185,29 @@ def _old_data(crm: Crm, session: Session, campaign: Campaign) -> list[Problem]:
     return [Problem(code, "audience", params, severe=False)]
 
 
-def _missing(session: Session, decision: sa.Subquery, compiled: Compiled) -> list[Problem]:
-    """Count the people who would be reached but lack a value that the content requires."""
-    # A course's or class's title and the campaign's own words are the same for all: nobody has them.
-    without = sorted(compiled.required.difference(VALUES, _OURS))
-    problems = [Problem("content.no_value", "variables", {"name": name}) for name in without]
-    for name in sorted(compiled.required.intersection(VALUES)):
-        column = getattr(Person, name)
+def _missing(session: Session, decision: sa.Subquery, required: personal.Columns) -> dict[str, int]:
+    """Count the people who lack each word, among those who would get the message if they had all."""
+    in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == personal.REASON)
+    found = {}
+    for name, column in sorted(required.items()):
         query = (
             sa.select(sa.func.count())
             .select_from(decision)
             .join(Person, Person.id == decision.c.person_id)
-            .where(decision.c.reason.is_(None), sa.or_(column.is_(None), column == ""))
+            .where(in_play, personal.lacks([column]))
         )
-        count = session.scalar(query)
-        if count:
-            problems.append(Problem("content.missing_variable", "", {"name": name, "count": count}))
+        if count := session.scalar(query):
+            found[name] = count
+    return found
+
+
+def _lacking(compiled: Compiled, content: Mapping[str, Any], missing: Mapping[str, int]) -> list[Problem]:
+    """Tell of words that nobody can have, and of those that some people lack."""
+    # A course's or class's title and the campaign's own words are the same for all: nobody has them.
+    without = sorted(compiled.required.difference(personal.columns_of(content), ADDRESSES))
+    problems = [Problem("content.no_value", "variables", {"name": name}) for name in without]
+    out = personal.leaves_out(content)
+    code = "content.lacking_left_out" if out else "content.missing_variable"
+    for name, count in missing.items():
+        problems.append(Problem(code, "", {"name": name, "count": count}, severe=not out))
     return problems

@@ -6,12 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
-from crm_plugin.campaigns.lease import VALUES
+from crm_plugin.campaigns import personal, queries
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.trial import person_for
 from crm_plugin.channels import service as channel_service
-from crm_plugin.channels.base import Message, Problem, Recipient
+from crm_plugin.channels.base import Compiled, Message, Problem, Recipient
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, NotFound
@@ -53,7 +52,7 @@ def preview(
         person = named or _somebody(crm, session, campaign, None)
         try:
             compiled = channel.compile(content, campaign.purpose, context)
-            values = _values(crm, person, content, compiled.variables)
+            values = _values(crm, person, content, compiled)
             short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in compiled.targets]
             found.message = compiled.render(
                 Recipient("preview", person.host_id if person else "", "", values, short)
@@ -72,9 +71,11 @@ def _somebody(crm: Crm, session: Session, campaign: Campaign, host_id: str | Non
 
 
 def _values(
-    crm: Crm, person: Person | None, content: Mapping[str, Any], wanted: frozenset[str]
+    crm: Crm, person: Person | None, content: Mapping[str, Any], compiled: Compiled
 ) -> dict[str, str | None]:
-    values: dict[str, str | None] = {name: getattr(person, name, None) or f"[{name}]" for name in VALUES}
+    values: dict[str, str | None] = personal.values_of(person, content) if person else {}
+    for name in personal.required_of(compiled, content) if person else personal.columns_of(content):
+        values[name] = values.get(name) or f"[{name}]"
     values["link"] = links.short_url(crm.settings, EXAMPLE_CODE) if content.get("link") else None
     values["unsubscribe"] = links.opt_out_url(crm.settings, EXAMPLE_CODE)
-    return {name: value for name, value in values.items() if name in wanted}
+    return {name: value for name, value in values.items() if name in compiled.variables}

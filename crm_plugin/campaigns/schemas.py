@@ -144,6 +144,11 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
             _text(content, key, 191)
     if "link" in content:
         check_target(content["link"], "link")
+    _words(content)
+    return content
+
+
+def _words(content: Mapping[str, Any]) -> None:
     variables = content.get("variables", {})
     if not isinstance(variables, dict):
         raise _bad("variables", Clause("expected an object of names and texts"))
@@ -156,7 +161,6 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     personal.check(content)
     for name, value in content.get("fallbacks", {}).items():
         _storable(value, f"fallbacks.{name}")
-    return content
 
 
 def _policy(policy: Any, checks: Checks) -> dict[str, Any]:

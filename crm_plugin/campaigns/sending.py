@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crm_plugin.campaigns import lease, life, marking, settle, waking
+from crm_plugin.campaigns import lease, life, marking, personal, settle, waking
 from crm_plugin.campaigns.facts import touch_people
 from crm_plugin.campaigns.grants import Grants
 from crm_plugin.campaigns.lease import Batch, Row
@@ -129,6 +129,7 @@ def _lease(work: Drain) -> Batch:
     if not batch.rows and lease.ripen(work.crm, work.running.id):
         batch = lease.take(work.crm, work.running.id, count, closed)
     if batch.rows:
+        personal.fill(work.crm, work.running.personal, batch.rows)
         step("leased")
     return batch
 

@@ -6,8 +6,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
-from crm_plugin.campaigns.lease import VALUES
+from crm_plugin.campaigns import personal, queries
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.running import compile_content, present_of, tree_of
 from crm_plugin.channels.base import Receipt, Recipient
@@ -43,7 +42,7 @@ def send_test(
         person = person_for(crm, session, campaign, person_host_id)
         content = _labelled(campaign.content)
         compiled = compile_content(crm, session, campaign.channel, campaign.purpose, content)
-        values: dict[str, str | None] = {name: getattr(person, name) for name in VALUES}
+        values = personal.values_of(person, content)
         # Not a working opt-out: the tester must not end the consent of the person whose data they borrow.
         values["unsubscribe"] = links.opt_out_url(crm.settings, "test")
         values["link"] = content.get("link")

@@ -6,8 +6,15 @@ from typing import Any
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import Context, Message, Problem, Receipt, Recipient, not_called
-from crm_plugin.channels.content import VARIABLES, Template
-from crm_plugin.channels.problems import constants, first_severe, link_problems, unsubscribe_problems
+from crm_plugin.channels.content import Piece, Template
+from crm_plugin.channels.problems import (
+    constants,
+    cushioned,
+    first_severe,
+    known,
+    link_problems,
+    unsubscribe_problems,
+)
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MessageRequest
 from crm_plugin.kernel.errors import BadInput, CrmError
@@ -62,10 +69,8 @@ class MessageChannel:
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with subject and text."""
-        known = {*VARIABLES, *constants(content)}
         try:
-            subject = parts.parse(str(content.get("subject") or ""), known, "subject")
-            text = parts.parse(str(content.get("text") or ""), known, "text")
+            subject, text = _read(content, "subject"), _read(content, "text")
         except BadInput as error:
             return [Problem(error.code, error.place, error.params)]
         if not text:
@@ -84,12 +89,10 @@ class MessageChannel:
         """
         first_severe(self.check(content, purpose, context))
         values = constants(content)
-        known = {*VARIABLES, *values}
-        subject = parts.parse(str(content.get("subject") or ""), known, "subject")
-        text = parts.parse(str(content["text"]), known, "text")
-        return CompiledMessage(
-            parts.template(subject, values, parts.as_is), parts.template(text, values, parts.as_is)
+        subject, text = (
+            parts.template(_read(content, part), values, parts.as_is) for part in ("subject", "text")
         )
+        return CompiledMessage(subject, text)
 
     def carrier(self, crm: Crm) -> str:
         """Return the school's own messages where it has them, else the outbox."""
@@ -98,6 +101,10 @@ class MessageChannel:
         except CrmError:
             # A school that does not answer now must not make real messages vanish into the outbox.
             return "outbox" if crm.host.plugin is None else "host"
+
+
+def _read(content: Mapping[str, Any], part: str) -> list[Piece]:
+    return cushioned(parts.parse(str(content.get(part) or ""), known(content), part), content)
 
 
 class HostCarrier:

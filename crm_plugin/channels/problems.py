@@ -2,14 +2,48 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from crm_plugin.channels.base import MARKETING, Problem
-from crm_plugin.channels.content import VARIABLES
+from crm_plugin.channels.content import VARIABLES, Piece, Slot
 from crm_plugin.kernel.errors import BadInput
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """How a campaign's own variable may be called."""
+
+
+_WORDS_OF_THE_PARSER = frozenset(
+    ("and", "or", "not", "in", "is", "if", "else", "elif", "for", "recursive", "true", "false", "none")
+)
+
+
+def check_name(name: str, place: str) -> None:
+    """Refuse what a word of a campaign's own cannot be called.
+
+    :raises BadInput: ``content.bad_word``.
+    """
+    if not NAME.fullmatch(name) or name in VARIABLES or name in _WORDS_OF_THE_PARSER:
+        raise BadInput("content.bad_word", place, name=name[:40])
+
+
+def known(content: Mapping[str, Any]) -> frozenset[str]:
+    """Return every word that a content may use: those of all contents, and the campaign's own."""
+    return frozenset((*VARIABLES, *constants(content), *content.get("personal", {})))
+
+
+def cushioned(pieces: list[Piece], content: Mapping[str, Any]) -> list[Piece]:
+    """Return pieces whose slots fall back on what the campaign says for those who have no value.
+
+    A default that stands in the text itself is nearer, and stays.
+    """
+    instead: Mapping[str, str] = content.get("fallbacks", {})
+    return [
+        replace(piece, default=instead[piece.name])
+        if isinstance(piece, Slot) and piece.default is None and piece.name in instead
+        else piece
+        for piece in pieces
+    ]
 
 
 def constants(content: Mapping[str, Any]) -> dict[str, str]:

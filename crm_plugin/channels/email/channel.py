@@ -11,12 +11,19 @@ from inscriptis.model.config import ParserConfig
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient
-from crm_plugin.channels.content import VARIABLES, Piece, Prepared, Slot, Template
+from crm_plugin.channels.content import Piece, Prepared, Slot, Template
 from crm_plugin.channels.email import footer, html
 from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
 from crm_plugin.channels.email.marker import Marker
 from crm_plugin.channels.email.mime import Skeleton
-from crm_plugin.channels.problems import constants, first_severe, link_problems, unsubscribe_problems
+from crm_plugin.channels.problems import (
+    constants,
+    cushioned,
+    first_severe,
+    known,
+    link_problems,
+    unsubscribe_problems,
+)
 from crm_plugin.kernel.clock import Clock
 from crm_plugin.kernel.errors import BadInput, Clause
 
@@ -166,24 +173,26 @@ class _Draft:
 
 
 def _read(content: Mapping[str, Any]) -> _Draft:
-    values = constants(content)
-    known = {*VARIABLES, *values}
-    subject = parts.parse(str(content.get("subject") or ""), known, "subject")
+    subject = _parsed(content, "subject")
     if not subject:
         raise BadInput("content.missing", "subject", part=Clause("subject"))
     if any(
         isinstance(piece, str) and ("\n" in piece or parts.clean(piece) != piece.strip()) for piece in subject
     ):
         raise BadInput("content.bad_header", "subject", part=Clause("subject"))
-    text = _prepared(parts.parse(str(content.get("text") or ""), known, "text"))
-    source = parts.parse(str(content.get("html") or ""), known, "html")
+    text = _prepared(_parsed(content, "text"))
+    source = _parsed(content, "html")
     if not source:
         if not text:
             raise BadInput("content.missing", "html", part="html")
         return _Draft(subject, text, None, [])
     marker = Marker()
-    body = html.read(source, values, marker)
+    body = html.read(source, constants(content), marker)
     return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets, body.size)
+
+
+def _parsed(content: Mapping[str, Any], part: str) -> list[Piece]:
+    return cushioned(parts.parse(str(content.get(part) or ""), known(content), part), content)
 
 
 def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
-from crm_plugin.channels.content import VARIABLES, Piece, Slot, Template
-from crm_plugin.channels.problems import constants, first_severe, link_problems
+from crm_plugin.channels.content import Piece, Slot, Template
+from crm_plugin.channels.problems import constants, cushioned, first_severe, known, link_problems
 from crm_plugin.channels.sms.life import APPROVED
 from crm_plugin.channels.sms.rules import carrier_rules, lacks_code
 from crm_plugin.channels.sms.templates import parse, placeholders
@@ -24,8 +24,8 @@ class CompiledSms:
 
     body: Template
     constants: Mapping[str, str]
-    names: tuple[str, ...]
-    """The template's placeholders, for carriers that fill in themselves."""
+    slots: tuple[Slot, ...]
+    """The template's placeholders, each once, for carriers that fill in themselves."""
     template: str | None = None
     """The carrier's own code of the template."""
     signature: str = ""
@@ -64,13 +64,15 @@ class CompiledSms:
             self.body.render(values),
             links=[link] if link and "link" in self.variables else [],
             campaign_id=recipient.campaign_id,
-            params={
-                name: parts.clean(self.constants.get(name) or values.get(name) or "") for name in self.names
-            },
+            params={slot.name: self._param(slot, values) for slot in self.slots},
             template=self.template,
             signature=self.signature,
             channel="sms",
         )
+
+    def _param(self, slot: Slot, values: Mapping[str, str | None]) -> str:
+        fixed = parts.clean(self.constants.get(slot.name) or "")
+        return fixed or parts.value_of(slot, values)
 
 
 class SmsChannel:
@@ -101,7 +103,7 @@ class SmsChannel:
             pieces = _pieces(template, content)
         except BadInput as error:
             return [*problems, Problem(error.code, error.place, error.params)]
-        problems += carrier_rules(context, pieces, constants(content))
+        problems += carrier_rules(context, pieces, {**content.get("fallbacks", {}), **constants(content)})
         return problems + link_problems(parts.names(pieces), content)
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledSms:
@@ -111,14 +113,14 @@ class SmsChannel:
         """
         first_severe(self.check(content, purpose, context))
         assert context.sms is not None  # else that was a severe problem
-        known = constants(content)
+        values = constants(content)
         pieces = _pieces(context.sms, content)
-        names = tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
+        slots = {piece.name: piece for piece in pieces if isinstance(piece, Slot)}
         whole = [_signature(context), *pieces, *_tail(purpose, context.sms)]
-        body = parts.template(_spaced(whole), known, parts.as_is)
+        body = parts.template(_spaced(whole), values, parts.as_is)
         code = context.sms.carrier_codes.get(context.sms_carrier)
         shared = context.link_mode != "per_recipient"
-        return CompiledSms(body, known, names, code, context.sms.signature, shared)
+        return CompiledSms(body, values, tuple(slots.values()), code, context.sms.signature, shared)
 
     def carrier(self, crm: Any) -> str:
         """Return the carrier that the setting names."""
@@ -133,7 +135,7 @@ def _no_template(content: Mapping[str, Any]) -> Problem:
 
 
 def _pieces(template: SmsText, content: Mapping[str, Any]) -> list[Piece]:
-    return parse(template.text, {*VARIABLES, *constants(content)})
+    return cushioned(parse(template.text, known(content)), content)
 
 
 def _signature(context: Context) -> str:

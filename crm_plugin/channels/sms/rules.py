@@ -17,7 +17,7 @@ def carrier_rules(context: Context, pieces: Sequence[Piece], values: Mapping[str
     """Return what the carrier would refuse.
 
     :param pieces: of the template.
-    :param values: the campaign's own, the same for everybody.
+    :param values: the campaign's own, for everybody or for those who have none.
     """
     used = {name: values[name] for name in sorted(parts.names(list(pieces))) if name in values}
     links = link_rules(pieces, used, context.link_mode, context.sms_rules, context.sms_carrier)
