@@ -29,7 +29,7 @@ class Figures:
     buyers: int
     """Ever paid for something."""
     unpaid: int
-    """Orders that wait for their payment."""
+    """Have an order that waits for its payment."""
     taken: Decimal
     """Paid in the last :data:`DAYS` days, in the school's currency, refunds taken off."""
 
@@ -57,12 +57,11 @@ def figures(session: Session, now: datetime, zone: ZoneInfo, currency: str | Non
             sa.func.coalesce(sa.func.sum(sa.case((Person.registered_at >= since, 1), else_=0)), 0),
             sa.func.coalesce(sa.func.sum(sa.case((Person.last_active_at >= since, 1), else_=0)), 0),
             sa.func.coalesce(sa.func.sum(sa.case((Person.paid_count > 0, 1), else_=0)), 0),
+            sa.func.coalesce(sa.func.sum(sa.case((Person.unpaid_count > 0, 1), else_=0)), 0),
         ).where(*living)
     ).one()
-    unpaid = session.scalar(sa.select(sa.func.count()).select_from(Order).where(Order.state == "pending"))
     taken = session.scalar(sa.select(_sum(_net())).where(*_in(currency), _paid_at() >= since))
-    people, registered, active, buyers = (int(value) for value in row)
-    return Figures(people, registered, active, buyers, int(unpaid or 0), taken or Decimal(0))
+    return Figures(*(int(value) for value in row), taken or Decimal(0))
 
 
 def trend(session: Session, now: datetime, zone: ZoneInfo, currency: str | None) -> list[Day]:

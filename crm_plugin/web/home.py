@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask.typing import ResponseReturnValue
 
@@ -29,11 +30,13 @@ WIDTH, HEIGHT = 290, 60
 def home() -> ResponseReturnValue:
     """Show the overview. Who is limited to some courses sees no figures of the whole school."""
     currency = service.catalogue(crm()).currency
+    # The school's own zone, in which conditions are decided: a figure is the number of the people it opens.
+    zone = service.zone(crm())
     whole = actor().scope is None
     streams = shown_streams()
     with crm().db.read() as session:
-        numbers = figures(session, crm().clock(), crm().settings.zone, currency) if whole else None
-        days = trend(session, crm().clock(), crm().settings.zone, currency) if whole else []
+        numbers = figures(session, crm().clock(), zone, currency) if whole else None
+        days = trend(session, crm().clock(), zone, currency) if whole else []
     info = service.host_info(crm())
     return render(
         "home.html",
@@ -41,7 +44,7 @@ def home() -> ResponseReturnValue:
         active="home",
         site_name=info.site_name if info else "",
         has_data=any(row.rows or row.ok_at for row in streams),
-        figures=_figures(numbers, currency) if numbers and numbers.people else [],
+        figures=_figures(numbers, currency, zone) if numbers and numbers.people else [],
         trends=_trends(days, currency) if numbers and numbers.people else [],
         campaigns=lines(5),
         stopped=[row for row in stopped(crm()) if is_visible(row, actor())][:STOPPED],
@@ -51,26 +54,27 @@ def home() -> ResponseReturnValue:
     )
 
 
-def _figures(numbers: Figures, currency: str) -> list[dict[str, str]]:
+def _figures(numbers: Figures, currency: str, zone: ZoneInfo) -> list[dict[str, str]]:
     trees = {preset.key: searches.address(preset.tree) for preset in PRESETS}
     last = say("last %(days)s days", days=DAYS)
     shown = [
         (say("People"), present.number(numbers.people), "", trees["everybody"]),
-        (say("Newly registered"), present.number(numbers.registered), last, _since("registered_at")),
-        (say("Recently active"), present.number(numbers.active), last, _since("last_active_at")),
+        (say("Newly registered"), present.number(numbers.registered), last, _since("registered_at", zone)),
+        (say("Recently active"), present.number(numbers.active), last, _since("last_active_at", zone)),
         (say("Ever bought"), present.number(numbers.buyers), "", trees["bought"]),
-        (say("Unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
+        (say("With unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
     ]
     if actor().may("crm.money"):
-        shown.append((say("Paid, refunds taken off"), present.whole_money(numbers.taken, currency), last, ""))
+        taken, href = present.whole_money(numbers.taken, currency), _since("last_paid_at", zone)
+        shown.append((say("Paid, refunds taken off"), taken, last, href))
     return [
         {"label": label, "value": value, "note": note, "href": href} for label, value, note, href in shown
     ]
 
 
-def _since(field: str) -> str:
+def _since(field: str, zone: ZoneInfo) -> str:
     """Address of the people with an instant in the days that the figures are of."""
-    start = day_starts(crm().clock(), crm().settings.zone)[0].astimezone(crm().settings.zone)
+    start = day_starts(crm().clock(), zone)[0]
     rule = {"field": field, "operator": ">=", "value": start.date().isoformat()}
     return searches.address({"combinator": "and", "rules": [rule]})
 
