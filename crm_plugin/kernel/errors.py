@@ -123,6 +123,7 @@ CODES: dict[str, str] = {
     "content.lacking_left_out": "{count} people have no value for {name}: they are left out",
     "content.bad_word": "{name!r} is no name for a word of your own: small letters, digits and _, not one in use",
     "content.word_twice": "{name} is given for everybody and for each person: choose one",
+    "content.word_there": "the word {name} is there already: change it above",
     "content.no_such_word": "there is no word {name} that differs from person to person",
     "content.no_value": "{name} has no value and no default",
     "content.too_many_letters": "longer than the {limit} letters that the school takes",

@@ -17,6 +17,7 @@ from crm_plugin.web import searches
 from crm_plugin.web.builder import EVERYBODY, Tree
 from crm_plugin.web.composer import answer, draft_of, onward, save, show
 from crm_plugin.web.composer_pick import course_named, person_named
+from crm_plugin.web.composer_words import KEYS
 from crm_plugin.web.guard import actor, crm, is_htmx, page
 from crm_plugin.web.i18n import explain, mark
 from crm_plugin.web.presets import PRESETS, Preset
@@ -107,7 +108,7 @@ def _changes(draft: CampaignRow) -> dict[str, Any]:
         changes["audience"] = _audience_of(form, draft.audience)
     if changes.get("channel", draft.channel) != draft.channel:
         # A text for one channel is none for another: only the link and its course are kept.
-        changes |= dict.fromkeys(("template", "subject", "html", "text", "variables"))
+        changes |= dict.fromkeys(("template", "subject", "html", "text", *KEYS, "lacking"))
     return changes
 
 

@@ -7,12 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.ledger import REASONS
+from crm_plugin.campaigns.personal import LEAVE_OUT, leaves_out
 from crm_plugin.campaigns.preflight import Preflight
+from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.links import probe
 from crm_plugin.web import present
 from crm_plugin.web.campaigns import find
-from crm_plugin.web.composer import draft_of, show, spoken
+from crm_plugin.web.composer import draft_of, save, show, spoken
 from crm_plugin.web.composer_content import preview_of
 from crm_plugin.web.composer_policy import zone_of
 from crm_plugin.web.guard import actor, crm, page
@@ -35,7 +37,7 @@ def compose_check(ident: int) -> ResponseReturnValue:
         will_reach=reached,
         must_type=reached > crm().settings.confirm_above,
         starts=present.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
-        **_found(found),
+        **_found(draft, found),
         **preview_of(draft),
     )
 
@@ -48,12 +50,14 @@ def _preflight(ident: int) -> Preflight:
     return found
 
 
-def _found(found: Preflight) -> dict[str, Any]:
+def _found(draft: CampaignRow, found: Preflight) -> dict[str, Any]:
     return {
+        "left_out": leaves_out(draft.content),
         "errors": [spoken(one)["text"] for one in found.errors],
         "warnings": [spoken(one)["text"] for one in found.warnings],
         "unseen": len(found.unseen),
         "cost": found.cost,
+        "missing": list(found.missing.items()),
         "data_as_of": found.data_as_of,
         "takes": present.seconds(found.seconds) if found.seconds else "",
     }
@@ -71,7 +75,31 @@ def compose_found(ident: int) -> ResponseReturnValue:
     """Return what the pre-flight says now: the page asks while links are looked at."""
     draft = draft_of(ident)
     found = _preflight(ident)
-    return fragment("campaigns/found.html", draft=draft, **_found(found))
+    return fragment("campaigns/found.html", draft=draft, **_found(draft, found))
+
+
+@page("/campaigns/<int:ident>/lacking", "crm.send", post=True)
+def compose_lacking(ident: int) -> ResponseReturnValue:
+    """Decide about people who lack a word: left out, written to with another text, or in the way again."""
+    draft = draft_of(ident)
+    decision, texts = request.form.get("do", ""), _fallbacks()
+    if decision == "fallback" and not texts:
+        tell(say("Write what those get who have none."), "bad")
+    else:
+        known = draft.content.get("fallbacks", {})
+        changes: dict[str, Any] = {"lacking": LEAVE_OUT if decision == "leave_out" else None}
+        if decision == "fallback":
+            changes = {"fallbacks": {**known, **texts}}
+        try:
+            save(draft, changes)
+        except CrmError as error:
+            tell(explain(error), "bad")
+    return redirect(url_for("crm.compose_check", ident=ident))
+
+
+def _fallbacks() -> dict[str, str]:
+    said = ((key, value.strip()) for key, value in request.form.items() if key.startswith("else:"))
+    return {key.removeprefix("else:"): value for key, value in said if value}
 
 
 @page("/campaigns/<int:ident>/test", "crm.send", post=True)

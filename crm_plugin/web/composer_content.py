@@ -14,6 +14,7 @@ from crm_plugin.channels.sms import templates as sms
 from crm_plugin.channels.sms.segments import measure
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.links.service import short_url
+from crm_plugin.web import composer_words
 from crm_plugin.web.composer import answer, draft_of, onward, save, show, spoken
 from crm_plugin.web.composer_form import CONTENT, content_of
 from crm_plugin.web.composer_pick import course_named, person_named
@@ -22,7 +23,6 @@ from crm_plugin.web.i18n import mark
 from crm_plugin.web.mail import framed_mail
 from crm_plugin.web.view import fragment
 
-TITLES = {"course_title": mark("Name of the course"), "class_title": mark("Name of the class")}
 PIECES = (
     ("heading", mark("Heading")),
     ("paragraph", mark("Paragraph")),
@@ -50,11 +50,10 @@ def _page(draft: CampaignRow, content: Mapping[str, Any], problem: CrmError | No
         problem,
         content=content,
         templates=_templates(draft),
-        variables=[*VARIABLES, *_own(content)],
-        titles=TITLES,
+        variables=[*VARIABLES, *composer_words.own_words(content)],
         pieces=PIECES,
-        oob=False,
-        needed=_needed(draft, content),
+        new={key: request.form.get(f"new_{key}", "") if problem else "" for key in ("name", "from", "value")},
+        **composer_words.shown(draft, content, oob=False),
         **_places(content),
         **_shown(draft, content),
     )
@@ -84,21 +83,6 @@ def _places(content: Mapping[str, Any]) -> dict[str, Any]:
 def _page_of(what: str, host_id: str) -> str:
     """Return the school's page of a course or a class; empty when it has none."""
     return (crm().host.url(what, host_id) if host_id else None) or ""
-
-
-def _needed(draft: CampaignRow, content: Mapping[str, Any]) -> list[str]:
-    """Return the variables that are the same for everybody: titles, and the campaign's own."""
-    if draft.channel == "sms":
-        with crm().db.read() as session:
-            template = sms.find(session, str(content.get("template", "")), crm().settings.sms_carrier)
-        names = sms.placeholders(template.text) if template else []
-        return [name for name in names if name in TITLES or name not in VARIABLES]
-    written = " ".join(str(content.get(key, "")) for key in ("subject", "html", "text"))
-    return [name for name in TITLES if name in written] + _own(content)
-
-
-def _own(content: Mapping[str, Any]) -> list[str]:
-    return [name for name in content.get("variables", {}) if name not in TITLES]
 
 
 def _shown(draft: CampaignRow, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +122,9 @@ def compose_content_save(ident: int) -> ResponseReturnValue:
     draft, problem = draft_of(ident), None
     content = content_of(request.form, draft.content, _page_of)
     try:
-        draft = save(draft, {**dict.fromkeys((*CONTENT, "variables")), **content})
+        if not is_htmx():  # while one types, a name is not whole yet
+            content = composer_words.with_new(content, request.form)
+        draft = save(draft, {**dict.fromkeys((*CONTENT, *composer_words.KEYS)), **content})
         content = draft.content
     except CrmError as error:
         problem = error
@@ -146,7 +132,7 @@ def compose_content_save(ident: int) -> ResponseReturnValue:
         return answer(draft, problem, _pieces(draft, content))
     if problem:
         return _page(draft, content, problem)
-    stay = bool(request.form.get("stay")) or _asks_anew(_needed(draft, content))
+    stay = bool(request.form.get("stay")) or _asks_anew(draft, content)
     return onward(ident, "content" if stay else "policy")
 
 
@@ -155,16 +141,14 @@ def _pieces(draft: CampaignRow, content: Mapping[str, Any]) -> str:
     filled = {**dict.fromkeys(CONTENT, ""), "variables": {}, **content}
     made = fragment("campaigns/preview.html", draft=draft, oob=True, **_shown(draft, content))
     made += fragment("campaigns/link_hint.html", oob=True, content=filled, **_places(filled))
-    needed = _needed(draft, content)
-    if _asks_anew(needed):
-        facts = {"needed": needed, "content": filled, "titles": TITLES}
-        made += fragment("campaigns/needed.html", oob=True, **facts)
+    if _asks_anew(draft, content):
+        made += fragment("campaigns/needed.html", **composer_words.shown(draft, filled, oob=True))
     return made
 
 
-def _asks_anew(needed: list[str]) -> bool:
+def _asks_anew(draft: CampaignRow, content: Mapping[str, Any]) -> bool:
     """Tell whether the form did not yet ask for all words that the text needs."""
-    return any(f"var:{name}" not in request.form for name in needed)
+    return any(f"var:{word.name}" not in request.form for word in composer_words.words_of(draft, content))
 
 
 @page("/campaigns/<int:ident>/html", "crm.send")

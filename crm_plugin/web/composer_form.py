@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from crm_plugin.campaigns.drafts import TITLES
 from crm_plugin.campaigns.planning import instant, zone_named
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.web.composer_words import read_words
 
 CONTENT = ("template", "subject", "html", "text", "link", "course", "class")
 Goal = Callable[[str], dict[str, Any] | None]
@@ -31,16 +32,13 @@ def content_of(
         content["link"] = page_of(form["link_to"], content.get(form["link_to"], ""))
     if not content.get("link"):
         content.pop("link", None)
-    variables = {
-        name.removeprefix("var:"): value.strip()
-        for name, value in form.items()
-        if name.startswith("var:") and value.strip()
-    }
+    words = read_words(form)
+    variables = words.pop("variables", {})
     for key, title in TITLES.items():
         same_words = variables.get(title) == before.get("variables", {}).get(title)
         if content.get(key) != before.get(key) and same_words:
             variables.pop(title, None)
-    return {**content, "variables": variables} if variables else content
+    return {**content, **words, **({"variables": variables} if variables else {})}
 
 
 def policy_of(form: MultiDict[str, str], before: Mapping[str, Any], goal: Goal) -> dict[str, Any]:

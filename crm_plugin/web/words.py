@@ -52,6 +52,7 @@ TABLES: dict[str, dict[str, str]] = {
         "settle_failed": mark("The carrier's answers could not be written down"),
         "campaign.unknown_template": mark("Its SMS template is gone"),
         "campaign.template_not_approved": mark("Its SMS template is not approved any more"),
+        "no_value": mark("Lacks a word of the text"),
         "content.no_value": mark("Lacks a word of the text"),
         "content.render_failed": mark("The text could not be filled in"),
         "channel.bad_address": mark("The address cannot be written to"),

@@ -169,6 +169,7 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
         "campaign.update",
     ),
     "compose_content_save": _at("/campaigns/{}/content/save", _draft, _HTML, "campaign.update"),
+    "compose_lacking": _at("/campaigns/{}/lacking", _draft, {"do": "leave_out"}, "campaign.update"),
     "compose_policy_save": _at("/campaigns/{}/policy/save", _draft, {"when": "now"}, "campaign.update"),
     "people_selected": lambda _w: (
         "/people/selected",
