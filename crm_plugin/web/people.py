@@ -133,9 +133,8 @@ def _page(
         presets=_presets(tree),
         saved=searches.saved(),
         query_name=query.name if query else "",
-        query_count=query.count if query else None,
         query_trouble=searches.trouble(query.tree) if query else "",
-        query_counted_at=query.counted_at if query else None,
+        kept=_kept(query),
         oob=False,
         results=results,
         size=_size(results, counted["counted"]),
@@ -144,6 +143,13 @@ def _page(
         **counted,
         **more,
     )
+
+
+def _kept(query: queries.QueryRow | None) -> dict[str, Any] | None:
+    """Return the count of a saved search that is kept, with its time."""
+    if query is None or query.count is None or query.counted_at is None:
+        return None
+    return {"count": query.count, "at": query.counted_at}
 
 
 def _size(results: Results | None, counted: service.Counted | None) -> int | None:
@@ -157,9 +163,15 @@ def _size(results: Results | None, counted: service.Counted | None) -> int | Non
 
 @page("/people/count", post=True)
 def people_count() -> ResponseReturnValue:
-    """Count the people of the builder's form, with its time, and show some of them."""
+    """Count the people of the builder's form, with its time; some of them are fetched afterwards."""
     tree = read(request.form, searches.fields())
-    return fragment("people/counted.html", oob=False, **_counted(tree), **_sample(tree))
+    return fragment("people/counted.html", oob=False, sample=None, **_counted(tree))
+
+
+@page("/people/sample", post=True)
+def people_sample() -> ResponseReturnValue:
+    """Show some of the people of the builder's form."""
+    return fragment("people/sample.html", **_sample(read(request.form, searches.fields())))
 
 
 @page("/people/build", post=True)
@@ -179,11 +191,13 @@ def people_build() -> ResponseReturnValue:
 
 
 def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseReturnValue:
-    found = {**_sample(tree), **_counted(tree)}
+    counted = _counted(tree)
     if is_htmx():
-        return fragment("people/built.html", oob=True, **_builder(tree, query_id, focus), **found)
+        return fragment(
+            "people/built.html", oob=True, sample=None, **_builder(tree, query_id, focus), **counted
+        )
     query = queries.get(crm(), query_id, actor()) if query_id else None
-    return _page(tree, query, counted=found, results=None, focus=focus)
+    return _page(tree, query, counted={**_sample(tree), **counted}, results=None, focus=focus)
 
 
 def _apply(tree: Tree, query_id: int | None) -> ResponseReturnValue:

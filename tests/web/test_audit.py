@@ -306,6 +306,7 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
 
 CHANGE_NOTHING = {
     "people_count": "counts",
+    "people_sample": "shows",
     "people_build": "does nothing without a button; its buttons are services with cases of their own",
     "compose_reach": "counts",
     "compose_preview": "renders",

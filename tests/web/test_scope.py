@@ -88,6 +88,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "home": ("/", None, 200),
     "people": ("/people?sort=-paid_total", None, 200),
     "people_count": ("/people/count", {}, 200),
+    "people_sample": ("/people/sample", {}, 200),
     "people_build": ("/people/build", {"do": ""}, 200),
     "people_selected": ("/people/selected", {"do": "csv", "mode": "all", "tree": json.dumps(EVERYBODY)}, 200),
     "people_pick": ("/people/pick/course", None, 200),
