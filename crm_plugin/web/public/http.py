@@ -10,7 +10,8 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 LONGEST_BODY = 4096
-"""Bytes of a form that are read; an opt-out has some thirty."""
+"""Bytes of a form that are read; an opt-out has some thirty, the longest list of choices some 600."""
+MOST_FIELDS = 40
 
 _PHRASES = {
     200: "OK",
@@ -80,7 +81,7 @@ def form_of(environ: Environ) -> dict[str, str]:
         return {}
     try:
         text = environ["wsgi.input"].read(length).decode("utf-8", "replace")
-        fields = parse_qs(text, max_num_fields=20)
+        fields = parse_qs(text, max_num_fields=MOST_FIELDS)
     except ValueError:  # too many fields
         return {}
     return {name: values[0] for name, values in fields.items()}

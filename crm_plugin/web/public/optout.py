@@ -1,7 +1,7 @@
 """A person's page of choices: GET shows it, POST acts (RFC 8058: also without cookies, login or page)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,10 +14,13 @@ from crm_plugin.kernel.resources import folder
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked, Standing
 from crm_plugin.links.redirect import Redirector
+from crm_plugin.links.topics import Standing as Topics
 from crm_plugin.profiles import school
 from crm_plugin.profiles.reach import channels
+from crm_plugin.profiles.topics import TopicRow
+from crm_plugin.web.public import topic_choices
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
-from crm_plugin.web.public.words import LOCALES, VERSION, choose, labels, words_of
+from crm_plugin.web.public.words import LOCALES, VERSION, choose, joined, labels, words_of
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,8 @@ def answer(crm: Crm, redirector: Redirector, token: str, environ: Environ) -> Re
         return page.show("bad.html", 404)
     method = environ["REQUEST_METHOD"]
     if method in ("GET", "HEAD"):
-        return page.show("ask.html", 200, channel=asked.channel, standing=_standing(crm, asked))
+        chosen = page.topics(topic_choices.standing(crm, asked))
+        return page.show("ask.html", 200, channel=asked.channel, standing=_standing(crm, asked), **chosen)
     if method != "POST":
         return Response(405, headers={"Allow": "GET, HEAD, POST"})
     try:
@@ -96,18 +100,21 @@ def _act(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Resp
         return _choose(crm, page, asked, form)
     if scope == "undo":
         return _undo(crm, page, asked, form)
+    about = topic_choices.stop(crm, asked, page.answer("page")) if scope == "topic" else None
+    if about is not None:
+        return page.show("done.html", 200, done=scope, stopped=[], dropped=[about], about=page.names([about]))
     covered = channels() if scope in ("all", "everything") else (asked.channel,)
     answer = page.answer("page") if scope else Answer("one-click")
     stopped = optout.stop(crm, asked, covered, answer, everything=scope == "everything")
     done = scope if scope in ("all", "everything") else asked.channel
-    return page.show("done.html", 200, done=done, stopped=stopped)
+    return page.show("done.html", 200, done=done, stopped=stopped, dropped=[], about="")
 
 
 def _choose(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Response:
     """Stop and resume what the form changed.
 
-    A tick that was there before is no act of consent and is not written down as one; a channel that the
-    page did not show stays as it is.
+    A tick that was there before is no act of consent and is not written down as one; a channel or topic
+    that the page did not show stays as it is.
     """
     shown = [one for one in optout.standing(crm, asked) if f"shown:{one.channel}" in form and not one.blocked]
     ticked = {one.channel for one in shown if f"on:{one.channel}" in form}
@@ -116,13 +123,16 @@ def _choose(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> R
     optout.resume(crm, asked, resumed, page.answer("choices"))
     optout.stop(crm, asked, dropped, page.answer("choices"))
     on = [one.channel for one in shown if one.channel in ticked]
-    return page.show("saved.html", 200, on=page.labels(on), stopped=dropped)
+    gone, refused = topic_choices.choose(crm, asked, form, page.answer("choices"))
+    shown_words = {"on": page.labels(on), "refused": page.names(refused)}
+    return page.show("saved.html", 200, stopped=dropped, dropped=gone, **shown_words)
 
 
 def _undo(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Response:
     again = [name for name in channels() if f"on:{name}" in form]
     optout.resume(crm, asked, again, page.answer("undo"))
-    return page.show("undone.html", 200, on=page.labels(again))
+    topics = topic_choices.resume(crm, asked, form, page.answer("undo"))
+    return page.show("undone.html", 200, on=page.labels(again), about=page.names(topics))
 
 
 class _Page:
@@ -140,6 +150,17 @@ class _Page:
     def labels(self, names: list[str]) -> str:
         """Return channels as one text; empty for none."""
         return labels(names, self._locale)
+
+    def names(self, found: Sequence[TopicRow]) -> str:
+        """Return topics as one text; empty for none."""
+        return joined([one.label(self._locale) for one in found], self._locale)
+
+    def topics(self, found: Topics) -> dict[str, Any]:
+        """Return what the page shows of topics: each with its name, and that of the message."""
+        shown = [(one.topic.id, one.topic.label(self._locale), one.on) for one in found.topics]
+        about = found.message
+        name = about.topic.label(self._locale) if about is not None and about.on else ""
+        return {"topics": shown, "about": name}
 
     def show(self, name: str, status: int, **values: Any) -> Response:
         html = (

@@ -1,0 +1,67 @@
+"""The part of a person's page of choices that is about topics: what it shows, and what its forms do."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from crm_plugin.host.context import Crm
+from crm_plugin.links import topics
+from crm_plugin.links.optout import Answer, Asked
+from crm_plugin.profiles.topics import TopicRow
+
+log = logging.getLogger(__name__)
+
+_TICK = "topic:"
+"""Before a topic's number in the name of its tick."""
+_DIGITS = 18
+"""Of a topic's number, at most."""
+
+
+def standing(crm: Crm, asked: Asked) -> topics.Standing:
+    """Return what a person chose so far; nothing while the database does not answer."""
+    try:
+        return topics.standing(crm, asked)
+    except Exception:
+        # The page must come up without a database too: then it shows the one button alone.
+        log.exception("what somebody chose of the topics cannot be read")
+        return topics.Standing()
+
+
+def stop(crm: Crm, asked: Asked, answer: Answer) -> TopicRow | None:
+    """Stop the topic of the message; None when it had none, or one that is offered no more."""
+    about = topics.standing(crm, asked).message
+    if about is None:
+        return None
+    topics.stop(crm, asked, [about.topic.id], answer)
+    return about.topic
+
+
+def choose(
+    crm: Crm, asked: Asked, form: Mapping[str, str], answer: Answer
+) -> tuple[list[TopicRow], list[TopicRow]]:
+    """Stop and resume what a form changed; return (topics that were on before, all that are off now).
+
+    ``topics`` names those that the page showed, with dots; ``topic:<number>`` is the tick of one.
+    """
+    listed, ticked = _numbers(form.get("topics", "").split(".")), _ticked(form)
+    shown = [one for one in topics.standing(crm, asked).topics if one.topic.id in listed]
+    resumed = [one.topic.id for one in shown if one.topic.id in ticked and not one.on]
+    dropped = [one.topic for one in shown if one.topic.id not in ticked and one.on]
+    topics.resume(crm, asked, resumed, answer)
+    topics.stop(crm, asked, [topic.id for topic in dropped], answer)
+    return dropped, [one.topic for one in shown if one.topic.id not in ticked]
+
+
+def resume(crm: Crm, asked: Asked, form: Mapping[str, str], answer: Answer) -> list[TopicRow]:
+    """Resume the ticked topics; return them."""
+    ticked = _ticked(form)
+    found = [one.topic for one in topics.standing(crm, asked).topics if one.topic.id in ticked]
+    topics.resume(crm, asked, [topic.id for topic in found], answer)
+    return found
+
+
+def _ticked(form: Mapping[str, str]) -> set[int]:
+    return _numbers(name.removeprefix(_TICK) for name in form if name.startswith(_TICK))
+
+
+def _numbers(texts: Iterable[str]) -> set[int]:
+    return {int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < _DIGITS}
