@@ -167,8 +167,12 @@ def sms_template_submit(key: str) -> ResponseReturnValue:
 @page("/sms-templates/<key>/ask", "crm.edit", post=True)
 def sms_template_ask(key: str) -> ResponseReturnValue:
     """Ask the carrier now instead of waiting for a worker to."""
-    known = approval.ask(crm())
-    tell(say("The carrier has answered.") if known else say("The carrier has not decided yet."), "note")
+    asked = approval.ask(crm(), key)
+    if asked.trouble:
+        tell(say("The carrier told nothing: %(reason)s", reason=trouble(asked.trouble)), "bad")
+    else:
+        decided = say("The carrier has answered."), say("The carrier has not decided yet.")
+        tell(decided[0 if asked.known else 1], "note")
     return _back(key)
 
 

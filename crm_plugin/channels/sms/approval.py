@@ -6,6 +6,7 @@ which take any text, an administrator answers for it.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -167,24 +168,39 @@ def take_back(crm: Crm, actor: Actor, key: str) -> None:
     crm.db.run(work)
 
 
-def ask(crm: Crm) -> int:
-    """Ask the carrier about texts that it is looking at; return of how many the answer is known now."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking a carrier."""
+
+    known: int = 0
+    """Of how many texts the answer is known now."""
+    trouble: str | None = None
+    """Why it told nothing, as in a message's receipt."""
+
+
+def ask(crm: Crm, key: str = "") -> Asked:
+    """Ask the carrier about texts that it is looking at.
+
+    :param key: only this template's, as one call at most: somebody waits for it.
+    """
     desk = desk_of(crm)
     if desk is None:
-        return 0
+        return Asked()
     carrier = crm.settings.sms_carrier
     query = sa.select(SmsTemplate.filed_as).where(
         SmsTemplate.state == SUBMITTED, SmsTemplate.carrier == carrier, SmsTemplate.filed_as != ""
     )
+    if key:
+        query = query.where(SmsTemplate.key == key).order_by(SmsTemplate.version.desc()).limit(1)
     with crm.db.read() as session:
         codes = list(session.scalars(query))
     if not codes:
-        return 0
+        return Asked()
     answer = desk.verdicts(codes)
     if isinstance(answer, Refusal):
         log.warning("the SMS carrier %s does not tell about templates: %s", carrier, _said(answer))
-        return 0
-    return take(crm, carrier, answer)
+        return Asked(trouble=_said(answer))
+    return Asked(take(crm, carrier, answer))
 
 
 def take(crm: Crm, carrier: str, verdicts: Iterable[Verdict]) -> int:

@@ -116,10 +116,10 @@ def test_from_draft_to_approved_by_the_carrier(crm: Crm, desk: Desk) -> None:
     with pytest.raises(Conflict) as refused:
         approval.submit(crm, EDITOR, key)
     assert refused.value.code == "sms.changed"
-    assert approval.ask(crm) == 1
+    assert approval.ask(crm).known == 1
     found = sent(crm, key)
     assert (found.state, found.carrier_codes) == ("approved", {"aliyun": "SMS_1"})
-    assert approval.ask(crm) == 0, "nobody waits any more"
+    assert approval.ask(crm).known == 0, "nobody waits any more"
     with crm.db.read() as session:
         actions = session.execute(sa.select(AuditRow.actor, AuditRow.action).order_by(AuditRow.id)).all()
     assert [tuple(row) for row in actions] == [
@@ -259,7 +259,7 @@ def test_a_carrier_without_a_desk_takes_nothing(database: Database) -> None:
     with pytest.raises(Conflict) as refused:
         approval.submit(crm, EDITOR, key)
     assert refused.value.code == "sms.no_desk"
-    assert approval.ask(crm) == 0
+    assert approval.ask(crm).known == 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -27,7 +28,15 @@ from crm_plugin.channels.sms.carriers.pushes import (
     rows_of,
     word,
 )
-from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
+from crm_plugin.channels.sms.carriers.wire import (
+    CALL_SECONDS,
+    DESK_SECONDS,
+    Answer,
+    InDoubt,
+    NotSent,
+    Wire,
+    web_address,
+)
 from crm_plugin.host.context import Crm
 
 VERSION = "2017-05-25"
@@ -140,8 +149,8 @@ class AliyunCarrier:
         self._signature = signature
         self._url = web_address("sms_aliyun_url", url)
         self._clock = crm.clock
-        self._wire = Wire()
-        self.desk = AliyunDesk(self._post)
+        self._wire, self._desk_wire = Wire(), Wire(DESK_SECONDS)
+        self.desk = AliyunDesk(partial(self._post_by, self._desk_wire))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over in calls of ``batch``."""
@@ -156,8 +165,9 @@ class AliyunCarrier:
         return found if isinstance(found, Refusal) else None
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._wire.close()
+        self._desk_wire.close()
 
     def ask(self, ref: str, sent_at: datetime) -> Report | None:
         """Ask what became of a message; None while nobody knows (QuerySendDetails, one number a call).
@@ -195,6 +205,11 @@ class AliyunCarrier:
     def _post(
         self, action: str, query: Mapping[str, str], form: Mapping[str, str]
     ) -> dict[str, Any] | Refusal:
+        return self._post_by(self._wire, action, query, form)
+
+    def _post_by(
+        self, wire: Wire, action: str, query: Mapping[str, str], form: Mapping[str, str]
+    ) -> dict[str, Any] | Refusal:
         body = canonical(form).encode()
         headers = {
             "x-acs-action": action,
@@ -205,7 +220,7 @@ class AliyunCarrier:
         }
         proof = signed(self._key, self._url, headers, body, query=query)
         try:
-            answer = self._wire.post(f"{self._url}/?{canonical(query)}", body, proof)
+            answer = wire.post(f"{self._url}/?{canonical(query)}", body, proof)
         except NotSent:
             return Refusal("carrier_unreachable")
         except InDoubt as doubt:

@@ -9,6 +9,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,15 @@ from crm_plugin.channels.sms.carriers.pushes import (
     word,
 )
 from crm_plugin.channels.sms.carriers.tencent_desk import TencentDesk
-from crm_plugin.channels.sms.carriers.wire import CALL_SECONDS, Answer, InDoubt, NotSent, Wire, web_address
+from crm_plugin.channels.sms.carriers.wire import (
+    CALL_SECONDS,
+    DESK_SECONDS,
+    Answer,
+    InDoubt,
+    NotSent,
+    Wire,
+    web_address,
+)
 from crm_plugin.host.context import Crm
 
 VERSION = "2021-01-11"
@@ -123,8 +132,8 @@ class TencentCarrier:
         )
         self._key = (key, secret)
         self._url = web_address("sms_tencent_url", url)
-        self._wire = Wire()
-        self.desk = TencentDesk(self._post)
+        self._wire, self._desk_wire = Wire(), Wire(DESK_SECONDS)
+        self.desk = TencentDesk(partial(self._post_by, self._desk_wire))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over, those with the same values in one call."""
@@ -140,8 +149,9 @@ class TencentCarrier:
         return found if isinstance(found, Refusal) else None
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._wire.close()
+        self._desk_wire.close()
 
     def _send(self, messages: Sequence[Message]) -> list[Receipt] | Refusal:
         document = {
@@ -158,13 +168,16 @@ class TencentCarrier:
         return _receipts(messages, rows if isinstance(rows, list) else [])
 
     def _post(self, action: str, document: Mapping[str, Any]) -> dict[str, Any] | Refusal:
+        return self._post_by(self._wire, action, document)
+
+    def _post_by(self, wire: Wire, action: str, document: Mapping[str, Any]) -> dict[str, Any] | Refusal:
         body = json.dumps(document, ensure_ascii=False).encode()
         at = int(datetime.now(UTC).timestamp())
         headers = {"content-type": _JSON, "host": urlsplit(self._url).netloc, "x-tc-action": action}
         proof = signed(self._key, "sms", headers, body, at)
         rest = {"X-TC-Version": VERSION, "X-TC-Timestamp": str(at), "X-TC-Region": self._region}
         try:
-            answer = self._wire.post(f"{self._url}/", body, {**proof, **rest})
+            answer = wire.post(f"{self._url}/", body, {**proof, **rest})
         except NotSent:
             return Refusal("carrier_unreachable")
         except InDoubt as doubt:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 CALL_SECONDS = 20.0
 """Time-out of one call, its connection included."""
+DESK_SECONDS = 8.0
+"""The same of a call that somebody waits for at a page: a text handed in, or asked about."""
 _CONNECT_SECONDS = 5.0
 _IDLE_SECONDS = 4.0
 """A connection unused for longer is made anew: servers close idle ones, and a call into a closing one
@@ -75,9 +77,13 @@ def _date(text: str) -> datetime:
 
 
 class Wire:
-    """Keeps connections to one carrier; each method call is one HTTP call."""
+    """Keeps connections to one carrier; each method call is one HTTP call.
 
-    def __init__(self) -> None:
+    :param seconds: time-out of a call, its connection included.
+    """
+
+    def __init__(self, seconds: float = CALL_SECONDS) -> None:
+        self._seconds = seconds
         self._session: requests.Session | None = None
         self._used_at = 0.0
 
@@ -95,8 +101,9 @@ class Wire:
 
     def _call(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         session = self._fresh()
-        deadline = time.monotonic() + CALL_SECONDS
-        times = (_CONNECT_SECONDS, CALL_SECONDS - _CONNECT_SECONDS)
+        deadline = time.monotonic() + self._seconds
+        connect = min(_CONNECT_SECONDS, self._seconds / 2)
+        times = (connect, self._seconds - connect)
         try:
             # A callable for auth keeps a .netrc of the machine from replacing our Authorization header.
             with session.request(

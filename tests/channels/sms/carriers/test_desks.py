@@ -1,12 +1,15 @@
 """The desks of carriers that approve texts: what is handed in, and how their answers are read."""
 
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
 import responses
 
-from crm_plugin.channels.sms.carriers import aliyun_desk
+from crm_plugin.channels.registry import CARRIERS
+from crm_plugin.channels.sms.carriers import aliyun, aliyun_desk, tencent
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
 from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
 from crm_plugin.channels.sms.carriers.outcome import Refusal
@@ -40,6 +43,24 @@ def test_a_text_goes_in_and_its_answer_comes_back(database: Database, name: str)
             Verdict(code, "approved"),
             Verdict(other, "rejected", "请勿营销"),
         ]
+
+
+@pytest.mark.parametrize("name", ["aliyun", "tencent"])
+def test_a_carrier_that_hangs_holds_a_page_up_for_its_time_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module in (aliyun, tencent):
+        monkeypatch.setattr(module, "DESK_SECONDS", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as silent, line(name, database) as found:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        setattr(found.crm.settings, f"sms_{name}_url", url)
+        carrier = CARRIERS[name](found.crm)
+        assert isinstance(carrier, AliyunCarrier | TencentCarrier)
+        began = time.monotonic()
+        assert carrier.desk.file(FILING) == Refusal("carrier_timeout")
+        assert carrier.desk.verdicts(["1"]) == Refusal("carrier_timeout")
+        assert time.monotonic() - began < 2
+        carrier.close()
 
 
 def test_what_aliyun_gets(database: Database) -> None:
