@@ -36,7 +36,7 @@ def freeze(crm: Crm, campaign_id: int) -> bool:
 
 
 def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
-    tree = tree_of(crm, campaign.audience)
+    tree = tree_of(crm, campaign.audience, searches=campaign.searches)
     work = Freeze(campaign.id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
     if campaign.freeze_step == "staging":
         work.rules = rules_of(crm, campaign, _store_links(crm, campaign))

@@ -27,6 +27,8 @@ class Campaign(Base):
     reason: Mapped[str | None] = mapped_column(Key(64))
     """Why it is paused or held."""
     audience: Mapped[dict[str, Any]] = mapped_column(Json)
+    searches: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """Saved searches that audience and goal stand on, by their ids, as they were at the launch."""
     content: Mapped[dict[str, Any]] = mapped_column(Json)
     """``template`` or ``subject html text``; ``variables``; ``link``."""
     policy: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

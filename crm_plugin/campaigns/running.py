@@ -1,8 +1,9 @@
 """A campaign as a worker needs it: rules, compiled content, carrier, links; made once per process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -153,7 +154,7 @@ def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> 
         purpose=campaign.purpose,
         holdout=campaign.holdout,
         policy=policy,
-        goal=tree_of(crm, policy.goal) if policy.goal is not None else None,
+        goal=tree_of(crm, policy.goal, searches=campaign.searches) if policy.goal is not None else None,
         unknown_is_no=unknown_is_no(crm),
         zone=segments.zone(crm),
         topic=campaign.topic_id,
@@ -173,12 +174,27 @@ def unknown_is_no(crm: Crm) -> bool:
     return reach.unknown_is_no(settings, info)
 
 
-def tree_of(crm: Crm, document: object, place: str = "") -> Tree:
+def tree_of(crm: Crm, document: object, place: str = "", searches: Mapping[str, Any] | None = None) -> Tree:
     """Read an audience, or a goal.
 
+    :param searches: saved searches as a launch kept them, by their ids; None = as they are now.
     :raises BadInput: ``segment.*``.
     """
-    return parse(document, segments.catalogue(crm), place)
+    catalogue = segments.catalogue(crm)
+    if searches is not None:
+        catalogue = replace(catalogue, query=lambda ident: searches.get(str(ident)))
+    return parse(document, catalogue, place)
+
+
+def searches_of(crm: Crm, campaign: Campaign) -> dict[str, Any]:
+    """Return the saved searches that a campaign's audience and goal stand on, as they are now.
+
+    From its launch on a campaign asks what was confirmed, whatever becomes of them.
+    """
+    asked = [campaign.audience, campaign.policy.get("goal")]
+    catalogue = segments.catalogue(crm)
+    ids = {ident for tree in asked if tree is not None for ident in parse(tree, catalogue).references}
+    return {str(ident): catalogue.query(ident) for ident in sorted(ids)}
 
 
 def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:

@@ -10,6 +10,7 @@ from crm_plugin.campaigns.ledger import move
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.preflight import preflight as _preflight
 from crm_plugin.campaigns.retrying import reopen
+from crm_plugin.campaigns.running import searches_of
 from crm_plugin.campaigns.trial import send_test
 from crm_plugin.campaigns.waking import wake
 from crm_plugin.channels import service as channel_service
@@ -71,6 +72,7 @@ def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
     now = crm.clock()
     campaign = queries.one(session, campaign_id)
     campaign.content = channel_service.pinned(crm, session, campaign.content)
+    campaign.searches = searches_of(crm, campaign)
     planned = campaign.planned_at
     record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
     if not guard.is_confirmed(crm, session):

@@ -113,6 +113,8 @@ CODES: dict[str, str] = {
     "campaign.course_full": "{course} is full: {taken} of {capacity} seats are taken",
     "campaign.shared_addresses": "{count} left out: somebody else with the same address gets the message",
     "campaign.not_confirmed": "type {count} to confirm how many people will be reached",
+    "campaign.too_many_tests": "{limit} tests within 24 hours are enough: launch a campaign to reach people",
+    "campaign.test_later": "the carrier takes nothing more now by its limits: try again in {seconds} seconds",
     "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
     # channels
     "content.syntax": "line {line}: {reason}",
@@ -121,7 +123,8 @@ CODES: dict[str, str] = {
     "content.too_long": "longer than {limit} bytes",
     "content.missing_variable": "{name} has no value for {count} people and no default",
     "content.lacking_left_out": "{count} people have no value for {name}: they are left out",
-    "content.bad_word": "{name!r} is no name for a word of your own: small letters, digits and _, not one in use",
+    "content.bad_word": "{name!r} is no name for a word of your own: "
+    "small letters, digits and _, not one in use",
     "content.word_twice": "{name} is given for everybody and for each person: choose one",
     "content.word_there": "the word {name} is there already: change it above",
     "content.no_such_word": "there is no word {name} that differs from person to person",

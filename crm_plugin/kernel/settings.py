@@ -95,6 +95,9 @@ TABLE = (
     Setting("notify_email", str, "", "Who is told by e-mail of campaigns that stop by themselves."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
+    Setting(
+        "tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."
+    ),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
 )
 """Every setting there is; ``docs/settings.md`` is compared with it."""
@@ -158,6 +161,7 @@ class Settings:
     notify_email: str
     rate_limits: dict[str, str]
     interest_days: int
+    tests_per_day: int
     confirm_above: int
 
     def __init__(self, **values: Any) -> None:

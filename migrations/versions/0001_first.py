@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("state", db.Key(16), nullable=False),
         sa.Column("reason", db.Key(64), nullable=True),
         sa.Column("audience", db.Json(), nullable=False),
+        sa.Column("searches", db.Json(), nullable=True),
         sa.Column("content", db.Json(), nullable=False),
         sa.Column("policy", db.Json(), nullable=False),
         sa.Column("holdout", sa.Double(), nullable=False),

@@ -2,18 +2,23 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.stream_models import Stream
-from tests.campaigns.world import books, document, launched, run, state, world
+from crm_plugin.segments import quick
+from tests.campaigns.world import add_people, answers, books, document, launched, run, state, world
+from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 
 
@@ -80,3 +85,45 @@ def test_a_campaign_whose_template_is_gone_stops_with_its_reason(database: Datab
         "paused",
         "campaign.unknown_template",
     )
+
+
+def test_what_was_confirmed_is_what_a_planned_campaign_sends(database: Database, tmp_path: Path) -> None:
+    """Text and saved searches stay as they were; who they find is counted at the start."""
+    crm = world(database, tmp_path, people=3)
+    boss = Actor("boss", "Boss", frozenset({"crm.view", "crm.edit", "crm.send", "crm.admin"}))
+
+    def named(*ids: str) -> dict[str, Any]:
+        rule = {"field": "display_name", "operator": "in", "value": [f"Person {one}" for one in ids]}
+        return {"combinator": "and", "rules": [rule]}
+
+    def within(ident: int) -> dict[str, Any]:
+        rule = {"field": "segment", "operator": "=", "value": ident}
+        return {"combinator": "and", "rules": [rule]}
+
+    inner = quick.save(crm, boss, "Inner", named("1", "4"), shared=True)
+    outer = quick.save(crm, boss, "Outer", within(inner), shared=True)
+    goal = quick.save(crm, boss, "Goal", named("9"), shared=True)
+    at = (NOW + timedelta(days=1)).isoformat()
+    campaign = launched(crm, audience=within(outer), policy={"goal": within(goal)}, at=at)
+    quick.change(crm, boss, inner, named("1", "2", "3", "4"))
+    quick.change(crm, boss, goal, named("1"))
+    with crm.db.begin() as session:
+        newer = sa.select(SmsTemplate).where(SmsTemplate.key == "hello")
+        old = session.scalars(newer).one()
+        names = ("key", "locale", "name", "purpose", "state", "updated_at")
+        values = {name: getattr(old, name) for name in names}
+        session.add(SmsTemplate(**values, version=2, text="Something else, ${display_name}"))
+    add_people(crm, [4])
+    crm.clock.at = NOW + timedelta(days=1)  # type: ignore[attr-defined]
+    texts: list[str] = []
+
+    def note(message: Message) -> Receipt:
+        texts.append(message.text)
+        return receipt(message)
+
+    answers(crm, note)
+    run(crm)
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}, "Person 4 came in meanwhile, 2 and 3 did not"
+    assert all("Hello Person" in text for text in texts)
+    copied = service.copy(crm, campaign, "ann", "Again")
+    assert service.preflight(crm, copied).reach.considered == 4, "a copy asks what is saved now"

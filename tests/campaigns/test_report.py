@@ -1,12 +1,13 @@
 """The report, test sends, and what campaigns bring to segments and links."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import report, service
+from crm_plugin.campaigns import report, service, trial
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import OutboxMessage
@@ -14,7 +15,7 @@ from crm_plugin.channels.outbox import listed
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from crm_plugin.links import counting
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
@@ -22,7 +23,7 @@ from crm_plugin.profiles import consent, facts, privacy
 from crm_plugin.profiles.models import Consent, Suppression
 from crm_plugin.profiles.timeline import Window
 from crm_plugin.segments import service as segments
-from tests.campaigns.world import add_people, books, document, launched, run, set_person, world
+from tests.campaigns.world import add_people, books, document, launched, move_to, run, set_person, world
 from tests.fakes.carrier import receipt, taken
 from tests.fakes.crm import NOW
 
@@ -227,6 +228,37 @@ def test_a_test_email_is_labelled_in_its_subject_and_cannot_opt_anybody_out(
     assert message.address == "tester@example.org"
     token = message.text.split("/u/")[1].split()[0]
     assert signer(crm).read_opt_out(token) is None
+
+
+def test_tests_are_no_way_to_send_by_hand(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=1, tests_per_day=2)
+    one, other = (service.create(crm, "tester", document()) for _ in range(2))
+    for campaign in (one, other):
+        service.send_test(crm, campaign, "13912345678", None, "tester")
+    with pytest.raises(Conflict) as refused:
+        service.send_test(crm, other, "13912345678", None, "tester")
+    assert (refused.value.code, refused.value.params) == ("campaign.too_many_tests", {"limit": 2})
+    service.send_test(crm, other, "13912345678", None, "a colleague")
+    move_to(crm, NOW + timedelta(hours=24, seconds=1))
+    service.send_test(crm, one, "13912345678", None, "tester")
+    assert len(taken(crm.extras["books"].books)) == 4
+
+
+def test_tests_keep_to_the_limits_of_the_carrier(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "WAIT_SECONDS", 0.2)
+    crm = world(database, tmp_path, people=1, rate_limits={"carrier:books": "1/min"})
+    campaign = service.create(crm, "tester", document(policy={"rate": {"n": 1, "per_seconds": 86_400}}))
+    service.send_test(crm, campaign, "13912345678", None, "tester")
+    with pytest.raises(Unavailable) as refused:
+        service.send_test(crm, campaign, "13912345678", None, "tester")
+    assert refused.value.code == "campaign.test_later"
+    assert 1 < refused.value.params["seconds"] <= 63
+    assert len(taken(crm.extras["books"].books)) == 1
+    with crm.db.read() as session:
+        audits = session.scalars(sa.select(AuditRow.action)).all()
+    assert audits.count("campaign.test") == 1, "what did not leave is not counted"
 
 
 def test_a_test_send_to_nonsense(database: Database, tmp_path: Path) -> None:
