@@ -33,6 +33,7 @@ from crm_plugin.host.rights import need
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.links import counting
+from crm_plugin.profiles import topics
 from crm_plugin.profiles.queries import courses_by_host_id, person_id_of
 from crm_plugin.profiles.scope import sees
 from crm_plugin.segments import service as segments
@@ -85,6 +86,14 @@ def create(crm: Crm, actor: Actor, document: Any) -> int:
     need(actor, "crm.send")
     _may_ask(crm, actor, document)
     return service.create(crm, actor.id, document, scope=actor.scope)
+
+
+def usual_topic(crm: Crm, actor: Actor) -> dict[str, Any]:
+    """Return ``topic`` of a new campaign file: that of the actor's last launch, if it is still on offer."""
+    with crm.db.read() as session:
+        last = queries.last_topic(session, actor.id)
+        known = {one.id for one in topics.offered(session)} if last is not None else set()
+    return {"topic": last} if last in known else {}
 
 
 def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[str, Any]) -> int:

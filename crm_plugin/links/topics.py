@@ -12,7 +12,7 @@ from crm_plugin.links.optout import Answer, Asked, person_now
 from crm_plugin.profiles import consent, topic_consent
 from crm_plugin.profiles.models import Person
 from crm_plugin.profiles.reach import channels
-from crm_plugin.profiles.topic_consent import Choice
+from crm_plugin.profiles.topic_consent import TopicChoice
 
 MESSAGE_TOPICS: Registry[Callable[[Session, int], int | None]] = Registry("topic of a message")
 """Capability → function of (session, ledger row) that returns the topic of its campaign, if it had one."""
@@ -22,8 +22,8 @@ MESSAGE_TOPICS: Registry[Callable[[Session, int], int | None]] = Registry("topic
 class Standing:
     """What a person chose of the topics on offer."""
 
-    topics: tuple[Choice, ...] = ()
-    message: Choice | None = None
+    topics: tuple[TopicChoice, ...] = ()
+    message: TopicChoice | None = None
     """About the topic of the message that brought them here; None when it had none that is on offer."""
 
 

@@ -28,6 +28,7 @@ from crm_plugin.profiles.reach import address_columns, channels
 from crm_plugin.profiles.scope import Scope, of_courses
 from crm_plugin.profiles.tags import TagRow
 from crm_plugin.profiles.tags import of_person as tags_of
+from crm_plugin.profiles.topic_consent import TopicAnswer, TopicChoice, chosen, history
 
 LIMIT = 200
 """Rows of one kind that an archive shows."""
@@ -98,6 +99,10 @@ class Archive:
     interests: list[tuple[str, float, dict[str, int]]]
     """(tag, weight, reason → how many), the weightiest first."""
     channels: list[Channel]
+    topics: list[TopicChoice]
+    """What they chose of the topics of marketing."""
+    said: list[TopicAnswer]
+    """What they said about topics, the newest first."""
     seats: list[Seat]
     purchases: list[Purchase]
 
@@ -140,6 +145,8 @@ def archive(
         attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
         interests=[(tag, weight, reasons) for tag, weight, reasons in interests] if scope is None else [],
         channels=[_channel(session, person_id, channel) for channel in channels()],
+        topics=chosen(session, person_id),
+        said=history(session, person_id, LIMIT),
         seats=_seats(session, person_id, scope),
         purchases=_purchases(session, person_id, scope),
     )

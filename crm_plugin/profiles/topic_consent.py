@@ -28,7 +28,7 @@ _KEY = ("topic_id", "channel", "address_key")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TopicChoice:
     """What a person chose about a topic."""
 
     topic: TopicRow
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TopicAnswer:
     """A line of the ledger: what a person said about a topic."""
 
     at: datetime
@@ -82,17 +82,17 @@ def opt_in(
     session.execute(lifted.execution_options(synchronize_session=False))
 
 
-def chosen(session: Session, person_id: int) -> list[Choice]:
+def chosen(session: Session, person_id: int) -> list[TopicChoice]:
     """Return what holds for a person: every topic on offer, and the archived ones that they opted out of."""
     off = _off(session, person_id)
     return [
-        Choice(topic, topic.id not in off, off.get(topic.id))
+        TopicChoice(topic, topic.id not in off, off.get(topic.id))
         for topic in every(session)
         if not topic.archived or topic.id in off
     ]
 
 
-def history(session: Session, person_id: int, limit: int) -> list[Said]:
+def history(session: Session, person_id: int, limit: int) -> list[TopicAnswer]:
     """Return what a person said about topics, the newest first."""
     line = ConsentRecord
     query = (
@@ -103,7 +103,7 @@ def history(session: Session, person_id: int, limit: int) -> list[Said]:
     )
     topics = {f"{_PURPOSE}{topic.id}": topic for topic in every(session)}
     return [
-        Said(at, topics[purpose], state, source)
+        TopicAnswer(at, topics[purpose], state, source)
         for at, purpose, state, source in session.execute(query)
         if purpose in topics
     ]

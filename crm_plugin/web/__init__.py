@@ -41,6 +41,7 @@ from crm_plugin.web import (
     stopped,
     taggings,
     tokens,
+    topics,
     undo,
 )
 from crm_plugin.web.assets import STATIC
@@ -72,7 +73,7 @@ MODULES = (
         campaign_people,
         campaign_report,
     ),
-    *(sms_editor, sms_templates, outbox, data, health, stopped, tokens, api),
+    *(sms_editor, sms_templates, outbox, data, health, stopped, tokens, topics, api),
 )
 """The modules of pages; importing them filled the table of routes."""
 

@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import desk
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.report import Report
+from crm_plugin.profiles import topics
 from crm_plugin.web import present, searches
 from crm_plugin.web.campaign_books import MOVING, bar_of, lines_of, pace_of, verbs_of
 from crm_plugin.web.campaigns import find
 from crm_plugin.web.composer_policy import zone_of
 from crm_plugin.web.guard import actor, crm, page
-from crm_plugin.web.i18n import mark, say
+from crm_plugin.web.i18n import locale, mark, say
 from crm_plugin.web.mail import framed_mail
 from crm_plugin.web.view import fragment, render
 from crm_plugin.web.words import word
@@ -65,6 +66,7 @@ def campaign(ident: int) -> ResponseReturnValue:
         ),
         oob=False,
         content=row.content,
+        topic=topic_name(row),
         sentence=searches.sentence(row.audience),
         planned=present.in_zone(row.planned_at, zone_of(row)) if row.planned_at else "",
         preview=message,
@@ -104,6 +106,14 @@ def _live(found: Report) -> dict[str, Any]:
         "pace": pace_of(row, books),
         "now": crm().clock(),
     }
+
+
+def topic_name(row: CampaignRow) -> str:
+    """Return the name of a campaign's topic; empty without one."""
+    if row.topic_id is None:
+        return ""
+    with crm().db.read() as session:
+        return topics.find(session, row.topic_id).label(locale())
 
 
 def _every(row: CampaignRow) -> int:

@@ -98,7 +98,7 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int 
         "audience": tree,
         "policy": policy,
     }
-    return desk.create(crm(), actor(), document)
+    return desk.create(crm(), actor(), document | desk.usual_topic(crm(), actor()))
 
 
 def aim(ident: int, tree: dict[str, Any]) -> int:

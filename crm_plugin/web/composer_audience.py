@@ -106,6 +106,8 @@ def _changes(draft: CampaignRow) -> dict[str, Any]:
     changes: dict[str, Any] = {name: form[name] for name in ("name", "channel", "purpose") if name in form}
     if draft.kind != "single":
         changes["audience"] = _audience_of(form, draft.audience)
+    if changes.get("purpose") == "service":
+        changes["topic"] = None  # what people need for their courses is no matter of taste
     if changes.get("channel", draft.channel) != draft.channel:
         # A text for one channel is none for another: only the link and its course are kept.
         changes |= dict.fromkeys(("template", "subject", "html", "text", *KEYS, "lacking"))
@@ -174,5 +176,5 @@ def _reach(draft: CampaignRow, counted: bool = False) -> dict[str, Any]:
 
 def _left(draft: CampaignRow, channel: str) -> tuple[int, int]:
     days = draft.policy.get("leave_out_days") or 0
-    steps = funnel(crm(), draft.audience, channel, days, actor()).steps
+    steps = funnel(crm(), draft.audience, channel, days, actor(), topic=draft.topic_id).steps
     return steps["matched"], steps["reached"]

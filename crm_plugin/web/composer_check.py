@@ -13,6 +13,7 @@ from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.links import probe
 from crm_plugin.web import present
+from crm_plugin.web.campaign_page import topic_name
 from crm_plugin.web.campaigns import find
 from crm_plugin.web.composer import draft_of, save, show, spoken
 from crm_plugin.web.composer_content import preview_of
@@ -34,6 +35,7 @@ def compose_check(ident: int) -> ResponseReturnValue:
         "check",
         draft,
         reach=_reach(found),
+        topic=topic_name(draft),
         will_reach=reached,
         must_type=reached > crm().settings.confirm_above,
         starts=present.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",

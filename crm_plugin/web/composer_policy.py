@@ -11,6 +11,8 @@ from crm_plugin.campaigns.goals import GOALS, goal_of, recognise
 from crm_plugin.campaigns.proposals import proposed, region_of
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
+from crm_plugin.profiles import topics
+from crm_plugin.profiles.topics import TopicRow
 from crm_plugin.segments import service
 from crm_plugin.web import present, searches
 from crm_plugin.web.composer import answer, draft_of, onward, save, show
@@ -50,8 +52,15 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         zones=sorted(available_timezones() - {"localtime"}),
         region=present.country(region_of(crm())),
         proposed=proposed(crm(), draft.purpose),
+        topics=_topics(draft),
         **_goals(draft),
     )
+
+
+def _topics(draft: CampaignRow) -> list[TopicRow]:
+    """Return the topics to choose from: those on offer, and the one that an older draft has."""
+    with crm().db.read() as session:
+        return [row for row in topics.every(session) if not row.archived or row.id == draft.topic_id]
 
 
 def zone_of(draft: CampaignRow) -> ZoneInfo:
@@ -102,6 +111,8 @@ def _changes(draft: CampaignRow) -> dict[str, Any]:
     changes = policy_of(request.form, draft.policy, _goal)
     if request.form.get("when") == "later" and not changes["at"] and not is_htmx():
         raise BadInput("campaign.bad_value", "at", reason=Clause("expected a date and a time"))
+    if draft.purpose == "marketing" and "topic" in request.form:
+        changes["topic"] = request.form.get("topic", type=int)
     if request.form.get("propose"):
         changes["policy"] = {**changes["policy"], **proposed(crm(), draft.purpose)}
     return changes

@@ -28,6 +28,7 @@ ENTRIES = (
     Entry("campaigns", mark("Campaigns"), "campaigns", "/campaigns"),
     Entry("templates", mark("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
     Entry("outbox", mark("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
+    Entry("topics", mark("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
     Entry("data", mark("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
     Entry("tokens", mark("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
     Entry("health", mark("Health"), "health", "/health", in_host=False),

@@ -73,6 +73,17 @@ def person_consent(ident: int) -> ResponseReturnValue:
     return _back(ident, say("Saved."), "consent")
 
 
+@page("/people/<int:ident>/topic", "crm.edit", post=True)
+def person_topic(ident: int) -> ResponseReturnValue:
+    """Write down what a person told staff about a ``topic``: ``answer`` is granted or denied."""
+    answer = request.form.get("answer", "")
+    if answer not in ("granted", "denied"):
+        raise BadInput("input.bad", "answer", reason=one_of(("granted", "denied")))
+    topic = request.form.get("topic", 0, type=int)
+    wishes.set_topic(crm(), actor(), ident, topic, granted=answer == "granted")
+    return _back(ident, say("Saved."), "consent")
+
+
 @page("/people/<int:ident>/tag", "crm.edit", post=True)
 def person_tag(ident: int) -> ResponseReturnValue:
     """Put a ``tag`` on a person, or take it off when ``off`` is given."""

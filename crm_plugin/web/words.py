@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.segments.fields import FIELDS, RELATIONS, Field, Relation
 from crm_plugin.web.i18n import SPOKEN, locale, mark, plain
 
 TABLES: dict[str, dict[str, str]] = {
@@ -38,6 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "no_address": mark("No address for this channel"),
         "suppressed": mark("Opted out or address blocked"),
         "no_consent": mark("No consent to marketing"),
+        "topic": mark("Opted out of the topic"),
         "holdout": mark("Kept back for comparison"),
         "left_out": mark("Marketed to recently"),
         "cap": mark("Reached the cap of messages"),
@@ -292,11 +294,26 @@ def _refusal(name: str) -> str:
     return name
 
 
+_ABOUT_FIELDS = (
+    *("bad_value", "unknown_operator", "field_not_offered"),
+    *("needs_contacts", "needs_money"),
+)
+
+
 def _by(table: str) -> Callable[[str], str]:
     """Return what puts names, joined by commas, into words as they stand inside a sentence."""
     return lambda names: ", ".join(word(table, name).lower() for name in names.split(", "))
 
 
+def _field(name: str) -> str:
+    """Return the label of a field of searches; another name as it is."""
+    related = [relation.fields.get(name) for _name, relation in RELATIONS.items()]
+    known: list[Field | Relation | None] = [FIELDS.get(name), RELATIONS.get(name), *related]
+    found = next(filter(None, known), None)
+    return found.label.of(locale()) if found else name
+
+
+SPOKEN.update({("segment." + code, "field"): _field for code in _ABOUT_FIELDS})
 SPOKEN.update(
     {
         ("campaign.bad_state", "state"): _by("campaign"),

@@ -16,7 +16,7 @@ from crm_plugin.host.programs import create
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.plugin import prepare
-from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles import follow_ups, topics
 from crm_plugin.profiles.queries import person_id_of
 from crm_plugin.profiles.sync import sync
 from crm_plugin.segments import exports, quick
@@ -153,6 +153,7 @@ def _fill(limits: Limits) -> None:
     ids["mine"] = quick.save(crm, LIMITED, "Mine", EVERYBODY, pinned=True)
     quick.refresh_counts(crm, everything=True)
     stopped.block(crm, ADMIN, "email", "blocked@outside.example")
+    ids["topic"] = topics.create(crm, ADMIN, "Offers")
     ids["stopped"] = stopped.listed(crm, ADMIN)[0].id
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))

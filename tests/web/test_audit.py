@@ -21,7 +21,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.tokens import Grant
-from crm_plugin.profiles import follow_ups
+from crm_plugin.profiles import follow_ups, topics
 from crm_plugin.profiles.follow_ups import Entry
 from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.segments import quick
@@ -102,6 +102,13 @@ def _stopped(world: Limits) -> str:
 def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> Callable[[Limits], Deed]:
     """Return a deed at a rule, its one place filled in with what was made for it."""
     return lambda world: (rule.format(made(world)), sent, action)
+
+
+def _topic(world: Limits) -> int:
+    """Make a topic, of whatever name is free."""
+    with world.crm.db.read() as session:
+        number = len(topics.every(session))
+    return topics.create(world.crm, ADMIN, f"Topic {number}")
 
 
 def _launch(world: Limits, ident: int) -> Deed:
@@ -255,6 +262,20 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
         API + "/people/in1/follow-ups/{}/done", _note, {"done": True}, "follow_up.done"
     ),
     "api_intention_put": lambda _w: (f"{API}/people/in1/intentions/c1", {"level": "low"}, "intention.set"),
+    "person_topic": lambda w: (
+        f"/people/{w.ids['in1']}/topic",
+        {"topic": _topic(w), "answer": "denied"},
+        "topic.deny",
+    ),
+    "api_topic_put": lambda w: (f"{API}/people/in1/topics/{_topic(w)}", {"granted": True}, "topic.grant"),
+    "topic_new": lambda _w: ("/topics/new", {"name": "By a form"}, "topic.create"),
+    "topic_rename": _at("/topics/{}/rename", _topic, {"name": "Renamed by a form"}, "topic.rename"),
+    "topic_move": _at("/topics/{}/move", _topic, {"place": "0"}, "topic.move"),
+    "topic_archive": _at("/topics/{}/archive", _topic, {}, "topic.archive"),
+    "api_topic_add": lambda _w: (f"{API}/topics", {"name": "By a program"}, "topic.create"),
+    "api_topic_rename": _at(API + "/topics/{}", _topic, {"name": "Renamed"}, "topic.rename"),
+    "api_topic_move": _at(API + "/topics/{}/place", _topic, {"place": 0}, "topic.move"),
+    "api_topic_away": _at(API + "/topics/{}/away", _topic, {"away": True}, "topic.archive"),
     "api_consent_put": lambda _w: (f"{API}/people/in1/consent/email", {"granted": False}, "consent.deny"),
     "api_message": lambda _w: (
         f"{API}/people/in1/messages",
@@ -305,6 +326,7 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
 
 
 CHANGE_NOTHING = {
+    "topics_start": "four of the deed of a new topic; tests of the page hold it",
     "people_count": "counts",
     "people_sample": "shows",
     "people_build": "does nothing without a button; its buttons are services with cases of their own",

@@ -56,6 +56,8 @@ OUTSIDE = {
     "/undo/<": "note",
     "/stopped/<": "stopped",
     f"{API}/stopped/<": "stopped",
+    "/topics/<": "topic",
+    f"{API}/topics/<": "topic",
 }
 BODIES: dict[str, Any] = {
     "api_update": {"name": "x"},
@@ -67,6 +69,10 @@ BODIES: dict[str, Any] = {
     "api_follow_up_done": {"done": True},
     "api_intention_put": {"level": "high"},
     "api_consent_put": {"granted": False},
+    "api_topic_put": {"granted": False},
+    "api_topic_rename": {"name": "x"},
+    "api_topic_move": {"place": 0},
+    "api_topic_away": {"away": True},
     "api_message": {"name": "x", "channel": "email", "subject": "x", "html": "<p>x</p>"},
     "api_query_change": {"name": "x"},
     "api_explain": EVERYBODY,
@@ -121,6 +127,11 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_stopped": (f"{API}/stopped", None, 403),
     "api_stopped_block": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
     "stopped": ("/stopped", None, 403),
+    "topics": ("/topics", None, 403),
+    "topics_start": ("/topics/start", {}, 403),
+    "topic_new": ("/topics/new", {"name": "x"}, 403),
+    "api_topics": (f"{API}/topics", None, 200),
+    "api_topic_add": (f"{API}/topics", {"name": "x"}, 403),
     "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
     "api_queries": (f"{API}/queries", None, 200),
     "api_query_save": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),
@@ -155,7 +166,7 @@ def is_about_texts(route: Route) -> bool:
 
 def path_to(route: Route, ids: dict[str, int], name: str) -> str:
     path = route.rule.replace("<int:ident>", str(ids.get(name, 0))).replace("<person_id>", name)
-    values = {"<int:note>": str(ids["note"]), "<course_id>": "c1", "<channel>": "email"}
+    values = {"<int:note>": str(ids["note"]), "<course_id>": "c1", "<int:topic>": "1", "<channel>": "email"}
     for place, value in values.items():
         path = path.replace(place, value)
     assert "<" not in path, f"{route.name}: say what {path} means"

@@ -14,6 +14,7 @@ from crm_plugin.web.api import (
     school,
     segments,
     sms_templates,
+    topics,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "school",
     "segments",
     "sms_templates",
+    "topics",
 ]

@@ -70,6 +70,12 @@ class Wish(Schema):
     scope = fields.String(load_default="marketing", validate=validate.OneOf(wishes.SCOPES))
 
 
+class TopicWish(Schema):
+    """Whether a person wants to hear about a topic."""
+
+    granted = fields.Boolean(required=True)
+
+
 def _id(person_id: str) -> int:
     with crm().db.read() as session:
         return seen.id_of(session, actor(), person_id)
@@ -158,6 +164,12 @@ def api_consent_put(given: Given, person_id: str, channel: str) -> None:
     """Write down that a person agrees to a channel, or wants no more of it."""
     wish = given.body
     wishes.set_consent(crm(), actor(), _id(person_id), channel, wish["granted"], wish["scope"])
+
+
+@endpoint("PUT", "/people/<person_id>/topics/<int:topic>", "crm.edit", Shape(TopicWish))
+def api_topic_put(given: Given, person_id: str, topic: int) -> None:
+    """Write down that a person wants nothing more about a topic, or wants to hear about it again."""
+    wishes.set_topic(crm(), actor(), _id(person_id), topic, granted=given.body["granted"])
 
 
 @endpoint("POST", "/people/<person_id>/messages", "crm.send", Shape(File, None, schemas.Id, 201))

@@ -1,0 +1,64 @@
+"""The topics of the school's marketing: read, and kept by administrators."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from crm_plugin.profiles import topics
+from crm_plugin.profiles.topics import TopicRow
+from crm_plugin.web.api import schemas
+from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.guard import actor, crm
+
+Topics = schemas.answer("Topics", items=fields.List(fields.Nested(schemas.of(TopicRow))))
+
+
+class TopicNames(Schema):
+    """The names of a topic; an empty Chinese one is the same in both languages."""
+
+    name = fields.String(required=True)
+    name_zh = fields.String(load_default="")
+
+
+class TopicPlace(Schema):
+    """A place of the list; 0 is the first."""
+
+    place = fields.Integer(required=True)
+
+
+class TopicAway(Schema):
+    """Whether a topic is put away."""
+
+    away = fields.Boolean(required=True)
+
+
+@endpoint("GET", "/topics", shape=Shape(answer=Topics))
+def api_topics(_given: Given) -> Any:
+    """List the topics in the school's order, the archived ones last."""
+    with crm().db.read() as session:
+        return {"items": topics.every(session)}
+
+
+@endpoint("POST", "/topics", "crm.admin", Shape(TopicNames, None, schemas.Id, 201))
+def api_topic_add(given: Given) -> Any:
+    """Put a topic on the list."""
+    return {"id": topics.create(crm(), actor(), **given.body)}
+
+
+@endpoint("PUT", "/topics/<int:ident>", "crm.admin", Shape(TopicNames))
+def api_topic_rename(given: Given, ident: int) -> None:
+    """Give a topic other names."""
+    topics.rename(crm(), actor(), ident, **given.body)
+
+
+@endpoint("POST", "/topics/<int:ident>/place", "crm.admin", Shape(TopicPlace))
+def api_topic_move(given: Given, ident: int) -> None:
+    """Put a topic at another place of the list."""
+    topics.move(crm(), actor(), ident, given.body["place"])
+
+
+@endpoint("POST", "/topics/<int:ident>/away", "crm.admin", Shape(TopicAway))
+def api_topic_away(given: Given, ident: int) -> None:
+    """Offer a topic no more, or again."""
+    verb = topics.archive if given.body["away"] else topics.restore
+    verb(crm(), actor(), ident)
