@@ -61,7 +61,8 @@ def figures(session: Session, now: datetime, zone: ZoneInfo, currency: str | Non
         ).where(*living)
     ).one()
     taken = session.scalar(sa.select(_sum(_net())).where(*_in(currency), _paid_at() >= since))
-    return Figures(*(int(value) for value in row), taken or Decimal(0))
+    people, registered, active, buyers, unpaid = (int(value) for value in row)
+    return Figures(people, registered, active, buyers, unpaid, taken or Decimal(0))
 
 
 def trend(session: Session, now: datetime, zone: ZoneInfo, currency: str | None) -> list[Day]:

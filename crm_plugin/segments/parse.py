@@ -361,5 +361,7 @@ def _shown(value: Any) -> str:
         return Clause("nothing")
     if isinstance(value, str):
         return repr(value[:60])
+    if isinstance(value, Mapping) and set(value) == {"n", "unit"}:
+        return json.dumps(value)[:60]
     cut = _cut(value)
     return cut if isinstance(cut, Clause) else str(cut)

@@ -88,11 +88,14 @@ SPOKEN: dict[tuple[str, str], Callable[[str], str]] = {}
 """(code of an error, its parameter) → function that puts a name of ours, such as a state, into words."""
 
 
-def explain(error: CrmError) -> str:
-    """Return an error as one line in the locale of this request, with its place."""
+def explain(error: CrmError, *, placed: bool = True) -> str:
+    """Return an error as one line in the locale of this request.
+
+    :param placed: with its place in the input; on a form, which shows no such names, it is left out.
+    """
     params = {name: _spoken(error.code, name, one) for name, one in error.params.items()}
     text = plain(CODES[error.code]).format(**params)
-    return f"{error.place}: {text}" if error.place else text
+    return f"{error.place}: {text}" if error.place and placed else text
 
 
 def _spoken(code: str, name: str, value: Any) -> Any:

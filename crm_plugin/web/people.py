@@ -64,7 +64,12 @@ def _counted(tree: Tree) -> dict[str, Any]:
     try:
         counted = service.count(crm(), complete, actor=actor())
     except CrmError as error:
-        return {"counted": None, "problem": explain(error), "unfinished": unfinished, "sentence": ""}
+        return {
+            "counted": None,
+            "problem": explain(error, placed=False),
+            "unfinished": unfinished,
+            "sentence": "",
+        }
     words = searches.sentence(complete) if complete["rules"] else ""
     return {"counted": counted, "problem": "", "unfinished": unfinished, "sentence": words}
 
@@ -79,10 +84,10 @@ def _sample(tree: Tree) -> dict[str, Any]:
         return {"sample": seen.rows(crm(), session, actor(), page.ids)}
 
 
-def _presets(tree: Tree) -> list[Link]:
+def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
     menus = searches.fields()
     return [
-        Link(one.label, searches.address(one.tree), tree == one.tree)
+        Link(one.label, searches.address(one.tree), query is None and tree == one.tree)
         for one in PRESETS
         if all(menus.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
     ]
@@ -130,7 +135,7 @@ def _page(
         "people/list.html",
         title=say("People"),
         active="people",
-        presets=_presets(tree),
+        presets=_presets(tree, query),
         saved=searches.saved(),
         query_name=query.name if query else "",
         query_trouble=searches.trouble(query.tree) if query else "",
@@ -184,7 +189,7 @@ def people_build() -> ResponseReturnValue:
         try:
             return _DEEDS[verb](finished(tree)[0], query_id)
         except BadInput as error:
-            tell(explain(error), "bad")
+            tell(explain(error, placed=False), "bad")
             return _rebuilt(tree, query_id)
     changed = act(tree, verb)
     return _rebuilt(changed, query_id, begun(changed, verb))

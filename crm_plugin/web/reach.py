@@ -44,7 +44,7 @@ def shown(place: Place) -> dict[str, Any]:
     try:
         found = funnel(crm(), place.tree, place.channel, place.days, actor())
     except CrmError as error:
-        return {**answer, "reach_problem": explain(error)}
+        return {**answer, "reach_problem": explain(error, placed=False)}
     return {**answer, "steps": _steps(found, place), "reach_as_of": found.as_of}
 
 

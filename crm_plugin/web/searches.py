@@ -72,7 +72,7 @@ def sentence(tree: Tree) -> str:
     try:
         return describe(crm(), tree, locale(), actor(), value_word)
     except CrmError as error:
-        return explain(error)
+        return explain(error, placed=False)
 
 
 def trouble(tree: Tree) -> str:
@@ -81,7 +81,7 @@ def trouble(tree: Tree) -> str:
         service.understood(crm(), tree, actor())
         check_courses(crm(), tree, actor().scope)
     except CrmError as error:
-        return explain(error)
+        return explain(error, placed=False)
     return ""
 
 

@@ -309,8 +309,8 @@ def _field(name: str) -> str:
     """Return the label of a field of searches; another name as it is."""
     related = [relation.fields.get(name) for _name, relation in RELATIONS.items()]
     known: list[Field | Relation | None] = [FIELDS.get(name), RELATIONS.get(name), *related]
-    found = next(filter(None, known), None)
-    return found.label.of(locale()) if found else name
+    labels = [one.label for one in known if one is not None]
+    return labels[0].of(locale()) if labels else name
 
 
 SPOKEN.update({("segment." + code, "field"): _field for code in _ABOUT_FIELDS})

@@ -1,5 +1,7 @@
 """The builder's form and the tree say the same, in both directions."""
 
+import html
+import json
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from crm_plugin.web.i18n import LOCALES
 from crm_plugin.web.presets import PRESETS
 from crm_plugin.web.view import environment
 from tests.web.forms import posted
+from tests.web.school import School
+from tests.web.test_pages import on_sqlite
 
 Tree = dict[str, Any]
 
@@ -228,3 +232,17 @@ def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
         g.crm_locale = locale
         assert Fields(Catalogue(), locale, contacts=False).find("phone") is None
         assert Fields(Catalogue(), locale, contacts=True).find("phone") is not None
+
+
+@on_sqlite
+def test_a_form_names_fields_as_people_do_and_no_places(school: School) -> None:
+    tree = group(rule("last_active_at", "inLast", {"n": 31, "unit": "day"}))
+    form = posted(school.get("/people", query_string={"tree": json.dumps(tree)}).text, "people/build")
+    absurd = {name: "99999999" if value == "31" else value for name, value in form.items()}
+    said = html.unescape(school.post("/people/count", absurd).text)
+    assert 'last active: {"n": 99999999, "unit": "day"} is not a span' in said
+    assert "rules[" not in said
+    school.sign_in(locale="zh")
+    said = html.unescape(school.post("/people/count", absurd).text)
+    assert "最近活跃" in said
+    assert "n 为 0 到 100,000 的整数" in said
