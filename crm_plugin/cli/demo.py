@@ -13,7 +13,7 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
-from crm_plugin.cli import demo_searches, server
+from crm_plugin.cli import demo_searches, demo_topics, server
 from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
@@ -61,6 +61,7 @@ def demo(people: int, port: int | None, instance: str, language: str) -> None:
         with Bars() as bars:
             sync(crm, full=not _is_read(crm), progress=bars.show)
         demo_searches.seed(crm, language)
+        demo_topics.seed(crm)
         _run(app, crm, chosen)
 
 
