@@ -95,9 +95,7 @@ TABLE = (
     Setting("notify_email", str, "", "Who is told by e-mail of campaigns that stop by themselves."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
-    Setting(
-        "tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."
-    ),
+    Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
 )
 """Every setting there is; ``docs/settings.md`` is compared with it."""

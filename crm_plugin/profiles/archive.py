@@ -1,6 +1,6 @@
 """One person's archive: profile, consents, courses, orders, interests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -97,7 +97,7 @@ class Archive:
     roles: list[str]
     attributes: dict[str, str]
     interests: list[tuple[str, float, dict[str, int]]]
-    """(tag, weight, reason → how many), the weightiest first."""
+    """(tag, weight, reason → how many), the weightiest first; its weight is 1."""
     channels: list[Channel]
     topics: list[TopicChoice]
     """What they chose of the topics of marketing."""
@@ -133,23 +133,27 @@ def archive(
         .order_by(PersonAttribute.name)
     )
     interests = session.execute(
-        sa.select(Interest.tag, Interest.weight, Interest.reasons)
+        sa.select(Interest.tag, Interest.strength, Interest.reasons)
         .where(Interest.person_id == person_id)
-        .order_by(Interest.weight.desc(), Interest.folded)
-    )
+        .order_by(Interest.strength.desc(), Interest.folded)
+    ).all()
     return Archive(
         person=found[0],
         tags=[value for kind, value in labels if kind == "tag"],
         crm_tags=tags_of(session, person_id),
         roles=[value for kind, value in labels if kind == "role"],
         attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
-        interests=[(tag, weight, reasons) for tag, weight, reasons in interests] if scope is None else [],
+        interests=_weighed(interests) if scope is None else [],
         channels=[_channel(session, person_id, channel) for channel in channels()],
         topics=chosen(session, person_id),
         said=history(session, person_id, LIMIT),
         seats=_seats(session, person_id, scope),
         purchases=_purchases(session, person_id, scope),
     )
+
+
+def _weighed(found: Sequence[Any]) -> list[tuple[str, float, dict[str, int]]]:
+    return [(tag, round(2 ** (strength - found[0][1]), 4), reasons) for tag, strength, reasons in found]
 
 
 def _channel(session: Session, person_id: int, channel: str) -> Channel:

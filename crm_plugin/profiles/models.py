@@ -120,7 +120,8 @@ class Interest(Base):
     person_id: Mapped[int] = mapped_column(Id, primary_key=True)
     folded: Mapped[str] = mapped_column(Key(), primary_key=True)
     tag: Mapped[str] = mapped_column(Key())
-    weight: Mapped[float]
+    strength: Mapped[float]
+    """Logarithm to base 2 of its weight, reckoned to a fixed day (:mod:`crm_plugin.profiles.interests`)."""
     reasons: Mapped[dict[str, int]] = mapped_column(Json)
     """Kind of signal, ``enrolled`` or ``bought`` → how many."""
     __table_args__ = (sa.Index("ix_crm_interest_tag", "folded", "person_id"),)

@@ -383,7 +383,7 @@ def upgrade() -> None:
         sa.Column("person_id", db.Id(), nullable=False),
         sa.Column("folded", db.Key(191), nullable=False),
         sa.Column("tag", db.Key(191), nullable=False),
-        sa.Column("weight", sa.Double(), nullable=False),
+        sa.Column("strength", sa.Double(), nullable=False),
         sa.Column("reasons", db.Json(), nullable=False),
         sa.PrimaryKeyConstraint("person_id", "folded", name=op.f("pk_crm_interest")),
     )

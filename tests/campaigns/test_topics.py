@@ -59,7 +59,12 @@ def test_who_refused_the_topic_is_left_out_with_a_reason_of_its_own(
         refuse(crm, person, offers)
     about_offers = launched(crm, topic="offers")
     about_events, about_nothing = launched(crm, topic=events), launched(crm)
-    mail: dict[str, Any] = {"channel": "email", "template": None, "subject": "Your seat", "html": "<p>Moved</p>"}
+    mail: dict[str, Any] = {
+        "channel": "email",
+        "template": None,
+        "subject": "Your seat",
+        "html": "<p>Moved</p>",
+    }
     service_message = launched(crm, purpose="service", **mail)
     found = preflight.preflight(crm, about_offers).reach.excluded
     assert found == {"topic": 3, "status": 1}

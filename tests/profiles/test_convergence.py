@@ -13,9 +13,10 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import Base
 from crm_plugin.profiles import models as m
-from crm_plugin.profiles.facts import LIFE
+from crm_plugin.profiles.facts import LIFE, recompute
 from crm_plugin.profiles.rows import HELD_MONEY
 from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.touched import touch_all
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm
 
@@ -191,7 +192,7 @@ def snapshot(crm: Crm) -> dict[str, Any]:
         },
         "interests": {
             (who[row[0]], row[1]): row[2:]
-            for row in _select(crm, *_columns(m.Interest, "person_id folded weight reasons"))
+            for row in _select(crm, *_columns(m.Interest, "person_id folded strength reasons"))
         },
     }
 
@@ -261,3 +262,21 @@ def test_changes_end_where_a_scan_ends(make_crm: MakeCrm, steps: list[tuple[str,
     wipe(crm)
     school.sync()
     assert snapshot(crm) == by_changes
+
+
+def test_tags_with_nothing_new_keep_their_weight_while_time_goes_by(make_crm: MakeCrm) -> None:
+    host = FakeHost()
+    host.put(*COURSES)
+    host.put(r.Person("p1"))
+    host.put(*(r.Signal(f"s{n}", "p1", "view", NOW - timedelta(n), f"c{n}") for n in range(2)))
+    crm = make_crm(host)
+    sync(crm)
+    before = snapshot(crm)["interests"]
+    assert set(before) == {("p1", "a"), ("p1", "b")}
+    crm.clock.move(days=200)  # type: ignore[attr-defined]
+    crm.db.run(touch_all)
+    assert recompute(crm) == 1
+    assert snapshot(crm)["interests"] == before
+    host.remove("signals", "s1")
+    sync(crm)
+    assert {tag for _, tag in snapshot(crm)["interests"]} == {"a"}

@@ -90,7 +90,7 @@ class School:
         return {"kind": "role", "folded": value, "value": value}
 
     def interest(self, value: str) -> dict[str, Any]:
-        return {"folded": fold(value), "tag": value, "weight": 1.0, "reasons": {}}
+        return {"folded": fold(value), "tag": value, "strength": 0.0, "reasons": {}}
 
     def crm_tag(self, value: str) -> dict[str, Any]:
         state, at = self.pick(("on", "off")), self.instants[0]
