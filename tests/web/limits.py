@@ -188,3 +188,16 @@ def _campaign(crm: Crm, actor: r.Actor) -> int:
     while jobs.burst(crm):
         pass
     return ident
+
+
+CLOSED: dict[str, tuple[str, Any, int]] = {
+    "data": ("/data", None, 403),
+    "data_progress": ("/data/progress", None, 403),
+    "data_start": ("/data/start", {}, 403),
+    "data_confirm": ("/data/confirm", {"stream": "persons"}, 403),
+    "tokens": ("/tokens", None, 403),
+    "token_new": ("/tokens/new", {"name": "x", "permission": "crm.view"}, 403),
+    "stopped": ("/stopped", None, 403),
+    "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
+}
+"""Pages about the whole school: name of a route → (path, what is sent, the answer to who is limited)."""

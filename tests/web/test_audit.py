@@ -21,13 +21,14 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db import Database
 from crm_plugin.kernel.tokens import Grant
-from crm_plugin.profiles import follow_ups, topics
+from crm_plugin.profiles import follow_ups
 from crm_plugin.profiles.follow_ups import Entry
 from crm_plugin.profiles.stream_models import Stream
 from crm_plugin.segments import quick
 from crm_plugin.segments.tagging import put_tag
 from crm_plugin.web.guard import ROUTES, Route
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
+from tests.web.topic_deeds import TOPICS
 
 API = "/api/v1"
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -104,13 +105,6 @@ def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> 
     return lambda world: (rule.format(made(world)), sent, action)
 
 
-def _topic(world: Limits) -> int:
-    """Make a topic, of whatever name is free."""
-    with world.crm.db.read() as session:
-        number = len(topics.every(session))
-    return topics.create(world.crm, ADMIN, f"Topic {number}")
-
-
 def _launch(world: Limits, ident: int) -> Deed:
     reached = desk.preflight(world.crm, ADMIN, ident).reach.reached
     return f"/campaigns/{ident}/launch", {"confirm": str(reached)}, "campaign.launch"
@@ -149,7 +143,7 @@ def _removed(world: Limits) -> int:
 _HTML = {"subject": "x", "html": "<p>x</p>"}
 _UNKNOWN: dict[str, Any] = {"state": "unknown", "tries": 1}
 _FAILED: dict[str, Any] = {"state": "failed_transient", "tries": 5}
-DEEDS: dict[str, Callable[[Limits], Deed]] = {
+DEEDS: dict[str, Callable[[Limits], Deed]] = TOPICS | {
     "campaign_new": lambda _w: ("/campaigns/new", {}, "campaign.create"),
     "campaign_copy": _at("/campaigns/{}/copy", _draft, {}, "campaign.create"),
     "campaign_discard": _at("/campaigns/{}/discard", _draft, {}, "campaign.remove"),
@@ -262,20 +256,6 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = {
         API + "/people/in1/follow-ups/{}/done", _note, {"done": True}, "follow_up.done"
     ),
     "api_intention_put": lambda _w: (f"{API}/people/in1/intentions/c1", {"level": "low"}, "intention.set"),
-    "person_topic": lambda w: (
-        f"/people/{w.ids['in1']}/topic",
-        {"topic": _topic(w), "answer": "denied"},
-        "topic.deny",
-    ),
-    "api_topic_put": lambda w: (f"{API}/people/in1/topics/{_topic(w)}", {"granted": True}, "topic.grant"),
-    "topic_new": lambda _w: ("/topics/new", {"name": "By a form"}, "topic.create"),
-    "topic_rename": _at("/topics/{}/rename", _topic, {"name": "Renamed by a form"}, "topic.rename"),
-    "topic_move": _at("/topics/{}/move", _topic, {"place": "0"}, "topic.move"),
-    "topic_archive": _at("/topics/{}/archive", _topic, {}, "topic.archive"),
-    "api_topic_add": lambda _w: (f"{API}/topics", {"name": "By a program"}, "topic.create"),
-    "api_topic_rename": _at(API + "/topics/{}", _topic, {"name": "Renamed"}, "topic.rename"),
-    "api_topic_move": _at(API + "/topics/{}/place", _topic, {"place": 0}, "topic.move"),
-    "api_topic_away": _at(API + "/topics/{}/away", _topic, {"away": True}, "topic.archive"),
     "api_consent_put": lambda _w: (f"{API}/people/in1/consent/email", {"granted": False}, "consent.deny"),
     "api_message": lambda _w: (
         f"{API}/people/in1/messages",

@@ -25,7 +25,8 @@ from crm_plugin.profiles.sync import sync
 from crm_plugin.segments import exports, queries, service
 from crm_plugin.segments.narrowing import Part
 from crm_plugin.web.guard import ROUTES, Route
-from tests.web.limits import ADMIN, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
+from tests.web.limits import ADMIN, CLOSED, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
+from tests.web.topic_deeds import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
 
 API = "/api/v1"
 
@@ -56,8 +57,7 @@ OUTSIDE = {
     "/undo/<": "note",
     "/stopped/<": "stopped",
     f"{API}/stopped/<": "stopped",
-    "/topics/<": "topic",
-    f"{API}/topics/<": "topic",
+    **TOPICS_OUTSIDE,
 }
 BODIES: dict[str, Any] = {
     "api_update": {"name": "x"},
@@ -69,10 +69,7 @@ BODIES: dict[str, Any] = {
     "api_follow_up_done": {"done": True},
     "api_intention_put": {"level": "high"},
     "api_consent_put": {"granted": False},
-    "api_topic_put": {"granted": False},
-    "api_topic_rename": {"name": "x"},
-    "api_topic_move": {"place": 0},
-    "api_topic_away": {"away": True},
+    **TOPIC_BODIES,
     "api_message": {"name": "x", "channel": "email", "subject": "x", "html": "<p>x</p>"},
     "api_query_change": {"name": "x"},
     "api_explain": EVERYBODY,
@@ -109,12 +106,6 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "outbox": ("/outbox", None, 200),
     "sms_templates": ("/sms-templates", None, 200),
     "health": ("/health", None, 200),
-    "data": ("/data", None, 403),
-    "data_progress": ("/data/progress", None, 403),
-    "data_start": ("/data/start", {}, 403),
-    "data_confirm": ("/data/confirm", {"stream": "persons"}, 403),
-    "tokens": ("/tokens", None, 403),
-    "token_new": ("/tokens/new", {"name": "x", "permission": "crm.view"}, 403),
     "api_openapi": (f"{API}/openapi.json", None, 200),
     "api_me": (f"{API}/me", None, 200),
     "api_campaigns": (f"{API}/campaigns", None, 200),
@@ -126,13 +117,8 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_labels": (f"{API}/labels/tag", None, 200),
     "api_stopped": (f"{API}/stopped", None, 403),
     "api_stopped_block": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
-    "stopped": ("/stopped", None, 403),
-    "topics": ("/topics", None, 403),
-    "topics_start": ("/topics/start", {}, 403),
-    "topic_new": ("/topics/new", {"name": "x"}, 403),
-    "api_topics": (f"{API}/topics", None, 200),
-    "api_topic_add": (f"{API}/topics", {"name": "x"}, 403),
-    "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
+    **TOPICS_PLAIN,
+    **CLOSED,
     "api_queries": (f"{API}/queries", None, 200),
     "api_query_save": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),
     "api_health": (f"{API}/health", None, 200),
@@ -166,7 +152,7 @@ def is_about_texts(route: Route) -> bool:
 
 def path_to(route: Route, ids: dict[str, int], name: str) -> str:
     path = route.rule.replace("<int:ident>", str(ids.get(name, 0))).replace("<person_id>", name)
-    values = {"<int:note>": str(ids["note"]), "<course_id>": "c1", "<int:topic>": "1", "<channel>": "email"}
+    values = {"<int:note>": str(ids["note"]), **PLACES}
     for place, value in values.items():
         path = path.replace(place, value)
     assert "<" not in path, f"{route.name}: say what {path} means"
