@@ -135,10 +135,11 @@ class EmailChannel:
         draft, known = _read(content), constants(content)
         marketing = purpose == MARKETING
         text, page = draft.text, draft.page
+        locale = footer.locale_of([*draft.subject, *text], context.locale)
         if marketing and "unsubscribe" not in _names(text):
-            text = [*text, *_prepared(footer.text_footer(context.locale, context.site_name))]
+            text = [*text, *_prepared(footer.text_footer(locale, context.site_name))]
         if page and marketing and "unsubscribe" not in _names(page):
-            page = [*page[:-1], *footer.html_footer(context.locale, context.site_name), page[-1]]
+            page = [*page[:-1], *footer.html_footer(locale, context.site_name), page[-1]]
         sender = mailbox_header("From", context.sender)
         domain = sender.rpartition("@")[2].strip(">\r\n")
         return CompiledEmail(

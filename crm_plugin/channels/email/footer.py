@@ -1,8 +1,13 @@
 """What a marketing e-mail ends with when its author left the opt-out out; in both languages."""
 
+import re
+from collections.abc import Iterable
+
 from crm_plugin.channels.content import Piece, Prepared, Slot, clean
 from crm_plugin.channels.email.html import escape_html
 
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_WORD = re.compile(r"[A-Za-z]{3}")
 UNSUBSCRIBE = Slot("unsubscribe")
 
 _WORDS = {
@@ -14,6 +19,14 @@ _WORDS = {
 def _words(locale: str, site: str) -> tuple[str, str]:
     sentence, word = _WORDS["zh" if locale.startswith("zh") else "en"]
     return sentence.format(site=clean(site) or "—"), word
+
+
+def locale_of(pieces: Iterable[Prepared | Piece], school: str) -> str:
+    """Return the language that a content is written in; the school's where too little is written to tell."""
+    written = " ".join(piece for piece in pieces if isinstance(piece, str))
+    if _HAN.search(written):
+        return "zh"
+    return "en" if _WORD.search(written) else school
 
 
 def html_footer(locale: str, site: str) -> list[Prepared]:

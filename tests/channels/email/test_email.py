@@ -86,7 +86,7 @@ def test_service_mail_has_no_opt_out() -> None:
 @pytest.mark.parametrize(("locale", "word"), [("en", "Unsubscribe"), ("zh-CN", "退订")])
 def test_marketing_without_an_opt_out_gets_the_footer(locale: str, word: str) -> None:
     context = Context(site_name="A & B", locale=locale, sender="a@b.example")
-    message = rendered(compiled("<p>x</p>", context=context))
+    message = rendered(compiled("<p>x</p>", context=context, subject="1"))
     assert f'href="{OPT_OUT}">{word}</a>' in str(message.html)
     assert "A &amp; B" in str(message.html)
     assert "A & B" in message.text
@@ -94,6 +94,21 @@ def test_marketing_without_an_opt_out_gets_the_footer(locale: str, word: str) ->
     own = rendered(compiled('<p><a href="{{ unsubscribe }}">stop</a></p>', context=context))
     assert str(own.html).count(OPT_OUT) == 1
     assert own.text.count(OPT_OUT) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "school", "word"),
+    [
+        ("A course for you", "zh-CN", "Unsubscribe"),
+        ("新课", "en", "退订"),
+        ("1 + 1", "zh", "退订"),
+    ],
+)
+def test_the_footer_is_in_the_language_of_the_text(text: str, school: str, word: str) -> None:
+    context = Context(site_name="School", locale=school, sender="a@b.example")
+    message = rendered(compiled(f"<p>{text}</p>", context=context, subject="1"))
+    assert f">{word}</a>" in str(message.html)
+    assert f"{word}: {OPT_OUT}" in message.text
 
 
 HOSTILE = st.sampled_from(
