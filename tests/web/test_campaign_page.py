@@ -157,9 +157,9 @@ def test_the_report_names_its_window_and_opens_its_buyers(school: School) -> Non
         session.execute(sa.insert(Order), rows)
     week = school.get(f"/campaigns/{ident}/report").text
     assert "Bought within 7 days of their message" in week
-    assert "2 people, 2 orders" in week
+    assert "2 people · 2 orders" in week
     assert "CN¥100" in week
-    assert "1 person, 1 orders" in school.get(f"/campaigns/{ident}/report?days=3").text
+    assert "1 person · 1 order<" in school.get(f"/campaigns/{ident}/report?days=3").text
     assert school.get(f"/campaigns/{ident}/report?days=4").status_code == 400
     people = school.get(f"/campaigns/{ident}/people?what=bought:3").text
     assert people.count('scope="row"') == 1
