@@ -253,7 +253,7 @@ def test_two_windows_ask_before_one_writes_over_the_other(
     assert service.get(served.crm, ident).content["text"] == "From here"
     # Going on writing in the first window is no conflict, however fast.
     page.locator("#f-text").press_sequentially(" and on", delay=60)
-    page.locator("button[name=stay]").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#c-saved .c-hint")).to_be_visible()
     assert service.get(served.crm, ident).content["text"] == "From here and on"
     other.locator("button[name=over]").click()
