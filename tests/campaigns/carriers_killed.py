@@ -38,10 +38,10 @@ class Kind:
 
 KINDS = {
     BOOKS: Kind(TEXTED, 20, 40),
-    "outbox": Kind(TEXTED, 20, 40),
-    "smtp": Kind(MAIL, 20, 40),
-    "http": Kind(TEXTED, 100, 200),
-    "host": Kind({**MAIL, "channel": "message", "text": "Hello {{ display_name }}"}, 1, 4),
+    "outbox": Kind(TEXTED, 20, 150),
+    "smtp": Kind(MAIL, 20, 100),
+    "http": Kind(TEXTED, 100, 300),
+    "host": Kind({**MAIL, "channel": "message", "text": "Hello {{ display_name }}"}, 1, 40),
 }
 
 

@@ -159,7 +159,7 @@ def carry_out(crm: Crm, campaign: int, folder: Path, plan: list[str], people: in
                 workers.wait(pid, chance.uniform(0.02, 0.3))
                 _kill(pid)
             gone = workers.wait(pid, workers.until - time.monotonic())
-            assert gone, f"nobody came by {kill_at}"
+            assert gone, f"nobody came by {kill_at}: {workers.sample()}"
         workers.finish()
         assert workers.samples > len(plan)
     return len(plan)
