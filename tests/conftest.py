@@ -7,6 +7,7 @@ CI set in the environment a missing server or browser is a failure.
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -47,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Close the network; the process that a person started also opens the run that all workers share."""
     close_the_network()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell ignores Ctrl-C for what it runs in the background, and so would all that the tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         # A developer's own settings must not decide what the tests see.
         if name.startswith("CRM_") and not name.startswith(_FOR_TESTS):
