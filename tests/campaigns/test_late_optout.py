@@ -14,7 +14,7 @@ from crm_plugin.kernel.db import Database
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked
 from crm_plugin.profiles import consent
-from tests.campaigns.world import answers, books, ready, rows, sent, set_person, world
+from tests.campaigns.world import answers, books, marked_behind, ready, rows, sent, set_person, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 
@@ -31,23 +31,7 @@ def test_a_marking_waits_for_an_opt_out_under_way(database: Database, tmp_path: 
     if who == 4:
         set_person(crm, 3, phone_key="+8613800000002")
         who = 3
-    batch = lease.take(crm, campaign, 10)
-    running = load(crm, campaign)
-    assert running is not None
-    ask, marked = marking.Ask(batch.token, batch.rows, {}, 60), []
-
-    def mark() -> None:
-        marked.append(marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 30))
-
-    worker = threading.Thread(target=mark)
-    with crm.db.begin() as session:
-        consent.opt_out(session, who, "sms", NOW, "page")
-        worker.start()
-        worker.join(timeout=0.5)
-        assert worker.is_alive(), "it must wait: the opt-out is not committed yet"
-        assert marked == []
-    worker.join(timeout=20)
-    (found,) = marked
+    found = marked_behind(crm, campaign, lambda session: consent.opt_out(session, who, "sms", NOW, "page"))
     assert rows(crm, campaign)[2].id not in found.ids
     assert rows(crm, campaign)[2].reason == "suppressed"
     assert rows(crm, campaign)[1].id in found.ids

@@ -1,16 +1,13 @@
 """A campaign about a topic leaves out who wants nothing of it, to the last moment; all others go on."""
 
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import lease, marking, preflight, queries, service
+from crm_plugin.campaigns import preflight, queries, service
 from crm_plugin.campaigns.freezing import freeze
 from crm_plugin.campaigns.funnel import funnel
-from crm_plugin.campaigns.running import load, present_of
 from crm_plugin.campaigns.sending import drain
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
@@ -25,6 +22,7 @@ from tests.campaigns.world import (
     books,
     document,
     launched,
+    marked_behind,
     ready,
     rows,
     run,
@@ -96,22 +94,10 @@ def test_a_late_opt_out_of_the_topic_wins(database: Database, tmp_path: Path) ->
 def test_a_marking_waits_for_an_opt_out_of_the_topic(database: Database, tmp_path: Path) -> None:
     crm, offers, _ = school(database, tmp_path, people=2)
     campaign = ready(crm, topic=offers)
-    batch = lease.take(crm, campaign, 10)
-    running = load(crm, campaign)
-    assert running is not None
-    ask, marked = marking.Ask(batch.token, batch.rows, {}, 60), []
-
-    def mark() -> None:
-        marked.append(marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 30))
-
-    worker = threading.Thread(target=mark)
-    with crm.db.begin() as session:
-        topic_consent.opt_out(session, 2, offers, NOW, "page")
-        worker.start()
-        worker.join(timeout=0.3)
-        assert worker.is_alive(), "it must wait: the opt-out is not committed yet"
-    worker.join(timeout=20)
-    assert marked[0].ids == {rows(crm, campaign)[1].id}
+    found = marked_behind(
+        crm, campaign, lambda session: topic_consent.opt_out(session, 2, offers, NOW, "page")
+    )
+    assert found.ids == {rows(crm, campaign)[1].id}
     assert rows(crm, campaign)[2].reason == "topic"
 
 

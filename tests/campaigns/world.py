@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, lease, marking, service
 from crm_plugin.campaigns.freezing import freeze
 from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.running import load, present_of
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import CARRIERS
@@ -153,3 +155,25 @@ def first_message(crm: Crm, worker: threading.Thread) -> None:
 
 def answers(crm: Crm, answer: Callable[[Message], Receipt]) -> None:
     crm.extras["books"].answer = answer
+
+
+def marked_behind(crm: Crm, campaign: int, before: Callable[[Session], object]) -> marking.Marked:
+    """Mark all rows while another transaction touches their people: it waits for that one's end."""
+    batch = lease.take(crm, campaign, 10)
+    running = load(crm, campaign)
+    assert running is not None
+    ask, marked = marking.Ask(batch.token, batch.rows, {}, 60), []
+
+    def mark() -> None:
+        marked.append(marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 30))
+
+    worker = threading.Thread(target=mark)
+    with crm.db.begin() as session:
+        before(session)
+        worker.start()
+        worker.join(timeout=0.5)
+        assert worker.is_alive(), "it must wait: the other is not committed yet"
+        assert marked == []
+    worker.join(timeout=20)
+    (found,) = marked
+    return found
