@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from crm_plugin.campaigns import jobs as campaigns_jobs
-from crm_plugin.campaigns import relations
+from crm_plugin.campaigns import registration
 from crm_plugin.channels import jobs as channels_jobs
 from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.host.context import Crm, current, install
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel import daily, embedded
 from crm_plugin.kernel.clock import Clock, system_clock
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.queue import Queue, resolve
@@ -25,7 +25,7 @@ from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
 from crm_plugin.links import jobs as links_jobs
 from crm_plugin.profiles import jobs as profiles_jobs
-from crm_plugin.profiles.events import Sink
+from crm_plugin.profiles.sync.events import Sink
 from crm_plugin.segments import jobs as segments_jobs
 from crm_plugin.web import menu, pages
 from crm_plugin.web.public import PublicApp
@@ -106,7 +106,7 @@ def load_host(settings: Settings) -> object | None:
 
 def compose(crm: Crm) -> None:
     """Let every capability register what it brings to the ones below it."""
-    relations.compose(crm)
+    registration.compose(crm)
 
 
 def prepare(crm: Crm) -> None:

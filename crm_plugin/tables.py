@@ -7,11 +7,11 @@ import crm_plugin.kernel.audit
 import crm_plugin.kernel.daily
 import crm_plugin.kernel.tokens
 import crm_plugin.links.models
-import crm_plugin.profiles.models
-import crm_plugin.profiles.staff_models
-import crm_plugin.profiles.stream_models
-import crm_plugin.profiles.topic_models
+import crm_plugin.profiles.models.school
+import crm_plugin.profiles.models.staff
+import crm_plugin.profiles.models.streams
+import crm_plugin.profiles.models.topics
 import crm_plugin.segments.models  # noqa: F401 - each import adds its tables
-from crm_plugin.kernel.db import Base
+from crm_plugin.kernel.db.engine import Base
 
 metadata = Base.metadata

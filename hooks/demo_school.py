@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask, g, has_request_context
 
-from crm_plugin.demo import admin, words
-from crm_plugin.demo.changes import rows_changed
+from crm_plugin.demo import admin, i18n
+from crm_plugin.demo.change_events import rows_changed
 from crm_plugin.demo.models import (
     CURRENCY,
     TIMEZONE,
@@ -129,7 +129,7 @@ class DemoSchool(SqlHost):
             return None
         permissions = frozenset[str]().union(*(PERMISSIONS.get(role, ()) for role in split(user.roles)))
         scope = None if user.has_role("admin", "staff") else frozenset(admin.teaches(user))
-        return r.Actor(str(user.id), user.display_name, permissions, words.locale(), TIMEZONE, scope)
+        return r.Actor(str(user.id), user.display_name, permissions, i18n.locale(), TIMEZONE, scope)
 
     @hookimpl
     def host_url(self, kind: str, id: str) -> str | None:

@@ -13,7 +13,7 @@ def _ours(name: str | None, kind: str, _parents: Any) -> bool:
 
 
 def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
-    if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db":
+    if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db.engine":
         return False
     autogen.imports.add("from crm_plugin.kernel import db")
     length = getattr(item, "length", None)

@@ -18,7 +18,7 @@ import hypothesis
 import pytest
 from redis import Redis
 
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.migrate import upgrade
 from tests.servers.databases import KINDS, Cleaner, empty_database
 from tests.servers.guard import close_the_network

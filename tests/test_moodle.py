@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.settings import load
 from crm_plugin.plugin import load_host, open_crm
 from crm_plugin.serve.app import create_app

@@ -5,13 +5,15 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import asking, bounces, drafts, receipts, sweeper, waking
-from crm_plugin.campaigns.freezing import freeze as freeze_campaign
-from crm_plugin.campaigns.life import ACTIVE
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.delivery import sweeper, wakeups
+from crm_plugin.campaigns.delivery.drain import drain as drain_campaign
+from crm_plugin.campaigns.feedback import bounces, delivery_reports, poll_reports
+from crm_plugin.campaigns.launch.freezing import freeze as freeze_campaign
+from crm_plugin.campaigns.launch.lifecycle import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.present import db_now
-from crm_plugin.campaigns.sending import drain as drain_campaign
 from crm_plugin.host.context import Crm, current
+from crm_plugin.kernel.db.sql_clock import db_now
 
 PERIODIC = (
     ("crm_plugin.campaigns.jobs.sweep", 5),
@@ -28,14 +30,14 @@ def freeze(campaign_id: int) -> None:
     """Freeze a campaign, then have it drained."""
     crm = current()
     if freeze_campaign(crm, campaign_id):
-        waking.wake(crm, campaign_id, "sending")
+        wakeups.wake(crm, campaign_id, "sending")
 
 
 def drain(campaign_id: int) -> None:
     """Send for a bounded time, then queue up again behind the other campaigns."""
     crm = current()
     if drain_campaign(crm, campaign_id, DRAIN_SECONDS):
-        waking.wake_next(crm, campaign_id)
+        wakeups.wake_next(crm, campaign_id)
 
 
 def sweep() -> None:
@@ -43,13 +45,13 @@ def sweep() -> None:
     crm = current()
     sweeper.sweep(crm)
     for campaign_id, state in _due(crm, unattended=True):
-        if not waking.wake(crm, campaign_id, state):
+        if not wakeups.wake(crm, campaign_id, state):
             _do(crm, campaign_id, state)
 
 
 def ask() -> None:
     """Ask the SMS carrier about messages that it has not reported on."""
-    asking.ask(current())
+    poll_reports.ask(current())
 
 
 def look_at_bounces() -> None:
@@ -61,7 +63,7 @@ def tidy() -> None:
     """Forget delivery reports that never found their message, and drafts deleted long ago."""
     crm = current()
     drafts.sweep(crm)
-    crm.db.run(lambda session: receipts.purge(session, crm.clock() - _KEEP_REPORTS))
+    crm.db.run(lambda session: delivery_reports.purge(session, crm.clock() - _KEEP_REPORTS))
 
 
 def burst(crm: Crm) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.ledger import Books, books
+from crm_plugin.campaigns.ledger.states import Books, books
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.channels.service import PINNED
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import Clause, NotFound
-from crm_plugin.links.counting import Measures, tallies
-from crm_plugin.segments.quick import mentions
+from crm_plugin.links.measures import Measures, tallies
+from crm_plugin.segments.saved.quick_queries import mentions
 
 UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held")
 """States of a campaign that may still ask who its people are, or whether the goal is reached."""

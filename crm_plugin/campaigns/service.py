@@ -5,14 +5,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import drafts, freshness, guard, life, queries, retrying
-from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns import copy_guard, queries
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.preflight import preflight as _preflight
+from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.delivery import retry
+from crm_plugin.campaigns.delivery.retry import reopen
+from crm_plugin.campaigns.delivery.wakeups import wake
+from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.preflight import preflight as _preflight
-from crm_plugin.campaigns.retrying import reopen
-from crm_plugin.campaigns.running import searches_of
-from crm_plugin.campaigns.trial import send_test
-from crm_plugin.campaigns.waking import wake
+from crm_plugin.campaigns.policy import data_freshness
+from crm_plugin.campaigns.prepared import searches_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
@@ -28,7 +32,7 @@ get = queries.get
 listing = queries.listing
 status = queries.status
 preflight = _preflight
-retry_failed = retrying.retry_failed
+retry_failed = retry.retry_failed
 
 __all__ = [
     "cancel",
@@ -58,7 +62,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
     """
     with crm.db.read() as session:
-        life.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("launched"))
+        lifecycle.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("launched"))
     for problem in preflight(crm, campaign_id).errors:
         raise BadInput(problem.code, problem.place, **problem.params)
     state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
@@ -68,24 +72,24 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 
 def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    life.check_state(life.lock(session, campaign_id), ("draft",), Clause("launched"))
+    lifecycle.check_state(lifecycle.lock(session, campaign_id), ("draft",), Clause("launched"))
     now = crm.clock()
     campaign = queries.one(session, campaign_id)
     campaign.content = channel_service.pinned(crm, session, campaign.content)
     campaign.searches = searches_of(crm, campaign)
     planned = campaign.planned_at
     record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
-    if not guard.is_confirmed(crm, session):
-        life.change(session, campaign_id, "hold", reason="copied", launched_by=actor)
+    if not copy_guard.is_confirmed(crm, session):
+        lifecycle.change(session, campaign_id, "hold", reason="copied", launched_by=actor)
         return "held"
-    guard.confirm(crm, session)
-    if planned is None and freshness.is_too_old(crm, session, campaign_id):
-        life.change(session, campaign_id, "hold", reason=freshness.REASON, launched_by=actor)
+    copy_guard.confirm(crm, session)
+    if planned is None and data_freshness.is_too_old(crm, session, campaign_id):
+        lifecycle.change(session, campaign_id, "hold", reason=data_freshness.REASON, launched_by=actor)
         return "held"
     if planned is not None:
-        life.change(session, campaign_id, "schedule", launched_by=actor)
+        lifecycle.change(session, campaign_id, "schedule", launched_by=actor)
         return "scheduled"
-    life.start(session, campaign_id, actor, now, launched_by=actor)
+    lifecycle.start(session, campaign_id, actor, now, launched_by=actor)
     return "freezing"
 
 
@@ -93,7 +97,7 @@ def pause(crm: Crm, campaign_id: int, actor_id: str) -> None:
     """Stop sending; what is at the carrier now is settled, nothing more is handed over."""
 
     def work(session: Session) -> None:
-        life.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
+        lifecycle.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
         record(session, crm.clock(), actor_id, "campaign.pause", ("campaign", campaign_id))
 
     crm.db.run(work)
@@ -102,34 +106,34 @@ def pause(crm: Crm, campaign_id: int, actor_id: str) -> None:
 def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
     """Go on exactly where it stopped; for a held campaign this is the confirmation. Return the new state."""
     state = crm.db.run(lambda session: _resume(crm, session, campaign_id, actor_id))
-    if state in life.ACTIVE:
+    if state in lifecycle.ACTIVE:
         wake(crm, campaign_id, state)
     return state
 
 
 def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    state = life.lock(session, campaign_id)
-    life.check_state(state, ("paused", "held"), Clause("resumed"))
+    state = lifecycle.lock(session, campaign_id)
+    lifecycle.check_state(state, ("paused", "held"), Clause("resumed"))
     campaign = queries.one(session, campaign_id)
     now = crm.clock()
-    if state == "paused" and not guard.is_confirmed(crm, session):
+    if state == "paused" and not copy_guard.is_confirmed(crm, session):
         # Going on after a pause is no word about a copied database: that question is put first.
-        life.hold(session, campaign_id, "copied", now)
+        lifecycle.hold(session, campaign_id, "copied", now)
         return "held"
-    guard.confirm(crm, session)
-    life.begin_anew(session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at)
+    copy_guard.confirm(crm, session)
+    lifecycle.begin_anew(session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at)
     record(session, now, actor, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
     if campaign.freeze_step == "done":
-        life.change(session, campaign_id, "resume", reason=None)
+        lifecycle.change(session, campaign_id, "resume", reason=None)
         return "sending"
     # The process that froze it has let go, or notices by its token: nobody has to wait for its lease.
     values: dict[str, Any] = {"reason": None, "freeze_lease_until": None}
     if campaign.freeze_step is None:  # held or paused before its planned time
         values |= {"freeze_step": "staging", "launched_at": now}
         if campaign.planned_at is not None and campaign.planned_at > now:
-            life.change(session, campaign_id, "plan", reason=None)
+            lifecycle.change(session, campaign_id, "plan", reason=None)
             return "scheduled"
-    life.change(session, campaign_id, "freeze", **values)
+    lifecycle.change(session, campaign_id, "freeze", **values)
     return "freezing"
 
 
@@ -138,8 +142,8 @@ def cancel(crm: Crm, campaign_id: int, actor_id: str) -> int:
 
     def work(session: Session) -> int:
         now = crm.clock()
-        life.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
-        count = life.cancel_rows(session, campaign_id, now)
+        lifecycle.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
+        count = lifecycle.cancel_rows(session, campaign_id, now)
         record(session, now, actor_id, "campaign.cancel", ("campaign", campaign_id), count=count)
         return count
 
@@ -163,7 +167,7 @@ def resolve(
 
     def work(session: Session) -> int:
         now = crm.clock()
-        life.lock(session, campaign_id)
+        lifecycle.lock(session, campaign_id)
         free: dict[str, Any] = {"token": None, "lease_until": None}
         if decision == "sent":
             values = {"settled_at": now, **free}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT, Capabilities, LinkMode
+from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities, LinkMode
 from crm_plugin.kernel.clock import Clock, system_clock
 
 MARKETING = "marketing"
@@ -175,7 +175,7 @@ class Channel(Protocol):
     label: tuple[str, str]
     """Its name for people: English, Chinese."""
     address: str
-    """What it writes to: ``phone``, ``email`` or ``person`` (:mod:`crm_plugin.profiles.reach`)."""
+    """What it writes to: ``phone``, ``email`` or ``person``."""
 
     def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
         """Return what is wrong with a content, without raising."""

@@ -1,6 +1,6 @@
 """What workers run for channels: nothing in, nothing out."""
 
-from crm_plugin.channels.sms import approval
+from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host.context import Crm, current
 
 PERIODIC = (("crm_plugin.channels.jobs.ask_templates", 300),)

@@ -7,7 +7,7 @@ from typing import Any
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import Context, Message, Problem, Receipt, Recipient, not_called
 from crm_plugin.channels.content import Piece, Template
-from crm_plugin.channels.problems import (
+from crm_plugin.channels.shared_checks import (
     constants,
     cushioned,
     first_severe,

@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable
 
 from crm_plugin.channels.base import Carrier, Channel
+from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities
 from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import MESSAGE, HostCarrier
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
-from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT, Capabilities
-from crm_plugin.channels.sms.carriers.http import HttpCarrier
+from crm_plugin.channels.sms.carriers.generic_http import HttpCarrier
 from crm_plugin.channels.sms.carriers.pushes import Push
 from crm_plugin.channels.sms.carriers.tencent import TencentCarrier
 from crm_plugin.channels.sms.carriers.twilio import TwilioCarrier
@@ -18,7 +18,7 @@ from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles.reach import add_channel
+from crm_plugin.profiles.consent.eligibility import add_channel
 
 CHANNELS: Registry[Channel] = Registry("channel")
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Channel, Compiled, Context, Problem
+from crm_plugin.channels.capabilities import link_mode_of
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
-from crm_plugin.channels.sms.carriers.capabilities import link_mode_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, CrmError
 

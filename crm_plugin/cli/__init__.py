@@ -9,7 +9,17 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from crm_plugin import __version__
-from crm_plugin.cli import bounce, campaigns, data, demo, hosts, segments, serve, templates, work
+from crm_plugin.cli import (
+    bounce,
+    campaigns,
+    demo,
+    doctor_commands,
+    segments,
+    serve,
+    sms_templates,
+    sync,
+    worker,
+)
 from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
 
 _SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -45,7 +55,7 @@ def _fail(text: str, code: int) -> None:
 
 def _group(name: str) -> click.Group:
     group = Commands(name, help="The CRM of an online school.")
-    for module in (demo, serve, data, work, hosts, segments, campaigns, templates, bounce):
+    for module in (demo, serve, sync, worker, doctor_commands, segments, campaigns, sms_templates, bounce):
         for command in module.COMMANDS:
             group.add_command(command)
     return group

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import click
 
-from crm_plugin.campaigns import bounces
-from crm_plugin.campaigns.bounce_effects import Taken
-from crm_plugin.channels.email.returned import LONGEST, read
+from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.campaigns.feedback.bounce_effects import Taken
+from crm_plugin.channels.email.feedback.dsn import LONGEST, read
 from crm_plugin.cli.base import as_json, show, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput

@@ -18,8 +18,8 @@ from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
 from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
+from crm_plugin.demo.i18n import LOCALES
 from crm_plugin.demo.models import User
-from crm_plugin.demo.words import LOCALES
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.errors import BadInput
@@ -28,7 +28,7 @@ from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import init_app, load_host, prepare
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 
 LOCALHOST = "127.0.0.1"
 
@@ -130,7 +130,7 @@ def _compose(settings: Settings) -> tuple[Flask, Crm]:
 
 
 def _is_read(crm: Crm) -> bool:
-    from crm_plugin.profiles.queries import streams
+    from crm_plugin.profiles.people.queries import streams
 
     with crm.db.read() as session:
         return all(stream.ok_at is not None for stream in streams(session, crm.clock()))

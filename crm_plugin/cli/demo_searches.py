@@ -9,8 +9,8 @@ from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.daily import keep, kept
-from crm_plugin.segments import quick
-from crm_plugin.web.presets import PRESETS
+from crm_plugin.segments.saved import quick_queries
+from crm_plugin.web.segments.presets import PRESETS
 
 _KEPT = "demo.searches"
 _LOYAL = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 5}]}
@@ -37,7 +37,7 @@ def seed(crm: Crm, language: str) -> None:
         ident = session.scalar(select(User.id).where(User.username == login))
     admin = Actor(str(ident), login, frozenset(PERMISSIONS))
     for names, tree in SEARCHES:
-        quick.save(crm, admin, names[language], tree, shared=True, pinned=True)
+        quick_queries.save(crm, admin, names[language], tree, shared=True, pinned=True)
     with crm.db.begin() as session:
         keep(session, _KEPT, True)
-    quick.refresh_counts(crm, everything=True)
+    quick_queries.refresh_counts(crm, everything=True)

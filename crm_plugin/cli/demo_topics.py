@@ -7,8 +7,8 @@ from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.daily import keep, kept
-from crm_plugin.profiles import topic_consent, topics
-from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.consent import topic_consent, topics
+from crm_plugin.profiles.models.school import Person
 
 _KEPT = "demo.topics"
 EVERY = (29, 17, 41, 23)

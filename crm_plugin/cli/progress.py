@@ -3,7 +3,7 @@
 import sys
 from types import TracebackType
 
-from crm_plugin.profiles.sync import Progress
+from crm_plugin.profiles.sync.service import Progress
 
 _WIDTH = 28
 

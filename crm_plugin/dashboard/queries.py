@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db import Money
-from crm_plugin.profiles.models import Order, Person
+from crm_plugin.kernel.db.engine import Money
+from crm_plugin.profiles.models.school import Order, Person
 
 _HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")
 DAYS = 30

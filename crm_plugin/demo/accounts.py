@@ -12,9 +12,9 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response
 
 from crm_plugin.demo.activity import record
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
+from crm_plugin.demo.i18n import LOCALES, say
 from crm_plugin.demo.models import Consent, User, db
-from crm_plugin.demo.words import LOCALES, say
 
 pages = Blueprint("accounts", __name__)
 View = Callable[..., "Response | str"]

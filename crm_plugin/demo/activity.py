@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
 from crm_plugin.demo.models import Activity, User, db
 
 _ONE_ROW_A_DAY = ("login", "view", "learn")

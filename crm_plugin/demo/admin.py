@@ -8,12 +8,12 @@ from flask import Blueprint, abort, current_app, flash, g, redirect, render_temp
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from werkzeug.wrappers import Response
 
-from crm_plugin.demo import trade
+from crm_plugin.demo import order_flow
 from crm_plugin.demo.accounts import for_roles
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
+from crm_plugin.demo.i18n import say
 from crm_plugin.demo.models import HELD_MONEY, Activity, Course, Enrolment, Message, Order, User, db
 from crm_plugin.demo.plugins import HomeCard, MenuEntry
-from crm_plugin.demo.words import say
 
 pages = Blueprint("admin", __name__, url_prefix="/admin")
 STAFF = ("admin", "staff", "teacher")
@@ -41,7 +41,7 @@ def menu() -> tuple[list[MenuEntry], list[MenuEntry]]:
 @for_roles(*STAFF)
 def home() -> str:
     """Show the figures of the school and the cards of plug-ins."""
-    trade.close_overdue()
+    order_flow.close_overdue()
     db.session.commit()
     cards = current_app.extensions["school_plugins"].hook.school_admin_home_cards(user=g.user)
     shown: list[HomeCard] = [card for group in cards for card in group]
@@ -174,7 +174,7 @@ def courses() -> str:
 @for_roles("admin", "staff")
 def orders() -> str:
     """Show orders by state, newest first."""
-    trade.close_overdue()
+    order_flow.close_overdue()
     db.session.commit()
     state = request.args.get("state", "")
     rows = select(Order).order_by(Order.created_at.desc(), Order.id.desc())
@@ -197,13 +197,13 @@ def decide(number: int, verb: str) -> Response:
     found = db.session.get(Order, number) or abort(404)
     try:
         if verb == "approve":
-            trade.approve_refund(found, _cents(request.form["yuan"]))
+            order_flow.approve_refund(found, _cents(request.form["yuan"]))
         elif verb == "decline":
-            trade.decline_refund(found)
+            order_flow.decline_refund(found)
         else:
             abort(404)
         flash(say("Saved."), "good")
-    except trade.Refused as refusal:
+    except order_flow.Refused as refusal:
         flash(say(str(refusal)), "bad")
     db.session.commit()
     return redirect(url_for("admin.order", number=number))

@@ -10,8 +10,8 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
-from crm_plugin.demo import accounts, admin, learning, shop, trade, words
-from crm_plugin.demo.changes import now
+from crm_plugin.demo import accounts, admin, i18n, learning, order_flow, shop
+from crm_plugin.demo.change_events import now
 from crm_plugin.demo.models import db, split
 from crm_plugin.demo.plugins import plugin_manager
 
@@ -69,9 +69,9 @@ def _furnish(app: Flask) -> None:
     for status in (403, 404, 500):
         app.register_error_handler(status, _failed)
     app.jinja_env.globals.update(
-        _=words.say, name_of=words.name_of, money=words.money, day=words.day, moment=words.moment,
-        locale=words.locale, LOCALES=words.LOCALES, split=split, now=now, unread=learning.unread,
-        admin_menu=admin.menu, is_member=trade.is_member,
+        _=i18n.say, name_of=i18n.name_of, money=i18n.money, day=i18n.day, moment=i18n.moment,
+        locale=i18n.locale, LOCALES=i18n.LOCALES, split=split, now=now, unread=learning.unread,
+        admin_menu=admin.menu, is_member=order_flow.is_member,
     )  # fmt: skip
 
 

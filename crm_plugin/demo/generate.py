@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from crm_plugin.demo.ledger import DAY, Ledger
-from crm_plugin.demo.lives import Lives
+from crm_plugin.demo.bulk_rows import DAY, Ledger
 from crm_plugin.demo.models import Base
+from crm_plugin.demo.personas import Lives
 
 LEAST_PEOPLE = 60
 TEACHERS = 6

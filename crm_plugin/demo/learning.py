@@ -6,10 +6,10 @@ from flask import Blueprint, abort, g, redirect, render_template, url_for
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from crm_plugin.demo import trade
+from crm_plugin.demo import order_flow
 from crm_plugin.demo.accounts import signed_in
 from crm_plugin.demo.activity import find, record
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
 from crm_plugin.demo.models import Activity, Course, Enrolment, Lesson, Message, db, split
 
 pages = Blueprint("learning", __name__)
@@ -45,7 +45,7 @@ def course(number: int) -> Response:
     item = db.session.get(Course, number) or abort(404)
     if not item.lessons:
         return redirect(url_for("shop.course", number=number))
-    held = trade.seat(g.user, number)
+    held = order_flow.seat(g.user, number)
     done = set(split(held.done)) if held else set()
     todo = [lesson.position for lesson in item.lessons if str(lesson.position) not in done]
     return redirect(url_for("learning.lesson", number=number, position=todo[0] if todo else 1))
@@ -55,7 +55,7 @@ def course(number: int) -> Response:
 @signed_in
 def lesson(number: int, position: int) -> Response | str:
     """Show a lesson: to holders of a seat, and a free one to everybody as a trial."""
-    this, held = _lesson(number, position), trade.seat(g.user, number)
+    this, held = _lesson(number, position), order_flow.seat(g.user, number)
     if held is None and not this.free:
         return redirect(url_for("shop.course", number=number))
     if held is None and not find(g.user, "trial", number):
@@ -75,7 +75,7 @@ def _lesson(number: int, position: int) -> Lesson:
 @signed_in
 def finish(number: int, position: int) -> Response:
     """Mark a lesson finished and go to the next."""
-    held = trade.seat(g.user, number) or abort(403)
+    held = order_flow.seat(g.user, number) or abort(403)
     _lesson(number, position)
     done = {*split(held.done), str(position)}
     total = len(held.course.lessons)

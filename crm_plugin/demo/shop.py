@@ -8,12 +8,12 @@ from flask import Blueprint, abort, flash, g, redirect, render_template, request
 from sqlalchemy import ColumnElement, func, or_, select
 from werkzeug.wrappers import Response
 
-from crm_plugin.demo import trade
+from crm_plugin.demo import order_flow
 from crm_plugin.demo.accounts import back, signed_in
 from crm_plugin.demo.activity import find, record, toggle_favourite
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
+from crm_plugin.demo.i18n import say
 from crm_plugin.demo.models import Activity, Category, Course, Enrolment, Level, Order, db
-from crm_plugin.demo.words import say
 
 pages = Blueprint("shop", __name__)
 PAGE = 12
@@ -81,7 +81,7 @@ def course(number: int) -> str:
     return render_template(
         "school/course.html",
         item=item,
-        seat=trade.seat(g.user, number),
+        seat=order_flow.seat(g.user, number),
         favourite=bool(g.user and find(g.user, "favourite", number)),
         said=db.session.scalars(said.order_by(Activity.at.desc(), Activity.id).limit(8)).all(),
         learners=db.session.scalar(select(func.count(Enrolment.id)).where(Enrolment.course_id == number)),
@@ -109,7 +109,9 @@ def favourite(number: int) -> Response:
 @signed_in
 def speak(number: int) -> Response:
     """Ask a question, or review a course where one has a seat."""
-    kind = "review" if request.form.get("kind") == "review" and trade.seat(g.user, number) else "question"
+    kind = (
+        "review" if request.form.get("kind") == "review" and order_flow.seat(g.user, number) else "question"
+    )
     text = request.form["text"].strip()[:2000]
     if text:
         record(g.user, kind, _course(number).id, text)
@@ -123,9 +125,9 @@ def speak(number: int) -> Response:
 def join(number: int) -> Response:
     """Take a seat in a course that costs nothing, or that one's membership includes."""
     item = _course(number)
-    if item.price and (item.kind == "class" or not trade.is_member(g.user)):
+    if item.price and (item.kind == "class" or not order_flow.is_member(g.user)):
         abort(403)
-    trade.enrol(g.user, item, "membership" if item.price else "free")
+    order_flow.enrol(g.user, item, "membership" if item.price else "free")
     db.session.commit()
     return redirect(url_for("learning.course", number=number))
 
@@ -148,8 +150,8 @@ def checkout(kind: str, number: int) -> Response | str:
     code = request.values.get("coupon", "").strip()
     if request.method == "POST":
         try:
-            order = trade.place_order(g.user, item, code)
-        except trade.Refused as refusal:
+            order = order_flow.place_order(g.user, item, code)
+        except order_flow.Refused as refusal:
             flash(say(str(refusal)), "bad")
         else:
             db.session.commit()
@@ -161,7 +163,7 @@ def checkout(kind: str, number: int) -> Response | str:
 @signed_in
 def orders() -> str:
     """Show one's orders."""
-    trade.close_overdue()
+    order_flow.close_overdue()
     db.session.commit()
     mine = select(Order).where(Order.user_id == g.user.id).order_by(Order.created_at.desc(), Order.id.desc())
     return render_template("school/orders.html", orders=db.session.scalars(mine).all())
@@ -187,9 +189,12 @@ def act(number: int, verb: str) -> Response:
     """Pay, cancel, or ask the money of one's order back."""
     own = _mine(number)
     verbs: dict[str, tuple[Callable[[], None], str]] = {
-        "pay": (lambda: trade.pay(own), "Paid. Enjoy learning!"),
-        "cancel": (lambda: trade.cancel(own), "The order is closed."),
-        "refund": (lambda: trade.ask_refund(own, request.form.get("reason", "")), "We will look at it soon."),
+        "pay": (lambda: order_flow.pay(own), "Paid. Enjoy learning!"),
+        "cancel": (lambda: order_flow.cancel(own), "The order is closed."),
+        "refund": (
+            lambda: order_flow.ask_refund(own, request.form.get("reason", "")),
+            "We will look at it soon.",
+        ),
     }
     if verb not in verbs:
         abort(404)
@@ -197,7 +202,7 @@ def act(number: int, verb: str) -> Response:
     try:
         do()
         flash(say(done), "good")
-    except trade.Refused as refusal:
+    except order_flow.Refused as refusal:
         flash(say(str(refusal)), "bad")
     db.session.commit()
     return back(url_for("shop.order", number=number))

@@ -11,10 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from crm_plugin.host import records as r
-from crm_plugin.host.calls import Caller
-from crm_plugin.host.facts import actor_of, changes_problem, fetched_problem, info_problem, page_problem
-from crm_plugin.host.provider import registered
-from crm_plugin.host.validate import Bad, check_rows, shown_id
+from crm_plugin.host.answer_checks import (
+    actor_of,
+    changes_problem,
+    fetched_problem,
+    info_problem,
+    page_problem,
+)
+from crm_plugin.host.bounded_calls import Caller
+from crm_plugin.host.registration import registered
+from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from crm_plugin.host import records as r
-from crm_plugin.host.facts import known_fields
+from crm_plugin.host.answer_checks import known_fields
 from crm_plugin.hostkit.survey import Survey, peak_memory
 
 CLAIMS = ("message", "message.idempotent", "layout", "pins", "consent.write", "convert")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_plugin.host import records as r
-from crm_plugin.host.facts import known_fields
+from crm_plugin.host.answer_checks import known_fields
 from crm_plugin.host.gateway import Gateway
 
 PAGE = 1000

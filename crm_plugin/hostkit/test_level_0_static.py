@@ -2,10 +2,10 @@
 
 import pytest
 
-from crm_plugin.host.facts import info_problem, known_fields
+from crm_plugin.host.answer_checks import info_problem, known_fields
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.host.provider import registered
 from crm_plugin.host.records import STREAMS
+from crm_plugin.host.registration import registered
 from crm_plugin.kernel.errors import Unavailable
 
 HOOKS = {

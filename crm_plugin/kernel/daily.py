@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db import Base, Json, Key, UtcDateTime, insert_missing, upsert
+from crm_plugin.kernel.db.engine import Base, Json, Key, UtcDateTime, insert_missing, upsert
 
 
 class DailyRun(Base):

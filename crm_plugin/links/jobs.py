@@ -1,9 +1,9 @@
 """What workers run for links."""
 
 from crm_plugin.host.context import Crm, current
-from crm_plugin.links import probe
-from crm_plugin.links.confirming import confirm as confirm_clicks
-from crm_plugin.links.hits import classify_new, drain_clicks
+from crm_plugin.links import draft_link_check
+from crm_plugin.links.confirmed_visits import confirm as confirm_clicks
+from crm_plugin.links.ingest import classify_new, drain_clicks
 
 PERIODIC = (
     ("crm_plugin.links.jobs.collect", 2),
@@ -21,7 +21,7 @@ def collect() -> None:
 
 def look() -> None:
     """Look whether the addresses that drafts lead to answer."""
-    probe.look(current())
+    draft_link_check.look(current())
 
 
 def confirm() -> None:
@@ -31,7 +31,7 @@ def confirm() -> None:
 
 def burst(crm: Crm) -> bool:
     """Do all that is due; return True when there was something."""
-    return _collect(crm) + probe.look(crm) + confirm_clicks(crm) > 0
+    return _collect(crm) + draft_link_check.look(crm) + confirm_clicks(crm) > 0
 
 
 def _collect(crm: Crm) -> int:

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links.codes import Signer
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.masking import mask_email, mask_phone
-from crm_plugin.profiles.models import Consent, Person, Suppression
-from crm_plugin.profiles.reach import address_columns, address_kind, channels
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.consent.eligibility import address_columns, address_kind, channels
+from crm_plugin.profiles.models.school import Consent, Person, Suppression
+from crm_plugin.profiles.people.masking import mask_email, mask_phone
 
 _MERGES = 10
 _MASKS = {"email": mask_email, "phone": mask_phone}
@@ -82,11 +82,11 @@ def stop(
 
     def work(session: Session) -> list[str]:
         person_id = person_now(session, asked.person_id)
-        consent.lock_person(session, person_id, covered)
+        ledger.lock_person(session, person_id, covered)
         before = [one.channel for one in _standing(session, person_id) if one.on and one.channel in covered]
         for channel in covered:
             told = (crm.clock(), answer.source, answer.text_version)
-            consent.opt_out(session, person_id, channel, *told, scope=scope)
+            ledger.opt_out(session, person_id, channel, *told, scope=scope)
         return before
 
     try:
@@ -102,9 +102,9 @@ def resume(crm: Crm, asked: Asked, covered: Collection[str], answer: Answer) -> 
 
     def work(session: Session) -> None:
         person_id = person_now(session, asked.person_id)
-        consent.lock_person(session, person_id, covered)
+        ledger.lock_person(session, person_id, covered)
         for channel in covered:
-            consent.opt_in(session, person_id, channel, crm.clock(), answer.source, answer.text_version)
+            ledger.opt_in(session, person_id, channel, crm.clock(), answer.source, answer.text_version)
 
     try:
         crm.db.run(work)

@@ -2,12 +2,12 @@
 
 from crm_plugin.host.context import Crm, current
 from crm_plugin.kernel.errors import CrmError
-from crm_plugin.profiles import daily as days
-from crm_plugin.profiles import facts
-from crm_plugin.profiles.checks import look
-from crm_plugin.profiles.events import read_events
-from crm_plugin.profiles.pushing import push_consents
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.consent.host_push import push_consents
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.sync import daily as days
+from crm_plugin.profiles.sync.events import read_events
+from crm_plugin.profiles.sync.host_checks import look
+from crm_plugin.profiles.sync.service import sync
 
 PERIODIC = (
     ("crm_plugin.profiles.jobs.sync_changes", 30),
@@ -62,4 +62,4 @@ def _catch_up(crm: Crm) -> bool:
     except CrmError:
         # A school that does not even say who it is: the sync writes that down for the health page.
         done = 0
-    return facts.recompute(crm) + done > 0
+    return compute.recompute(crm) + done > 0

@@ -1,7 +1,8 @@
 """What workers run for saved searches."""
 
 from crm_plugin.host.context import Crm, current
-from crm_plugin.segments import exports, pins, quick, tagging
+from crm_plugin.segments.bulk import bulk_tagging, exports
+from crm_plugin.segments.saved import home_pins, quick_queries
 
 PERIODIC = (
     ("crm_plugin.segments.jobs.refresh_counts", 60),
@@ -18,8 +19,8 @@ DAILY: tuple[str, ...] = (
 def refresh_counts() -> None:
     """Count the saved searches whose count is too old, and show pinned ones to the school."""
     crm = current()
-    quick.refresh_counts(crm)
-    pins.publish(crm)
+    quick_queries.refresh_counts(crm)
+    home_pins.publish(crm)
 
 
 def make_exports() -> None:
@@ -34,15 +35,15 @@ def remove_exports() -> None:
 
 def tag_people() -> None:
     """Put tags on many people, or take them off, where that waits."""
-    tagging.tag_due(current())
+    bulk_tagging.tag_due(current())
 
 
 def forget_taggings() -> None:
     """Forget the taggings that are old enough."""
-    tagging.remove_old(current())
+    bulk_tagging.remove_old(current())
 
 
 def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
-    counted = quick.refresh_counts(crm)
-    return pins.publish(crm) + exports.make_due(crm) + tagging.tag_due(crm) + counted > 0
+    counted = quick_queries.refresh_counts(crm)
+    return home_pins.publish(crm) + exports.make_due(crm) + bulk_tagging.tag_due(crm) + counted > 0

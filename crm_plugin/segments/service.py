@@ -15,17 +15,20 @@ from sqlalchemy.orm import aliased
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, HostInfo
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Unavailable
-from crm_plugin.profiles import models as m
-from crm_plugin.segments import access, evaluate, listing, queries, world
-from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.evaluate import Explanation
-from crm_plugin.segments.listing import DEFAULT_SORT, Page
-from crm_plugin.segments.missing import check_courses
-from crm_plugin.segments.moments import Present
-from crm_plugin.segments.narrowing import Part, chosen
-from crm_plugin.segments.parse import parse
-from crm_plugin.segments.related import Select
-from crm_plugin.segments.tree import Tree
+from crm_plugin.profiles.models import school as m
+from crm_plugin.segments import queries
+from crm_plugin.segments.explain import evaluate, loaded_rows
+from crm_plugin.segments.explain.evaluate import Explanation
+from crm_plugin.segments.language import access
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.listing import paging
+from crm_plugin.segments.listing.paging import DEFAULT_SORT, Page
+from crm_plugin.segments.listing.stale_references import check_courses
+from crm_plugin.segments.listing.subsets import Part, chosen
+from crm_plugin.segments.sql.related_rows import Select
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 """Years that "now" may lie in."""
@@ -178,7 +181,7 @@ def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
 ) -> Page:
     """Return one page of the people that a document, or a :class:`Part`, matches.
 
-    :param sort: a name of :data:`crm_plugin.segments.listing.SORTS`, with a minus before it to turn it.
+    :param sort: a name of :data:`~crm_plugin.segments.listing.paging.SORTS`; a minus before it reverses.
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
     :raises BadInput: for a bad document, order or ``after``.
@@ -188,7 +191,7 @@ def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
         access.check_order(sort, actor)
     found, now = selected(crm, document, at, actor)
     with crm.db.read() as session:
-        return listing.page(session, found, now, sort, after, limit)
+        return paging.page(session, found, now, sort, after, limit)
 
 
 def explain(
@@ -205,7 +208,7 @@ def explain(
     tree, now = understood(crm, document, actor), _present(crm, at, actor)
     with crm.db.read() as session:
         found = session.scalar(sa.select(m.Person.id).where(m.Person.host_id == person_host_id))
-        loaded = world.load(session, tree, [found], now) if found is not None else None
+        loaded = loaded_rows.load(session, tree, [found], now) if found is not None else None
     if loaded is None or not loaded.is_visible(loaded.people[0]):
         raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
     return evaluate.explain(tree, loaded.people[0], loaded)

@@ -8,7 +8,7 @@ from flask import url_for
 from crm_plugin.host import records as r
 from crm_plugin.host.hookspecs import HostSpec, hookimpl
 from crm_plugin.kernel import accounts
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 
 SIGNED_IN = "crm_login"
 """Key of the session cookie that holds the login, and the stamp of its password."""

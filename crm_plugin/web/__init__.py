@@ -1,7 +1,7 @@
 """The CRM's pages: one blueprint for every way to run, mounted by the school at ``/admin/crm``.
 
 ``pages(crm)`` gives the blueprint, ``menu()`` the entries for the school's admin panel. Each module of
-pages adds its routes to :data:`crm_plugin.web.guard.ROUTES`; there is no SQL here and no rule of a
+pages adds its routes to :data:`crm_plugin.web.shell.guard.ROUTES`; there is no SQL here and no rule of a
 capability: pages ask services, and turn what comes back into HTML.
 """
 
@@ -11,69 +11,31 @@ from flask_wtf.csrf import CSRFProtect
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
-from crm_plugin.profiles import school
-from crm_plugin.web import (
-    api,
-    campaign_page,
-    campaign_people,
-    campaign_report,
-    campaigns,
-    chosen,
-    composer,
-    composer_audience,
-    composer_check,
-    composer_content,
-    composer_pick,
-    composer_policy,
-    data,
-    errors,
-    exports,
-    health,
-    home,
-    outbox,
-    people,
-    person,
-    person_message,
-    person_notes,
-    queries,
-    sms_editor,
-    sms_templates,
-    stopped,
-    taggings,
-    tokens,
-    topics,
-    undo,
-)
-from crm_plugin.web.assets import STATIC
-from crm_plugin.web.guard import ROUTES, guarded
-from crm_plugin.web.menu import host_menu
+from crm_plugin.profiles.store import host_info_cache
+from crm_plugin.web import api, home
+from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
+from crm_plugin.web.campaigns import list_page as campaign_list
+from crm_plugin.web.campaigns import page as campaign_page
+from crm_plugin.web.campaigns import people as campaign_people
+from crm_plugin.web.campaigns import report as campaign_report
+from crm_plugin.web.campaigns.composer import audience, check, content, policy, steps
+from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
+from crm_plugin.web.people import list_page as people_list
+from crm_plugin.web.person import message, notes
+from crm_plugin.web.person import page as person_page
+from crm_plugin.web.segments import picker_names
+from crm_plugin.web.shell import errors, undo
+from crm_plugin.web.shell.bundle import STATIC
+from crm_plugin.web.shell.guard import ROUTES, guarded
+from crm_plugin.web.shell.menu import host_menu
+from crm_plugin.web.sms import editor, templates
 
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
 MODULES = (
-    *(
-        home,
-        people,
-        chosen,
-        exports,
-        taggings,
-        queries,
-        undo,
-        person,
-        person_message,
-        person_notes,
-        campaigns,
-        composer,
-        composer_audience,
-        composer_content,
-        composer_policy,
-        composer_check,
-        composer_pick,
-        campaign_page,
-        campaign_people,
-        campaign_report,
-    ),
-    *(sms_editor, sms_templates, outbox, data, health, stopped, tokens, topics, api),
+    *(home, people_list, bulk_actions, exports, taggings, quick_queries, undo, person_page, message, notes),
+    *(campaign_list, steps, audience, content, policy, check, picker_names, campaign_page, campaign_people),
+    *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics, api),
 )
 """The modules of pages; importing them filled the table of routes."""
 
@@ -98,7 +60,7 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     @blueprint.before_request
     def remember() -> None:
         g.crm = crm
-        school.recall(crm)
+        host_info_cache.recall(crm)
 
     crm.extras["query_url"] = lambda ident: f"{prefix}/people?query={ident}"
     for route in ROUTES:

@@ -7,18 +7,19 @@ from zoneinfo import ZoneInfo
 
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns.desk import is_visible
-from crm_plugin.campaigns.telling import stopped
+from crm_plugin.campaigns.access import is_visible
+from crm_plugin.campaigns.delivery.notifications import stopped
 from crm_plugin.dashboard.queries import DAYS, Day, Figures, day_starts, figures, trend
 from crm_plugin.segments import service
-from crm_plugin.web import present, searches
-from crm_plugin.web.campaigns import lines
-from crm_plugin.web.data import shown_streams
-from crm_plugin.web.guard import actor, crm, page
-from crm_plugin.web.i18n import say
-from crm_plugin.web.person_notes import due
-from crm_plugin.web.presets import PRESETS
-from crm_plugin.web.view import render
+from crm_plugin.web.admin.initialisation import shown_streams
+from crm_plugin.web.campaigns.list_page import lines
+from crm_plugin.web.person.notes import due
+from crm_plugin.web.segments import links
+from crm_plugin.web.segments.presets import PRESETS
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.rendering import render
 
 STOPPED = 5
 """Campaigns that wait for a person, of which the overview speaks."""
@@ -48,24 +49,24 @@ def home() -> ResponseReturnValue:
         trends=_trends(days, currency) if numbers and numbers.people else [],
         campaigns=lines(5),
         stopped=[row for row in stopped(crm()) if is_visible(row, actor())][:STOPPED],
-        pinned=[row for row in searches.saved() if row.pinned],
+        pinned=[row for row in links.saved() if row.pinned],
         streams=streams,
         due=due(),
     )
 
 
 def _figures(numbers: Figures, currency: str, zone: ZoneInfo) -> list[dict[str, str]]:
-    trees = {preset.key: searches.address(preset.tree) for preset in PRESETS}
+    trees = {preset.key: links.address(preset.tree) for preset in PRESETS}
     last = say("last %(days)s days", days=DAYS)
     shown = [
-        (say("People"), present.number(numbers.people), "", trees["everybody"]),
-        (say("Newly registered"), present.number(numbers.registered), last, _since("registered_at", zone)),
-        (say("Recently active"), present.number(numbers.active), last, _since("last_active_at", zone)),
-        (say("Ever bought"), present.number(numbers.buyers), "", trees["bought"]),
-        (say("With unpaid orders"), present.number(numbers.unpaid), say("now"), trees["unpaid"]),
+        (say("People"), formatting.number(numbers.people), "", trees["everybody"]),
+        (say("Newly registered"), formatting.number(numbers.registered), last, _since("registered_at", zone)),
+        (say("Recently active"), formatting.number(numbers.active), last, _since("last_active_at", zone)),
+        (say("Ever bought"), formatting.number(numbers.buyers), "", trees["bought"]),
+        (say("With unpaid orders"), formatting.number(numbers.unpaid), say("now"), trees["unpaid"]),
     ]
     if actor().may("crm.money"):
-        taken, href = present.whole_money(numbers.taken, currency), _since("last_paid_at", zone)
+        taken, href = formatting.whole_money(numbers.taken, currency), _since("last_paid_at", zone)
         shown.append((say("Paid, refunds taken off"), taken, last, href))
     return [
         {"label": label, "value": value, "note": note, "href": href} for label, value, note, href in shown
@@ -76,15 +77,15 @@ def _since(field: str, zone: ZoneInfo) -> str:
     """Address of the people with an instant in the days that the figures are of."""
     start = day_starts(crm().clock(), zone)[0]
     rule = {"field": field, "operator": ">=", "value": start.date().isoformat()}
-    return searches.address({"combinator": "and", "rules": [rule]})
+    return links.address({"combinator": "and", "rules": [rule]})
 
 
 def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:
     registered = [day.registered for day in days]
-    made = [_drawn(say("New people"), registered, present.number(sum(registered)))]
+    made = [_drawn(say("New people"), registered, formatting.number(sum(registered)))]
     if actor().may("crm.money"):
         taken = [day.taken for day in days]
-        made.append(_drawn(say("Takings"), taken, present.whole_money(sum(taken, Decimal(0)), currency)))
+        made.append(_drawn(say("Takings"), taken, formatting.whole_money(sum(taken, Decimal(0)), currency)))
     return made
 
 

@@ -9,7 +9,7 @@ from crm_plugin.channels.email.headers import ascii_address
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles.normalise import email_key, phone_key
+from crm_plugin.profiles.store.normalise import email_key, phone_key
 from tests.attacks.mail import tried, written
 
 EMAILS = [

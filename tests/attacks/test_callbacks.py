@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
-from crm_plugin.channels.email.posted import SKEW, signature
+from crm_plugin.channels.email.feedback.webhook import SKEW, signature
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Suppression
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Suppression
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.bounces import LONGEST
 from tests.fakes.crm import NOW, make_crm

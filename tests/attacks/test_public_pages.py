@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links.codes import ALPHABET, LONGEST
 from crm_plugin.links.service import signer
 from crm_plugin.web.public import PublicApp

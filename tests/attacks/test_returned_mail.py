@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.campaigns import bounces
-from crm_plugin.channels.email.returned import LONGEST, read
-from crm_plugin.kernel.db import Database
+from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.channels.email.feedback.dsn import LONGEST, read
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import service as links
 from tests.campaigns.test_bounces import code, mailed, stopped
 from tests.campaigns.world import books, rows, world

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import facts
-from crm_plugin.profiles import models as m
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.models import school as m
 from tests.bench.school import COURSES, PRESENT
 
 _TABLES = (m.Person, m.Course, m.CourseLabel, m.Enrolment, m.Order, m.OrderLine, m.Signal)
@@ -50,7 +50,7 @@ def _advance_sequences(session: Session) -> None:
 
 def _keep_facts(session: Session) -> None:
     whom: Any = lambda column: column > 0  # noqa: E731 - what compute() takes
-    facts.write_columns(session, whom, "CNY")
+    compute.write_columns(session, whom, "CNY")
 
 
 def _statements(dialect: str, people: int, seed: int) -> list[str]:

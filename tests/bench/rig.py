@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.migrate import upgrade
 from tests.servers.databases import empty_database
 from tests.servers.run import close_run, open_run

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import facts
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.touched import touch
-from crm_plugin.segments.compile import people
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.segments.service import count, present, understood
+from crm_plugin.segments.sql.compile import people
 from tests.bench.bulk_school import fill
 from tests.bench.rig import machine, say, servers, tables
 from tests.bench.school import PRESENT, School
@@ -164,7 +164,7 @@ def _freshness(crm: Crm, people_there: int) -> None:
     plain = _each(crm.db, someone, lambda session, index: _signal(session, index, "plain"))
     noted = _each(crm.db, someone, _signal_and_touch)
     started = time.perf_counter()
-    done = facts.recompute(crm)
+    done = compute.recompute(crm)
     later = (time.perf_counter() - started) / done
     say(
         f"an event written alone {1e6 * plain:.0f} µs, with its person noted {1e6 * noted:.0f} µs"

@@ -7,7 +7,7 @@ measures, and as often; medians are compared.
 import argparse
 from collections.abc import Callable
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import machine, say, servers, tables
 from tests.bench.send_email import email
 from tests.bench.send_large import freezing, large, small

@@ -4,7 +4,7 @@ import smtplib
 from contextlib import AbstractContextManager
 from statistics import median
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.bench import post_office
 from tests.bench.rig import say
 from tests.bench.sending_school import EMAIL, by_smtp, frozen, open_crm, rendered, sent, tell, timed

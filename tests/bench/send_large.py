@@ -7,12 +7,13 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import audience, service
-from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.launch import staging
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.running import present_of, rules_of, tree_of
+from crm_plugin.campaigns.prepared import present_of, rules_of, tree_of
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import say
 from tests.bench.sending_school import (
     EMAIL,
@@ -55,7 +56,7 @@ def _bare_freeze(crm: Crm, campaign_id: int) -> None:
     with crm.db.begin() as session:
         campaign = session.get_one(Campaign, campaign_id)
         tree, rules = tree_of(crm, campaign.audience), rules_of(crm, campaign)
-        found = audience.decided(tree, rules, present_of(crm, campaign))
+        found = staging.decided(tree, rules, present_of(crm, campaign))
         session.execute(sa.text("CREATE TABLE bare (LIKE crm_delivery INCLUDING ALL)"))
         in_play = found.c.reason.is_(None)
         rows = sa.select(

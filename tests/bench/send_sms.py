@@ -4,7 +4,7 @@ from statistics import median
 
 import requests
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import say
 from tests.bench.sending_school import SMS, frozen, open_crm, rendered, sent, tell, timed
 from tests.bench.sinks import Sink, sms_sink

@@ -11,17 +11,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
-from crm_plugin.campaigns.freezing import freeze
-from crm_plugin.campaigns.lease import take
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.ledger.lease import take
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.running import load
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.prepared import load
 from crm_plugin.channels.base import Message
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm, install
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import system_clock
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import compose

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db import Database, connect
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.stream_models import Stream
-from crm_plugin.profiles.sync import Progress, sync
+from crm_plugin.kernel.db.engine import Database, connect
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models.streams import Stream
+from crm_plugin.profiles.sync.service import Progress, sync
 from tests.bench.rig import cpu_seconds, machine, peak_memory, say, servers, tables
 from tests.bench.school import PRESENT, RATIOS, School
 from tests.fakes.crm import make_crm

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.circles import CIRCLES, people_of, recognise
+from crm_plugin.boards.stages import CIRCLES, people_of, recognise
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost

@@ -9,7 +9,7 @@ from playwright.sync_api import ConsoleMessage, Page
 from werkzeug.serving import make_server
 
 from crm_plugin.host.context import install
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.web.public import PublicApp
 from tests.web.school import School, open_school
 

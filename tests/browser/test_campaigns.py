@@ -12,13 +12,13 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 import crm_plugin
 from crm_plugin.campaigns import jobs as campaign_jobs
 from crm_plugin.campaigns import service
-from crm_plugin.campaigns.funnel import funnel
+from crm_plugin.campaigns.launch.reach import funnel
 from crm_plugin.channels.outbox import listed
 from crm_plugin.channels.sms.templates import stock
+from crm_plugin.links import draft_link_check
 from crm_plugin.links import jobs as link_jobs
-from crm_plugin.links import probe
-from crm_plugin.profiles.sync import sync
-from crm_plugin.web.presets import PRESETS
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.web.segments.presets import PRESETS
 from tests.browser.axe import complaints_of
 from tests.browser.test_people import STORIES, fill_school
 from tests.fakes.crm import NOW
@@ -44,7 +44,7 @@ WALKS = [
 @pytest.fixture(autouse=True)
 def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """The school's pages, which links lead to, answer."""
-    monkeypatch.setattr(probe, "_answer", lambda _settings, _url: (True, "200"))
+    monkeypatch.setattr(draft_link_check, "_answer", lambda _settings, _url: (True, "200"))
 
 
 def people(school: School) -> None:

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from crm_plugin.host import records as r
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
-from crm_plugin.web.presets import PRESETS
+from crm_plugin.web.segments.presets import PRESETS
 from tests.browser.axe import complaints_of
 from tests.fakes.crm import NOW
 from tests.web.school import School

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from crm_plugin.channels.registry import CARRIERS
-from crm_plugin.cli import main, work
+from crm_plugin.cli import main, worker
 from crm_plugin.plugin import PERIODIC
 from tests.fakes.carrier import BookCarrier
 
 if __name__ == "__main__":
     books, at_once = Path(sys.argv[1]), int(sys.argv[2])
     CARRIERS.add("books", lambda crm: BookCarrier(books, delay=0.1, in_flight=at_once, batch=at_once))
-    vars(work)["PERIODIC"] = tuple((job, 1) for job, _ in PERIODIC)
+    vars(worker)["PERIODIC"] = tuple((job, 1) for job, _ in PERIODIC)
     main(sys.argv[3:])

@@ -18,10 +18,10 @@ from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import HostCarrier
 from crm_plugin.channels.registry import CARRIERS
-from crm_plugin.channels.sms.carriers.http import HttpCarrier
+from crm_plugin.channels.sms.carriers.generic_http import HttpCarrier
 from crm_plugin.host.context import Crm, install
 from crm_plugin.kernel import steps
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.carriers_killed import PostHost
 from tests.campaigns.world import BOOKS

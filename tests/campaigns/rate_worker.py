@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from crm_plugin.campaigns import grants
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.rates import grants
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.throttle import Answer, Limit, Throttle
+from crm_plugin.channels.rates.throttle import Answer, Limit, Throttle
 from crm_plugin.host.context import install
 from crm_plugin.kernel.clock import system_clock
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.queue import Queue
 from tests.campaigns.world import BOOKS
 from tests.fakes.carrier import BookCarrier

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 
 
 class Count:

@@ -9,14 +9,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import lease, marking
-from crm_plugin.campaigns.running import load, present_of
+from crm_plugin.campaigns.delivery import mark as marking
+from crm_plugin.campaigns.ledger import lease
+from crm_plugin.campaigns.prepared import load, present_of
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Asked
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Person
 from tests.campaigns.world import ready, rows, set_person, world
 from tests.fakes.crm import NOW
 
@@ -27,11 +28,11 @@ FIRST = "+8613800000001"
 
 
 def complaint(session: Session) -> None:
-    consent.suppress(session, "sms", FIRST, "marketing", "complaint", NOW, "carrier")
+    ledger.suppress(session, "sms", FIRST, "marketing", "complaint", NOW, "carrier")
 
 
 def opt_out(session: Session) -> None:
-    consent.opt_out(session, 1, "sms", NOW, "page")
+    ledger.opt_out(session, 1, "sms", NOW, "page")
 
 
 @SERVERS

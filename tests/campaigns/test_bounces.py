@@ -8,21 +8,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import bounces, service
-from crm_plugin.campaigns.bounce_effects import Taken
-from crm_plugin.campaigns.lease import Row
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.campaigns.feedback.bounce_effects import Taken
+from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.running import load
-from crm_plugin.channels.email import bounces as history
-from crm_plugin.channels.email.posted import Posted
-from crm_plugin.channels.email.returned import Returned, read
+from crm_plugin.campaigns.prepared import load
+from crm_plugin.channels.email.feedback import bounces as history
+from crm_plugin.channels.email.feedback.dsn import Returned, read
+from crm_plugin.channels.email.feedback.webhook import Posted
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import service as links
-from crm_plugin.profiles.models import Consent, Suppression
-from crm_plugin.profiles.privacy import export, forget
+from crm_plugin.profiles.models.school import Consent, Suppression
+from crm_plugin.profiles.privacy.requests import export, forget
 from tests.campaigns.world import EVERYBODY, books, move_to, rows, run, set_person, world
 from tests.channels.email.mails import complaint, report
 from tests.fakes.crm import NOW

@@ -8,11 +8,12 @@ from unittest.mock import patch
 
 import pytest
 
-from crm_plugin.campaigns import asking, jobs
+from crm_plugin.campaigns import jobs
+from crm_plugin.campaigns.feedback import poll_reports
 from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.channels.sms.templates import set_code
 from crm_plugin.host.context import Crm, install
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.world import books, launched, move_to, rows, run, state, world
 from tests.channels.sms.carriers.world import settings_of
 from tests.fakes.crm import NOW
@@ -65,37 +66,37 @@ def test_messages_without_a_report_are_asked_about(crm: Crm, gateway: FakeAliyun
     assert gateway.calls == calls, "too early"
     for number, place in enumerate(gateway.sent):
         gateway.sent[place] = (3, 2, 1)[number % 3]
-    move_to(crm, NOW + asking.AFTER + timedelta(minutes=1))
-    learnt = [asking.ask(crm) for _ in range(10)]
+    move_to(crm, NOW + poll_reports.AFTER + timedelta(minutes=1))
+    learnt = [poll_reports.ask(crm) for _ in range(10)]
     assert sum(learnt) == len([place for place in gateway.sent.values() if place > 1]) == 154
     assert books(crm, campaign) == {"considered": 230, "delivered": 77, "failed_permanent": 77, "sent": 76}
     calls = gateway.calls
-    move_to(crm, NOW + asking.UNTIL + timedelta(hours=1))
-    assert asking.ask(crm) == 0
+    move_to(crm, NOW + poll_reports.UNTIL + timedelta(hours=1))
+    assert poll_reports.ask(crm) == 0
     assert gateway.calls == calls, "too late"
 
 
 def test_asking_ends_in_time_and_goes_on_where_it_was(crm: Crm, gateway: FakeAliyun) -> None:
     launched(crm)
     run(crm)
-    move_to(crm, NOW + asking.AFTER + timedelta(minutes=1))
+    move_to(crm, NOW + poll_reports.AFTER + timedelta(minutes=1))
     asked: list[str] = []
 
     def question(ref: str, at: Any) -> Report | None:
         asked.append(ref)
         return None
 
-    with patch.object(asking, "_asked", lambda crm: ("aliyun", question)):
-        with patch.object(asking, "SECONDS", 0.0):
-            asking.ask(crm)
+    with patch.object(poll_reports, "_asked", lambda crm: ("aliyun", question)):
+        with patch.object(poll_reports, "SECONDS", 0.0):
+            poll_reports.ask(crm)
         assert asked == []
         for _ in range(6):
-            asking.ask(crm)
-    assert len(asked) == 230 + asking.MOST, "all in turn, then from the start"
+            poll_reports.ask(crm)
+    assert len(asked) == 230 + poll_reports.MOST, "all in turn, then from the start"
     assert len(set(asked)) == 230
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("carrier", ["outbox", "pigeon"])
 def test_a_carrier_that_cannot_be_asked_is_not(database: Database, tmp_path: Path, carrier: str) -> None:
-    assert asking.ask(world(database, tmp_path, sms_carrier=carrier)) == 0
+    assert poll_reports.ask(world(database, tmp_path, sms_carrier=carrier)) == 0

@@ -6,16 +6,17 @@ from unittest.mock import patch
 
 import pytest
 
-from crm_plugin.campaigns import costs, service
-from crm_plugin.campaigns.costs import Cost
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import sms_cost
+from crm_plugin.campaigns.composing.sms_cost import Cost
 from crm_plugin.channels.outbox import listed
-from crm_plugin.channels.sms import approval, editing
 from crm_plugin.channels.sms.cost import Price, price_of
-from crm_plugin.channels.sms.editing import Written
 from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms_templates import approval, editing
+from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 from tests.campaigns.world import document, run, set_person, world
@@ -73,7 +74,7 @@ def test_the_short_link_is_counted_and_one_text_for_all_is_multiplied(
 def test_many_are_estimated_and_the_longest_is_still_found(database: Database, tmp_path: Path) -> None:
     crm = school(database, tmp_path)
     campaign = draft(crm, LONG)
-    with patch.multiple(costs, COUNTED=3, SAMPLE=2):
+    with patch.multiple(sms_cost, COUNTED=3, SAMPLE=2):
         found = cost_of(crm, campaign)
     assert (found.people, found.exact, found.worst) == (6, False, 2), "every third person is looked at"
     assert found.segments == 6

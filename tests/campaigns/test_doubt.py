@@ -9,14 +9,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from crm_plugin.campaigns import audience, jobs, lease, life, marking, sending, service, settle, sweeper
-from crm_plugin.campaigns.ledger import move
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.delivery import drain as sending
+from crm_plugin.campaigns.delivery import mark, settle, sweeper
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch import lifecycle, staging
+from crm_plugin.campaigns.ledger import lease
+from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.running import load, present_of
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.prepared import load, present_of
 from crm_plugin.channels.base import Receipt
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.settings import Settings
 from tests.campaigns.world import (
     answers,
@@ -66,10 +70,10 @@ def test_a_lapsed_lease_goes_back_and_a_late_worker_changes_nothing(
     assert sweeper.lapse(crm) == 3
     assert books(crm, campaign) == {"considered": 3, "pending": 3}
     lease.take(crm, campaign, 10)  # another worker has them now
-    ask = marking.Ask(late.token, late.rows, {}, 60)
+    ask = mark.Ask(late.token, late.rows, {}, 60)
     running = load(crm, campaign)
     assert running is not None
-    marked = marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5)
+    marked = mark.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5)
     assert marked.ids == frozenset()
     assert lease.give_back(crm, campaign, late.token) == 0
     assert books(crm, campaign) == {"considered": 3, "leased": 3}
@@ -82,8 +86,8 @@ def test_a_lease_that_has_lapsed_cannot_be_marked(database: Database, tmp_path: 
     expire(crm, campaign)
     running = load(crm, campaign)
     assert running is not None
-    ask = marking.Ask(batch.token, batch.rows, {}, 60)
-    assert not marking.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5).ids
+    ask = mark.Ask(batch.token, batch.rows, {}, 60)
+    assert not mark.mark(crm, running.rules, ask, present_of(crm), time.monotonic() + 5).ids
 
 
 def test_a_slow_worker_may_still_settle_what_is_in_doubt(database: Database, tmp_path: Path) -> None:
@@ -163,10 +167,10 @@ def test_not_finished_while_a_row_is_open(database: Database, tmp_path: Path) ->
         with crm.db.begin() as session:
             session.execute(sa.update(Delivery).values(state="sent"))
             session.execute(sa.update(Delivery).where(Delivery.person_id == 1).values(state=open_state))
-        assert not life.finish(crm, campaign)
+        assert not lifecycle.finish(crm, campaign)
     with crm.db.begin() as session:
         session.execute(sa.update(Delivery).values(state="sent"))
-    assert life.finish(crm, campaign)
+    assert lifecycle.finish(crm, campaign)
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -284,7 +288,7 @@ def test_a_dead_workers_rows_are_held_until_its_lease_lapses(database: Database,
     crm = world(database, tmp_path, people=3)
     campaign = launched(crm)
     assert not jobs.is_held(crm)
-    assert audience.claim(crm, campaign)  # and dies
+    assert staging.claim(crm, campaign)  # and dies
     assert jobs.is_held(crm)
     service.pause(crm, campaign, "tester")
     assert not jobs.is_held(crm)

@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from crm_plugin.campaigns import drafts, planning, queries, service
-from crm_plugin.kernel.db import Database
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.document import local_time
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
 from tests.campaigns.world import document, move_to, world
 from tests.fakes.crm import NOW
@@ -103,9 +105,11 @@ def test_a_time_is_meant_in_the_zone_that_is_named(database: Database, tmp_path:
 def test_odd_hours(zone: str, text: str, expected: str | None) -> None:
     if expected is None:
         with pytest.raises(BadInput):
-            planning.instant(text, ZoneInfo(zone))
+            local_time.instant(text, ZoneInfo(zone))
     else:
-        assert planning.instant(text, ZoneInfo(zone)) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+        assert local_time.instant(text, ZoneInfo(zone)) == datetime.fromisoformat(expected).replace(
+            tzinfo=UTC
+        )
 
 
 @on_sqlite

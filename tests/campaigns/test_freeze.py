@@ -11,14 +11,15 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_plugin.campaigns import audience, service
-from crm_plugin.campaigns.freezing import freeze
-from crm_plugin.campaigns.ledger import REASONS
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.launch import staging
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.ledger.states import REASONS
 from crm_plugin.campaigns.models import Delivery, Staged
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.models import Consent, Person, Suppression
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Consent, Person, Suppression
 from tests.campaigns.world import add_people, books, document, launched, set_person, state, world
 from tests.fakes.crm import NOW
 
@@ -50,7 +51,7 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
     set_person(crm, 2, is_staff=True, phone_key=None)
     set_person(crm, 3, phone_key=None)
     with crm.db.begin() as session:
-        consent.opt_out(session, 4, "sms", NOW, "page")
+        ledger.opt_out(session, 4, "sms", NOW, "page")
     with crm.db.begin() as session:
         session.add(Consent(person_id=5, channel="sms", state="denied", origin="host", at=NOW))
     sent_before(crm, 6, days=2)
@@ -76,9 +77,9 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
 def test_a_service_message_skips_what_only_marketing_is_bound_by(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=7)
     with crm.db.begin() as session:
-        consent.opt_out(session, 1, "sms", NOW, "page")  # of marketing
-        consent.opt_out(session, 2, "sms", NOW, "page", scope="all")
-        consent.suppress(session, "sms", "+8613800000003", "marketing", "bounce", NOW, "carrier")
+        ledger.opt_out(session, 1, "sms", NOW, "page")  # of marketing
+        ledger.opt_out(session, 2, "sms", NOW, "page", scope="all")
+        ledger.suppress(session, "sms", "+8613800000003", "marketing", "bounce", NOW, "carrier")
     for person in (4, 5, 6):
         sent_before(crm, person, days=1)
     set_person(crm, 6, status="suspended")
@@ -161,7 +162,7 @@ def test_the_holdout_comes_after_consent_and_before_the_rest(database: Database,
     crm = world(database, tmp_path, people=3)
     sent_before(crm, 1, days=1)
     with crm.db.begin() as session:
-        consent.opt_out(session, 2, "sms", NOW, "page")
+        ledger.opt_out(session, 2, "sms", NOW, "page")
     campaign = frozen(crm, holdout=1, policy={"leave_out_days": 7})
     assert reasons(crm, campaign) == {1: "holdout", 2: "suppressed", 3: "holdout"}
 
@@ -222,7 +223,7 @@ def test_the_database_refuses_a_second_row(database: Database, tmp_path: Path) -
 def test_a_freeze_goes_on_where_another_process_died(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "CHUNK", 10)
+    monkeypatch.setattr(staging, "CHUNK", 10)
     crm = world(database, tmp_path, people=35)
     campaign = launched(crm)
     died = []
@@ -233,7 +234,7 @@ def test_a_freeze_goes_on_where_another_process_died(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(audience, "step", die)
+        patch.setattr(staging, "step", die)
         with pytest.raises(KeyboardInterrupt):
             freeze(crm, campaign)
     add_people(crm, [36])  # after the snapshot
@@ -247,7 +248,7 @@ def test_a_freeze_goes_on_where_another_process_died(
 def test_cancelling_in_the_middle_of_a_freeze(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "CHUNK", 10)
+    monkeypatch.setattr(staging, "CHUNK", 10)
     crm = world(database, tmp_path, people=35)
     campaign = launched(crm)
 
@@ -255,7 +256,7 @@ def test_cancelling_in_the_middle_of_a_freeze(
         if name == "freeze_chunk" and state(crm, campaign) == "freezing":
             service.cancel(crm, campaign, "tester")
 
-    monkeypatch.setattr(audience, "step", cancel)
+    monkeypatch.setattr(staging, "step", cancel)
     assert not freeze(crm, campaign)
     assert books(crm, campaign) == {"considered": 10, "cancelled": 10}
     assert state(crm, campaign) == "cancelled"
@@ -318,7 +319,7 @@ def test_the_statement_decides_like_plain_python(
         values = dict(values)
         if values.pop("suppressed") and values["phone_key"]:
             with crm.db.begin() as session:
-                consent.suppress(session, "sms", values["phone_key"], "marketing", "manual", NOW, "t")
+                ledger.suppress(session, "sms", values["phone_key"], "marketing", "manual", NOW, "t")
         add_people(crm, [number], **values)
     add_people(crm, [99])
     assert reasons(crm, frozen(crm, policy={"goal": BOUGHT})) == expected(crm)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import sending, service
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import drain
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.stream_models import Stream
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.streams import Stream
 from tests.campaigns.world import books, launched, move_to, ready, run, sent, state, world
 from tests.fakes.crm import NOW
 
@@ -31,7 +32,7 @@ def test_a_campaign_under_way_is_held_by_the_marking(database: Database, tmp_pat
     read(crm, "orders", 23.9)
     campaign = ready(crm)
     move_to(crm, NOW + timedelta(minutes=10))
-    sending.drain(crm, campaign)  # nobody has swept: the marking itself finds out
+    drain.drain(crm, campaign)  # nobody has swept: the marking itself finds out
     assert (state(crm, campaign), reason(crm, campaign)) == ("held", "stale_data")
     assert books(crm, campaign) == {"considered": 3, "pending": 3}
     read(crm, "orders", 0)

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns.freezing import freeze
-from crm_plugin.campaigns.funnel import STEPS, funnel
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.launch.reach import STEPS, funnel
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.models import Course, Signal
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Course, Signal
 from crm_plugin.segments import service
-from crm_plugin.segments.narrowing import Part
+from crm_plugin.segments.listing.subsets import Part
 from tests.campaigns.world import EVERYBODY, launched, set_person, world
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
@@ -33,8 +33,8 @@ def troubled(database: Database, folder: Path) -> Crm:
     set_person(crm, 9, phone_key="+8613900000010")
     set_person(crm, 10, phone_key="+8613900000010")
     with crm.db.begin() as session:
-        consent.opt_out(session, 4, "sms", NOW, "page")
-        consent.opt_out(session, 5, "sms", NOW, "page")
+        ledger.opt_out(session, 4, "sms", NOW, "page")
+        ledger.opt_out(session, 5, "sms", NOW, "page")
         row = {"channel": "email", "state": "sent", "marketing": True, "handed_at": NOW - timedelta(days=5)}
         session.add(Delivery(campaign_id=1_000_000, person_id=6, **row))
     return crm

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import ledger, service
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.steps import STEPS
 from tests.campaigns.carriers_killed import KINDS, opened
 from tests.campaigns.kill_worker import settings
@@ -63,10 +64,10 @@ class Nursery:
             time.sleep(0.02)
         return False
 
-    def sample(self) -> ledger.Books:
+    def sample(self) -> states.Books:
         """Look at the books: they balance at every instant."""
         with self.crm.db.read() as session:
-            books = ledger.books(session, [self.campaign])[self.campaign]
+            books = states.books(session, [self.campaign])[self.campaign]
         assert books.considered == sum(books.excluded.values()) + sum(books.states.values())
         # The copying is chunked: before it is done nobody is there, or everybody of whole chunks.
         assert books.considered in (0, self.people)

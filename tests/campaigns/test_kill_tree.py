@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import ledger
+from crm_plugin.campaigns.ledger import states
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.kill_worker import LEASE_SECONDS
 from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
@@ -94,7 +94,7 @@ class Tree:
         until = time.monotonic() + seconds
         while True:
             with self.crm.db.read() as session:
-                books = ledger.books(session, [self.campaign])[self.campaign]
+                books = states.books(session, [self.campaign])[self.campaign]
             assert books.considered == sum(books.excluded.values()) + sum(books.states.values())
             assert books.considered in (0, PEOPLE)
             assert time.monotonic() < self.until, (books, (self.folder / "worker.log").read_text()[-3000:])

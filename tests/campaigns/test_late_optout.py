@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.campaigns import lease, marking
-from crm_plugin.campaigns.running import load, present_of
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.delivery import mark
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.ledger import lease
+from crm_plugin.campaigns.prepared import load, present_of
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked
-from crm_plugin.profiles import consent
+from crm_plugin.profiles.consent import ledger
 from tests.campaigns.world import answers, books, marked_behind, ready, rows, sent, set_person, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
@@ -31,7 +32,7 @@ def test_a_marking_waits_for_an_opt_out_under_way(database: Database, tmp_path: 
     if who == 4:
         set_person(crm, 3, phone_key="+8613800000002")
         who = 3
-    found = marked_behind(crm, campaign, lambda session: consent.opt_out(session, who, "sms", NOW, "page"))
+    found = marked_behind(crm, campaign, lambda session: ledger.opt_out(session, who, "sms", NOW, "page"))
     assert rows(crm, campaign)[2].id not in found.ids
     assert rows(crm, campaign)[2].reason == "suppressed"
     assert rows(crm, campaign)[1].id in found.ids
@@ -44,10 +45,10 @@ def test_an_opt_out_waits_for_the_marking_under_way(database: Database, tmp_path
     batch = lease.take(crm, campaign, 10)
     running = load(crm, campaign)
     assert running is not None
-    ask = marking.Ask(batch.token, batch.rows, {}, 60)
+    ask = mark.Ask(batch.token, batch.rows, {}, 60)
     worker = threading.Thread(target=optout.stop, args=(crm, Asked(2, "sms", 1), ["sms"], PAGE))
     with crm.db.begin() as session:
-        marked = marking._mark(crm, session, running.rules, ask, present_of(crm))
+        marked = mark._mark(crm, session, running.rules, ask, present_of(crm))
         worker.start()
         worker.join(timeout=0.5)
         assert worker.is_alive(), "the person is told only after the marking is settled either way"

@@ -13,10 +13,10 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
-from crm_plugin.profiles.stream_models import Stream
-from crm_plugin.segments import quick
+from crm_plugin.profiles.models.streams import Stream
+from crm_plugin.segments.saved import quick_queries
 from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
 from tests.fakes.carrier import taken
 from tests.fakes.crm import NOW
@@ -279,14 +279,14 @@ def test_the_list_shows_books_and_pages_by_id(database: Database, tmp_path: Path
 def test_a_saved_search_that_a_draft_needs_cannot_be_deleted(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=2)
     ada = Actor("ada", "Ada", frozenset({"crm.admin"}))
-    ident = quick.save(crm, ada, "Everybody", {"combinator": "and", "rules": []})
+    ident = quick_queries.save(crm, ada, "Everybody", {"combinator": "and", "rules": []})
     rule = {"field": "segment", "operator": "=", "value": ident}
     audience = {"combinator": "and", "rules": [rule]}
     campaign = service.create(crm, "tester", document(name="Spring", audience=audience))
     with pytest.raises(Conflict, match="Spring"):
-        quick.delete(crm, ada, ident)
+        quick_queries.delete(crm, ada, ident)
     service.cancel(crm, campaign, "tester")
-    quick.delete(crm, ada, ident)
+    quick_queries.delete(crm, ada, ident)
 
 
 def test_the_preflight_warns_of_a_school_that_is_not_read_yet(database: Database, tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs, pace, sending, service
-from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.delivery import drain as sending
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.running import load
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.world import EVERYBODY, books, document, ready, sent, set_person, world
 
 

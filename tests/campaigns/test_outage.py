@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs, ledger, service
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import Conflict
 from tests.campaigns.kill_worker import LEASE_SECONDS
 from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
@@ -89,7 +90,7 @@ def without_database(database: Database, folder: Path, seconds: float) -> None:
 def in_doubt(crm: Crm, campaign: int) -> None:
     """At most what two workers and the supervisor had at the carrier is in doubt."""
     with crm.db.read() as session:
-        books = ledger.books(session, [campaign])[campaign]
+        books = states.books(session, [campaign])[campaign]
     assert books.states["unknown"] <= 3 * IN_FLIGHT
 
 

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import outcome, queries, report, series, service
+from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.reporting import conversions, report, time_series
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.models import Hit
-from crm_plugin.profiles.models import Order
+from crm_plugin.profiles.models.school import Order
 from tests.campaigns.world import launched, rows, run, set_person, world
 from tests.fakes.crm import NOW
 
@@ -37,9 +38,9 @@ def buy(crm: Crm, number: int, after: timedelta, state: str = "paid", **values: 
         session.execute(sa.insert(Order), [row | values])
 
 
-def found(crm: Crm, campaign: int, days: int) -> outcome.Outcome:
+def found(crm: Crm, campaign: int, days: int) -> conversions.Outcome:
     with crm.db.read() as session:
-        return outcome.outcome(session, queries.one(session, campaign), days)
+        return conversions.outcome(session, queries.one(session, campaign), days)
 
 
 def click(crm: Crm, campaign: int, number: int, at: datetime, kind: str = "human") -> None:
@@ -116,16 +117,16 @@ def test_curves_are_by_the_hour_then_by_the_day(database: Database, tmp_path: Pa
     click(crm, campaign, 3, NOW + timedelta(hours=1), kind="prefetch")
     with crm.db.read() as session:
         row = queries.one(session, campaign)
-        hours = series.curve(session, row, NOW + timedelta(minutes=90), ZoneInfo("Asia/Kolkata"))
-        days = series.curve(session, row, NOW + timedelta(days=3), ZoneInfo("Asia/Shanghai"))
-        long = series.curve(session, row, NOW + timedelta(days=300), UTC)  # type: ignore[arg-type]
+        hours = time_series.curve(session, row, NOW + timedelta(minutes=90), ZoneInfo("Asia/Kolkata"))
+        days = time_series.curve(session, row, NOW + timedelta(days=3), ZoneInfo("Asia/Shanghai"))
+        long = time_series.curve(session, row, NOW + timedelta(days=300), UTC)  # type: ignore[arg-type]
     assert hours is not None
     assert (hours.hourly, sum(hours.sent), sum(hours.clicks)) == (True, 3, 2)
     assert (hours.sent[0], hours.clicks[0]) == (0, 0)
     assert days is not None
     assert (days.hourly, days.sent, days.clicks) == (False, [0, 3, 0, 0, 0], [0, 2, 0, 0, 0])
     assert long is not None
-    assert len(long.sent) == series.DAYS
+    assert len(long.sent) == time_series.DAYS
 
 
 @on_sqlite
@@ -142,7 +143,7 @@ def test_a_draft_has_no_curve(database: Database, tmp_path: Path) -> None:
         },
     )
     with crm.db.read() as session:
-        assert series.curve(session, queries.one(session, draft), NOW, ZoneInfo("UTC")) is None
+        assert time_series.curve(session, queries.one(session, draft), NOW, ZoneInfo("UTC")) is None
 
 
 def test_each_reason_opens_exactly_its_people(database: Database, tmp_path: Path) -> None:

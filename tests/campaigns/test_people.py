@@ -6,20 +6,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import audience, report
-from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch import staging
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Delivery, Staged
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.channels.outbox import listed
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.links import counting, hits, optout
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.links import ingest, measures, optout
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
-from crm_plugin.profiles import consent, facts, forgotten, merge, privacy
-from crm_plugin.profiles.models import ConsentRecord, Person, Suppression
-from crm_plugin.profiles.work import Work
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.models.school import ConsentRecord, Person, Suppression
+from crm_plugin.profiles.privacy import merge, requests
+from crm_plugin.profiles.store import tombstones
+from crm_plugin.profiles.store.batch import Work
 from tests.campaigns.world import books, launched, ready, rows, run, sent, set_person, state, world
 from tests.fakes.crm import NOW
 
@@ -28,15 +32,15 @@ CAP = {"cap": {"n": 2, "days": 30}}
 
 def merged(crm: Crm, source: int, target: int) -> None:
     """Do what the sync does when the school says that one account is another."""
-    secret = crm.db.run(forgotten.key)
+    secret = crm.db.run(tombstones.key)
     values = {"status": "erased", "merged_into": f"p{target}", "phone_key": None, "phone": None}
     with crm.db.begin() as session:
         session.execute(sa.update(Person).where(Person.id == source).values(**values))
         work = Work(session, NOW, None, secret)
         merge.merge(work, (source, f"p{source}"), (target, f"p{target}"))
         merge.merge(work, (source, f"p{source}"), (target, f"p{target}"))
-        facts.touch(session, work.touched)
-    facts.recompute(crm)
+        compute.touch(session, work.touched)
+    compute.recompute(crm)
 
 
 def only(person: int) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def test_caps_and_facts_add_up_across_a_merge(database: Database, tmp_path: Path
     first = sent_to(crm, 1)
     crm.clock.move(days=1)  # type: ignore[attr-defined]
     sent_to(crm, 2)
-    facts.recompute(crm)
+    compute.recompute(crm)
     merged(crm, 1, 2)
     with crm.db.read() as session:
         old, new = session.get_one(Person, 1), session.get_one(Person, 2)
@@ -72,7 +76,7 @@ def test_caps_and_facts_add_up_across_a_merge(database: Database, tmp_path: Path
     crm.clock.move(days=40)  # type: ignore[attr-defined]
     sent_to(crm, 2, policy=CAP)
     with crm.db.read() as session:
-        assert len(privacy.export(crm, 2)["messages"]) == 4
+        assert len(requests.export(crm, 2)["messages"]) == 4
         assert session.scalar(sa.select(sa.func.count()).where(Delivery.person_id < 1)) == 0
 
 
@@ -135,7 +139,7 @@ def clicked(crm: Crm, campaign: int, delivery: int, spool: str) -> None:
         values = {"method": "GET", "agent": "Mozilla/5.0", "network": "n", "at": NOW + timedelta(hours=1)}
         ids = {"link_id": link, "campaign_id": campaign, "delivery_id": delivery}
         session.add(Hit(spool=spool, spool_offset=0, **ids, **values))
-    hits.classify_new(crm)
+    ingest.classify_new(crm)
 
 
 def test_clicks_and_opt_outs_of_the_old_account_land_on_the_one_that_remains(
@@ -149,9 +153,9 @@ def test_clicks_and_opt_outs_of_the_old_account_land_on_the_one_that_remains(
     merged(crm, 1, 2)
     clicked(crm, campaign, delivery, "after")
     with crm.db.read() as session:
-        (who,) = counting.who(session, campaign)
+        (who,) = measures.who(session, campaign)
         assert (who.person_id, who.human_hits) == (2, 2)
-        assert counting.tally(session, campaign).people_clicked == 1
+        assert measures.tally(session, campaign).people_clicked == 1
     assert [one.person_id for one in report.people_of(crm, campaign, "clicked")] == [2]
     asked = optout.read(signer(crm), signer(crm).opt_out_token(1, "sms", delivery))
     assert asked is not None
@@ -172,9 +176,9 @@ def test_erasing_takes_address_and_text_and_stops_what_has_not_left(
         session.add(Staged(campaign_id=frozen, person_id=1, address="+8613800000001", address_key="x"))
         row = {"text": "Dear Person 1", "address": "+8613912345678", "at": NOW, "channel": "sms"}
         session.add(OutboxMessage(key="test-1", person="p1", **row))
-        consent.opt_out(session, 1, "message", NOW, "page")
-    assert privacy.export(crm, 1)["messages"][0]["address"] == "+8613800000001"
-    privacy.forget(crm, 1)
+        ledger.opt_out(session, 1, "message", NOW, "page")
+    assert requests.export(crm, 1)["messages"][0]["address"] == "+8613800000001"
+    requests.forget(crm, 1)
     assert owners(crm, waiting)[1] == ("excluded", "status")
     assert owners(crm, campaign)[1] == ("sent", None)
     with crm.db.read() as session:
@@ -199,7 +203,7 @@ def test_what_is_at_the_carrier_while_somebody_is_erased_is_emptied_after_it(
     campaign = ready(crm)
     with crm.db.begin() as session:
         session.execute(sa.update(Delivery).where(Delivery.person_id == 1).values(state="sending"))
-    privacy.forget(crm, 1)
+    requests.forget(crm, 1)
     assert rows(crm, campaign)[1].address == "+8613800000001"
     with crm.db.begin() as session:
         session.execute(sa.update(Delivery).where(Delivery.person_id == 1).values(state="sent"))
@@ -207,8 +211,8 @@ def test_what_is_at_the_carrier_while_somebody_is_erased_is_emptied_after_it(
     with crm.db.begin() as session:
         row = {"text": "Dear Person 1", "address": "+8613800000001", "at": NOW, "channel": "sms"}
         session.add(OutboxMessage(key=key, campaign_id=campaign, person="p1", **row))
-        facts.touch(session, [1])
-    facts.recompute(crm)
+        compute.touch(session, [1])
+    compute.recompute(crm)
     assert rows(crm, campaign)[1].address is None
     with crm.db.read() as session:
         assert [one.text for one in listed(session, campaign)] == [""]
@@ -219,7 +223,7 @@ def test_an_account_that_merged_into_the_erased_one_keeps_no_trace_of_it(
 ) -> None:
     crm = world(database, tmp_path, people=2)
     merged(crm, 1, 2)
-    privacy.forget(crm, 2)
+    requests.forget(crm, 2)
     with crm.db.read() as session:
         assert session.get_one(Person, 1).merged_into == session.get_one(Person, 2).host_id
         assert "'p2'" not in str(everything(session, Person))
@@ -230,13 +234,13 @@ def test_who_is_erased_between_the_decision_and_the_copying_is_excluded(
 ) -> None:
     crm = world(database, tmp_path, people=2)
     campaign = launched(crm)
-    token = audience.claim(crm, campaign)
+    token = staging.claim(crm, campaign)
     assert token
     with crm.db.begin() as session:
         session.execute(sa.text("UPDATE crm_campaign SET freeze_step = 'copying', freeze_lease_until = NULL"))
         for who in (1, 2):
             address = f"+8613800000{who:03d}"
             session.add(Staged(campaign_id=campaign, person_id=who, address=address, address_key=address))
-    privacy.forget(crm, 1)
+    requests.forget(crm, 1)
     run(crm)
     assert books(crm, campaign) == {"considered": 2, "sent": 1, "excluded": {"status": 1}}

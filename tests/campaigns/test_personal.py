@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import sending, service
-from crm_plugin.campaigns.personal import COLUMNS
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import drain
+from crm_plugin.campaigns.document.personalisation import COLUMNS
 from crm_plugin.channels.models import OutboxMessage, SmsTemplate
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.campaigns.world import books, document, launched, ready, run, set_person, world
 
@@ -74,7 +75,7 @@ def test_who_loses_a_word_after_the_freeze_is_left_out_too(database: Database, t
     crm = school(database, tmp_path)
     campaign = ready(crm, file=document(**EMAIL, lacking="leave_out"))
     set_person(crm, 2, city=None)
-    sending.drain(crm, campaign)
+    drain.drain(crm, campaign)
     assert books(crm, campaign) == {"considered": 5, "excluded": {"no_value": 4}, "sent": 1}
 
 

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import pace, sending, service
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import drain as sending
+from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.running import load
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.rates import limits
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.models import Person
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Person
 from tests.campaigns.world import (
     books,
     first_message,
@@ -39,12 +41,12 @@ BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=
 
 def opted_out(crm: Crm) -> None:
     with crm.db.begin() as session:
-        consent.opt_out(session, 2, "sms", NOW, "page")
+        ledger.opt_out(session, 2, "sms", NOW, "page")
 
 
 def bounced(crm: Crm) -> None:
     with crm.db.begin() as session:
-        consent.suppress(session, "sms", "+8613800000002", "all", "bounce", NOW, "carrier")
+        ledger.suppress(session, "sms", "+8613800000002", "all", "bounce", NOW, "carrier")
 
 
 def moved_away(crm: Crm) -> None:
@@ -173,9 +175,9 @@ def test_the_rate_holds_and_what_was_sent_before_counts(database: Database, tmp_
     # The same again after everything about the rate was forgotten: the ledger remembers.
     running = load(crm, campaign)
     assert running is not None
-    (limit,) = pace.limits(running)
+    (limit,) = limits.limits(running)
     minute = replace(limit, per_seconds=60)
-    assert sum(count for _, count in pace.seed(crm, running, minute)) == 30
+    assert sum(count for _, count in limits.seed(crm, running, minute)) == 30
 
 
 def test_a_stop_takes_effect_while_the_rate_is_waited_for(database: Database, tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
-from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles.stream_models import Stream
-from crm_plugin.segments import quick
+from crm_plugin.profiles.models.streams import Stream
+from crm_plugin.segments.saved import quick_queries
 from tests.campaigns.world import add_people, answers, books, document, launched, run, state, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
@@ -100,13 +100,13 @@ def test_what_was_confirmed_is_what_a_planned_campaign_sends(database: Database,
         rule = {"field": "segment", "operator": "=", "value": ident}
         return {"combinator": "and", "rules": [rule]}
 
-    inner = quick.save(crm, boss, "Inner", named("1", "4"), shared=True)
-    outer = quick.save(crm, boss, "Outer", within(inner), shared=True)
-    goal = quick.save(crm, boss, "Goal", named("9"), shared=True)
+    inner = quick_queries.save(crm, boss, "Inner", named("1", "4"), shared=True)
+    outer = quick_queries.save(crm, boss, "Outer", within(inner), shared=True)
+    goal = quick_queries.save(crm, boss, "Goal", named("9"), shared=True)
     at = (NOW + timedelta(days=1)).isoformat()
     campaign = launched(crm, audience=within(outer), policy={"goal": within(goal)}, at=at)
-    quick.change(crm, boss, inner, named("1", "2", "3", "4"))
-    quick.change(crm, boss, goal, named("1"))
+    quick_queries.change(crm, boss, inner, named("1", "2", "3", "4"))
+    quick_queries.change(crm, boss, goal, named("1"))
     with crm.db.begin() as session:
         newer = sa.select(SmsTemplate).where(SmsTemplate.key == "hello")
         old = session.scalars(newer).one()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.campaigns.quiet import opens_at, zone_of
+from crm_plugin.campaigns.policy.quiet_hours import opens_at, zone_of
 
 NIGHT = (time(21), time(9))
 BERLIN = ZoneInfo("Europe/Berlin")

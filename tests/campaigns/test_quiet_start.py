@@ -11,9 +11,9 @@ from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host import records as r
 from crm_plugin.host.context import install
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.plugin import burst_rounds, prepare, run_daily
-from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.models.school import Person
 from tests.campaigns.world import launched, move_to, run, sent, state, world
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost

@@ -7,21 +7,25 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import report, service, trial
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import test_send
 from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.channels.outbox import listed
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Unavailable
-from crm_plugin.links import counting
+from crm_plugin.links import measures
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
-from crm_plugin.profiles import consent, facts, privacy
-from crm_plugin.profiles.models import Consent, Suppression
-from crm_plugin.profiles.timeline import Window
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.models.school import Consent, Suppression
+from crm_plugin.profiles.people.timeline import Window
+from crm_plugin.profiles.privacy import requests
 from crm_plugin.segments import service as segments
 from tests.campaigns.world import add_people, books, document, launched, move_to, run, set_person, world
 from tests.fakes.carrier import receipt, taken
@@ -61,7 +65,7 @@ def click(crm: Crm, campaign: int, person: int, kind: str = "human") -> None:
             )
         )
         session.flush()
-        counting.recount(session, [campaign], NOW)
+        measures.recount(session, [campaign], NOW)
 
 
 def test_each_person_gets_a_link_of_their_own(database: Database, tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_segments_see_deliveries_and_marketing(database: Database, tmp_path: Pat
     crm, campaign = linked(database, tmp_path, people=4)
     add_people(crm, [5])
     click(crm, campaign, 2)
-    facts.recompute(crm)
+    compute.recompute(crm)
     clicked = rule(field="clicked", operator="=", value=True)
     match = {"mode": "some"}
     assert found(crm, rule(field="deliveries", match=match, value=clicked)) == {"p2"}
@@ -180,9 +184,9 @@ def test_the_archive_and_the_export_tell_of_messages_and_erasing_takes_the_addre
     with crm.db.read() as session:
         (moment,) = report.timeline(session, 1, Window(10))
     assert (moment.at, moment.title, moment.details["campaign_id"]) == (NOW, "Hello", campaign)
-    (held,) = privacy.export(crm, 1)["messages"]
+    (held,) = requests.export(crm, 1)["messages"]
     assert (held["campaign"], held["address"], held["state"]) == ("Hello", "+8613800000001", "sent")
-    privacy.forget(crm, 1)
+    requests.forget(crm, 1)
     with crm.db.read() as session:
         rows = session.scalars(sa.select(Delivery).order_by(Delivery.person_id)).all()
     assert [row.address for row in rows] == [None, "+8613800000002"]
@@ -193,7 +197,7 @@ def test_a_test_send_leaves_no_trace_but_the_audit(database: Database, tmp_path:
     crm = world(database, tmp_path, people=2, sms_carrier="outbox")
     with crm.db.begin() as session:
         session.execute(sa.text("UPDATE crm_sms_template SET text = 'Hi ${display_name}: ${link}'"))
-        consent.opt_out(session, 1, "sms", NOW, "page")
+        ledger.opt_out(session, 1, "sms", NOW, "page")
     campaign = service.create(crm, "tester", document(link=TARGET))
     answer = service.send_test(crm, campaign, "13912345678", "p2", "tester")
     assert answer.status == "accepted"
@@ -247,7 +251,7 @@ def test_tests_are_no_way_to_send_by_hand(database: Database, tmp_path: Path) ->
 def test_tests_keep_to_the_limits_of_the_carrier(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(test_send, "WAIT_SECONDS", 0.2)
     crm = world(database, tmp_path, people=1, rate_limits={"carrier:books": "1/min"})
     campaign = service.create(crm, "tester", document(policy={"rate": {"n": 1, "per_seconds": 86_400}}))
     service.send_test(crm, campaign, "13912345678", None, "tester")

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import doubt, service, sweeper
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import resubmit, sweeper
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import consent
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.consent import ledger
 from tests.campaigns.world import add_people, answers, books, move_to, ready, rows, run, state, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
@@ -80,7 +81,7 @@ def test_a_carrier_without_keys_is_never_called_again(database: Database, tmp_pa
     crm.extras["books"].idempotent = False
     later(crm)
     carrier.silent = False
-    assert doubt.clear(crm) == 0
+    assert resubmit.clear(crm) == 0
     assert (carrier.calls, books(crm, campaign)) == ([], {"considered": 3, "unknown": 3})
 
 
@@ -93,7 +94,7 @@ def test_who_must_not_be_written_to_stays_with_a_person(database: Database, tmp_
     carrier.silent = False
     if why == "opted out":
         with crm.db.begin() as session:
-            consent.opt_out(session, 2, "sms", NOW, "page")
+            ledger.opt_out(session, 2, "sms", NOW, "page")
     elif why == "a day ago":
         move_to(crm, NOW + timedelta(hours=24))
     elif why == "asleep":
@@ -102,7 +103,7 @@ def test_who_must_not_be_written_to_stays_with_a_person(database: Database, tmp_
         with crm.db.begin() as session:
             session.execute(sa.text(f"UPDATE crm_campaign SET state = '{why}'"))
     later(crm)
-    assert doubt.clear(crm) == 0
+    assert resubmit.clear(crm) == 0
     assert (carrier.calls, books(crm, campaign)) == ([], {"considered": 1, "unknown": 1})
 
 
@@ -111,7 +112,7 @@ def test_its_own_message_does_not_use_up_the_cap(database: Database, tmp_path: P
     campaign, carrier = in_doubt(crm, 1, policy={"cap": {"n": 1, "days": 7}, "leave_out_days": 7})
     carrier.silent = False
     later(crm)
-    assert doubt.clear(crm) == 1
+    assert resubmit.clear(crm) == 1
     assert books(crm, campaign) == {"considered": 1, "sent": 1}
 
 
@@ -128,7 +129,7 @@ def test_a_persons_decision_during_the_call_stands(database: Database, tmp_path:
     if database.dialect == "sqlite":
         pytest.skip("its one writer is the same thread here")
     answers(crm, decide)
-    doubt.clear(crm)
+    resubmit.clear(crm)
     assert books(crm, campaign) == {"considered": 1, "pending": 1}
     answers(crm, carrier)
     run(crm)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.campaigns.schemas import Checks, Policy, read
+from crm_plugin.campaigns.document.schemas import Checks, Policy, read
 from crm_plugin.kernel.errors import BadInput
 
 TREE: dict[str, Any] = {"combinator": "and", "rules": []}

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs, lease, receipts, service, settle, sweeper
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.delivery import settle, sweeper
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.feedback import delivery_reports
+from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
-from crm_plugin.campaigns.running import Running
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns.prepared import Running
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import install
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict
-from crm_plugin.profiles import facts
-from crm_plugin.profiles.models import Person
+from crm_plugin.profiles.facts import compute
+from crm_plugin.profiles.models.school import Person
 from tests.campaigns.world import (
     answers,
     books,
@@ -224,13 +227,13 @@ def test_reports_come_in_any_order_twice_and_early(database: Database, tmp_path:
     campaign = ready(crm)
     ids = {who: row.id for who, row in rows(crm, campaign).items()}
     early = f"ref-{campaign}-{ids[1]}"
-    assert not receipts.receive(crm, "books", early, "delivered")
+    assert not delivery_reports.receive(crm, "books", early, "delivered")
     drain(crm, campaign)
     assert rows(crm, campaign)[1].state == "delivered"
     for _ in range(2):
-        assert receipts.receive(crm, "books", f"ref-{campaign}-{ids[2]}", "delivered")
-        assert receipts.receive(crm, "books", f"ref-{campaign}-{ids[2]}", "failed_permanent", "late")
-    assert receipts.receive(crm, "books", f"ref-{campaign}-{ids[3]}", "failed_permanent", "blocked")
+        assert delivery_reports.receive(crm, "books", f"ref-{campaign}-{ids[2]}", "delivered")
+        assert delivery_reports.receive(crm, "books", f"ref-{campaign}-{ids[2]}", "failed_permanent", "late")
+    assert delivery_reports.receive(crm, "books", f"ref-{campaign}-{ids[3]}", "failed_permanent", "blocked")
     assert books(crm, campaign) == {"considered": 3, "delivered": 2, "failed_permanent": 1}
     assert rows(crm, campaign)[3].reason == "blocked"
 
@@ -244,7 +247,7 @@ def test_a_report_that_came_in_during_the_settle_is_matched_later(database: Data
         session.add(EarlyReport(carrier="books", carrier_ref=ref, state="delivered", at=NOW))
     assert sweeper.sweep(crm)
     assert books(crm, campaign) == {"considered": 1, "delivered": 1}
-    assert receipts.match_kept(crm) == 0
+    assert delivery_reports.match_kept(crm) == 0
 
 
 def test_a_slow_campaign_does_not_starve_another(database: Database, tmp_path: Path) -> None:
@@ -276,7 +279,7 @@ def test_facts_of_those_who_were_marketed(database: Database, tmp_path: Path) ->
     answers(crm, lambda message: receipt(message, "rejected" if message.person == "p3" else "accepted"))
     run_campaign = ready(crm)
     run(crm)
-    facts.recompute(crm)
+    compute.recompute(crm)
     with crm.db.read() as session:
         people = session.scalars(sa.select(Person).order_by(Person.id)).all()
     assert [(one.marketed_count, one.last_marketed_at) for one in people] == [(1, NOW), (1, NOW), (0, None)]

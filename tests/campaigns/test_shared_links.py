@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.outbox import listed
-from crm_plugin.channels.sms import approval, editing
-from crm_plugin.channels.sms.editing import Written
+from crm_plugin.channels.sms_templates import approval, editing
+from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import Conflict
-from crm_plugin.links import counting, shared
-from crm_plugin.links.hits import classify_new, drain_clicks
+from crm_plugin.links import measures, shared_links
+from crm_plugin.links.ingest import classify_new, drain_clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
 from tests.campaigns.world import document, launched, run, world
@@ -46,7 +46,7 @@ def click(crm: Crm, text: str) -> tuple[int, int, int]:
     classify_new(crm)
     with crm.db.read() as session:
         query = sa.select(sa.func.max(Delivery.campaign_id))
-        found = counting.tally(session, session.scalar(query) or 0)
+        found = measures.tally(session, session.scalar(query) or 0)
     return found.hits, found.human_hits, found.people_clicked
 
 
@@ -97,7 +97,7 @@ def test_a_link_in_an_approved_text_counts_for_the_campaign_that_sent_it(
 ) -> None:
     crm = world(database, tmp_path, people=2, sms_carrier="outbox", sms_link_mode="per_campaign")
     with crm.db.begin() as session:
-        url = shared.make_shared(session, crm.settings, signer(crm), TARGET, NOW)
+        url = shared_links.make_shared(session, crm.settings, signer(crm), TARGET, NOW)
     key = template(crm, f"See {url}")
     assert click(crm, url) == (0, 0, 0)
     first = launched(crm, template=key, purpose="service")
@@ -108,8 +108,8 @@ def test_a_link_in_an_approved_text_counts_for_the_campaign_that_sent_it(
     run(crm)
     assert click(crm, url) == (1, 1, 0), "since the second launch the clicks are the second one's"
     with crm.db.read() as session:
-        assert counting.tally(session, first).hits == 1
-        links = shared.shared_in(crm.settings, signer(crm), f"{url} https://x.example/r/abc")
-        assert shared.shared_hits(session, links) == 3
-        assert shared.targets_of_shared(session, links) == [TARGET]
-        assert (shared.shared_hits(session, []), shared.targets_of_shared(session, [])) == (0, [])
+        assert measures.tally(session, first).hits == 1
+        links = shared_links.shared_in(crm.settings, signer(crm), f"{url} https://x.example/r/abc")
+        assert shared_links.shared_hits(session, links) == 3
+        assert shared_links.targets_of_shared(session, links) == [TARGET]
+        assert (shared_links.shared_hits(session, []), shared_links.targets_of_shared(session, [])) == (0, [])

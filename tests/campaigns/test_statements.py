@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import audience, jobs, service
-from crm_plugin.campaigns.freezing import freeze
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch import staging
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.channels.outbox import listed
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Person
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Person
 from tests.campaigns.statements import counted
 from tests.campaigns.world import books, document, launched, run, state, world
 from tests.fakes.crm import NOW
@@ -69,14 +70,14 @@ def test_freezing(database: Database, tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(whole) <= 50
 
     # The same in chunks of 100: what each further chunk costs, at the size of the real ones.
-    monkeypatch.setattr(audience, "CHUNK", 100)
+    monkeypatch.setattr(staging, "CHUNK", 100)
     chunked = service.create(crm, "tester", document(policy=EVERY_POLICY, holdout=0.1))
     with counted(database) as count:
         service.launch(crm, chunked, "tester")
         assert freeze(crm, chunked)
     a_chunk = (len(count) - len(whole)) / 19
     monkeypatch.undo()
-    assert a_chunk / audience.CHUNK <= 1 / 20_000
+    assert a_chunk / staging.CHUNK <= 1 / 20_000
 
 
 def test_nothing_to_do_costs_little(database: Database, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service, sweeper, telling
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import notifications, sweeper
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.world import answers, document, launched, ready, run, world
 from tests.fakes.carrier import receipt
 
@@ -31,10 +32,10 @@ def test_a_failing_carrier_is_told_once(database: Database, tmp_path: Path) -> N
     assert subject is not None
     assert "Spring {{ display_name }}" in subject
     assert "carrier_failing" in text
-    assert [row.id for row in telling.stopped(crm)] == [campaign]
+    assert [row.id for row in notifications.stopped(crm)] == [campaign]
     answers(crm, receipt)
     service.resume(crm, campaign, "ann")
-    assert telling.stopped(crm) == []
+    assert notifications.stopped(crm) == []
 
 
 def test_what_a_person_did_is_no_news(database: Database, tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_what_a_person_did_is_no_news(database: Database, tmp_path: Path) -> Non
     campaign = launched(crm)
     service.pause(crm, campaign, "ann")
     sweeper.sweep(crm)
-    assert (mails(crm), telling.stopped(crm)) == ([], [])
+    assert (mails(crm), notifications.stopped(crm)) == ([], [])
 
 
 def test_what_stopped_before_the_address_was_set_is_on_the_overview_only(
@@ -58,4 +59,4 @@ def test_what_stopped_before_the_address_was_set_is_on_the_overview_only(
     crm.settings.notify_email = "boss@school.example"
     sweeper.sweep(crm)
     assert mails(crm) == []
-    assert len(telling.stopped(crm)) == 2
+    assert len(notifications.stopped(crm)) == 2

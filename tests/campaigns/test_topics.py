@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import preflight, queries, service
-from crm_plugin.campaigns.freezing import freeze
-from crm_plugin.campaigns.funnel import funnel
-from crm_plugin.campaigns.sending import drain
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import preflight
+from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.launch.reach import funnel
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict
-from crm_plugin.links import topics as page
+from crm_plugin.links import topic_optout as page
 from crm_plugin.links.optout import Answer, Asked
-from crm_plugin.profiles import topic_consent, topics
+from crm_plugin.profiles.consent import topic_consent, topics
 from tests.campaigns.statements import counted
 from tests.campaigns.world import (
     EVERYBODY,

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.campaigns import sending, service
-from crm_plugin.campaigns.sending import drain
-from crm_plugin.campaigns.trouble import Watch
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.delivery import drain as sending
+from crm_plugin.campaigns.delivery.circuit_breaker import Watch
+from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.world import answers, books, ready, run, state, world
 from tests.fakes.carrier import receipt
 

@@ -10,16 +10,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import jobs, lease, marking, service
-from crm_plugin.campaigns.freezing import freeze
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.delivery import mark as marking
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.running import load, present_of
+from crm_plugin.campaigns.prepared import load, present_of
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Person
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Person
 from tests.fakes.carrier import BookCarrier, taken
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost

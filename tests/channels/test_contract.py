@@ -16,7 +16,7 @@ from crm_plugin.channels.private_message import HostCarrier
 from crm_plugin.channels.registry import CARRIERS, CHANNELS, carrier_for
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.email.test_smtp import Sink, free_port
 from tests.channels.sms.carriers.world import CODES, FAKES, settings_of

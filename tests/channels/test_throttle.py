@@ -11,9 +11,9 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_plugin.channels.rate import Limit, State, granted, seeded, share, wait_for
-from crm_plugin.channels.throttle import SETTLE, Throttle
-from crm_plugin.kernel.db import Database
+from crm_plugin.channels.rates.throttle import SETTLE, Throttle
+from crm_plugin.channels.rates.window import Limit, State, granted, seeded, share, wait_for
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from tests.fakes.crm import make_crm
 
@@ -202,8 +202,8 @@ def test_more_than_a_window_is_refused(database: Database) -> None:
 SENDER = """
 import sys, time
 from pathlib import Path
-from crm_plugin.channels.throttle import Limit, Throttle
-from crm_plugin.kernel.db import connect
+from crm_plugin.channels.rates.throttle import Limit, Throttle
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.queue import Queue
 from tests.fakes.crm import make_crm
 crm = make_crm(connect(sys.argv[1])); crm.queue = Queue(sys.argv[2])

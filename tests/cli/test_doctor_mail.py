@@ -7,7 +7,7 @@ import pytest
 
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.cli.doctor import examine
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

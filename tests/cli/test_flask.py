@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import init_app, prepare
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.road import Road
 from tests.web.school import books

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.cli import flask_group
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from tests.fakes.crm import NOW
 from tests.road import Road
 

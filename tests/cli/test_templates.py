@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import NOW
 from tests.fakes.sms import FakeAliyun, serve
 from tests.road import Road

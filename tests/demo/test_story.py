@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from crm_plugin.demo.changes import now
+from crm_plugin.demo.change_events import now
 from crm_plugin.demo.models import Activity, Consent, Course, Enrolment, Message, Order, User, db
 from tests.demo.school import Visitor, opened
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crm_plugin.host import records as r
-from crm_plugin.host.facts import CAPABILITIES
+from crm_plugin.host.answer_checks import CAPABILITIES
 from crm_plugin.host.hookspecs import REQUIRED, HostSpec
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "hosts.md").read_text(encoding="utf-8")

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.kernel.bulk import FEW, among, insert_many, insert_new, overwrite
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Order, Person, Signal
-from crm_plugin.profiles.rows import Columns
+from crm_plugin.kernel.db.bulk import FEW, among, insert_many, insert_new, overwrite
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Order, Person, Signal
+from crm_plugin.profiles.store.mapping import Columns
 
 AT = datetime(2026, 11, 15, 12, 0, 0, 123_456, tzinfo=UTC)
 NASTY = ['"', "\\", '\\"', "a,b", "{x}", "NULL", "null", "", " ", "\t\n\r", "名字", "'", '","', "\\N"]

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_plugin.kernel import daily
-from crm_plugin.kernel.db import Database, connect, insert_missing, upsert
+from crm_plugin.kernel.db.engine import Database, connect, insert_missing, upsert
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.migrate import VERSION_TABLE, check, is_migrated, upgrade
-from crm_plugin.profiles.models import Course, Suppression
+from crm_plugin.profiles.models.school import Course, Suppression
 
 NOW = datetime(2026, 3, 29, 0, 59, 59, 999999, tzinfo=UTC)
 

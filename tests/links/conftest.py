@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links.service import make_links, signer
 from tests.fakes.crm import NOW, make_crm
 

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.links import jobs
-from crm_plugin.links.confirming import confirm
-from crm_plugin.links.counting import tally
-from crm_plugin.links.hits import classify_again
+from crm_plugin.links.confirmed_visits import confirm
+from crm_plugin.links.ingest import classify_again
+from crm_plugin.links.measures import tally
 from crm_plugin.links.models import Hit
-from crm_plugin.profiles.models import Person, Signal
+from crm_plugin.profiles.models.school import Person, Signal
 from tests.campaigns.world import person
 from tests.fakes.crm import NOW
 

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import spool
-from crm_plugin.links import counting, hits
-from crm_plugin.links.hits import classify_again, classify_new, drain_clicks
+from crm_plugin.links import ingest
+from crm_plugin.links import measures as counting
+from crm_plugin.links.ingest import classify_again, classify_new, drain_clicks
 from crm_plugin.links.jobs import burst
 from crm_plugin.links.models import Hit
 from crm_plugin.links.redirect import Redirector
@@ -151,7 +152,7 @@ def test_lines_that_are_torn_or_forged_do_not_stop_the_others(crm: Crm, sent: Se
 
 CLICKER = """
 import os, sys
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.links.redirect import Redirector
 from tests.fakes.crm import make_crm
 crm = make_crm(connect(sys.argv[1]), instance=sys.argv[2])
@@ -184,7 +185,7 @@ def test_batches_end(crm: Crm, sent: Sent) -> None:
     later(crm, minutes=1)
     for row in range(1, 8):
         visit(redirector, sent.code(link, row, person=row))
-    with patch.object(hits, "BATCH", 3):
+    with patch.object(ingest, "BATCH", 3):
         drain_clicks(crm)
         assert [classify_new(crm) for _ in range(4)] == [3, 3, 1, 0]
     assert measures(crm) == (7, 7, 7)

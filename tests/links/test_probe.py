@@ -9,8 +9,8 @@ import requests
 import responses
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.links import jobs, probe
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.links import draft_link_check, jobs
 from tests.fakes.crm import NOW, make_crm
 
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -21,25 +21,25 @@ def crm_of(database: Database, tmp_path: Path) -> Crm:
     return make_crm(database, None, public_url=HERE, instance=str(tmp_path))
 
 
-def looked(crm: Crm, url: str) -> probe.Found:
-    probe.ask(crm, [url])
-    assert probe.look(crm) == 1
-    return probe.known(crm, [url])[url]
+def looked(crm: Crm, url: str) -> draft_link_check.Found:
+    draft_link_check.ask(crm, [url])
+    assert draft_link_check.look(crm) == 1
+    return draft_link_check.known(crm, [url])[url]
 
 
 @responses.activate
 def test_an_answer_is_kept_for_an_hour_and_asked_for_once(database: Database, tmp_path: Path) -> None:
     crm, url = crm_of(database, tmp_path), f"{HERE}/course/1"
     page = responses.get(url, status=200)
-    assert probe.known(crm, [url]) == {}
-    probe.ask(crm, [url])
-    probe.ask(crm, [url])
+    assert draft_link_check.known(crm, [url]) == {}
+    draft_link_check.ask(crm, [url])
+    draft_link_check.ask(crm, [url])
     assert jobs.burst(crm)
     assert not jobs.burst(crm)
     assert page.call_count == 1
-    assert probe.known(crm, [url])[url] == probe.Found(url, True, "200", NOW)
+    assert draft_link_check.known(crm, [url])[url] == draft_link_check.Found(url, True, "200", NOW)
     crm.clock.move(hours=1)  # type: ignore[attr-defined]
-    assert probe.known(crm, [url]) == {}
+    assert draft_link_check.known(crm, [url]) == {}
 
 
 @on_sqlite
@@ -90,12 +90,12 @@ def test_only_the_newest_answers_are_kept(
     def answer(*_: Any) -> tuple[bool, str]:
         return True, "200"
 
-    monkeypatch.setattr(probe, "_answer", answer)
-    urls = [f"{HERE}/{number}" for number in range(probe.MOST + 20)]
-    for part in (urls[: probe.MOST], urls[probe.MOST :]):
-        probe.ask(crm, part)
-        probe.look(crm)
+    monkeypatch.setattr(draft_link_check, "_answer", answer)
+    urls = [f"{HERE}/{number}" for number in range(draft_link_check.MOST + 20)]
+    for part in (urls[: draft_link_check.MOST], urls[draft_link_check.MOST :]):
+        draft_link_check.ask(crm, part)
+        draft_link_check.look(crm)
         crm.clock.move(seconds=1)  # type: ignore[attr-defined]
-    assert len(probe.known(crm, urls)) == probe.MOST
-    assert urls[-1] in probe.known(crm, urls)
-    assert timedelta(hours=1) == probe.FRESH
+    assert len(draft_link_check.known(crm, urls)) == draft_link_check.MOST
+    assert urls[-1] in draft_link_check.known(crm, urls)
+    assert timedelta(hours=1) == draft_link_check.FRESH

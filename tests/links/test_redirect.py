@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.spool import waiting
-from crm_plugin.links import targets
+from crm_plugin.links import target_cache
 from crm_plugin.links.codes import ALPHABET
-from crm_plugin.links.hits import drain_clicks, lost_clicks
-from crm_plugin.links.record import FOLDER
+from crm_plugin.links.ingest import drain_clicks, lost_clicks
 from crm_plugin.links.redirect import GUESSES, Answer, Redirector, as_header
 from crm_plugin.links.service import add_key, check_target, make_links, signer, targets_of
+from crm_plugin.links.spool_line import FOLDER
 from tests.links.conftest import Sent
 
 SCHOOL = Answer(302, "https://school.example/")
@@ -67,7 +67,7 @@ def test_a_cold_start_without_a_database_uses_the_copy_on_disk(crm: Crm, sent: S
     (link,) = sent.links("https://a.example/")
     code = sent.code(link, 5)
     assert go(Redirector(crm), code) == Answer(302, "https://a.example/")
-    copy = crm.instance / targets.SNAPSHOT
+    copy = crm.instance / target_cache.SNAPSHOT
     assert copy.stat().st_mode & 0o077 == 0, "it holds the keys"
     away = connect("sqlite:////nosuch/folder/x.db")
     with patch.object(crm, "db", away):
@@ -82,7 +82,7 @@ def test_a_cold_start_without_a_database_uses_the_copy_on_disk(crm: Crm, sent: S
 @SQLITE
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": {"1": "zz"}, "targets": {}}', '{"keys": 1}'])
 def test_a_torn_copy_is_no_copy(crm: Crm, text: str) -> None:
-    (crm.instance / targets.SNAPSHOT).write_text(text)
+    (crm.instance / target_cache.SNAPSHOT).write_text(text)
     with patch.object(crm, "db", connect("sqlite:////nosuch/folder/x.db")):
         assert go(Redirector(crm), "whatever") == SCHOOL
 
@@ -93,7 +93,7 @@ def test_a_database_that_hangs_holds_only_the_first_visitors_up(crm: Crm, sent: 
     redirector = Redirector(crm)
     assert go(redirector, sent.code(known, 1)).location == "https://a.example/"
     (new,) = sent.links("https://b.example/", campaign=2)
-    with patch.object(targets.Targets, "_read", lambda self: time.sleep(1.5)):
+    with patch.object(target_cache.Targets, "_read", lambda self: time.sleep(1.5)):
         assert go(redirector, sent.code(new, 1)) == SCHOOL
         started = time.monotonic()
         assert go(redirector, sent.code(new, 2)) == SCHOOL
@@ -125,8 +125,8 @@ def test_a_new_key_signs_and_old_codes_go_on(crm: Crm, sent: Sent) -> None:
     new = sent.code(link, 1)
     assert new != old
     assert signer(crm).newest == 2
-    time.sleep(targets.PATIENCE / 10)
-    with patch.object(targets, "PAUSE", 0.0):
+    time.sleep(target_cache.PATIENCE / 10)
+    with patch.object(target_cache, "PAUSE", 0.0):
         assert go(redirector, new).location == go(redirector, old).location == "https://a.example/"
 
 
@@ -202,6 +202,6 @@ def test_what_no_redirect_may_lead_to_is_refused(url: str) -> None:
 def test_the_copy_is_json_with_keys_and_targets(crm: Crm, sent: Sent, tmp_path: Path) -> None:
     (link,) = sent.links("https://a.example/课")
     go(Redirector(crm), sent.code(link, 1))
-    found = json.loads((crm.instance / targets.SNAPSHOT).read_text())
+    found = json.loads((crm.instance / target_cache.SNAPSHOT).read_text())
     assert found["targets"] == {str(link): "https://a.example/课"}
     assert list(found["keys"]) == ["1"]

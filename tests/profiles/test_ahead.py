@@ -4,10 +4,10 @@ import pytest
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.errors import Unavailable
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles import scan
-from crm_plugin.profiles.ahead import Ahead
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.sync import full_scan
+from crm_plugin.profiles.sync.prefetch import Ahead
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import MakeCrm, count
 
@@ -59,8 +59,8 @@ def test_a_failure_is_told_when_its_page_is_wanted() -> None:
 
 
 def test_changes_beside_every_page_of_a_scan(make_crm: MakeCrm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "PAGE", 2)
-    monkeypatch.setattr(scan, "BESIDE_SECONDS", 0)
+    monkeypatch.setattr(full_scan, "PAGE", 2)
+    monkeypatch.setattr(full_scan, "BESIDE_SECONDS", 0)
     people = [r.Person(f"p{number}", display_name="old") for number in range(9)]
     host = FakeHost(*people)
     crm = make_crm(host)

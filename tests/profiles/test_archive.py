@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles import queries
-from crm_plugin.profiles.archive import archive
-from crm_plugin.profiles.events import FOLDER, Sink, emit, read_events
 from crm_plugin.profiles.jobs import burst
-from crm_plugin.profiles.masking import mask_email, mask_phone, mask_username
-from crm_plugin.profiles.privacy import export, forget
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.timeline import Window, timeline
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.people import queries
+from crm_plugin.profiles.people.archive import archive
+from crm_plugin.profiles.people.masking import mask_email, mask_phone, mask_username
+from crm_plugin.profiles.people.timeline import Window, timeline
+from crm_plugin.profiles.privacy.requests import export, forget
+from crm_plugin.profiles.sync.events import FOLDER, Sink, emit, read_events
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 

@@ -7,10 +7,10 @@ import sys
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.profiles import lease
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.stream_models import Parked, Stream
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models.streams import Parked, Stream
+from crm_plugin.profiles.sync import lease
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import MakeCrm, clock_of, count
 

@@ -9,11 +9,12 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles import consent, reach
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.consent import InForce, Line, in_force
+from crm_plugin.profiles.consent import eligibility
+from crm_plugin.profiles.consent import ledger as consent
+from crm_plugin.profiles.consent.ledger import InForce, Line, in_force
 from crm_plugin.profiles.jobs import burst
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost, host_info
 from tests.profiles.conftest import NOW, MakeCrm, count
 
@@ -75,9 +76,9 @@ def test_the_ledger_gets_a_line_only_when_the_answer_changed(make_crm: MakeCrm) 
     sync(crm)
     assert sorted(ledger(crm)[1:3]) == [("email", "denied", "email_stopped"), ("sms", "denied", "call")]
     assert ("email", "unknown", "withdrawn") in ledger(crm)[3:]
-    assert matching(crm, reach.lacks_consent("sms", False)) == {"p"}
-    assert matching(crm, reach.lacks_consent("email", False)) == set()
-    assert matching(crm, reach.lacks_consent("email", True)) == {"p"}
+    assert matching(crm, eligibility.lacks_consent("sms", False)) == {"p"}
+    assert matching(crm, eligibility.lacks_consent("email", False)) == set()
+    assert matching(crm, eligibility.lacks_consent("email", True)) == {"p"}
 
 
 def test_an_opt_out_binds_whoever_shares_the_address(make_crm: MakeCrm) -> None:
@@ -90,16 +91,16 @@ def test_an_opt_out_binds_whoever_shares_the_address(make_crm: MakeCrm) -> None:
     sync(crm)
     with crm.db.begin() as session:
         consent.opt_out(session, ids(crm)["mother"], "sms", NOW, "link", "v1")
-    assert matching(crm, reach.suppressed("sms", "marketing")) == {"mother", "child"}
-    assert matching(crm, reach.suppressed("sms", "service")) == set()
-    assert matching(crm, reach.lacks_consent("sms", False)) == {"mother"}
+    assert matching(crm, eligibility.suppressed("sms", "marketing")) == {"mother", "child"}
+    assert matching(crm, eligibility.suppressed("sms", "service")) == set()
+    assert matching(crm, eligibility.lacks_consent("sms", False)) == {"mother"}
     # What the school says later does not win, nor does a new number.
     host.put(r.Person("mother", phone="13900139000", consents=(r.Consent("sms", True, at=NOW),)))
     sync(crm)
-    assert matching(crm, reach.lacks_consent("sms", False)) == {"mother"}
+    assert matching(crm, eligibility.lacks_consent("sms", False)) == {"mother"}
     with crm.db.begin() as session:
         consent.opt_in(session, ids(crm)["child"], "sms", NOW, "page", "v2")
-    assert matching(crm, reach.suppressed("sms", "marketing")) == set()
+    assert matching(crm, eligibility.suppressed("sms", "marketing")) == set()
     assert ("sms", "granted", "page") in ledger(crm)
 
 
@@ -112,13 +113,13 @@ def test_a_global_opt_out_a_bounce_and_a_complaint_bind_service_messages(make_cr
         consent.suppress(session, "email", "p1@x.example", "marketing", "bounce", NOW, "550")
         consent.suppress(session, "email", "p1@x.example", "marketing", "bounce", NOW, "550 again")
         consent.suppress(session, "email", "p2@x.example", "marketing", "manual", NOW, "staff")
-    assert matching(crm, reach.suppressed("email", "service")) == {"p0", "p1"}
-    assert matching(crm, reach.suppressed("email", "marketing")) == {"p0", "p1", "p2"}
+    assert matching(crm, eligibility.suppressed("email", "service")) == {"p0", "p1"}
+    assert matching(crm, eligibility.suppressed("email", "marketing")) == {"p0", "p1", "p2"}
     assert count(crm, m.Suppression) == 3
     with crm.db.begin() as session:
         assert consent.lift(session, "email", "p2@x.example", "marketing", "manual", NOW, "staff")
         assert not consent.lift(session, "email", "p2@x.example", "marketing", "manual", NOW, "staff")
-    assert matching(crm, reach.suppressed("email", "marketing")) == {"p0", "p1"}
+    assert matching(crm, eligibility.suppressed("email", "marketing")) == {"p0", "p1"}
 
 
 def test_nobody_can_opt_out_for_a_person_who_is_not_there(make_crm: MakeCrm) -> None:
@@ -129,12 +130,12 @@ def test_nobody_can_opt_out_for_a_person_who_is_not_there(make_crm: MakeCrm) -> 
 
 def test_unknown_consent_is_decided_by_setting_or_region() -> None:
     cn, gb = host_info(region="CN"), host_info(region="GB")
-    assert not reach.unknown_is_no(Settings(), cn)
-    assert reach.unknown_is_no(Settings(), gb)
-    assert reach.unknown_is_no(Settings(), None)
-    assert reach.unknown_is_no(Settings(host_region="GB"), cn)
-    assert reach.unknown_is_no(Settings(consent_unknown="skip"), cn)
-    assert not reach.unknown_is_no(Settings(consent_unknown="send"), gb)
+    assert not eligibility.unknown_is_no(Settings(), cn)
+    assert eligibility.unknown_is_no(Settings(), gb)
+    assert eligibility.unknown_is_no(Settings(), None)
+    assert eligibility.unknown_is_no(Settings(host_region="GB"), cn)
+    assert eligibility.unknown_is_no(Settings(consent_unknown="skip"), cn)
+    assert not eligibility.unknown_is_no(Settings(consent_unknown="send"), gb)
 
 
 def test_the_school_is_told_of_opt_outs_until_it_took_them(make_crm: MakeCrm) -> None:
@@ -169,9 +170,9 @@ def test_a_merge_moves_rows_and_keeps_the_strictest(make_crm: MakeCrm) -> None:
     host.put(r.Person("old", merged_into="new"))
     sync(crm)
     assert count(crm, m.Enrolment, m.Enrolment.person_id == ids(crm)["new"]) == 1
-    assert "new" in matching(crm, reach.lacks_consent("sms", False))
-    assert "new" in matching(crm, reach.suppressed("message", "marketing"))
-    assert "new" not in matching(crm, reach.lacks_consent("email", True))
+    assert "new" in matching(crm, eligibility.lacks_consent("sms", False))
+    assert "new" in matching(crm, eligibility.suppressed("message", "marketing"))
+    assert "new" not in matching(crm, eligibility.lacks_consent("email", True))
     host.put(r.Signal("s", "old", "learn", NOW))
     sync(crm)
     assert count(crm, m.Signal, m.Signal.person_id == ids(crm)["new"]) == 1

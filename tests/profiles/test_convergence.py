@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Base
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.facts import LIFE, recompute
-from crm_plugin.profiles.rows import HELD_MONEY
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.touched import touch_all
+from crm_plugin.kernel.db.engine import Base
+from crm_plugin.profiles.facts.compute import LIFE, recompute
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.mapping import HELD_MONEY
+from crm_plugin.profiles.store.recompute_queue import touch_all
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm
 

@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.errors import Conflict
 from crm_plugin.kernel.migrate import upgrade
-from crm_plugin.profiles import lease, scan
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles import stream_models as sm
-from crm_plugin.profiles.daily import run as run_daily
-from crm_plugin.profiles.queries import bad_rows, streams
-from crm_plugin.profiles.sync import as_of, confirm_gone, sync
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models import streams as sm
+from crm_plugin.profiles.people.queries import bad_rows, streams
+from crm_plugin.profiles.sync import full_scan, lease
+from crm_plugin.profiles.sync.daily import run as run_daily
+from crm_plugin.profiles.sync.service import as_of, confirm_gone, sync
 from tests.fakes.host import FakeHost, host_info
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count, crm_on, health
 
@@ -161,9 +161,9 @@ def test_streams_that_were_never_read_are_new(make_crm: MakeCrm) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.profiles import scan
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import crm_on
 from tests.profiles.test_faults import people
@@ -187,7 +187,7 @@ def test_a_killed_scan_goes_on_where_it_stood(
     with database.begin() as session:
         # The dead process's lease runs out.
         session.execute(sa.update(sm.Stream).values(lease_until=NOW - timedelta(days=900)))
-    monkeypatch.setattr(scan, "PAGE", 20)
+    monkeypatch.setattr(full_scan, "PAGE", 20)
     assert sync(crm).complete
     pages = [
         arguments[1] for hook, arguments in host.calls if hook == "host_scan" and arguments[0] == "persons"

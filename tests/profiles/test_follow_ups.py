@@ -9,13 +9,13 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import BadInput, NotFound
-from crm_plugin.profiles import follow_ups
-from crm_plugin.profiles.follow_ups import Entry
-from crm_plugin.profiles.privacy import export, forget
-from crm_plugin.profiles.queries import person_id_of
-from crm_plugin.profiles.staff_models import FollowUp
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.timeline import Window, timeline
+from crm_plugin.profiles.models.staff import FollowUp
+from crm_plugin.profiles.people.queries import person_id_of
+from crm_plugin.profiles.people.timeline import Window, timeline
+from crm_plugin.profiles.privacy.requests import export, forget
+from crm_plugin.profiles.staff import follow_ups
+from crm_plugin.profiles.staff.follow_ups import Entry
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.profiles import held
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync import row_counts
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import MakeCrm, clock_of, health
 
@@ -26,7 +26,7 @@ def test_few_rows_are_counted_by_each_round_that_changed_some(make_crm: MakeCrm)
 
 
 def test_many_rows_are_counted_now_and_then(make_crm: MakeCrm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "MANY", 1)
+    monkeypatch.setattr(row_counts, "MANY", 1)
     host = FakeHost(r.Person("p0"))
     crm = make_crm(host)
     sync(crm)

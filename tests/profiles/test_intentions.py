@@ -10,13 +10,13 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import BadInput, NotFound
-from crm_plugin.profiles import intentions
-from crm_plugin.profiles.intentions import CourseIntention
-from crm_plugin.profiles.privacy import export, forget
-from crm_plugin.profiles.queries import person_id_of
-from crm_plugin.profiles.staff_models import Intention, IntentionChange
-from crm_plugin.profiles.suggestions import Reason, decide
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.facts.intent_score import Reason, decide
+from crm_plugin.profiles.models.staff import Intention, IntentionChange
+from crm_plugin.profiles.people.queries import person_id_of
+from crm_plugin.profiles.privacy.requests import export, forget
+from crm_plugin.profiles.staff import purchase_intent
+from crm_plugin.profiles.staff.purchase_intent import CourseIntention
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
@@ -80,7 +80,7 @@ def id_of(crm: Crm, host_id: str) -> int:
 
 def of(crm: Crm, host_id: str, scope: frozenset[str] | None = None) -> dict[str, CourseIntention]:
     with crm.db.read() as session:
-        found = intentions.of_person(session, person_id_of(session, host_id), crm.clock(), scope)
+        found = purchase_intent.of_person(session, person_id_of(session, host_id), crm.clock(), scope)
     return {one.course_host_id: one for one in found}
 
 
@@ -99,9 +99,9 @@ def test_suggestions_come_with_their_reasons(crm: Crm) -> None:
 def test_a_level_set_by_hand_stands_beside_the_suggestion_with_its_history(crm: Crm) -> None:
     ada = id_of(crm, "ada")
     for level in ("low", "low", "high", None):
-        intentions.put(crm, ANN, ada, "other", level)
+        purchase_intent.put(crm, ANN, ada, "other", level)
         clock_of(crm).move(hours=1)
-    intentions.put(crm, ANN, ada, "tried", "lost")
+    purchase_intent.put(crm, ANN, ada, "tried", "lost")
     found = of(crm, "ada")
     assert next(iter(found)) == "tried"
     assert (found["tried"].level, found["tried"].suggested.level) == ("lost", "high")
@@ -115,22 +115,22 @@ def test_a_level_set_by_hand_stands_beside_the_suggestion_with_its_history(crm: 
 def test_nonsense_and_foreign_courses_are_refused(crm: Crm) -> None:
     ada = id_of(crm, "ada")
     with pytest.raises(BadInput):
-        intentions.put(crm, ANN, ada, "tried", "huge")
+        purchase_intent.put(crm, ANN, ada, "tried", "huge")
     with pytest.raises(NotFound):
-        intentions.put(crm, ANN, ada, "nowhere", "low")
+        purchase_intent.put(crm, ANN, ada, "nowhere", "low")
     with pytest.raises(NotFound):
-        intentions.put(crm, ANN, 10**9, "tried", "low")
+        purchase_intent.put(crm, ANN, 10**9, "tried", "low")
     limited = r.Actor("ben", "Ben", frozenset({"crm.edit"}), scope=frozenset({"won"}))
     with pytest.raises(NotFound):
-        intentions.put(crm, limited, ada, "tried", "low")
+        purchase_intent.put(crm, limited, ada, "tried", "low")
 
 
 def test_of_two_that_a_merge_brings_together_the_newer_stays(crm: Crm, host: FakeHost) -> None:
     ada, bob = id_of(crm, "ada"), id_of(crm, "bob")
-    intentions.put(crm, ANN, bob, "other", "low")
-    intentions.put(crm, ANN, bob, "won", "high")
+    purchase_intent.put(crm, ANN, bob, "other", "low")
+    purchase_intent.put(crm, ANN, bob, "won", "high")
     clock_of(crm).move(hours=1)
-    intentions.put(crm, ANN, ada, "other", "medium")
+    purchase_intent.put(crm, ANN, ada, "other", "medium")
     host.put(r.Person("bob", merged_into="ada"))
     sync(crm)
     found = of(crm, "ada")
@@ -141,7 +141,7 @@ def test_of_two_that_a_merge_brings_together_the_newer_stays(crm: Crm, host: Fak
 
 def test_they_are_told_to_the_person_and_go_with_them(crm: Crm) -> None:
     ada = id_of(crm, "ada")
-    intentions.put(crm, ANN, ada, "tried", "high")
+    purchase_intent.put(crm, ANN, ada, "tried", "high")
     (told,) = export(crm, ada)["intentions"]
     assert (told["course"], told["level"], told["author_name"]) == ("Flute", "high", "Ann")
     forget(crm, ada)
@@ -149,7 +149,7 @@ def test_they_are_told_to_the_person_and_go_with_them(crm: Crm) -> None:
 
 
 def test_a_course_that_becomes_a_copy_takes_its_intentions_along(crm: Crm, host: FakeHost) -> None:
-    intentions.put(crm, ANN, id_of(crm, "ada"), "other", "high")
+    purchase_intent.put(crm, ANN, id_of(crm, "ada"), "other", "high")
     host.put(r.Course("other", "Harp", parent_id="won"))
     sync(crm)
     with crm.db.read() as session:

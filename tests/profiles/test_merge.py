@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Base
-from crm_plugin.profiles import consent, privacy
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.stream_models import Parked
-from crm_plugin.profiles.sync import sync
+from crm_plugin.kernel.db.engine import Base
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models.streams import Parked
+from crm_plugin.profiles.privacy import requests
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
@@ -100,7 +101,7 @@ def test_a_merge_of_merges_ends_at_the_last_whatever_comes_first(
 ) -> None:
     into = {"ann": "bob", "bob": "eve"}
     with crm.db.begin() as session:
-        consent.suppress(session, "message", "ann", "all", "complaint", NOW, "school")
+        ledger.suppress(session, "message", "ann", "all", "complaint", NOW, "school")
     for name in order:
         round_of(crm, host, r.Person(name, merged_into=into[name]))
     assert owners(crm) == [{"eve"}] * 4
@@ -116,9 +117,9 @@ def test_a_merge_of_merges_ends_at_the_last_whatever_comes_first(
 
 
 def test_the_strictest_answer_stays_whoever_said_it_and_when(crm: Crm, host: FakeHost) -> None:
-    says(crm, "bob", consent.opt_out)
-    says(crm, "ann", consent.opt_in)
-    says(crm, "ann", consent.opt_out, "sms")
+    says(crm, "bob", ledger.opt_out)
+    says(crm, "ann", ledger.opt_in)
+    says(crm, "ann", ledger.opt_out, "sms")
     round_of(crm, host, r.Person("ann", merged_into="bob"))
     assert in_force(crm, "bob") == {"email": "denied", "sms": "denied"}
     round_of(crm, host, r.Person("bob", merged_into="eve"))
@@ -126,9 +127,9 @@ def test_the_strictest_answer_stays_whoever_said_it_and_when(crm: Crm, host: Fak
 
 
 def test_a_wish_holds_at_the_other_address_too_and_a_bounce_does_not(crm: Crm, host: FakeHost) -> None:
-    says(crm, "ann", consent.opt_out, scope="all")
+    says(crm, "ann", ledger.opt_out, scope="all")
     with crm.db.begin() as session:
-        consent.suppress(session, "email", "ann@school.example", "all", "bounce", NOW, "smtp")
+        ledger.suppress(session, "email", "ann@school.example", "all", "bounce", NOW, "smtp")
     round_of(crm, host, r.Person("ann", merged_into="bob"))
     assert suppressed(crm, "email") == {
         ("ann@school.example", "opt_out", "all"),
@@ -138,12 +139,12 @@ def test_a_wish_holds_at_the_other_address_too_and_a_bounce_does_not(crm: Crm, h
 
 
 def test_a_merge_that_is_told_again_changes_nothing(crm: Crm, host: FakeHost) -> None:
-    says(crm, "ann", consent.opt_out)
+    says(crm, "ann", ledger.opt_out)
     round_of(crm, host, r.Person("ann", merged_into="bob"))
     lines = count(crm, m.ConsentRecord)
     round_of(crm, host, r.Person("ann", display_name="Other", merged_into="bob"))
     assert count(crm, m.ConsentRecord) == lines
-    says(crm, "bob", consent.opt_in)
+    says(crm, "bob", ledger.opt_in)
     round_of(crm, host, r.Person("ann", display_name="Again", merged_into="bob"))
     assert in_force(crm, "bob") == {"email": "granted"}, "who changed their mind is not asked again"
 
@@ -163,7 +164,7 @@ def test_who_is_forgotten_takes_the_accounts_along_that_were_merged_into_them(
 ) -> None:
     round_of(crm, host, r.Person("ann", merged_into="bob"))
     round_of(crm, host, r.Person("bob", merged_into="eve"))
-    privacy.forget(crm, ids(crm)["eve"])
+    requests.forget(crm, ids(crm)["eve"])
     assert [held_anywhere(crm, name) for name in ("ann", "bob", "eve")] == [[], [], []]
     assert owners(crm) == [set(), {"nobody"}, {"nobody"}, set()]
     # The school still has all of it, and says it again in every way.

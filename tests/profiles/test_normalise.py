@@ -5,7 +5,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.profiles.normalise import email_key, fold, phone_key
+from crm_plugin.profiles.store.normalise import email_key, fold, phone_key
 
 
 def test_fold_makes_spellings_alike() -> None:

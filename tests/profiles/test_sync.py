@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles import stream_models as sm
-from crm_plugin.profiles.sync import Progress, sync
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models import streams as sm
+from crm_plugin.profiles.sync.service import Progress, sync
 from tests.fakes.host import FakeHost, host_info
 from tests.profiles.conftest import NOW, MakeCrm, clock_of
 

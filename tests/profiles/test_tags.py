@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
-from crm_plugin.profiles import privacy, tags
-from crm_plugin.profiles.models import Person
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.undo import KEPT, undo
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.privacy import requests
+from crm_plugin.profiles.staff import tags
+from crm_plugin.profiles.staff.undo import KEPT, undo
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
-from crm_plugin.segments.tagging import put_tag, take_tag_off
+from crm_plugin.segments.bulk.bulk_tagging import put_tag, take_tag_off
 from tests.fakes.crm import make_crm
 from tests.fakes.host import ALL, FakeHost
 
@@ -144,7 +145,7 @@ def test_a_merge_moves_tags_and_forgetting_takes_them(database: Database) -> Non
     with crm.db.read() as session:
         ident = session.scalar(sa.select(Person.id).where(Person.host_id == "b"))
     assert ident is not None
-    assert {row["value"] for row in privacy.export(crm, ident)["crm_tags"]} == {"both", "moved"}
-    privacy.forget(crm, ident)
+    assert {row["value"] for row in requests.export(crm, ident)["crm_tags"]} == {"both", "moved"}
+    requests.forget(crm, ident)
     with crm.db.read() as session:
         assert tags.known(session) == []

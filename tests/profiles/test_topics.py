@@ -11,11 +11,12 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Refused
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles import privacy, reach, topic_consent, topics, wishes
+from crm_plugin.profiles.consent import eligibility, staff_entry, topic_consent, topics
 from crm_plugin.profiles.jobs import burst
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.topic_models import TopicOptOut
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models.topics import TopicOptOut
+from crm_plugin.profiles.privacy import requests
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count
 
@@ -59,7 +60,7 @@ def says(crm: Crm, verb: Any, host_id: str, topic: int, at: Any = NOW) -> None:
 
 def refusing(crm: Crm, topic: int, channel: str = "sms") -> set[str]:
     with crm.db.read() as session:
-        rows = sa.select(m.Person.host_id).where(reach.refuses_topic(topic, channel))
+        rows = sa.select(m.Person.host_id).where(eligibility.refuses_topic(topic, channel))
         return set(session.scalars(rows))
 
 
@@ -189,12 +190,12 @@ def test_a_merge_carries_what_was_refused_and_an_opt_in_after_it_stands(crm: Crm
 def test_a_person_is_told_of_it_and_it_outlives_their_account(crm: Crm) -> None:
     offers = listed(crm)[1].id
     says(crm, topic_consent.opt_out, "mother", offers)
-    told = privacy.export(crm, ident(crm, "mother"))
+    told = requests.export(crm, ident(crm, "mother"))
     assert {(one["topic"], one["channel"]) for one in told["topic_opt_outs"]} == {
         ("Offers and discounts", channel) for channel in ("email", "message", "sms")
     }
     assert [line["purpose"] for line in told["consent_ledger"]] == [f"topic:{offers}"]
-    privacy.forget(crm, ident(crm, "mother"))
+    requests.forget(crm, ident(crm, "mother"))
     with crm.db.read() as session:
         kept = session.execute(sa.select(TopicOptOut.channel, TopicOptOut.address_key)).all()
     assert {(*row,) for row in kept} == {("email", "m@x.example"), ("sms", "+8613800138000")}
@@ -204,15 +205,15 @@ def test_a_person_is_told_of_it_and_it_outlives_their_account(crm: Crm) -> None:
 @on_sqlite
 def test_staff_write_down_what_they_were_told(crm: Crm) -> None:
     offers, who = listed(crm)[1].id, ident(crm, "other")
-    wishes.set_topic(crm, ADMIN, who, offers, granted=False)
+    staff_entry.set_topic(crm, ADMIN, who, offers, granted=False)
     assert refusing(crm, offers) == {"other"}
-    wishes.set_topic(crm, ADMIN, who, offers, granted=True)
+    staff_entry.set_topic(crm, ADMIN, who, offers, granted=True)
     assert refusing(crm, offers) == set()
     with crm.db.read() as session:
         actions = session.scalars(sa.select(AuditRow.action).where(AuditRow.object_kind == "person")).all()
         assert [one.source for one in topic_consent.history(session, who, 9)] == ["staff", "staff"]
     assert actions == ["topic.deny", "topic.grant"]
     with pytest.raises(Refused):
-        wishes.set_topic(crm, Actor("y", "Y", frozenset({"crm.view"})), who, offers, granted=True)
+        staff_entry.set_topic(crm, Actor("y", "Y", frozenset({"crm.view"})), who, offers, granted=True)
     with pytest.raises(NotFound):
-        wishes.set_topic(crm, ADMIN, who, 999, granted=False)
+        staff_entry.set_topic(crm, ADMIN, who, 999, granted=False)

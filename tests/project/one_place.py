@@ -13,18 +13,19 @@ from urllib.parse import urlencode, urlsplit
 from flask import Flask
 
 import crm_plugin
-from crm_plugin.campaigns import jobs, queries, report, service
+from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels import outbox
-from crm_plugin.channels.sms import approval
+from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import connect
+from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.links import jobs as clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
 from crm_plugin.plugin import mount, prepare
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from tests.fakes.crm import make_crm
 from tests.fakes.host import ALL, FakeHost

@@ -15,7 +15,7 @@ import pytest
 
 from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.plugin import HOSTS
-from crm_plugin.segments.fields import FIELDS
+from crm_plugin.segments.language.fields import FIELDS
 from tests.project.tree import RESOURCES, ROOT
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
@@ -101,14 +101,14 @@ def changed(tree: Path) -> set[str]:
 
 def test_a_field_is_one_row(copy: Path) -> None:
     assert "timezone" not in FIELDS
-    assert follow(copy, "A field to filter by") == {"crm_plugin/segments/fields.py"}
+    assert follow(copy, "A field to filter by") == {"crm_plugin/segments/language/fields.py"}
     assert use(copy, "field") == {
         "ids": ["bo"],
         "decided": [False, True, False],
         "offered": True,
         "builder": [True, True],
     }
-    assert changed(copy) == {"crm_plugin/segments/fields.py"}
+    assert changed(copy) == {"crm_plugin/segments/language/fields.py"}
 
 
 def test_an_sms_carrier_is_one_file_and_its_registration(copy: Path) -> None:
@@ -163,6 +163,6 @@ def test_what_counts_as_a_click_is_one_place(copy: Path) -> None:
     before = {"status": [2, 1, 1], "report": 1, "who": ["ada"], "segment": ["ada"]}
     after = {"status": [2, 2, 2], "report": 2, "who": ["ada", "bo"], "segment": ["ada", "bo"]}
     assert use(copy, "click") == before
-    assert follow(copy, "What counts as a click") == {"crm_plugin/links/counting.py"}
+    assert follow(copy, "What counts as a click") == {"crm_plugin/links/measures.py"}
     assert use(copy, "click") == after
-    assert changed(copy) == {"crm_plugin/links/counting.py"}
+    assert changed(copy) == {"crm_plugin/links/measures.py"}

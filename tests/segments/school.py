@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles import models as m
-from crm_plugin.profiles.intentions import LEVELS
-from crm_plugin.profiles.normalise import fold
-from crm_plugin.profiles.staff_models import CrmTag, Intention
-from crm_plugin.segments.moments import TICK, Present, Span, day_start, shift
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.models.staff import CrmTag, Intention
+from crm_plugin.profiles.staff.purchase_intent import LEVELS
+from crm_plugin.profiles.store.normalise import fold
+from crm_plugin.segments.language.dates import TICK, Present, Span, day_start, shift
 
 SPANS = (
     *(Span(n, "day") for n in (0, 1, 30, 180)),

@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Person
-from crm_plugin.segments import world
-from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.compile import people
-from crm_plugin.segments.evaluate import matches
-from crm_plugin.segments.kinds import KEYS
-from crm_plugin.segments.moments import Present
-from crm_plugin.segments.parse import FUNCTIONS, MODES, parse
-from crm_plugin.segments.sources import Column
-from crm_plugin.segments.tree import Aggregate, Related, Rule, Tree, walk
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments.explain import loaded_rows
+from crm_plugin.segments.explain.evaluate import matches
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.parse import FUNCTIONS, MODES, parse
+from crm_plugin.segments.language.sources import Column
+from crm_plugin.segments.language.tree import Aggregate, Related, Rule, Tree, walk
+from crm_plugin.segments.language.value_types import KEYS
+from crm_plugin.segments.sql.compile import people
 from tests.segments.school import School
 from tests.segments.trees import Trees
 
@@ -91,7 +91,7 @@ def agree(database: Database, document: dict[str, Any], tree: Tree, present: Pre
     with database.read() as session:
         by_sql = sorted(session.scalars(people(tree, present)))
         everybody = list(session.scalars(sa.select(Person.id)))
-        loaded = world.load(session, tree, everybody, present)
+        loaded = loaded_rows.load(session, tree, everybody, present)
     by_hand = sorted(row["id"] for row in loaded.people if matches(tree, row, loaded))
     assert by_sql == by_hand, document
     return len(by_sql)

@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles.models import Person
-from crm_plugin.segments import catalogue as catalogues
-from crm_plugin.segments import table, world
-from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.compile import people
-from crm_plugin.segments.evaluate import matches
-from crm_plugin.segments.fields import FIELDS, RELATIONS, Field, add_field
-from crm_plugin.segments.kinds import KINDS, NUMBER, OPERATORS
-from crm_plugin.segments.parse import parse
-from crm_plugin.segments.sources import Column
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments.explain import loaded_rows
+from crm_plugin.segments.explain.evaluate import matches
+from crm_plugin.segments.language import catalogue as catalogues
+from crm_plugin.segments.language import definitions
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.fields import FIELDS, RELATIONS, Field, add_field
+from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.language.sources import Column
+from crm_plugin.segments.language.value_types import KINDS, NUMBER, OPERATORS
+from crm_plugin.segments.sql.compile import people
 from tests.segments.school import School
 from tests.segments.test_agreement import present_of
 from tests.segments.trees import Trees
@@ -89,7 +90,7 @@ def test_every_field_compiles_with_every_operator(database: Database) -> None:
                 rows = {"field": relation, "match": {"mode": "some"}, "value": where}
                 tree = parse({"combinator": "or", "rules": [rows]} if relation else where, catalogue)
                 found = sorted(session.scalars(people(tree, present)))
-                loaded = world.load(session, tree, range(1, 11), present)
+                loaded = loaded_rows.load(session, tree, range(1, 11), present)
                 assert found == sorted(row["id"] for row in loaded.people if matches(tree, row, loaded)), rule
 
 
@@ -107,7 +108,7 @@ def test_a_new_field_is_one_row(database: Database, monkeypatch: pytest.MonkeyPa
     copy: Registry[Field] = Registry("field")
     for name, one in FIELDS.items():
         copy.add(name, one)
-    monkeypatch.setattr(table, "FIELDS", copy)
+    monkeypatch.setattr(definitions, "FIELDS", copy)
     monkeypatch.setattr(catalogues, "FIELDS", copy)
     add_field("shoe_size", "shoe size", "鞋码", NUMBER, Column("member_rank"))  # the one row
 
@@ -124,5 +125,5 @@ def test_a_new_field_is_one_row(database: Database, monkeypatch: pytest.MonkeyPa
             sa.select(Person.id).where(Person.member_rank >= 1, alive).order_by(Person.id)
         )
         assert found == list(expected)
-        loaded = world.load(session, tree, range(1, 31), present)
+        loaded = loaded_rows.load(session, tree, range(1, 31), present)
     assert found == sorted(row["id"] for row in loaded.people if matches(tree, row, loaded))

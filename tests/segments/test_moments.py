@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.segments.moments import Present, Span, age, day_start, ranges, shift, within
+from crm_plugin.segments.language.dates import Present, Span, age, day_start, ranges, shift, within
 
 LONDON = "Europe/London"
 

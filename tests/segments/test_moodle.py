@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.plugin import load_host
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
 from tests.fakes.crm import make_crm
 from tests.hooks import moodle_site

@@ -8,9 +8,10 @@ import pytest
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import jobs, queries, quick
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments import jobs, queries
+from crm_plugin.segments.saved import quick_queries
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
 
@@ -39,13 +40,13 @@ def later(crm: Crm, **time: float) -> None:
 
 
 def test_a_sync_that_moved_people_has_counts_taken_again_and_pins_pushed(crm: Crm, host: FakeHost) -> None:
-    pinned = quick.save(crm, ADA, "Pinned", SEEN_LATELY, pinned=True)
-    listed = quick.save(crm, ADA, "Listed", SEEN_LATELY)
+    pinned = quick_queries.save(crm, ADA, "Pinned", SEEN_LATELY, pinned=True)
+    listed = quick_queries.save(crm, ADA, "Listed", SEEN_LATELY)
     jobs.burst(crm)
     assert [pin.count for pin in host.pins["ada"]] == [1]
     later(crm, minutes=2)
     sync(crm)
-    assert quick.refresh_counts(crm) == 0, "nobody moved"
+    assert quick_queries.refresh_counts(crm) == 0, "nobody moved"
 
     host.put(r.Signal("s1", "p2", "learn", NOW))
     sync(crm)
@@ -55,29 +56,29 @@ def test_a_sync_that_moved_people_has_counts_taken_again_and_pins_pushed(crm: Cr
     assert [(pin.count, pin.as_of) for pin in host.pins["ada"]] == [(2, NOW + timedelta(seconds=121))]
     assert queries.get(crm, listed, ADA).counted_at == NOW, "five minutes are for the listed ones"
     later(crm, seconds=179)
-    assert quick.refresh_counts(crm) == 1
+    assert quick_queries.refresh_counts(crm) == 1
     row = queries.get(crm, listed, ADA)
     assert (row.count, row.counted_at) == (2, NOW + timedelta(minutes=5))
     assert not jobs.burst(crm)
 
 
 def test_a_school_that_changes_all_the_time_is_not_counted_all_the_time(crm: Crm, host: FakeHost) -> None:
-    quick.save(crm, ADA, "Pinned", SEEN_LATELY, pinned=True)
-    quick.save(crm, ADA, "Listed", SEEN_LATELY)
+    quick_queries.save(crm, ADA, "Pinned", SEEN_LATELY, pinned=True)
+    quick_queries.save(crm, ADA, "Listed", SEEN_LATELY)
     counted = []
     for number in range(20):
         host.put(r.Signal(f"s{number}", "p2", "login", NOW + timedelta(seconds=30 * number)))
         sync(crm)
-        counted.append(quick.refresh_counts(crm))
+        counted.append(quick_queries.refresh_counts(crm))
         later(crm, seconds=30)
     assert counted == [2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 1, 0, 1, 0]
 
 
 def test_time_alone_moves_people(crm: Crm, host: FakeHost) -> None:
-    listed = quick.save(crm, ADA, "Listed", SEEN_LATELY)
-    assert quick.refresh_counts(crm) == 1
+    listed = quick_queries.save(crm, ADA, "Listed", SEEN_LATELY)
+    assert quick_queries.refresh_counts(crm) == 1
     later(crm, days=2)
-    assert quick.refresh_counts(crm) == 1
+    assert quick_queries.refresh_counts(crm) == 1
     assert queries.get(crm, listed, ADA).count == 0
     later(crm, minutes=59)
-    assert quick.refresh_counts(crm) == 0
+    assert quick_queries.refresh_counts(crm) == 0

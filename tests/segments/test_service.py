@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Refused
-from crm_plugin.profiles.models import Enrolment, Person
-from crm_plugin.segments import jobs, queries, quick, service
-from crm_plugin.segments.describe import describe
-from crm_plugin.segments.listing import SORTS
+from crm_plugin.profiles.models.school import Enrolment, Person
+from crm_plugin.segments import jobs, queries, service
+from crm_plugin.segments.listing.paging import SORTS
 from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.saved import quick_queries
+from crm_plugin.segments.wording.describe import describe
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost, host_info
 from tests.segments.school import School
@@ -178,7 +179,7 @@ def test_a_school_that_does_not_answer_hides_nothing(database: Database) -> None
 
 
 def test_a_document_is_said_as_a_sentence(crm: Crm) -> None:
-    saved = quick.save(crm, ADA, "Members", EVERYBODY)
+    saved = quick_queries.save(crm, ADA, "Members", EVERYBODY)
     document = {
         "combinator": "or",
         "rules": [
@@ -213,7 +214,7 @@ def test_a_document_is_said_as_a_sentence(crm: Crm) -> None:
 
 
 def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
-    ident = quick.save(crm, ADA, "  Learners  twice ", LEARNERS, pinned=True)
+    ident = quick_queries.save(crm, ADA, "  Learners  twice ", LEARNERS, pinned=True)
     row = queries.get(crm, ident, ADA)
     assert (row.name, row.tree, row.count, row.mine) == ("Learners twice", LEARNERS, None, True)
     assert jobs.burst(crm)
@@ -227,17 +228,17 @@ def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
 
     with pytest.raises(NotFound):
         queries.get(crm, ident, BEN)
-    quick.share(crm, ADA, ident, True)
+    quick_queries.share(crm, ADA, ident, True)
     assert [(one.id, one.mine) for one in queries.list_for(crm, BEN)] == [(ident, False)]
     with pytest.raises(Refused):
-        quick.rename(crm, BEN, ident, "Mine")
+        quick_queries.rename(crm, BEN, ident, "Mine")
     assert queries.get(crm, ident, LIMITED).count is None
 
-    quick.rename(crm, ADA, ident, "Busy")
-    quick.change(crm, ADA, ident, EVERYBODY)
+    quick_queries.rename(crm, ADA, ident, "Busy")
+    quick_queries.change(crm, ADA, ident, EVERYBODY)
     assert (queries.get(crm, ident, ADA).name, queries.get(crm, ident, ADA).count) == ("Busy", None)
-    quick.pin(crm, ADA, ident, False)
-    quick.delete(crm, ADA, ident)
+    quick_queries.pin(crm, ADA, ident, False)
+    quick_queries.delete(crm, ADA, ident)
     calls = host.called("host_publish_pins")
     assert jobs.burst(crm)
     assert host.pins["ada"] == []
@@ -247,45 +248,45 @@ def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
 
 
 def test_a_saved_search_in_use_is_not_deleted(crm: Crm) -> None:
-    inner = quick.save(crm, ADA, "Inner", EVERYBODY)
+    inner = quick_queries.save(crm, ADA, "Inner", EVERYBODY)
     rule = {"field": "segment", "operator": "=", "value": inner}
-    outer = quick.save(crm, ADA, "Outer", {"combinator": "and", "rules": [rule]})
+    outer = quick_queries.save(crm, ADA, "Outer", {"combinator": "and", "rules": [rule]})
     with pytest.raises(Conflict, match="in use by Outer"):
-        quick.delete(crm, ADA, inner)
+        quick_queries.delete(crm, ADA, inner)
     with pytest.raises(BadInput) as caught:
-        quick.change(crm, ADA, inner, {"combinator": "and", "rules": [rule | {"value": outer}]})
+        quick_queries.change(crm, ADA, inner, {"combinator": "and", "rules": [rule | {"value": outer}]})
     assert caught.value.code == "segment.cycle"
-    quick.delete(crm, ADA, outer)
-    quick.delete(crm, ADA, inner)
+    quick_queries.delete(crm, ADA, outer)
+    quick_queries.delete(crm, ADA, inner)
 
 
 def test_counts_are_taken_again_when_they_are_old(crm: Crm) -> None:
-    pinned = quick.save(crm, ADA, "Pinned", EVERYBODY, pinned=True)
-    plain = quick.save(crm, ADA, "Plain", EVERYBODY)
-    assert quick.refresh_counts(crm) == 2
+    pinned = quick_queries.save(crm, ADA, "Pinned", EVERYBODY, pinned=True)
+    plain = quick_queries.save(crm, ADA, "Plain", EVERYBODY)
+    assert quick_queries.refresh_counts(crm) == 2
     crm.clock.move(minutes=11)  # type: ignore[attr-defined]
-    assert quick.refresh_counts(crm) == 1
+    assert quick_queries.refresh_counts(crm) == 1
     crm.clock.move(minutes=50)  # type: ignore[attr-defined]
-    assert quick.refresh_counts(crm) == 2
+    assert quick_queries.refresh_counts(crm) == 2
     ages = {row.id: row.counted_at for row in queries.list_for(crm, ADA)}
     assert ages == {pinned: NOW + timedelta(minutes=61), plain: NOW + timedelta(minutes=61)}
 
 
 def test_a_search_whose_field_is_gone_matches_nobody(crm: Crm) -> None:
-    ident = quick.save(crm, ADA, "Old", EVERYBODY)
+    ident = quick_queries.save(crm, ADA, "Old", EVERYBODY)
     gone = {"combinator": "and", "rules": [{"field": "attributes.gone", "operator": "=", "value": "x"}]}
     with crm.db.begin() as session:
         session.execute(sa.update(QuickQuery).where(QuickQuery.id == ident).values(tree=gone))
-    assert quick.refresh_counts(crm) == 1
+    assert quick_queries.refresh_counts(crm) == 1
     assert queries.get(crm, ident, ADA).count == 0
 
 
 def test_saved_searches_keep_the_order_that_people_give_them(crm: Crm) -> None:
-    first, second, third = (quick.save(crm, ADA, name, EVERYBODY) for name in "abc")
-    quick.move(crm, ADA, third, 0)
+    first, second, third = (quick_queries.save(crm, ADA, name, EVERYBODY) for name in "abc")
+    quick_queries.move(crm, ADA, third, 0)
     assert [row.id for row in queries.list_for(crm, ADA)] == [third, first, second]
 
 
 def test_a_name_is_needed(crm: Crm) -> None:
     with pytest.raises(BadInput):
-        quick.save(crm, ADA, "   ", EVERYBODY)
+        quick_queries.save(crm, ADA, "   ", EVERYBODY)

@@ -6,10 +6,10 @@ import pytest
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.sync import sync
-from crm_plugin.segments.describe import describe
-from crm_plugin.segments.shapes import BARE, SHAPES, Shape, either, every, recognised, rule
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments.wording.describe import describe
+from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape, either, every, recognised, rule
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from crm_plugin.segments.tabular import BOM, LONGEST_CELL, csv_parts, safe, write_xlsx
+from crm_plugin.segments.bulk.spreadsheet import BOM, LONGEST_CELL, csv_parts, safe, write_xlsx
 
 HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
 

@@ -9,14 +9,15 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.clock import FixedClock
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
-from crm_plugin.profiles import tags
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.undo import KEPT, undo
-from crm_plugin.segments import asked, service, tagging
+from crm_plugin.profiles.staff import tags
+from crm_plugin.profiles.staff.undo import KEPT, undo
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments import service
+from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging
+from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Tagging
-from crm_plugin.segments.narrowing import Part
 from tests.fakes.crm import make_crm
 from tests.fakes.host import ALL, FakeHost
 
@@ -29,8 +30,8 @@ PEOPLE = 11
 @pytest.fixture
 def crm(database: Database, monkeypatch: pytest.MonkeyPatch) -> Crm:
     """Eleven people, two too many to be tagged in a request; two learn in course c1."""
-    monkeypatch.setattr(tagging, "AT_ONCE", 9)
-    monkeypatch.setattr(tagging, "PORTION", 4)
+    monkeypatch.setattr(bulk_tagging, "AT_ONCE", 9)
+    monkeypatch.setattr(bulk_tagging, "PORTION", 4)
     people = [r.Person(f"p{number:02}", display_name="N") for number in range(PEOPLE)]
     seats = [
         r.Enrolment(f"e{number}", person_id=f"p{number:02}", course_id="c1", role="learner", state="active")
@@ -48,25 +49,25 @@ def have(crm: Crm, tag: str) -> int:
 
 def ask(crm: Crm, tag: str = "fair", *, put: bool = True, actor: r.Actor = ANN) -> int:
     """Ask for a tag on everybody, and find that a worker is to do it."""
-    ident = tagging.request(crm, actor, EVERYBODY, tag, put=put)
+    ident = bulk_tagging.request(crm, actor, EVERYBODY, tag, put=put)
     assert isinstance(ident, int)
     return ident
 
 
 def test_a_worker_tags_them_and_the_author_can_undo_it_for_half_an_hour(crm: Crm) -> None:
     first = {"field": "id", "operator": "=", "value": "p00"}
-    tagging.put_tag(crm, BEN, {"combinator": "and", "rules": [first]}, "fair")
+    bulk_tagging.put_tag(crm, BEN, {"combinator": "and", "rules": [first]}, "fair")
     ask(crm)
     assert have(crm, "fair") == 1, "nothing is done in the request"
-    assert tagging.tag_due(crm) == 1
-    (row,) = tagging.listed(crm, ANN)
+    assert bulk_tagging.tag_due(crm) == 1
+    (row,) = bulk_tagging.listed(crm, ANN)
     assert (row.state, row.total, row.done, row.changed) == ("done", PEOPLE, PEOPLE, PEOPLE - 1)
     assert have(crm, "fair") == PEOPLE
-    assert tagging.listed(crm, BEN) == []
+    assert bulk_tagging.listed(crm, BEN) == []
     assert row.undo is not None
     undo(crm, ANN, row.undo)
     assert have(crm, "fair") == 1, "who had it before keeps it"
-    assert tagging.listed(crm, ANN)[0].undo is None
+    assert bulk_tagging.listed(crm, ANN)[0].undo is None
 
 
 def test_a_tag_is_taken_off_many_and_brought_back_until_it_is_too_late(crm: Crm) -> None:
@@ -74,26 +75,26 @@ def test_a_tag_is_taken_off_many_and_brought_back_until_it_is_too_late(crm: Crm)
     assert isinstance(clock, FixedClock)
     ask(crm)
     ask(crm, put=False)
-    assert tagging.tag_due(crm) == 2
+    assert bulk_tagging.tag_due(crm) == 2
     assert have(crm, "fair") == 0
-    off = tagging.listed(crm, ANN)[0]
+    off = bulk_tagging.listed(crm, ANN)[0]
     clock.at += KEPT - timedelta(seconds=1)
     assert off.undo is not None
     undo(crm, ANN, off.undo)
     assert have(crm, "fair") == PEOPLE
     clock.at += timedelta(seconds=2)
-    put = tagging.listed(crm, ANN)[1]
+    put = bulk_tagging.listed(crm, ANN)[1]
     assert put.undo is None
-    clock.at += asked.KEPT
-    tagging.remove_old(crm)
-    assert tagging.listed(crm, ANN) == []
+    clock.at += bulk_jobs.KEPT
+    bulk_tagging.remove_old(crm)
+    assert bulk_tagging.listed(crm, ANN) == []
     assert have(crm, "fair") == PEOPLE
 
 
 def test_asked_twice_is_done_once_and_on_record_once(crm: Crm) -> None:
     assert ask(crm) == ask(crm, "  FAIR ")
     assert ask(crm, actor=BEN) != ask(crm)
-    assert tagging.tag_due(crm) == 2
+    assert bulk_tagging.tag_due(crm) == 2
     with crm.db.read() as session:
         columns = AuditRow.actor, AuditRow.action, AuditRow.count
         about = AuditRow.action.contains("tag")
@@ -105,8 +106,8 @@ def test_asked_twice_is_done_once_and_on_record_once(crm: Crm) -> None:
         ]
     # Once it is over it may be asked for again, and changes nothing.
     ask(crm)
-    tagging.tag_due(crm)
-    assert tagging.listed(crm, ANN)[0].changed == 0
+    bulk_tagging.tag_due(crm)
+    assert bulk_tagging.listed(crm, ANN)[0].changed == 0
 
 
 def test_a_killed_worker_is_followed_by_one_who_goes_on(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,13 +124,13 @@ def test_a_killed_worker_is_followed_by_one_who_goes_on(crm: Crm, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(tags, "write", dying)
         with pytest.raises(KeyboardInterrupt):
-            tagging.tag_due(crm)
-    (row,) = tagging.listed(crm, ANN)
+            bulk_tagging.tag_due(crm)
+    (row,) = bulk_tagging.listed(crm, ANN)
     assert (row.state, row.done, have(crm, "fair")) == ("running", 4, 4)
-    assert tagging.tag_due(crm) == 0, "it may be alive"
-    clock.at += asked.SILENT + timedelta(seconds=1)
-    assert tagging.tag_due(crm) == 1
-    (row,) = tagging.listed(crm, ANN)
+    assert bulk_tagging.tag_due(crm) == 0, "it may be alive"
+    clock.at += bulk_jobs.SILENT + timedelta(seconds=1)
+    assert bulk_tagging.tag_due(crm) == 1
+    (row,) = bulk_tagging.listed(crm, ANN)
     assert (row.state, row.changed, have(crm, "fair")) == ("done", PEOPLE, PEOPLE)
     assert row.undo is not None
     undo(crm, ANN, row.undo)
@@ -138,39 +139,39 @@ def test_a_killed_worker_is_followed_by_one_who_goes_on(crm: Crm, monkeypatch: p
 
 def test_who_lost_it_to_another_worker_writes_nothing_more(crm: Crm) -> None:
     ask(crm)
-    row = asked.claim(crm, Tagging)
+    row = bulk_jobs.claim(crm, Tagging)
     assert row is not None
     with crm.db.begin() as session:
         session.execute(sa.update(Tagging).values(token="another"))
-    with pytest.raises(asked.Lost):
-        asked.hold(crm, row, state="done")
+    with pytest.raises(bulk_jobs.Lost):
+        bulk_jobs.hold(crm, row, state="done")
 
 
 def test_the_worker_keeps_to_the_rights_and_courses_of_the_author(
     crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tagging, "AT_ONCE", 1)
+    monkeypatch.setattr(bulk_tagging, "AT_ONCE", 1)
     ask(crm, actor=r.Actor("eve", "Eve", ALL, scope=frozenset({"c1"})))
-    tagging.tag_due(crm)
+    bulk_tagging.tag_due(crm)
     assert have(crm, "fair") == 2
     with pytest.raises(Refused):
-        tagging.request(crm, r.Actor("viv", "Viv", frozenset({"crm.view"})), EVERYBODY, "x", put=True)
+        bulk_tagging.request(crm, r.Actor("viv", "Viv", frozenset({"crm.view"})), EVERYBODY, "x", put=True)
     ask(crm, "other")
     with crm.db.begin() as session:
         session.execute(sa.update(Tagging).where(Tagging.state == "waiting").values(permissions=["crm.view"]))
-    tagging.tag_due(crm)
-    assert (tagging.listed(crm, ANN)[0].problem, have(crm, "other")) == ("access.refused", 0)
+    bulk_tagging.tag_due(crm)
+    assert (bulk_tagging.listed(crm, ANN)[0].problem, have(crm, "other")) == ("access.refused", 0)
 
 
 def test_too_many_are_refused_when_asked_and_when_they_have_become_too_many(
     crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(crm)
-    monkeypatch.setattr(tagging, "MOST", 10)
+    monkeypatch.setattr(bulk_tagging, "MOST", 10)
     with pytest.raises(BadInput, match="at most 10 people"):
-        tagging.request(crm, ANN, EVERYBODY, "more", put=True)
-    tagging.tag_due(crm)
-    (row,) = tagging.listed(crm, ANN)
+        bulk_tagging.request(crm, ANN, EVERYBODY, "more", put=True)
+    bulk_tagging.tag_due(crm)
+    (row,) = bulk_tagging.listed(crm, ANN)
     assert (row.state, row.problem, have(crm, "fair")) == ("failed", "tag.too_many", 0)
     with pytest.raises(Conflict):
         undo(crm, BEN, 1)

@@ -4,12 +4,12 @@ import random
 from datetime import datetime
 from typing import Any
 
-from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.fields import Field, Relation
-from crm_plugin.segments.kinds import KEYS, KNOWN, LISTS, SPANS, Kind
-from crm_plugin.segments.moments import Span
-from crm_plugin.segments.parse import FUNCTIONS, MODES
-from crm_plugin.segments.sources import Column
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.dates import Span
+from crm_plugin.segments.language.fields import Field, Relation
+from crm_plugin.segments.language.parse import FUNCTIONS, MODES
+from crm_plugin.segments.language.sources import Column
+from crm_plugin.segments.language.value_types import KEYS, KNOWN, LISTS, SPANS, Kind
 from tests.segments import school as s
 
 ORDERS = tuple(map(str, range(1, 4)))

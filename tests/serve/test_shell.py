@@ -13,9 +13,9 @@ from crm_plugin.cli import flask_group
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel import accounts
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.models import Person
-from crm_plugin.profiles.sync import sync
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.serve.app import create_app
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
@@ -203,7 +203,7 @@ def accounts_command(db_url: str, tmp_path: Path) -> Any:
     def run(*words: str) -> Any:
         return CliRunner().invoke(flask_group, ["account", *words], env=environment)
 
-    from crm_plugin.kernel.db import connect
+    from crm_plugin.kernel.db.engine import connect
     from crm_plugin.kernel.migrate import upgrade
 
     database = connect(db_url)
@@ -215,7 +215,7 @@ def accounts_command(db_url: str, tmp_path: Path) -> Any:
 @SQLITE
 def test_accounts_are_made_and_taken_away_by_command(accounts_command: Any, db_url: str) -> None:
     from crm_plugin.kernel.clock import system_clock
-    from crm_plugin.kernel.db import connect
+    from crm_plugin.kernel.db.engine import connect
 
     said = accounts_command("add", "ann", "--permission", "crm.view", "--course", "c1").stdout
     name, password = said.strip().split(" / ")

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import Engine, MetaData, text
 
-from crm_plugin.kernel.db import is_conflict
+from crm_plugin.kernel.db.engine import is_conflict
 from tests.servers.run import url_of
 
 KINDS = ("sqlite", "postgresql", "mariadb")

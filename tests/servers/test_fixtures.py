@@ -13,7 +13,7 @@ import sqlalchemy
 from playwright.sync_api import Page
 
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 

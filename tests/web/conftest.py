@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.web.school import School, open_school
 
 

@@ -8,19 +8,21 @@ from typing import Any
 
 from flask import Flask
 
-from crm_plugin.campaigns import desk, jobs
-from crm_plugin.channels import stopped
+from crm_plugin.campaigns import access, jobs
+from crm_plugin.channels import suppressions
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.host.programs import create
-from crm_plugin.kernel.db import Database
+from crm_plugin.host.token_actors import create
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.plugin import prepare
-from crm_plugin.profiles import follow_ups, topics
-from crm_plugin.profiles.queries import person_id_of
-from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import exports, quick
-from crm_plugin.segments.narrowing import Part
+from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.people.queries import person_id_of
+from crm_plugin.profiles.staff import follow_ups
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments.bulk import exports
+from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
@@ -148,23 +150,25 @@ def _fill(limits: Limits) -> None:
     rule = {"field": "course_id", "operator": "in", "value": ["c3", "c9"]}
     foreign = {"field": "signals", "match": {"mode": "some"}, "value": {"combinator": "and", "rules": [rule]}}
     tree = {"combinator": "and", "rules": [foreign]}
-    ids["shared"] = quick.save(crm, ADMIN, "Shared by a colleague", tree, shared=True, pinned=True)
-    ids["private"] = quick.save(crm, ADMIN, "Private of a colleague", tree)
-    ids["mine"] = quick.save(crm, LIMITED, "Mine", EVERYBODY, pinned=True)
-    quick.refresh_counts(crm, everything=True)
-    stopped.block(crm, ADMIN, "email", "blocked@outside.example")
+    ids["shared"] = quick_queries.save(crm, ADMIN, "Shared by a colleague", tree, shared=True, pinned=True)
+    ids["private"] = quick_queries.save(crm, ADMIN, "Private of a colleague", tree)
+    ids["mine"] = quick_queries.save(crm, LIMITED, "Mine", EVERYBODY, pinned=True)
+    quick_queries.refresh_counts(crm, everything=True)
+    suppressions.block(crm, ADMIN, "email", "blocked@outside.example")
     ids["topic"] = topics.create(crm, ADMIN, "Offers")
-    ids["stopped"] = stopped.listed(crm, ADMIN)[0].id
+    ids["stopped"] = suppressions.listed(crm, ADMIN)[0].id
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
-    ids["draft"] = desk.create(crm, ADMIN, file_of_campaign())
-    ids["own_draft"] = desk.create(crm, LIMITED, file_of_campaign())
-    desk.send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
+    ids["draft"] = access.create(crm, ADMIN, file_of_campaign())
+    ids["own_draft"] = access.create(crm, LIMITED, file_of_campaign())
+    access.send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
     with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
     ids["export"] = exports.queue(crm, ADMIN, with_part)
     exports.make_due(crm)
-    ids["test"] = desk.latest_messages(crm, ADMIN, limit=200)[0].id
-    ids["message"] = next(row.id for row in desk.messages(crm, ADMIN, ids["theirs"]) if row.person == "out1")
+    ids["test"] = access.latest_messages(crm, ADMIN, limit=200)[0].id
+    ids["message"] = next(
+        row.id for row in access.messages(crm, ADMIN, ids["theirs"]) if row.person == "out1"
+    )
     grant = Grant("Program", sorted(ALL), sorted(SCOPE))
     ids["token"], limits.token = create(crm, ADMIN, grant)
 
@@ -183,8 +187,8 @@ def file_of_campaign() -> dict[str, Any]:
 
 
 def _campaign(crm: Crm, actor: r.Actor) -> int:
-    ident = desk.create(crm, actor, file_of_campaign())
-    desk.launch(crm, actor, ident)
+    ident = access.create(crm, actor, file_of_campaign())
+    access.launch(crm, actor, ident)
     while jobs.burst(crm):
         pass
     return ident

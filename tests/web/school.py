@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
-from crm_plugin.profiles.sync import sync
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.web import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost

@@ -10,10 +10,10 @@ from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from crm_plugin.campaigns import jobs
-from crm_plugin.host import programs
+from crm_plugin.host import token_actors
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.tokens import Grant, Token
-from crm_plugin.segments import exports
+from crm_plugin.segments.bulk import exports
 from crm_plugin.web import pages
 from crm_plugin.web.api.route import ENDPOINTS, LARGEST
 from tests.fakes.crm import NOW
@@ -34,7 +34,7 @@ class Program:
     def __init__(self, school: School, *permissions: str, **facts: Any) -> None:
         self.school = school
         rights = list(permissions) or sorted(ALL)
-        self.id, self.token = programs.create(school.crm, ADMIN, Grant("Program", rights, **facts))
+        self.id, self.token = token_actors.create(school.crm, ADMIN, Grant("Program", rights, **facts))
         school.host.actor = None  # nobody sits at the screen
 
     def call(self, method: str, path: str, sent: Any = None, **headers: str) -> TestResponse:
@@ -188,7 +188,7 @@ def test_a_token_is_kept_as_a_hash_and_noted_when_used(school: School) -> None:
 def test_a_token_ends_when_revoked_or_run_out(school: School) -> None:
     program = Program(school, expires_at=NOW.replace(hour=13))
     other = Program(school)
-    programs.revoke(school.crm, ADMIN, other.id)
+    token_actors.revoke(school.crm, ADMIN, other.id)
     school.crm.clock.move(hours=2)  # type: ignore[attr-defined]
     for one in (program, other):
         answer = one.call("GET", "/me")

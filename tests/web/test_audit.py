@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import desk
+from crm_plugin.campaigns import access
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.channels import stopped
-from crm_plugin.channels.sms import approval, editing
-from crm_plugin.channels.sms.editing import Written
-from crm_plugin.host import programs
+from crm_plugin.channels import suppressions
+from crm_plugin.channels.sms_templates import approval, editing
+from crm_plugin.channels.sms_templates.editing import Written
+from crm_plugin.host import token_actors
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.tokens import Grant
-from crm_plugin.profiles import follow_ups
-from crm_plugin.profiles.follow_ups import Entry
-from crm_plugin.profiles.stream_models import Stream
-from crm_plugin.segments import quick
-from crm_plugin.segments.tagging import put_tag
-from crm_plugin.web.guard import ROUTES, Route
+from crm_plugin.profiles.models.streams import Stream
+from crm_plugin.profiles.staff import follow_ups
+from crm_plugin.profiles.staff.follow_ups import Entry
+from crm_plugin.segments.bulk.bulk_tagging import put_tag
+from crm_plugin.segments.saved import quick_queries
+from crm_plugin.web.shell.guard import ROUTES, Route
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
 from tests.web.topic_deeds import TOPICS
 
@@ -49,7 +49,7 @@ def world(database: Database, tmp_path: Path) -> Limits:
 
 
 def _draft(world: Limits) -> int:
-    return desk.create(world.crm, ADMIN, file_of_campaign())
+    return access.create(world.crm, ADMIN, file_of_campaign())
 
 
 def _in(world: Limits, stage: str, **row: Any) -> int:
@@ -66,7 +66,7 @@ def _in(world: Limits, stage: str, **row: Any) -> int:
 
 
 def _query(world: Limits) -> int:
-    return quick.save(world.crm, ADMIN, "A search", EVERYBODY)
+    return quick_queries.save(world.crm, ADMIN, "A search", EVERYBODY)
 
 
 def _note(world: Limits) -> int:
@@ -74,8 +74,8 @@ def _note(world: Limits) -> int:
 
 
 def _blocked(world: Limits) -> int:
-    stopped.block(world.crm, ADMIN, **ADDRESS)
-    return stopped.listed(world.crm, ADMIN)[0].id
+    suppressions.block(world.crm, ADMIN, **ADDRESS)
+    return suppressions.listed(world.crm, ADMIN)[0].id
 
 
 def _template(world: Limits) -> str:
@@ -89,7 +89,7 @@ def _approved(world: Limits) -> str:
 
 
 def _token(world: Limits) -> int:
-    return programs.create(world.crm, ADMIN, Grant("Program", ["crm.view"]))[0]
+    return token_actors.create(world.crm, ADMIN, Grant("Program", ["crm.view"]))[0]
 
 
 def _stopped(world: Limits) -> str:
@@ -106,7 +106,7 @@ def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> 
 
 
 def _launch(world: Limits, ident: int) -> Deed:
-    reached = desk.preflight(world.crm, ADMIN, ident).reach.reached
+    reached = access.preflight(world.crm, ADMIN, ident).reach.reached
     return f"/campaigns/{ident}/launch", {"confirm": str(reached)}, "campaign.launch"
 
 
@@ -136,7 +136,7 @@ def _handed_in(world: Limits) -> str:
 
 def _removed(world: Limits) -> int:
     ident = _draft(world)
-    desk.remove(world.crm, ADMIN, ident)
+    access.remove(world.crm, ADMIN, ident)
     return ident
 
 

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
-from crm_plugin.channels.email.posted import MOST, signature
+from crm_plugin.channels.email.feedback.webhook import MOST, signature
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database, connect
-from crm_plugin.profiles.models import Suppression
+from crm_plugin.kernel.db.engine import Database, connect
+from crm_plugin.profiles.models.school import Suppression
 from crm_plugin.web.public import PublicApp
 from tests.fakes.crm import NOW, make_crm
 from tests.web.test_public import SQLITE, add_person

@@ -9,16 +9,16 @@ from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.segments.catalogue import Catalogue
-from crm_plugin.segments.parse import parse
-from crm_plugin.segments.shapes import BARE, SHAPES, Shape
-from crm_plugin.web.builder import EVERYBODY, act, blank, finished, read
-from crm_plugin.web.builder_fields import Fields
-from crm_plugin.web.builder_view import view, wanted
-from crm_plugin.web.builder_words import COMBINE, MODES, OPERATORS, UNITS
-from crm_plugin.web.i18n import LOCALES
-from crm_plugin.web.presets import PRESETS
-from crm_plugin.web.view import environment
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape
+from crm_plugin.web.segments.builder.fields import Fields
+from crm_plugin.web.segments.builder.form import EVERYBODY, act, blank, finished, read
+from crm_plugin.web.segments.builder.view import view, wanted
+from crm_plugin.web.segments.builder.words import COMBINE, MODES, OPERATORS, UNITS
+from crm_plugin.web.segments.presets import PRESETS
+from crm_plugin.web.shell.i18n import LOCALES
+from crm_plugin.web.shell.rendering import environment
 from tests.web.forms import posted
 from tests.web.school import School
 from tests.web.test_pages import on_sqlite

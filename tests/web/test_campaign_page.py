@@ -14,7 +14,7 @@ from crm_plugin.campaigns import jobs, service
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.profiles.models import Order
+from crm_plugin.profiles.models.school import Order
 from tests.fakes.crm import NOW
 from tests.web.school import PEOPLE, School
 

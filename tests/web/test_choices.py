@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from werkzeug.test import Client
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links.service import signer
-from crm_plugin.profiles import consent, school
-from crm_plugin.profiles.models import ConsentRecord, Suppression
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import ConsentRecord, Suppression
+from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.words import VERSION, WORDS, words_of
 from tests.fakes.crm import NOW, make_crm
@@ -117,7 +118,7 @@ def test_one_click_shows_no_words_and_keeps_none(crm: Crm, client: Client, path:
 
 def test_what_came_back_or_was_called_spam_is_not_lifted_here(crm: Crm, client: Client, path: str) -> None:
     with crm.db.begin() as session:
-        consent.suppress(session, "email", "ann@a.example", "marketing", "complaint", NOW, "mail")
+        ledger.suppress(session, "email", "ann@a.example", "marketing", "complaint", NOW, "mail")
     shown = client.get(path)
     assert WORDS["en"]["blocked"] in shown.text
     for scope in ({"scope": "undo", "on:email": "1"}, {**TICKED, "on:email": "on"}):
@@ -129,7 +130,7 @@ def test_what_came_back_or_was_called_spam_is_not_lifted_here(crm: Crm, client: 
 
 @SQLITE
 def test_addresses_are_shown_masked_with_the_schools_name(crm: Crm, client: Client, path: str) -> None:
-    school.store(crm)
+    host_info_cache.store(crm)
     shown = client.get(path).text
     assert "a***@a.example" in shown
     assert "ann@a.example" not in shown

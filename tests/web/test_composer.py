@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.circles import people_of
+from crm_plugin.boards.stages import people_of
 from crm_plugin.campaigns import service
-from crm_plugin.campaigns.goals import goal_of
+from crm_plugin.campaigns.document.goals import goal_of
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
-from crm_plugin.links import probe
-from crm_plugin.profiles.sync import sync
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.links import draft_link_check
+from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
-from crm_plugin.web.presets import PRESETS
+from crm_plugin.web.segments.presets import PRESETS
 from tests.fakes.crm import NOW
 from tests.web.forms import posted
 from tests.web.school import PEOPLE, School
@@ -280,10 +280,10 @@ def test_links_are_looked_at_in_the_background(school: School, monkeypatch: pyte
         asked.append(url)
         return False, "404"
 
-    monkeypatch.setattr(probe, "_answer", answer)
+    monkeypatch.setattr(draft_link_check, "_answer", answer)
     assert "looks whether the link answers" in school.get(f"/campaigns/{ident}/check").text
     assert asked == []
-    probe.look(school.crm)
+    draft_link_check.look(school.crm)
     text = school.get(f"/campaigns/{ident}/check/found").text
     assert "does not answer as it should: 404" in text
     assert "looks whether" not in text

@@ -8,7 +8,7 @@ import pytest
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from tests.web.school import PEOPLE, School
 from tests.web.test_composer import BY_ITSELF, draft, form_of, saved
 

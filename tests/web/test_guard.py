@@ -2,7 +2,7 @@
 
 import pytest
 
-from crm_plugin.web.guard import ROUTES, Route
+from crm_plugin.web.shell.guard import ROUTES, Route
 from tests.web.school import School
 
 IDS = {

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from crm_plugin.host import records as r
-from crm_plugin.profiles.sync import sync
+from crm_plugin.profiles.sync.service import sync
 from tests.fakes.crm import NOW
 from tests.web.school import PEOPLE, School
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.segments import quick
+from crm_plugin.segments.saved import quick_queries
 from tests.fakes.host import ALL
 from tests.web.school import PEOPLE, School
 
@@ -34,10 +34,12 @@ def statements(school: School) -> Iterator[list[str]]:
 
 def saved(school: School) -> int:
     """Save a search that names another one, and count both."""
-    other = quick.save(school.crm, ADMIN, "Buyers", OTHER)
+    other = quick_queries.save(school.crm, ADMIN, "Buyers", OTHER)
     named = {"field": "segment", "operator": "=", "value": other}
-    ident = quick.save(school.crm, ADMIN, "Mine", {"combinator": "and", "rules": [named]}, pinned=True)
-    quick.refresh_counts(school.crm, everything=True)
+    ident = quick_queries.save(
+        school.crm, ADMIN, "Mine", {"combinator": "and", "rules": [named]}, pinned=True
+    )
+    quick_queries.refresh_counts(school.crm, everything=True)
     return ident
 
 

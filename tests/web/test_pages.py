@@ -9,7 +9,7 @@ import pytest
 
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host.context import install
-from crm_plugin.web.guard import ROUTES
+from crm_plugin.web.shell.guard import ROUTES
 from tests.web.forms import posted
 from tests.web.school import PEOPLE, School
 

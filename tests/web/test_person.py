@@ -6,10 +6,10 @@ import pytest
 
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host import records as r
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.archive import archive
-from crm_plugin.profiles.queries import person_id_of
-from crm_plugin.segments import quick
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.people.archive import archive
+from crm_plugin.profiles.people.queries import person_id_of
+from crm_plugin.segments.saved import quick_queries
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 from tests.web.school import School
@@ -139,7 +139,7 @@ def test_a_message_to_one_person_goes_through_the_ledger(school: School) -> None
 def test_a_message_that_policy_forbids_is_refused_with_the_reason(school: School) -> None:
     path = path_of(school)
     with school.crm.db.begin() as session:
-        consent.opt_out(session, person_id_of(session, "p2"), "message", NOW, "page")
+        ledger.opt_out(session, person_id_of(session, "p2"), "message", NOW, "page")
     school.post(f"{path}/message", {"channel": "message", "purpose": "marketing"})
     school.post("/campaigns/1/content/save", {"text": "Buy!"})
     assert "would not get it: opted out or address blocked" in school.get("/campaigns/1/check").text
@@ -164,7 +164,7 @@ def test_why_is_told_in_words_of_both_languages(school: School) -> None:
     tree = {"combinator": "or", "rules": [orders, {"field": "city", "operator": "=", "value": "Rome"}]}
     outer = {"combinator": "and", "rules": [tree, {"field": "paid_count", "operator": ">=", "value": 1}]}
     school.sign_in()
-    ident = quick.save(school.crm, r.Actor("ann", "Ann", ALL), "Twice", outer)
+    ident = quick_queries.save(school.crm, r.Actor("ann", "Ann", ALL), "Twice", outer)
     page = school.get(f"{path}?why=q{ident}").text
     assert "The conditions do not match" in page
     for words in ("any of these:", "has at least 2 orders", "1 of 1 rows match", "city is “Rome”"):

@@ -7,9 +7,10 @@ import pytest
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.errors import BadInput, Conflict
-from crm_plugin.profiles.sync import sync
-from crm_plugin.profiles.undo import undo
-from crm_plugin.segments import queries, quick, service
+from crm_plugin.profiles.staff.undo import undo
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.saved import quick_queries
 from tests.fakes.host import ALL
 from tests.web.school import School
 from tests.web.test_pages import BUYERS, on_sqlite
@@ -42,7 +43,7 @@ def saved(school: School, ident: int) -> queries.QueryRow:
 @on_sqlite
 def test_searches_are_moved_and_shared_on_their_page(school: School) -> None:
     school.sign_in()
-    first, _second, third = (quick.save(school.crm, ANN, name, BUYERS) for name in ("A", "B", "C"))
+    first, _second, third = (quick_queries.save(school.crm, ANN, name, BUYERS) for name in ("A", "B", "C"))
     school.post(f"/queries/{third}/move", {"to": "up"})
     assert order(school) == ["A", "C", "B"]
     school.post(f"/queries/{first}/move", {"to": "down"})
@@ -66,13 +67,13 @@ def test_searches_are_moved_and_shared_on_their_page(school: School) -> None:
 
 def test_a_search_whose_course_is_gone_says_so_and_matches_nobody(school: School) -> None:
     school.sign_in()
-    ident = quick.save(school.crm, ANN, "Pianists", OF_PIANO)
-    quick.refresh_counts(school.crm, everything=True)
+    ident = quick_queries.save(school.crm, ANN, "Pianists", OF_PIANO)
+    quick_queries.refresh_counts(school.crm, everything=True)
     assert saved(school, ident).count == 6
     school.host.remove("courses", "c1")
     school.host.put(r.Course("c2", "Cello"))
     sync(school.crm, full=True)
-    quick.refresh_counts(school.crm, everything=True)
+    quick_queries.refresh_counts(school.crm, everything=True)
     assert saved(school, ident).count == 0
     for path in ("/queries", f"/people?query={ident}"):
         assert "the school no longer has: Piano &lt;b&gt;one&lt;/b&gt;" in school.get(path).text, path
@@ -81,8 +82,8 @@ def test_a_search_whose_course_is_gone_says_so_and_matches_nobody(school: School
     with pytest.raises(BadInput) as caught:
         service.count(school.crm, {"combinator": "and", "rules": [rule]})
     assert caught.value.code == "segment.gone_course"
-    quick.change(school.crm, ANN, ident, BUYERS)
-    quick.refresh_counts(school.crm, everything=True)
+    quick_queries.change(school.crm, ANN, ident, BUYERS)
+    quick_queries.refresh_counts(school.crm, everything=True)
     assert saved(school, ident).count == 6
     assert "no longer has" not in school.get("/queries").text
 
@@ -90,7 +91,7 @@ def test_a_search_whose_course_is_gone_says_so_and_matches_nobody(school: School
 @on_sqlite
 def test_what_was_done_to_a_search_is_undone(school: School) -> None:
     first, second = (
-        quick.save(school.crm, ANN, name, BUYERS, pinned=True, shared=True) for name in ("One", "Two")
+        quick_queries.save(school.crm, ANN, name, BUYERS, pinned=True, shared=True) for name in ("One", "Two")
     )
     for path, data in (
         ("rename", {"name": "Another"}),
@@ -112,13 +113,13 @@ def test_what_was_done_to_a_search_is_undone(school: School) -> None:
 
 @on_sqlite
 def test_a_changed_search_goes_back_to_what_it_asked(school: School) -> None:
-    ident = quick.save(school.crm, ANN, "One", BUYERS)
-    quick.refresh_counts(school.crm)
-    undo_id = quick.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
+    ident = quick_queries.save(school.crm, ANN, "One", BUYERS)
+    quick_queries.refresh_counts(school.crm)
+    undo_id = quick_queries.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
     undo(school.crm, ANN, undo_id)
     assert saved(school, ident).tree == BUYERS
     assert saved(school, ident).count is None
-    again = quick.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
-    quick.delete(school.crm, ANN, ident)
+    again = quick_queries.change(school.crm, ANN, ident, {"combinator": "and", "rules": []})
+    quick_queries.delete(school.crm, ANN, ident)
     with pytest.raises(Conflict):
         undo(school.crm, ANN, again)

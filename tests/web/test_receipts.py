@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
-from crm_plugin.campaigns.receipts import REPORT_BATCH
+from crm_plugin.campaigns.feedback.delivery_reports import REPORT_BATCH
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.carriers.twilio import signature_of
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.tables import metadata
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.http import body_of

@@ -17,11 +17,12 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.clock import FixedClock
-from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import asked, exports, jobs
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments import jobs
 from crm_plugin.segments import service as segments
+from crm_plugin.segments.bulk import bulk_jobs, exports
 from crm_plugin.segments.models import Export
-from crm_plugin.web import results
+from crm_plugin.web.people import results
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 from tests.web.forms import posted
@@ -280,12 +281,12 @@ def test_a_killed_export_is_begun_anew_and_an_old_one_removed(large: School) -> 
     assert "Being written" in large.get("/people/exports").text
     clock = large.crm.clock
     assert isinstance(clock, FixedClock)
-    clock.at = NOW + asked.SILENT + timedelta(seconds=1)
+    clock.at = NOW + bulk_jobs.SILENT + timedelta(seconds=1)
     make(large)
     folder = Path(large.crm.settings.instance) / "exports"
     assert len(list(folder.iterdir())) == 1
     assert (folder.stat().st_mode & 0o777, next(folder.iterdir()).stat().st_mode & 0o777) == (0o700, 0o600)
-    clock.at = NOW + asked.KEPT + timedelta(hours=1)
+    clock.at = NOW + bulk_jobs.KEPT + timedelta(hours=1)
     was = address(large)
     jobs.remove_exports()
     assert list(folder.iterdir()) == []

@@ -5,19 +5,23 @@ from collections.abc import Callable
 
 import pytest
 
-from crm_plugin.campaigns import desk
-from crm_plugin.channels import stopped
-from crm_plugin.channels.sms import editing
-from crm_plugin.channels.sms.editing import Written
-from crm_plugin.host import programs
+from crm_plugin.campaigns import access
+from crm_plugin.channels import suppressions
+from crm_plugin.channels.sms_templates import editing
+from crm_plugin.channels.sms_templates.editing import Written
+from crm_plugin.host import token_actors
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.errors import Refused
 from crm_plugin.kernel.tokens import Grant
-from crm_plugin.profiles import follow_ups, intentions, privacy, steering, wishes
-from crm_plugin.profiles.follow_ups import Entry
-from crm_plugin.segments import exports, quick
-from crm_plugin.segments.narrowing import Part
-from crm_plugin.web.guard import ROUTES
+from crm_plugin.profiles.consent import staff_entry
+from crm_plugin.profiles.privacy import requests
+from crm_plugin.profiles.staff import follow_ups, purchase_intent
+from crm_plugin.profiles.staff.follow_ups import Entry
+from crm_plugin.profiles.sync import admin
+from crm_plugin.segments.bulk import exports
+from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.segments.saved import quick_queries
+from crm_plugin.web.shell.guard import ROUTES
 from tests.web.limits import EVERYBODY, Limits, file_of_campaign
 from tests.web.test_audit import _HTML, ADDRESS, API, TEMPLATE, _newest, _send, _since, world
 
@@ -25,38 +29,38 @@ __all__ = ["world"]
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 ALL_BUT_ADMIN = frozenset(PERMISSIONS) - {"crm.admin"}
 SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
-    "campaign": ("crm.send", lambda w, a: desk.create(w.crm, a, file_of_campaign())),
-    "single": ("crm.send", lambda w, a: desk.create_single(w.crm, a, "in1", {"channel": "email", **_HTML})),
-    "update": ("crm.send", lambda w, a: desk.update(w.crm, a, w.ids["draft"], file_of_campaign())),
-    "copy": ("crm.send", lambda w, a: desk.copy(w.crm, a, w.ids["draft"], "x")),
-    "remove": ("crm.send", lambda w, a: desk.remove(w.crm, a, w.ids["draft"])),
-    "launch": ("crm.send", lambda w, a: desk.launch(w.crm, a, w.ids["draft"])),
-    "pause": ("crm.send", lambda w, a: desk.pause(w.crm, a, w.ids["theirs"])),
-    "resume": ("crm.send", lambda w, a: desk.resume(w.crm, a, w.ids["theirs"])),
-    "cancel": ("crm.send", lambda w, a: desk.cancel(w.crm, a, w.ids["theirs"])),
-    "resolve": ("crm.send", lambda w, a: desk.resolve(w.crm, a, w.ids["theirs"], "sent")),
-    "retry": ("crm.send", lambda w, a: desk.retry_failed(w.crm, a, w.ids["theirs"])),
-    "test": ("crm.send", lambda w, a: desk.send_test(w.crm, a, w.ids["draft"], "a@example.com", "in1")),
-    "preflight": ("crm.send", lambda w, a: desk.preflight(w.crm, a, w.ids["draft"])),
-    "outbox": ("crm.send", lambda w, a: desk.latest_messages(w.crm, a)),
-    "message": ("crm.send", lambda w, a: desk.message(w.crm, a, w.ids["message"])),
-    "report": ("crm.view", lambda w, a: desk.report(w.crm, a, w.ids["theirs"])),
+    "campaign": ("crm.send", lambda w, a: access.create(w.crm, a, file_of_campaign())),
+    "single": ("crm.send", lambda w, a: access.create_single(w.crm, a, "in1", {"channel": "email", **_HTML})),
+    "update": ("crm.send", lambda w, a: access.update(w.crm, a, w.ids["draft"], file_of_campaign())),
+    "copy": ("crm.send", lambda w, a: access.copy(w.crm, a, w.ids["draft"], "x")),
+    "remove": ("crm.send", lambda w, a: access.remove(w.crm, a, w.ids["draft"])),
+    "launch": ("crm.send", lambda w, a: access.launch(w.crm, a, w.ids["draft"])),
+    "pause": ("crm.send", lambda w, a: access.pause(w.crm, a, w.ids["theirs"])),
+    "resume": ("crm.send", lambda w, a: access.resume(w.crm, a, w.ids["theirs"])),
+    "cancel": ("crm.send", lambda w, a: access.cancel(w.crm, a, w.ids["theirs"])),
+    "resolve": ("crm.send", lambda w, a: access.resolve(w.crm, a, w.ids["theirs"], "sent")),
+    "retry": ("crm.send", lambda w, a: access.retry_failed(w.crm, a, w.ids["theirs"])),
+    "test": ("crm.send", lambda w, a: access.send_test(w.crm, a, w.ids["draft"], "a@example.com", "in1")),
+    "preflight": ("crm.send", lambda w, a: access.preflight(w.crm, a, w.ids["draft"])),
+    "outbox": ("crm.send", lambda w, a: access.latest_messages(w.crm, a)),
+    "message": ("crm.send", lambda w, a: access.message(w.crm, a, w.ids["message"])),
+    "report": ("crm.view", lambda w, a: access.report(w.crm, a, w.ids["theirs"])),
     "export": (
         "crm.export",
         lambda w, a: exports.queue(w.crm, a, exports.Wanted(Part(EVERYBODY), ["host_id"], "csv")),
     ),
     "follow-up": ("crm.edit", lambda w, a: follow_ups.add(w.crm, a, w.ids["in1"], Entry("note", "x"))),
-    "intention": ("crm.edit", lambda w, a: intentions.put(w.crm, a, w.ids["in1"], "c1", "high")),
-    "query": ("crm.edit", lambda w, a: quick.save(w.crm, a, "x", EVERYBODY)),
-    "consent": ("crm.edit", lambda w, a: wishes.set_consent(w.crm, a, w.ids["in1"], "email", False)),
-    "block": ("crm.admin", lambda w, a: stopped.block(w.crm, a, **ADDRESS)),
-    "blocked": ("crm.admin", lambda w, a: stopped.listed(w.crm, a)),
+    "intention": ("crm.edit", lambda w, a: purchase_intent.put(w.crm, a, w.ids["in1"], "c1", "high")),
+    "query": ("crm.edit", lambda w, a: quick_queries.save(w.crm, a, "x", EVERYBODY)),
+    "consent": ("crm.edit", lambda w, a: staff_entry.set_consent(w.crm, a, w.ids["in1"], "email", False)),
+    "block": ("crm.admin", lambda w, a: suppressions.block(w.crm, a, **ADDRESS)),
+    "blocked": ("crm.admin", lambda w, a: suppressions.listed(w.crm, a)),
     "template": ("crm.edit", lambda w, a: editing.create(w.crm, a, Written(**TEMPLATE))),
-    "token": ("crm.admin", lambda w, a: programs.create(w.crm, a, Grant("x", ["crm.view"]))),
-    "tokens": ("crm.admin", lambda w, a: programs.listed(w.crm, a)),
-    "read": ("crm.admin", lambda w, a: steering.read_all(w.crm, a)),
-    "told": ("crm.admin", lambda w, a: privacy.told(w.crm, a, w.ids["in1"])),
-    "erase": ("crm.admin", lambda w, a: privacy.erased_by(w.crm, a, w.ids["in1"])),
+    "token": ("crm.admin", lambda w, a: token_actors.create(w.crm, a, Grant("x", ["crm.view"]))),
+    "tokens": ("crm.admin", lambda w, a: token_actors.listed(w.crm, a)),
+    "read": ("crm.admin", lambda w, a: admin.read_all(w.crm, a)),
+    "told": ("crm.admin", lambda w, a: requests.told(w.crm, a, w.ids["in1"])),
+    "erase": ("crm.admin", lambda w, a: requests.erased_by(w.crm, a, w.ids["in1"])),
 }
 
 

@@ -16,15 +16,16 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
-from crm_plugin.campaigns import desk
+from crm_plugin.campaigns import access
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import NotFound
-from crm_plugin.profiles.sync import sync
-from crm_plugin.segments import exports, queries, service
-from crm_plugin.segments.narrowing import Part
-from crm_plugin.web.guard import ROUTES, Route
+from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.bulk import exports
+from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.web.shell.guard import ROUTES, Route
 from tests.web.limits import ADMIN, CLOSED, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
 from tests.web.topic_deeds import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
 
@@ -332,14 +333,14 @@ def test_counts_are_of_people_inside(limits: Limits) -> None:
 
 @on_sqlite
 def test_a_campaign_of_theirs_reaches_nobody_outside(limits: Limits) -> None:
-    rows = desk.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    rows = access.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
     assert {row.host_id for row in rows} == {"in1", "in2"}
-    everybody = desk.people_of(limits.crm, ADMIN, limits.ids["theirs"], "considered")
+    everybody = access.people_of(limits.crm, ADMIN, limits.ids["theirs"], "considered")
     assert len(everybody) > len(rows)
     with pytest.raises(NotFound):
-        desk.send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
+        access.send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
     with pytest.raises(NotFound):
-        desk.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
+        access.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
 
 
 @on_sqlite
@@ -351,7 +352,7 @@ def test_purchases_after_their_campaign_are_of_their_courses(limits: Limits) -> 
         at = now + timedelta(minutes=30)
         host.put(r.Order(f"late{number}", "in1", "paid", Decimal(10), "CNY", paid_at=at, lines=(line,)))
     sync(limits.crm, full=True)
-    found = [desk.outcome(limits.crm, ADMIN, limits.ids[name], 1) for name in ("own", "theirs")]
+    found = [access.outcome(limits.crm, ADMIN, limits.ids[name], 1) for name in ("own", "theirs")]
     assert [one and one.orders for one in found] == [1, 2]
 
 
@@ -379,16 +380,16 @@ def test_who_leaves_the_courses_is_gone_from_old_campaigns_too(limits: Limits) -
     host.remove("orders", "o3")
     host.remove("signals", "s2")
     sync(limits.crm, full=True)
-    rows = desk.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    rows = access.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
     assert {row.host_id for row in rows} == {"in1"}
-    assert {row.person for row in desk.messages(limits.crm, LIMITED, limits.ids["own"])} == {"in1"}
+    assert {row.person for row in access.messages(limits.crm, LIMITED, limits.ids["own"])} == {"in1"}
 
 
 @on_sqlite
 def test_who_gets_narrower_limits_loses_what_was_decided_under_wider_ones(limits: Limits) -> None:
     narrower = LIMITED.__class__(LIMITED.id, "Lim", LIMITED.permissions, scope=frozenset({"c1"}))
     with pytest.raises(NotFound):
-        desk.find(limits.crm, narrower, limits.ids["own"])
+        access.find(limits.crm, narrower, limits.ids["own"])
     (mine,) = [row for row in queries.list_for(limits.crm, narrower) if row.name == "Mine"]
     assert mine.count is None
 

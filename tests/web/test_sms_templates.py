@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.sms.templates import load_stock, stock
-from crm_plugin.kernel.db import Database
-from crm_plugin.links import shared
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from tests.fakes.crm import NOW
 from tests.fakes.sms import FakeAliyun, serve
@@ -185,7 +185,7 @@ def test_a_short_link_stands_in_the_text_where_placeholders_may_not(aliyun: Scho
         "/sms-templates/new/save", {**FORM, "do": "link", "target": "https://school.example/c1"}
     ).text
     text = posted(page, "c-template")["text"].strip()
-    (link,) = shared.shared_in(aliyun.crm.settings, signer(aliyun.crm), text)
+    (link,) = shared_links.shared_in(aliyun.crm.settings, signer(aliyun.crm), text)
     assert link
     key = make(aliyun, text=text)
     page = aliyun.get(f"/sms-templates/{key}").text

@@ -3,15 +3,15 @@
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.channels import stopped
-from crm_plugin.channels.email import bounces
-from crm_plugin.channels.email.bounces import Event
+from crm_plugin.channels import suppressions
+from crm_plugin.channels.email.feedback import bounces
+from crm_plugin.channels.email.feedback.bounces import Event
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import Refused
-from crm_plugin.profiles import consent
-from crm_plugin.profiles.models import Suppression
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Suppression
 from tests.fakes.crm import NOW
 from tests.web.school import School
 
@@ -82,7 +82,7 @@ def test_what_is_no_address_comes_back_as_it_was_typed(school: School, channel: 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_nobody_takes_an_opt_out_back_for_somebody_else(school: School) -> None:
     with school.crm.db.begin() as session:
-        consent.suppress(session, "email", "ann@a.example", "marketing", "opt_out", NOW, "page")
+        ledger.suppress(session, "email", "ann@a.example", "marketing", "opt_out", NOW, "page")
     assert "only the person can change it" in school.get("/stopped").text
     answer = school.post(f"/stopped/{ident(school)}/lift")
     assert answer.status_code == 409
@@ -95,17 +95,17 @@ def test_the_service_itself_asks_who_it_is(school: School) -> None:
     limited = Actor("x", "X", frozenset({"crm.view", "crm.admin"}), scope=frozenset({"c1"}))
     for somebody in (limited, Actor("y", "Y", frozenset({"crm.view", "crm.edit", "crm.send"}))):
         with pytest.raises(Refused):
-            stopped.listed(school.crm, somebody)
+            suppressions.listed(school.crm, somebody)
         with pytest.raises(Refused):
-            stopped.block(school.crm, somebody, "email", "a@b.example")
+            suppressions.block(school.crm, somebody, "email", "a@b.example")
         with pytest.raises(Refused):
-            stopped.lift(school.crm, somebody, 1)
+            suppressions.lift(school.crm, somebody, 1)
 
 
 def test_the_list_is_read_page_by_page(school: School) -> None:
     with school.crm.db.begin() as session:
         for number in range(60):
-            consent.suppress(session, "sms", f"+86138000000{number:02}", "all", "manual", NOW, "ann")
+            ledger.suppress(session, "sms", f"+86138000000{number:02}", "all", "manual", NOW, "ann")
     first = school.get("/stopped").text
     assert first.count("data-label") // 3 == 50
     following = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")

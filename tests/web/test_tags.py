@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.host.context import install
-from crm_plugin.kernel.bulk import insert_many
-from crm_plugin.profiles.models import Person
-from crm_plugin.segments import jobs, service, tagging
+from crm_plugin.kernel.db.bulk import insert_many
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments import jobs, service
+from crm_plugin.segments.bulk import bulk_tagging
 from tests.web.forms import posted
 from tests.web.school import PEOPLE, School
 from tests.web.test_pages import on_sqlite
@@ -131,7 +132,7 @@ def test_ten_thousand_people_are_ticked_but_for_a_few(school: School) -> None:
 def test_a_tagging_of_a_worker_is_shown_and_undone_in_the_readers_language(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tagging, "AT_ONCE", 3)
+    monkeypatch.setattr(bulk_tagging, "AT_ONCE", 3)
     school.sign_in()
     assert "Nobody was tagged in the background" in school.get("/people/taggings").text
     press(school, school.get("/people").text, "tag", tag="fair")
@@ -142,7 +143,7 @@ def test_a_tagging_of_a_worker_is_shown_and_undone_in_the_readers_language(
     assert undo(school, page) == "/admin/crm/people/taggings"
     assert tagged(school, "fair") == []
     press(school, school.get("/people").text, "tag", tag="fair")
-    monkeypatch.setattr(tagging, "MOST", 3)
+    monkeypatch.setattr(bulk_tagging, "MOST", 3)
     jobs.tag_people()
     school.sign_in(locale="zh")
     page = school.get("/people/taggings").text

@@ -10,12 +10,12 @@ from werkzeug.test import Client
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.kernel.db import Database, connect
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.links.service import signer
 from crm_plugin.plugin import compose
-from crm_plugin.profiles import topics
-from crm_plugin.profiles.models import ConsentRecord, Suppression
-from crm_plugin.profiles.topic_models import TopicOptOut
+from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.models.school import ConsentRecord, Suppression
+from crm_plugin.profiles.models.topics import TopicOptOut
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.words import VERSION
 from tests.fakes.crm import NOW, make_crm

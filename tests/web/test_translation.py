@@ -12,16 +12,16 @@ from babel.messages.extract import extract_from_dir
 from flask import Flask, g
 
 import crm_plugin
-from crm_plugin.campaigns import life
+from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.channels import content
-from crm_plugin.channels.sms.carriers.outcome import KINDS
+from crm_plugin.channels.sms.carriers.refusals import KINDS
 from crm_plugin.kernel.errors import CODES, BadInput, Clause, CrmError
 from crm_plugin.kernel.resources import folder
-from crm_plugin.segments.kinds import INSTANT, NUMBER, Unreadable
-from crm_plugin.segments.parse import load
-from crm_plugin.web import i18n
-from crm_plugin.web.menu import host_menu
-from crm_plugin.web.words import word
+from crm_plugin.segments.language.parse import load
+from crm_plugin.segments.language.value_types import INSTANT, NUMBER, Unreadable
+from crm_plugin.web.shell import i18n
+from crm_plugin.web.shell.menu import host_menu
+from crm_plugin.web.shell.vocabulary import word
 
 PACKAGE = Path(crm_plugin.__file__).parent
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None, "mark": None}
@@ -144,7 +144,7 @@ NAMES = re.compile(r"JSON|UTF|NaN|unit|day|week|month|year|minute|hour|username"
         lambda: INSTANT.read("inLast", {"n": -1, "unit": "day"}, ZoneInfo("UTC")),
         lambda: content.parse("{{ username", ["username"]),
         lambda: content.parse("{% if username %}x{% endif %}", ["username"]),
-        lambda: life.check_state("finished", ("draft",), Clause("changed")),
+        lambda: lifecycle.check_state("finished", ("draft",), Clause("changed")),
     ],
 )
 def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], Any]) -> None:

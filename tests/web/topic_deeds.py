@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from crm_plugin.profiles import topics
+from crm_plugin.profiles.consent import topics
 from tests.web.limits import ADMIN, Limits
 
 API = "/api/v1"

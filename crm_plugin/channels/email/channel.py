@@ -14,9 +14,9 @@ from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recip
 from crm_plugin.channels.content import Piece, Prepared, Slot, Template
 from crm_plugin.channels.email import footer, html
 from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
-from crm_plugin.channels.email.marker import Marker
 from crm_plugin.channels.email.mime import Skeleton
-from crm_plugin.channels.problems import (
+from crm_plugin.channels.email.placeholders import Marker
+from crm_plugin.channels.shared_checks import (
     constants,
     cushioned,
     first_severe,

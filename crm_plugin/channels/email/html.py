@@ -16,7 +16,7 @@ import css_inline
 import nh3
 
 from crm_plugin.channels.content import ADDRESSES, Escape, Piece, Prepared, Slot, as_is, clean
-from crm_plugin.channels.email.marker import Marker, Thing
+from crm_plugin.channels.email.placeholders import Marker, Thing
 from crm_plugin.kernel.errors import BadInput, Clause
 
 _TAGS = nh3.ALLOWED_TAGS | {"font", "section", "main"}

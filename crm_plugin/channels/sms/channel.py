@@ -7,9 +7,9 @@ from typing import Any
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
 from crm_plugin.channels.content import Piece, Slot, Template
-from crm_plugin.channels.problems import constants, cushioned, first_severe, known, link_problems
-from crm_plugin.channels.sms.life import APPROVED
-from crm_plugin.channels.sms.rules import carrier_rules, lacks_code
+from crm_plugin.channels.shared_checks import constants, cushioned, first_severe, known, link_problems
+from crm_plugin.channels.sms.carrier_rules import carrier_rules, lacks_code
+from crm_plugin.channels.sms.template_states import APPROVED
 from crm_plugin.channels.sms.templates import parse, placeholders
 from crm_plugin.kernel.errors import BadInput
 

@@ -4,17 +4,17 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.campaigns import desk
+from crm_plugin.campaigns import access
 from crm_plugin.campaigns.queries import CampaignRow, Listed
-from crm_plugin.campaigns.report import Member, Report
+from crm_plugin.campaigns.reporting.report import Member, Report
 from crm_plugin.channels.base import Problem, Receipt
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.host.records import Actor
-from crm_plugin.links.counting import Measures
-from crm_plugin.profiles.masking import mask_email, mask_phone
+from crm_plugin.links.measures import Measures
+from crm_plugin.profiles.people.masking import mask_email, mask_phone
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import File, Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Counts = fields.Dict(keys=fields.String(), values=fields.Integer())
 Campaign = schemas.of(CampaignRow)
@@ -88,7 +88,7 @@ def api_campaigns(given: Given) -> Any:
     """List campaigns with their numbers."""
     query = given.query
     states = [query["state"]] if query["state"] else []
-    rows: list[Listed] = desk.listing(
+    rows: list[Listed] = access.listing(
         crm(), actor(), states=states, before=query["after"], limit=query["limit"]
     )
     return {"items": rows, "next": rows[-1].campaign.id if len(rows) == query["limit"] else None}
@@ -97,13 +97,13 @@ def api_campaigns(given: Given) -> Any:
 @endpoint("POST", "/campaigns", "crm.send", Shape(File, None, schemas.Id, 201))
 def api_create(given: Given) -> Any:
     """Make a draft of a campaign file."""
-    return {"id": desk.create(crm(), actor(), given.body)}
+    return {"id": access.create(crm(), actor(), given.body)}
 
 
 @endpoint("GET", "/campaigns/<int:ident>", shape=Shape(answer=Status))
 def api_status(_given: Given, ident: int) -> Any:
     """Return state, books and clicks of a campaign."""
-    return desk.status(crm(), actor(), ident)
+    return access.status(crm(), actor(), ident)
 
 
 @endpoint(
@@ -113,85 +113,85 @@ def api_status(_given: Given, ident: int) -> Any:
 )
 def api_file(_given: Given, ident: int) -> Any:
     """Return a campaign as a campaign file, to edit or to copy."""
-    return {"file": desk.find(crm(), actor(), ident).document()}
+    return {"file": access.find(crm(), actor(), ident).document()}
 
 
 @endpoint("PUT", "/campaigns/<int:ident>", "crm.send", Shape(File))
 def api_update(given: Given, ident: int) -> None:
     """Write a draft anew."""
-    desk.update(crm(), actor(), ident, given.body)
+    access.update(crm(), actor(), ident, given.body)
 
 
 @endpoint("DELETE", "/campaigns/<int:ident>", "crm.send")
 def api_remove(_given: Given, ident: int) -> None:
     """Delete a draft."""
-    desk.remove(crm(), actor(), ident)
+    access.remove(crm(), actor(), ident)
 
 
 @endpoint("POST", "/campaigns/<int:ident>/restore", "crm.send")
 def api_restore(_given: Given, ident: int) -> None:
     """Take back a draft that you deleted."""
-    desk.restore(crm(), actor(), ident)
+    access.restore(crm(), actor(), ident)
 
 
 @endpoint("POST", "/campaigns/<int:ident>/copy", "crm.send", Shape(Copy, None, schemas.Id, 201))
 def api_copy(given: Given, ident: int) -> Any:
     """Make a draft of an earlier campaign."""
-    return {"id": desk.copy(crm(), actor(), ident, given.body["name"])}
+    return {"id": access.copy(crm(), actor(), ident, given.body["name"])}
 
 
 @endpoint("GET", "/campaigns/<int:ident>/preflight", "crm.send", Shape(answer=Check))
 def api_preflight(_given: Given, ident: int) -> Any:
     """Check a campaign as if it were launched now."""
-    return desk.preflight(crm(), actor(), ident)
+    return access.preflight(crm(), actor(), ident)
 
 
 @endpoint("POST", "/campaigns/<int:ident>/test", "crm.send", Shape(TestSend, None, schemas.of(Receipt)))
 def api_test(given: Given, ident: int) -> Any:
     """Send one labelled test."""
-    return desk.send_test(crm(), actor(), ident, given.body["address"], given.body["person"])
+    return access.send_test(crm(), actor(), ident, given.body["address"], given.body["person"])
 
 
 @endpoint("POST", "/campaigns/<int:ident>/launch", "crm.send", Shape(answer=schemas.State))
 def api_launch(_given: Given, ident: int) -> Any:
     """Freeze the audience and send, or wait for the planned time; no typed confirmation is asked for."""
-    return {"state": desk.launch(crm(), actor(), ident)}
+    return {"state": access.launch(crm(), actor(), ident)}
 
 
 @endpoint("POST", "/campaigns/<int:ident>/pause", "crm.send")
 def api_pause(_given: Given, ident: int) -> None:
     """Stop sending for now."""
-    desk.pause(crm(), actor(), ident)
+    access.pause(crm(), actor(), ident)
 
 
 @endpoint("POST", "/campaigns/<int:ident>/resume", "crm.send", Shape(answer=schemas.State))
 def api_resume(_given: Given, ident: int) -> Any:
     """Go on, or confirm what was held."""
-    return {"state": desk.resume(crm(), actor(), ident)}
+    return {"state": access.resume(crm(), actor(), ident)}
 
 
 @endpoint("POST", "/campaigns/<int:ident>/cancel", "crm.send", Shape(answer=schemas.Number))
 def api_cancel(_given: Given, ident: int) -> Any:
     """Send nothing more, for good."""
-    return {"count": desk.cancel(crm(), actor(), ident)}
+    return {"count": access.cancel(crm(), actor(), ident)}
 
 
 @endpoint("POST", "/campaigns/<int:ident>/resolve", "crm.send", Shape(Decision, None, schemas.Number))
 def api_resolve(given: Given, ident: int) -> Any:
     """Decide about messages of which nobody knows whether they left."""
-    return {"count": desk.resolve(crm(), actor(), ident, given.body["decision"], given.body["ids"])}
+    return {"count": access.resolve(crm(), actor(), ident, given.body["decision"], given.body["ids"])}
 
 
 @endpoint("POST", "/campaigns/<int:ident>/retry", "crm.send", Shape(answer=schemas.Number))
 def api_retry(_given: Given, ident: int) -> Any:
     """Send again what failed for a passing reason."""
-    return {"count": desk.retry_failed(crm(), actor(), ident)}
+    return {"count": access.retry_failed(crm(), actor(), ident)}
 
 
 @endpoint("GET", "/campaigns/<int:ident>/report", shape=Shape(answer=Numbers))
 def api_report(_given: Given, ident: int) -> Any:
     """Return a campaign with its numbers."""
-    found: Report = desk.report(crm(), actor(), ident)
+    found: Report = access.report(crm(), actor(), ident)
     return found
 
 
@@ -203,7 +203,7 @@ def api_report(_given: Given, ident: int) -> Any:
 def api_rows(given: Given, ident: int) -> Any:
     """List the people behind a number."""
     query = given.query
-    rows = desk.people_of(crm(), actor(), ident, query["what"], query["after"], query["limit"])
+    rows = access.people_of(crm(), actor(), ident, query["what"], query["after"], query["limit"])
     return {"items": rows, "next": rows[-1].delivery_id if len(rows) == query["limit"] else None}
 
 
@@ -229,7 +229,7 @@ Messages = schemas.paged("Messages", Message)
 def api_messages(given: Given, ident: int) -> Any:
     """List what the outbox took of a campaign, word for word."""
     query = given.query
-    rows = desk.messages(crm(), actor(), ident, after=query["after"], limit=query["limit"])
+    rows = access.messages(crm(), actor(), ident, after=query["after"], limit=query["limit"])
     return _messages(rows, query["limit"])
 
 
@@ -237,7 +237,7 @@ def api_messages(given: Given, ident: int) -> Any:
 def api_outbox(given: Given) -> Any:
     """List what the outbox took of all campaigns and tests."""
     query = given.query
-    rows = desk.latest_messages(
+    rows = access.latest_messages(
         crm(), actor(), channel=query["channel"], before=query["after"], limit=query["limit"]
     )
     return _messages(rows, query["limit"])
@@ -246,7 +246,7 @@ def api_outbox(given: Given) -> Any:
 @endpoint("GET", "/outbox/<int:ident>", "crm.send", Shape(answer=Message))
 def api_outbox_message(_given: Given, ident: int) -> Any:
     """Return one message of the outbox."""
-    return _masked(desk.message(crm(), actor(), ident), actor())
+    return _masked(access.message(crm(), actor(), ident), actor())
 
 
 def _messages(rows: list[Taken], limit: int) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from typing import Any
 from flask import send_file
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.segments import exports
-from crm_plugin.segments.columns import COLUMNS, DEFAULT
-from crm_plugin.segments.exports import FORMATS, ExportRow, Wanted
-from crm_plugin.segments.narrowing import Part
+from crm_plugin.segments.bulk import exports
+from crm_plugin.segments.bulk.exports import FORMATS, ExportRow, Wanted
+from crm_plugin.segments.listing.columns import COLUMNS, DEFAULT
+from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.exports import TYPES
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.people.exports import TYPES
+from crm_plugin.web.shell.guard import actor, crm
 
 
 class NewExport(Schema):

@@ -4,12 +4,12 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.channels import stopped
-from crm_plugin.profiles.lookup import labels
-from crm_plugin.profiles.queries import CourseRow, search_courses
+from crm_plugin.channels import suppressions
+from crm_plugin.profiles.people.label_search import labels
+from crm_plugin.profiles.people.queries import CourseRow, search_courses
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Courses = schemas.answer("Courses", items=fields.List(fields.Nested(schemas.of(CourseRow))))
 Labels = schemas.answer("Labels", items=fields.List(fields.String()))
@@ -38,13 +38,13 @@ class Address(Schema):
 class StoppedPage(Schema):
     """A page of stopped addresses."""
 
-    reason = fields.String(load_default="", validate=validate.OneOf(["", *stopped.REASONS]))
+    reason = fields.String(load_default="", validate=validate.OneOf(["", *suppressions.REASONS]))
     address = fields.String(load_default="")
     after = fields.Integer(load_default=None)
     limit = schemas.limit()
 
 
-StoppedList = schemas.paged("StoppedList", schemas.of(stopped.Stopped))
+StoppedList = schemas.paged("StoppedList", schemas.of(suppressions.Stopped))
 
 
 @endpoint("GET", "/courses", shape=Shape(query=FindCourse, answer=Courses))
@@ -68,17 +68,17 @@ def api_stopped(given: Given) -> Any:
     """List the addresses that are not written to, the latest first, with the reasons."""
     query = given.query
     asked = {"reason": query["reason"], "text": query["address"], "before": query["after"]}
-    rows = stopped.listed(crm(), actor(), **asked, limit=query["limit"])
+    rows = suppressions.listed(crm(), actor(), **asked, limit=query["limit"])
     return {"items": rows, "next": rows[-1].id if len(rows) == query["limit"] else None}
 
 
 @endpoint("POST", "/stopped", "crm.admin", Shape(Address))
 def api_stopped_block(given: Given) -> None:
     """Write nothing more to an address, neither marketing nor service messages."""
-    stopped.block(crm(), actor(), given.body["channel"], given.body["address"])
+    suppressions.block(crm(), actor(), given.body["channel"], given.body["address"])
 
 
 @endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
 def api_stopped_lift(_given: Given, ident: int) -> None:
     """Let an address be written to again; opt-outs only the people themselves take back."""
-    stopped.lift(crm(), actor(), ident)
+    suppressions.lift(crm(), actor(), ident)

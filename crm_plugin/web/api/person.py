@@ -4,15 +4,18 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.campaigns import desk
-from crm_plugin.host.rights import need_whole
-from crm_plugin.profiles import archive, follow_ups, intentions, privacy, seen, wishes
-from crm_plugin.profiles.follow_ups import FollowUpRow
-from crm_plugin.profiles.intentions import CourseIntention
-from crm_plugin.profiles.timeline import TIMELINE, Moment
+from crm_plugin.campaigns import access as campaign_access
+from crm_plugin.host.permissions import need_whole
+from crm_plugin.profiles.consent import staff_entry
+from crm_plugin.profiles.people import access, archive
+from crm_plugin.profiles.people.timeline import TIMELINE, Moment
+from crm_plugin.profiles.privacy import requests
+from crm_plugin.profiles.staff import follow_ups, purchase_intent
+from crm_plugin.profiles.staff.follow_ups import FollowUpRow
+from crm_plugin.profiles.staff.purchase_intent import CourseIntention
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import File, Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Line = schemas.answer(
     "ConsentLine", at=schemas.instant(), state=fields.String(), origin=fields.String(), source=fields.String()
@@ -60,14 +63,14 @@ class Done(Schema):
 class Level(Schema):
     """How much somebody wants a course; null leaves it to the suggestion."""
 
-    level = fields.String(required=True, allow_none=True, validate=validate.OneOf(intentions.LEVELS))
+    level = fields.String(required=True, allow_none=True, validate=validate.OneOf(purchase_intent.LEVELS))
 
 
 class Wish(Schema):
     """Whether a person agrees to a channel."""
 
     granted = fields.Boolean(required=True)
-    scope = fields.String(load_default="marketing", validate=validate.OneOf(wishes.SCOPES))
+    scope = fields.String(load_default="marketing", validate=validate.OneOf(staff_entry.SCOPES))
 
 
 class TopicWish(Schema):
@@ -78,7 +81,7 @@ class TopicWish(Schema):
 
 def _id(person_id: str) -> int:
     with crm().db.read() as session:
-        return seen.id_of(session, actor(), person_id)
+        return access.id_of(session, actor(), person_id)
 
 
 @endpoint("GET", "/people/<person_id>", shape=Shape(answer=Archive))
@@ -86,7 +89,7 @@ def api_person(_given: Given, person_id: str) -> Any:
     """Return a person's archive: profile, contacts with consent, courses, orders, interests."""
     ident = _id(person_id)
     with crm().db.read() as session:
-        return _plain(seen.archived(crm(), session, actor(), ident))
+        return _plain(access.archived(crm(), session, actor(), ident))
 
 
 def _plain(found: archive.Archive) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def api_timeline(given: Given, person_id: str) -> Any:
     query, ident = given.query, _id(person_id)
     only = [query["source"]] if query["source"] else []
     with crm().db.read() as session:
-        page = seen.moments(crm(), session, actor(), ident, only, (query["limit"], query["after"]))
+        page = access.moments(crm(), session, actor(), ident, only, (query["limit"], query["after"]))
     return {"items": page.moments, "next": page.next}
 
 
@@ -150,32 +153,32 @@ def api_intentions(_given: Given, person_id: str) -> Any:
     """List how much a person wants which course: as suggested, and as set by hand."""
     ident = _id(person_id)
     with crm().db.read() as session:
-        return {"items": intentions.of_person(session, ident, crm().clock(), actor().scope)}
+        return {"items": purchase_intent.of_person(session, ident, crm().clock(), actor().scope)}
 
 
 @endpoint("PUT", "/people/<person_id>/intentions/<course_id>", "crm.edit", Shape(Level))
 def api_intention_put(given: Given, person_id: str, course_id: str) -> None:
     """Set an intention by hand."""
-    intentions.put(crm(), actor(), _id(person_id), course_id, given.body["level"])
+    purchase_intent.put(crm(), actor(), _id(person_id), course_id, given.body["level"])
 
 
 @endpoint("PUT", "/people/<person_id>/consent/<channel>", "crm.edit", Shape(Wish))
 def api_consent_put(given: Given, person_id: str, channel: str) -> None:
     """Write down that a person agrees to a channel, or wants no more of it."""
     wish = given.body
-    wishes.set_consent(crm(), actor(), _id(person_id), channel, wish["granted"], wish["scope"])
+    staff_entry.set_consent(crm(), actor(), _id(person_id), channel, wish["granted"], wish["scope"])
 
 
 @endpoint("PUT", "/people/<person_id>/topics/<int:topic>", "crm.edit", Shape(TopicWish))
 def api_topic_put(given: Given, person_id: str, topic: int) -> None:
     """Write down that a person wants nothing more about a topic, or wants to hear about it again."""
-    wishes.set_topic(crm(), actor(), _id(person_id), topic, granted=given.body["granted"])
+    staff_entry.set_topic(crm(), actor(), _id(person_id), topic, granted=given.body["granted"])
 
 
 @endpoint("POST", "/people/<person_id>/messages", "crm.send", Shape(File, None, schemas.Id, 201))
 def api_message(given: Given, person_id: str) -> Any:
     """Make a draft of a message to one person: a campaign file without an audience; launch it like any."""
-    return {"id": desk.create_single(crm(), actor(), person_id, given.body)}
+    return {"id": campaign_access.create_single(crm(), actor(), person_id, given.body)}
 
 
 @endpoint(
@@ -184,10 +187,10 @@ def api_message(given: Given, person_id: str) -> Any:
 def api_held(_given: Given, person_id: str) -> Any:
     """Return everything that is held on a person, for their right to be told."""
     need_whole(actor())
-    return {"held": privacy.told(crm(), actor(), _id(person_id))}
+    return {"held": requests.told(crm(), actor(), _id(person_id))}
 
 
 @endpoint("DELETE", "/people/<person_id>", "crm.admin")
 def api_forget(_given: Given, person_id: str) -> None:
     """Erase a person for good; no later reading of the school brings them back."""
-    privacy.erased_by(crm(), actor(), _id(person_id))
+    requests.erased_by(crm(), actor(), _id(person_id))

@@ -7,11 +7,12 @@ from marshmallow import Schema, fields
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
-from crm_plugin.segments import queries, quick
+from crm_plugin.segments import queries
 from crm_plugin.segments.queries import QueryRow
+from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Query = schemas.of(QueryRow)
 Queries = schemas.answer("Queries", items=fields.List(fields.Nested(Query)))
@@ -47,7 +48,7 @@ def api_query_save(given: Given) -> Any:
     """Save a search."""
     new = given.body
     flags = {"shared": new["shared"], "pinned": new["pinned"]}
-    return {"id": quick.save(crm(), actor(), new["name"], new["tree"], **flags)}
+    return {"id": quick_queries.save(crm(), actor(), new["name"], new["tree"], **flags)}
 
 
 @endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
@@ -60,11 +61,11 @@ def api_query(_given: Given, ident: int) -> Any:
 def api_query_change(given: Given, ident: int) -> Any:
     """Change a saved search: what is named in the body, and nothing else."""
     verbs: dict[str, Callable[[Crm, Actor, int, Any], object]] = {
-        "tree": quick.change,
-        "name": quick.rename,
-        "shared": quick.share,
-        "pinned": quick.pin,
-        "position": quick.move,
+        "tree": quick_queries.change,
+        "name": quick_queries.rename,
+        "shared": quick_queries.share,
+        "pinned": quick_queries.pin,
+        "position": quick_queries.move,
     }
     queries.get(crm(), ident, actor())
     for name, verb in verbs.items():
@@ -76,4 +77,4 @@ def api_query_change(given: Given, ident: int) -> Any:
 @endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
 def api_query_delete(_given: Given, ident: int) -> None:
     """Delete a saved search; refused while something uses it."""
-    quick.delete(crm(), actor(), ident)
+    quick_queries.delete(crm(), actor(), ident)

@@ -12,8 +12,8 @@ from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments.parse import load
-from crm_plugin.web.guard import ROUTES, Route
+from crm_plugin.segments.language.parse import load
+from crm_plugin.web.shell.guard import ROUTES, Route
 
 View = TypeVar("View", bound=Callable[..., Any])
 PREFIX = "/api/v1"

@@ -4,17 +4,17 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from crm_plugin.host import programs
-from crm_plugin.host.programs import Program
-from crm_plugin.host.rights import need_whole
+from crm_plugin.host import token_actors
+from crm_plugin.host.permissions import need_whole
+from crm_plugin.host.token_actors import Program
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.kernel.tokens import Grant
-from crm_plugin.profiles import steering
-from crm_plugin.profiles.checks import Check, last
-from crm_plugin.profiles.health import StreamHealth, streams_for
+from crm_plugin.profiles.sync import admin
+from crm_plugin.profiles.sync.health import StreamHealth, streams_for
+from crm_plugin.profiles.sync.host_checks import Check, last
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Me = schemas.answer(
     "Me",
@@ -91,13 +91,13 @@ def api_settings(_given: Given) -> Any:
 )
 def api_read(_given: Given) -> Any:
     """Let everything be read from the school again, by a worker."""
-    return {"woken": steering.read_all(crm(), actor())}
+    return {"woken": admin.read_all(crm(), actor())}
 
 
 @endpoint("POST", "/data/confirm", "crm.admin", Shape(Confirmed))
 def api_confirm(given: Given) -> None:
     """Let a stream go on that stopped because many of its rows are gone."""
-    steering.confirm_gone(crm(), actor(), given.body["stream"])
+    admin.confirm_gone(crm(), actor(), given.body["stream"])
 
 
 @endpoint(
@@ -108,7 +108,7 @@ def api_confirm(given: Given) -> None:
 )
 def api_tokens(_given: Given) -> Any:
     """List the tokens of programs, without their texts."""
-    return {"items": programs.listed(crm(), actor())}
+    return {"items": token_actors.listed(crm(), actor())}
 
 
 @endpoint(
@@ -120,11 +120,11 @@ def api_tokens(_given: Given) -> Any:
 def api_token_create(given: Given) -> Any:
     """Make a token; its text is told this once."""
     need_whole(actor())
-    ident, text = programs.create(crm(), actor(), Grant(**given.body))
+    ident, text = token_actors.create(crm(), actor(), Grant(**given.body))
     return {"id": ident, "token": text}
 
 
 @endpoint("DELETE", "/tokens/<int:ident>", "crm.admin")
 def api_token_revoke(_given: Given, ident: int) -> None:
     """End a token at once."""
-    programs.revoke(crm(), actor(), ident)
+    token_actors.revoke(crm(), actor(), ident)

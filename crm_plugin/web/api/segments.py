@@ -5,19 +5,19 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.campaigns.funnel import Funnel, funnel
+from crm_plugin.campaigns.launch.reach import Funnel, funnel
 from crm_plugin.channels.registry import CHANNELS
-from crm_plugin.profiles import seen
-from crm_plugin.profiles.queries import PersonRow
+from crm_plugin.profiles.people import access
+from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import service
-from crm_plugin.segments.describe import describe
-from crm_plugin.segments.listing import DEFAULT_SORT, SORTS
-from crm_plugin.segments.narrowing import Part
+from crm_plugin.segments.language.definitions import Field
+from crm_plugin.segments.listing.paging import DEFAULT_SORT, SORTS
+from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.service import Counted
-from crm_plugin.segments.table import Field
+from crm_plugin.segments.wording.describe import describe
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, Tree, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Person = schemas.of(PersonRow)
 ORDERS = [*SORTS, *(f"-{name}" for name in SORTS)]
@@ -122,7 +122,7 @@ def _page(given: Given) -> tuple[list[PersonRow], str | None, datetime]:
         limit=query["limit"],
     )
     with crm().db.read() as session:
-        return seen.rows(crm(), session, actor(), page.ids), page.next, page.as_of
+        return access.rows(crm(), session, actor(), page.ids), page.next, page.as_of
 
 
 @endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))

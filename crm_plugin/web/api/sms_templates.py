@@ -5,11 +5,12 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from crm_plugin.channels.base import SmsText
-from crm_plugin.channels.sms import approval, editing, templates
-from crm_plugin.channels.sms.editing import Written
+from crm_plugin.channels.sms import templates
+from crm_plugin.channels.sms_templates import approval, editing
+from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Template = schemas.of(SmsText)
 Key = schemas.answer("Key", key=fields.String())

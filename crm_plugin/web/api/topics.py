@@ -4,11 +4,11 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from crm_plugin.profiles import topics
-from crm_plugin.profiles.topics import TopicRow
+from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
-from crm_plugin.web.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm
 
 Topics = schemas.answer("Topics", items=fields.List(fields.Nested(schemas.of(TopicRow))))
 

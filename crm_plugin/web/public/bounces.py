@@ -4,8 +4,8 @@ import json
 import logging
 from typing import Any
 
-from crm_plugin.campaigns import bounces
-from crm_plugin.channels.email import posted
+from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.channels.email.feedback import webhook
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.public.http import Environ, Response, body_of, headers_of
@@ -29,11 +29,11 @@ def answer(crm: Crm, environ: Environ) -> Response:
     body = body_of(environ, LONGEST)
     if body is None:
         return Response(413)
-    if not posted.is_genuine(crm.settings.bounce_secret, headers_of(environ), body, crm.clock()):
+    if not webhook.is_genuine(crm.settings.bounce_secret, headers_of(environ), body, crm.clock()):
         log.warning("a request to /c/bounce was not genuine")
         return _said(403, {"error": "not signed, not lately, or with another secret"})
     try:
-        events = posted.read(body)
+        events = webhook.read(body)
     except BadInput as error:
         return _said(400, {"error": str(error)})
     try:

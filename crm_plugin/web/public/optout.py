@@ -14,10 +14,10 @@ from crm_plugin.kernel.resources import folder
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked, Standing
 from crm_plugin.links.redirect import Redirector
-from crm_plugin.links.topics import Standing as Topics
-from crm_plugin.profiles import school
-from crm_plugin.profiles.reach import channels
-from crm_plugin.profiles.topics import TopicRow
+from crm_plugin.links.topic_optout import Standing as Topics
+from crm_plugin.profiles.consent.eligibility import channels
+from crm_plugin.profiles.consent.topics import TopicRow
+from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.web.public import topic_choices
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
 from crm_plugin.web.public.words import LOCALES, VERSION, choose, joined, labels, words_of
@@ -77,7 +77,7 @@ def answer(crm: Crm, redirector: Redirector, token: str, environ: Environ) -> Re
 
 def _name(crm: Crm) -> str:
     """Return the school's name as a worker last read it; empty while nobody has."""
-    school.recall(crm)
+    host_info_cache.recall(crm)
     try:
         return crm.host.info.site_name
     except CrmError:

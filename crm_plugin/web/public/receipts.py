@@ -6,10 +6,10 @@ only move forward. A carrier that gets no 200 sends again, so a failure of ours 
 
 import logging
 
-from crm_plugin.campaigns.receipts import receive_all
+from crm_plugin.campaigns.feedback.delivery_reports import receive_all
 from crm_plugin.channels.registry import push_of
-from crm_plugin.channels.sms import approval
 from crm_plugin.channels.sms.carriers.pushes import Pushed
+from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.public.http import Environ, Response, body_of, headers_of

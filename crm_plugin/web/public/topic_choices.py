@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from crm_plugin.host.context import Crm
-from crm_plugin.links import topics
+from crm_plugin.links import topic_optout
 from crm_plugin.links.optout import Answer, Asked
-from crm_plugin.profiles.topics import TopicRow
+from crm_plugin.profiles.consent.topics import TopicRow
 
 log = logging.getLogger(__name__)
 
@@ -16,22 +16,22 @@ _DIGITS = 18
 """Of a topic's number, at most."""
 
 
-def standing(crm: Crm, asked: Asked) -> topics.Standing:
+def standing(crm: Crm, asked: Asked) -> topic_optout.Standing:
     """Return what a person chose so far; nothing while the database does not answer."""
     try:
-        return topics.standing(crm, asked)
+        return topic_optout.standing(crm, asked)
     except Exception:
         # The page must come up without a database too: then it shows the one button alone.
         log.exception("what somebody chose of the topics cannot be read")
-        return topics.Standing()
+        return topic_optout.Standing()
 
 
 def stop(crm: Crm, asked: Asked, answer: Answer) -> TopicRow | None:
     """Stop the topic of the message; None when it had none, or one that is offered no more."""
-    about = topics.standing(crm, asked).message
+    about = topic_optout.standing(crm, asked).message
     if about is None:
         return None
-    topics.stop(crm, asked, [about.topic.id], answer)
+    topic_optout.stop(crm, asked, [about.topic.id], answer)
     return about.topic
 
 
@@ -43,19 +43,19 @@ def choose(
     ``topics`` names those that the page showed, with dots; ``topic:<number>`` is the tick of one.
     """
     listed, ticked = _numbers(form.get("topics", "").split(".")), _ticked(form)
-    shown = [one for one in topics.standing(crm, asked).topics if one.topic.id in listed]
+    shown = [one for one in topic_optout.standing(crm, asked).topics if one.topic.id in listed]
     resumed = [one.topic.id for one in shown if one.topic.id in ticked and not one.on]
     dropped = [one.topic for one in shown if one.topic.id not in ticked and one.on]
-    topics.resume(crm, asked, resumed, answer)
-    topics.stop(crm, asked, [topic.id for topic in dropped], answer)
+    topic_optout.resume(crm, asked, resumed, answer)
+    topic_optout.stop(crm, asked, [topic.id for topic in dropped], answer)
     return dropped, [one.topic for one in shown if one.topic.id not in ticked]
 
 
 def resume(crm: Crm, asked: Asked, form: Mapping[str, str], answer: Answer) -> list[TopicRow]:
     """Resume the ticked topics; return them."""
     ticked = _ticked(form)
-    found = [one.topic for one in topics.standing(crm, asked).topics if one.topic.id in ticked]
-    topics.resume(crm, asked, [topic.id for topic in found], answer)
+    found = [one.topic for one in topic_optout.standing(crm, asked).topics if one.topic.id in ticked]
+    topic_optout.resume(crm, asked, [topic.id for topic in found], answer)
     return found
 
 

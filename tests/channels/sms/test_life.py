@@ -9,16 +9,17 @@ import sqlalchemy as sa
 
 from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.models import SmsTemplate
-from crm_plugin.channels.sms import approval, editing, life
-from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
-from crm_plugin.channels.sms.carriers.outcome import Refusal
-from crm_plugin.channels.sms.editing import USERS, Written
-from crm_plugin.channels.sms.life import EDGES, STATES
+from crm_plugin.channels.sms import template_states
+from crm_plugin.channels.sms.carriers.refusals import Refusal
+from crm_plugin.channels.sms.carriers.template_filing import Filing, Verdict
+from crm_plugin.channels.sms.template_states import EDGES, STATES
 from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, stock, versions
+from crm_plugin.channels.sms_templates import approval, editing
+from crm_plugin.channels.sms_templates.editing import USERS, Written
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Refused
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
@@ -87,10 +88,10 @@ def test_only_the_edges_of_the_table_are_taken(crm: Crm, verb: str, state: str) 
     with crm.db.begin() as session:
         session.add(row_of(template, 1, NOW))
         session.flush()
-        moved = life.move(session, verb, template, "aliyun", NOW)
+        moved = template_states.move(session, verb, template, "aliyun", NOW)
         after = session.scalars(sa.select(SmsTemplate.state)).one()
-    assert moved is ((state, life.target(verb)) in EDGES[verb])
-    assert after == (life.target(verb) if moved else state)
+    assert moved is ((state, template_states.target(verb)) in EDGES[verb])
+    assert after == (template_states.target(verb) if moved else state)
 
 
 def test_a_state_that_changed_meanwhile_is_not_overwritten(crm: Crm) -> None:
@@ -98,9 +99,11 @@ def test_a_state_that_changed_meanwhile_is_not_overwritten(crm: Crm) -> None:
     with crm.db.begin() as session:
         session.add(row_of(seen, 1, NOW))
         session.flush()
-        assert life.move(session, "reject", seen, "aliyun", NOW)
-        assert not life.move(session, "take_back", SmsText("t", "x", "service", "draft"), "aliyun", NOW)
-        assert not life.move(session, "reject", seen, "aliyun", NOW)
+        assert template_states.move(session, "reject", seen, "aliyun", NOW)
+        assert not template_states.move(
+            session, "take_back", SmsText("t", "x", "service", "draft"), "aliyun", NOW
+        )
+        assert not template_states.move(session, "reject", seen, "aliyun", NOW)
 
 
 def test_from_draft_to_approved_by_the_carrier(crm: Crm, desk: Desk) -> None:

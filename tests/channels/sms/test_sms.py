@@ -21,7 +21,7 @@ from crm_plugin.channels.sms.templates import (
     stock,
     versions,
 )
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.fakes.crm import NOW
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.base import SmsText
-from crm_plugin.channels.sms import preview
-from crm_plugin.channels.sms.preview import look
 from crm_plugin.channels.sms.segments import extensions, foreign, measure, room
 from crm_plugin.channels.sms.templates import declared, placeholders, stock
+from crm_plugin.channels.sms_templates import preview
+from crm_plugin.channels.sms_templates.preview import look
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
 

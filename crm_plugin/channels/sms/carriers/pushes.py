@@ -1,6 +1,7 @@
 """Delivery reports that a carrier sends us: what may be believed, and what it says.
 
-Reports come late, twice and in any order; :func:`crm_plugin.campaigns.receipts.receive` copes with that.
+Reports come late, twice and in any order;
+:func:`crm_plugin.campaigns.feedback.delivery_reports.receive` copes with that.
 Here they are only proven and read.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
-from crm_plugin.channels.sms.carriers.filing import Verdict
+from crm_plugin.channels.sms.carriers.template_filing import Verdict
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
 

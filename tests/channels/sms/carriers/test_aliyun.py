@@ -10,7 +10,7 @@ import responses
 
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier, bare, canonical, signed
 from crm_plugin.channels.sms.carriers.pushes import Report
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.channels.sms.carriers.world import line, sent
 from tests.fakes.sms import FakeAliyun
 

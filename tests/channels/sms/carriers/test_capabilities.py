@@ -8,11 +8,11 @@ import pytest
 
 from crm_plugin.channels import service
 from crm_plugin.channels.base import Context, SmsText
+from crm_plugin.channels.capabilities import FREE_TEXT
 from crm_plugin.channels.registry import capabilities_of
-from crm_plugin.channels.sms.carriers.capabilities import FREE_TEXT
 from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.channels.sms.templates import find, load_stock, set_code
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, NotFound
 from tests.channels.sms.carriers.world import NAMES, settings_of
 from tests.fakes.crm import NOW, make_crm

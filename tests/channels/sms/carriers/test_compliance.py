@@ -13,8 +13,8 @@ import requests
 import responses
 
 from crm_plugin.channels.registry import CARRIERS, capabilities_of, carrier_for
-from crm_plugin.channels.sms.carriers import wire
-from crm_plugin.kernel.db import Database
+from crm_plugin.channels.sms.carriers import http_call
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import NAMES, SECRETS, SETTINGS, Line, line, settings_of
 from tests.fakes.crm import make_crm
@@ -140,7 +140,7 @@ def test_a_call_without_an_answer_is_in_doubt_and_the_rest_is_not_called(
 
 
 def _quick() -> AbstractContextManager[object]:
-    return patch.multiple(wire, CALL_SECONDS=0.3, _CONNECT_SECONDS=0.1)
+    return patch.multiple(http_call, CALL_SECONDS=0.3, _CONNECT_SECONDS=0.1)
 
 
 @pytest.mark.parametrize("name", NAMES)

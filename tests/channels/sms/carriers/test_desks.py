@@ -9,13 +9,13 @@ import pytest
 import responses
 
 from crm_plugin.channels.registry import CARRIERS
-from crm_plugin.channels.sms.carriers import aliyun, aliyun_desk, tencent
+from crm_plugin.channels.sms.carriers import aliyun, aliyun_templates, tencent
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
-from crm_plugin.channels.sms.carriers.filing import Filing, Verdict
-from crm_plugin.channels.sms.carriers.outcome import Refusal
+from crm_plugin.channels.sms.carriers.refusals import Refusal
+from crm_plugin.channels.sms.carriers.template_filing import Filing, Verdict
 from crm_plugin.channels.sms.carriers.tencent import TencentCarrier
-from crm_plugin.channels.sms.carriers.tencent_desk import numbered
-from crm_plugin.kernel.db import Database
+from crm_plugin.channels.sms.carriers.tencent_templates import numbered
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import line
 from tests.fakes.sms import FakeAliyun, FakeTencent
@@ -191,9 +191,9 @@ PUSH = {
 )
 def test_the_push_of_aliyun_is_read(db_kind: str, status: str, verdict: Verdict) -> None:
     body = json.dumps([{**PUSH, "template_status": status}]).encode()
-    assert aliyun_desk.pushed(body) == [verdict]
+    assert aliyun_templates.pushed(body) == [verdict]
     assert AliyunCarrier.push.read(body) == []
-    assert aliyun_desk.pushed(b"[]") == []
+    assert aliyun_templates.pushed(b"[]") == []
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_the_push_of_aliyun_is_read(db_kind: str, status: str, verdict: Verdict)
 )
 def test_a_push_that_is_odd_is_refused(db_kind: str, change: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
-        aliyun_desk.pushed(json.dumps([{**PUSH, **change}]).encode())
+        aliyun_templates.pushed(json.dumps([{**PUSH, **change}]).encode())

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import responses
 
-from crm_plugin.channels.sms.carriers.http import HttpCarrier
+from crm_plugin.channels.sms.carriers.generic_http import HttpCarrier
 from crm_plugin.channels.sms.carriers.pushes import MOST, Report
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import line, sent
 

@@ -9,7 +9,7 @@ import responses
 
 from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.channels.sms.carriers.tencent import TencentCarrier, signed
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.channels.sms.carriers.world import line, sent
 
 SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

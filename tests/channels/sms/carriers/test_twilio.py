@@ -8,7 +8,7 @@ import responses
 
 from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.channels.sms.carriers.twilio import TwilioCarrier, signature_of
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import line, sent
 

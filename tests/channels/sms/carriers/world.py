@@ -11,7 +11,7 @@ import responses
 from crm_plugin.channels.base import Carrier, Message
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db import Database
+from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
 from tests.fakes.sms import FakeAliyun, FakeHttp, FakeTencent, FakeTwilio, Gateway, serve
 

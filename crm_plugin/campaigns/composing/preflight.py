@@ -1,0 +1,218 @@
+"""The pre-flight: what stands in the way of a launch, what deserves a look, and who will be reached."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import copy_guard, queries
+from crm_plugin.campaigns.composing import course_checks, duration
+from crm_plugin.campaigns.composing.sms_cost import Cost, cost_of
+from crm_plugin.campaigns.document import personalisation
+from crm_plugin.campaigns.launch.staging import decided
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.policy import data_freshness, quiet_hours
+from crm_plugin.campaigns.prepared import present_of, rules_of, targets, tree_of
+from crm_plugin.channels import service as channel_service
+from crm_plugin.channels.base import Compiled, Problem
+from crm_plugin.channels.content import ADDRESSES
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.links import draft_link_check
+from crm_plugin.links.service import check_target
+from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.sync.health import unread
+
+
+@dataclass(slots=True)
+class Reach:
+    """Who a launch at this moment would reach."""
+
+    considered: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    reached: int = 0
+
+
+@dataclass(slots=True)
+class Preflight:
+    """What a person should know before the launch; an error blocks it."""
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    reach: Reach = field(default_factory=Reach)
+    seconds: float | None = None
+    """How long the sending takes at the rates that bind it; None where none does."""
+    cost: Cost | None = None
+    """What the messages come to; None for channels that are not billed by the message."""
+    unseen: list[str] = field(default_factory=list)
+    """Addresses of links of which nobody knows yet whether they answer."""
+    missing: dict[str, int] = field(default_factory=dict)
+    """Word of the text → people who lack it and would get the message, or are left out for lacking one."""
+    data_as_of: datetime | None = None
+    """As of when the oldest of the school's data that matter are right; None = never read."""
+
+
+def preflight(crm: Crm, campaign_id: int) -> Preflight:
+    """Check a campaign as if it were launched now; changes nothing.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        campaign = queries.one(session, campaign_id)
+        context = channel_service.context(crm, session, campaign.content)
+        channel = CHANNELS[campaign.channel]
+        problems = channel.check(campaign.content, campaign.purpose, context)
+        problems += channel_service.carrier_problems(crm, campaign.channel)
+        age = data_freshness.age(session, crm.clock())
+        severe = any(problem.severe for problem in problems)
+        compiled = None if severe else channel.compile(campaign.content, campaign.purpose, context)
+        found = Preflight(data_as_of=None if age is None else crm.clock() - age)
+        try:
+            decision = _decided(crm, campaign, compiled)
+        except BadInput as error:
+            # A field or saved search that was there when the draft was written may be gone.
+            problems = [*problems, Problem(error.code, error.place, error.params)]
+        else:
+            found.reach = _reach(session, decision)
+            problems = [*problems, *_audience(crm, session, campaign, found.reach)]
+            problems += _data(session, campaign.scope is None)
+            problems += _old_data(crm, session, campaign)
+            start = max(campaign.planned_at or crm.clock(), crm.clock())
+            found.seconds = duration.seconds(crm, campaign, found.reach.reached)
+            problems += course_checks.problems(session, campaign.content, start)
+            problems += _topic(session, campaign)
+            problems += duration.problems(crm, campaign, found.seconds)
+            if compiled is not None and not any(problem.severe for problem in problems):
+                answers, found.unseen = _answers(crm, targets(compiled, campaign.content))
+                problems += [*_links(compiled, campaign.content), *answers]
+                columns = personalisation.columns_of(campaign.content)
+                found.cost = cost_of(crm, session, compiled, decision, found.reach.reached, columns)
+                found.missing = _missing(
+                    session, decision, personalisation.required_of(compiled, campaign.content)
+                )
+                problems += _lacking(compiled, campaign.content, found.missing)
+    found.errors = [problem for problem in problems if problem.severe]
+    found.warnings = [problem for problem in problems if not problem.severe]
+    return found
+
+
+def _decided(crm: Crm, campaign: Campaign, compiled: Compiled | None) -> sa.Subquery:
+    tree = tree_of(crm, campaign.audience, "audience")
+    return decided(tree, rules_of(crm, campaign, compiled), present_of(crm, campaign))
+
+
+def _reach(session: Session, decision: sa.Subquery) -> Reach:
+    reach = Reach()
+    query = sa.select(decision.c.reason, sa.func.count()).group_by(decision.c.reason)
+    for reason, count in session.execute(query):
+        reach.considered += count
+        if reason is None:
+            reach.reached = count
+        else:
+            reach.excluded[reason] = count
+    return reach
+
+
+def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> list[Problem]:
+    problems = []
+    if not reach.considered:
+        problems.append(Problem("campaign.empty_audience", "audience"))
+    elif not reach.reached and campaign.kind == "single":
+        problems.append(Problem("campaign.single_excluded", "", {"reason": next(iter(reach.excluded))}))
+    elif not reach.reached:
+        problems.append(Problem("campaign.nobody_reached", "audience", severe=False))
+    twins = reach.excluded.get("duplicate", 0)
+    if twins:
+        problems.append(Problem("campaign.shared_addresses", "audience", {"count": twins}, severe=False))
+    rules = rules_of(crm, campaign)
+    until = quiet_hours.opens_at(campaign.planned_at or crm.clock(), rules.policy.quiet, rules.zone)
+    if until is not None:
+        params = {"until": until.astimezone(rules.zone).isoformat(timespec="minutes")}
+        problems.append(Problem("campaign.quiet_now", "policy.quiet_hours", params, severe=False))
+    if not copy_guard.is_confirmed(crm, session):
+        problems.append(Problem("campaign.copied", severe=False))
+    return problems
+
+
+def _topic(session: Session, campaign: Campaign) -> list[Problem]:
+    """Refuse a topic that people cannot choose any more, such as one that a copy brought along."""
+    topic = topics.find(session, campaign.topic_id) if campaign.topic_id is not None else None
+    if topic is None or not topic.archived:
+        return []
+    return [Problem("campaign.topic_archived", "topic", {"topic": topic.name})]
+
+
+def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
+    """Find addresses that no redirect may lead to; the campaign's own words may have made them so."""
+    problems = []
+    for target in targets(compiled, content):
+        try:
+            check_target(target, "link" if target == content.get("link") else "html")
+        except BadInput as error:
+            problems.append(Problem(error.code, error.place, error.params))
+    return problems
+
+
+def _answers(crm: Crm, addresses: list[str]) -> tuple[list[Problem], list[str]]:
+    """Return warnings of links that do not answer well, and the addresses that nobody looked at yet."""
+    known = draft_link_check.known(crm, addresses)
+    bad = [one for one in known.values() if not one.good]
+    found = [Problem("link.broken", "link", {"url": one.url, "reason": one.reason}, False) for one in bad]
+    return found, [url for url in addresses if url not in known]
+
+
+def _data(session: Session, whole: bool) -> list[Problem]:
+    """Warn of streams that were not read to their end yet: who is not there yet gets no message.
+
+    :param whole: the campaign's author sees the whole school, and so may know how much there is.
+    """
+    found = [
+        f"{name} ({rows:,}/{'?' if estimate is None else format(estimate, ',')})" if whole else name
+        for name, rows, estimate in unread(session)
+    ]
+    if not found:
+        return []
+    return [Problem("campaign.data_unread", "audience", {"streams": ", ".join(found)}, severe=False)]
+
+
+def _old_data(crm: Crm, session: Session, campaign: Campaign) -> list[Problem]:
+    """Warn that the launch, or the start as things are, will be held for the age of the data."""
+    if not data_freshness.is_too_old(crm, session, campaign.id):
+        return []
+    age = data_freshness.age(session, crm.clock()) or timedelta()
+    params = {"hours": int(age / timedelta(hours=1)), "limit": crm.settings.stale_data_hours}
+    code = "campaign.data_old" if campaign.planned_at is None else "campaign.data_old_then"
+    return [Problem(code, "audience", params, severe=False)]
+
+
+def _missing(session: Session, decision: sa.Subquery, required: personalisation.Columns) -> dict[str, int]:
+    """Count the people who lack each word, among those who would get the message if they had all."""
+    in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == personalisation.REASON)
+    found = {}
+    for name, column in sorted(required.items()):
+        query = (
+            sa.select(sa.func.count())
+            .select_from(decision)
+            .join(Person, Person.id == decision.c.person_id)
+            .where(in_play, personalisation.lacks([column]))
+        )
+        if count := session.scalar(query):
+            found[name] = count
+    return found
+
+
+def _lacking(compiled: Compiled, content: Mapping[str, Any], missing: Mapping[str, int]) -> list[Problem]:
+    """Tell of words that nobody can have, and of those that some people lack."""
+    # A course's or class's title and the campaign's own words are the same for all: nobody has them.
+    without = sorted(compiled.required.difference(personalisation.columns_of(content), ADDRESSES))
+    problems = [Problem("content.no_value", "variables", {"name": name}) for name in without]
+    out = personalisation.leaves_out(content)
+    code = "content.lacking_left_out" if out else "content.missing_variable"
+    for name, count in missing.items():
+        problems.append(Problem(code, "", {"name": name, "count": count}, severe=not out))
+    return problems

@@ -1,0 +1,174 @@
+"""Settling: writing down what became of messages at the carrier.
+
+Fenced by token *and* state: a worker whose lease was taken over, or about whose rows a person has
+decided meanwhile, changes nothing. Out of *unknown* it leads only to a known end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.delivery.circuit_breaker import Trouble, note
+from crm_plugin.campaigns.feedback import delivery_reports
+from crm_plugin.campaigns.ledger.lease import Row
+from crm_plugin.campaigns.ledger.states import edge, move, take
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.channels.base import Receipt
+from crm_plugin.kernel.db import numbered_list
+from crm_plugin.kernel.settings import Settings
+
+MAX_TRIES = 4
+"""Attempts until a temporary refusal is ``failed_transient``."""
+FIRST_WAIT = 30.0
+"""Seconds before the second attempt; four times as long before each further one."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a carrier answered for rows of one token."""
+
+    campaign_id: int
+    token: str
+    carrier: str
+    rows: Sequence[Row]
+    receipts: Sequence[Receipt]
+    at: datetime
+    trouble: Trouble | None = None
+    """With the carrier, to be counted."""
+
+    def of(self, *statuses: str) -> list[tuple[Row, Receipt]]:
+        """Return the rows whose receipt has one of the statuses."""
+        pairs = zip(self.rows, self.receipts, strict=True)
+        return [(row, receipt) for row, receipt in pairs if receipt.status in statuses]
+
+
+def write(session: Session, settings: Settings, outcome: Outcome) -> None:
+    """Settle an outcome in the caller's transaction; again = no change."""
+    _sent(session, outcome)
+    _refused(session, outcome)
+    _unknown(session, outcome)
+    _try_again(session, outcome)
+    if outcome.trouble is not None:
+        note(session, settings, outcome.campaign_id, outcome.trouble, outcome.at)
+
+
+def _sent(session: Session, outcome: Outcome) -> None:
+    sent = outcome.of("accepted")
+    if not sent:
+        return
+    refs = [receipt.ref for _, receipt in sent]
+    dialect = session.get_bind().dialect.name
+    values = {"held": outcome.token, "by": outcome.carrier, "at": outcome.at}
+    values |= numbered_list.given(dialect, (row.id for row, _ in sent)) | numbered_list.given(
+        dialect, refs, "ref"
+    )
+    take(session, _settling(dialect, numbered_list.size(dialect, len(sent))), values)
+    if any(refs):
+        delivery_reports.match_early(session, outcome.carrier, refs)
+
+
+@lru_cache(maxsize=256)
+def _settling(dialect: str, rows: int) -> sa.Update:
+    return edge(
+        *("settle", ["sending", "unknown"], "sent"),
+        *(numbered_list.among(dialect, Delivery.id, rows), Delivery.token == sa.bindparam("held")),
+        carrier=sa.bindparam("by"),
+        carrier_ref=numbered_list.belonging(dialect, Delivery.id, Delivery.carrier_ref, "ref", rows),
+        settled_at=sa.bindparam("at", type_=Delivery.settled_at.type),
+        reason=None,
+        token=None,
+        lease_until=None,
+    )
+
+
+def _refused(session: Session, outcome: Outcome) -> None:
+    refused = [pair for pair in outcome.of("rejected") if pair[1].permanent]
+    if refused:
+        values = {"reason": _reasons(refused), "carrier": outcome.carrier, **_done(outcome)}
+        move(
+            session, "settle", ["sending", "unknown"], "failed_permanent", *_fence(outcome, refused), **values
+        )
+
+
+def _unknown(session: Session, outcome: Outcome) -> None:
+    unknown = outcome.of("unknown")
+    if unknown:
+        # The token stays: what the carrier tells later may still settle the row.
+        values = {"reason": _reasons(unknown), "carrier": outcome.carrier, "lease_until": None}
+        move(session, "settle", ["sending"], "unknown", *_fence(outcome, unknown), **values)
+
+
+def _try_again(session: Session, outcome: Outcome) -> None:
+    not_called = outcome.of("not_called")
+    refused = [pair for pair in outcome.of("rejected", "unavailable") if _is_transient(pair[1])]
+    if not not_called and not refused:
+        return
+    cancelled = _lock(session, outcome.campaign_id) == "cancelled"
+    if not_called:
+        _put_back(session, outcome, not_called, cancelled, "pending", tries=Delivery.tries - 1)
+    for (wait, last), pairs in _by_wait(refused).items():
+        if last:
+            _give_up(session, outcome, ["sending"], pairs)
+        else:
+            until = outcome.at + timedelta(seconds=wait)
+            values = {"reason": _reasons(pairs), "waits_until": until}
+            _put_back(session, outcome, pairs, cancelled, "waiting", **values)
+
+
+def _put_back(
+    session: Session, outcome: Outcome, pairs: list[Any], cancelled: bool, target: str, **values: Any
+) -> None:
+    free = {"token": None, "lease_until": None, "handed_at": None}
+    if cancelled:
+        target, values = "cancelled", {"settled_at": outcome.at}
+    moved = move(session, "settle", ["sending"], target, *_fence(outcome, pairs), **free, **values)
+    if moved < len(pairs):
+        # The sweeper was here first: out of unknown nothing leads back, but we know that none was taken.
+        _give_up(session, outcome, ["unknown"], pairs)
+
+
+def _give_up(session: Session, outcome: Outcome, sources: list[str], pairs: list[Any]) -> None:
+    values = {"reason": _reasons(pairs), **_done(outcome)}
+    move(session, "settle", sources, "failed_transient", *_fence(outcome, pairs), **values)
+
+
+def _lock(session: Session, campaign_id: int) -> str | None:
+    # Whoever reopens rows locks the campaign first, so that a cancel is either seen here or sees the rows.
+    query = sa.select(Campaign.state).where(Campaign.id == campaign_id).with_for_update()
+    return session.scalar(query)
+
+
+def _fence(outcome: Outcome, pairs: list[tuple[Row, Receipt]]) -> list[Any]:
+    ids = tuple(row.id for row, _ in pairs)
+    return [Delivery.id.in_(ids), Delivery.token == outcome.token]
+
+
+def _done(outcome: Outcome) -> dict[str, Any]:
+    return {"settled_at": outcome.at, "token": None, "lease_until": None}
+
+
+def _reasons(pairs: list[tuple[Row, Receipt]]) -> Any:
+    reasons = {row.id: (receipt.reason or receipt.status)[:64] for row, receipt in pairs}
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return sa.case(reasons, value=Delivery.id)
+
+
+def _is_transient(receipt: Receipt) -> bool:
+    return receipt.status == "unavailable" or not receipt.permanent
+
+
+def _by_wait(
+    pairs: list[tuple[Row, Receipt]],
+) -> dict[tuple[float, bool], list[tuple[Row, Receipt]]]:
+    found: dict[tuple[float, bool], list[tuple[Row, Receipt]]] = {}
+    for row, receipt in pairs:
+        tried = row.tries + 1
+        wait = max(receipt.retry_after or 0.0, FIRST_WAIT * 4 ** (tried - 1))
+        found.setdefault((wait, tried >= MAX_TRIES), []).append((row, receipt))
+    return found

@@ -1,0 +1,100 @@
+"""Words of a text that differ from person to person: which columns they stand for, and who lacks one.
+
+Three names stand for columns of the person in every text
+(:data:`crm_plugin.campaigns.ledger.lease.VALUES`). A campaign may give further columns names of its own
+(``personal``), say what those get who have nothing there (``fallbacks``), and whether those who still lack
+a word are left out (``lacking``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns.ledger.lease import VALUES, Row
+from crm_plugin.channels.base import Compiled
+from crm_plugin.channels.shared_checks import check_name
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.errors import BadInput, Clause, one_of
+from crm_plugin.profiles.models.school import Person
+
+COLUMNS = (*VALUES, "city", "company", "member_level")
+"""Columns of the person that a word may stand for; none of them is a way to reach somebody."""
+LEAVE_OUT = "leave_out"
+LACKING = ("block", LEAVE_OUT)
+"""What becomes of a campaign some of whose people lack a word: nobody may launch it, or they are left out."""
+REASON = "no_value"
+"""Why such a person is excluded."""
+LONGEST = 200
+"""Letters of a text for those who lack a word."""
+
+Columns = Mapping[str, str]
+"""Word of a text → column of the person."""
+
+
+def check(content: Mapping[str, Any]) -> None:
+    """Refuse words that cannot be.
+
+    :raises BadInput: ``campaign.bad_value`` or ``content.bad_word``, with the place.
+    """
+    own, fallbacks = _object(content, "personal"), _object(content, "fallbacks")
+    for name, column in own.items():
+        check_name(name, f"personal.{name}")
+        if column not in COLUMNS:
+            raise BadInput("campaign.bad_value", f"personal.{name}", reason=one_of(COLUMNS))
+        if name in content.get("variables", {}):
+            raise BadInput("content.word_twice", f"personal.{name}", name=name)
+    for name, text in fallbacks.items():
+        if name not in VALUES and name not in own:
+            raise BadInput("content.no_such_word", f"fallbacks.{name}", name=name)
+        if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
+            reason = Clause("expected a text of at most {limit} letters", limit=LONGEST)
+            raise BadInput("campaign.bad_value", f"fallbacks.{name}", reason=reason)
+    if content.get("lacking", LEAVE_OUT) not in LACKING:
+        raise BadInput("campaign.bad_value", "lacking", reason=one_of(LACKING))
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = content.get(key, {})
+    if not isinstance(found, dict):
+        raise BadInput("campaign.bad_value", key, reason=Clause("expected an object of names and texts"))
+    return found
+
+
+def columns_of(content: Mapping[str, Any]) -> Columns:
+    """Return all words of a content that stand for a column."""
+    return {**{name: name for name in VALUES}, **content.get("personal", {})}
+
+
+def required_of(compiled: Compiled, content: Mapping[str, Any]) -> Columns:
+    """Return the words that a person must have: those without a default or a fallback at some place."""
+    return {name: column for name, column in columns_of(content).items() if name in compiled.required}
+
+
+def leaves_out(content: Mapping[str, Any]) -> bool:
+    """Tell whether those who lack a word are left out, instead of standing in the way."""
+    return content.get("lacking") == LEAVE_OUT
+
+
+def lacks(columns: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that a person has nothing in at least one of these columns; blanks are nothing."""
+    empty = (sa.func.trim(sa.func.coalesce(getattr(Person, one), "")) == "" for one in sorted(set(columns)))
+    return sa.or_(sa.false(), *empty)
+
+
+def values_of(person: Person, content: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what a person has for each word."""
+    return {name: getattr(person, column) for name, column in columns_of(content).items()}
+
+
+def fill(crm: Crm, own: Columns, rows: Sequence[Row]) -> None:
+    """Put a campaign's own words into leased rows; the three names are there already."""
+    if not own or not rows:
+        return
+    columns = [getattr(Person, column) for column in own.values()]
+    with crm.db.read() as session:
+        mine = among(session, Person.id, [row.person_id for row in rows])
+        found = {id: values for id, *values in session.execute(sa.select(Person.id, *columns).where(mine))}
+    for row in rows:
+        row.values = {**row.values, **dict(zip(own, found.get(row.person_id, ()), strict=False))}

@@ -1,0 +1,183 @@
+"""What comes back from e-mail: which message it was, what the ledger makes of it, whether to stop writing.
+
+A message that came back was not delivered: its row goes from *sent* to *failed_permanent*. A complaint
+proves that it was. Rows move forward only, and the same event twice is once. Nobody's consent changes:
+an address is suppressed, and only when the numbers of the settings are reached.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.feedback.bounce_effects import Taken, apply, handed, move_row
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.channels.email.feedback import bounces, status_codes
+from crm_plugin.channels.email.feedback.bounces import CHANNEL, Event
+from crm_plugin.channels.email.feedback.dsn import Returned
+from crm_plugin.channels.email.feedback.webhook import Posted
+from crm_plugin.channels.models import Bounce
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.bulk import among
+from crm_plugin.links import service as links
+from crm_plugin.links.codes import Signer
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.store.normalise import email_key
+
+_LATELY = timedelta(days=1)
+_OLDEST = timedelta(days=366)
+_BATCH = 500
+
+
+def take(crm: Crm, returned: Returned) -> Taken:
+    """Take a message that a mail server handed to ``crm bounce``.
+
+    Only codes that we signed tell which message it is about.
+    """
+    if returned.kind is None:
+        return Taken(None, detail=returned.detail)
+    kind = returned.kind
+    ids = _signed(crm, returned)
+
+    def work(session: Session) -> Taken:
+        row = next((found for found in (_row(session, id) for id in ids) if found), None)
+        if row is None or row.address_key is None:
+            return Taken(kind, detail="no code of ours")
+        key = f"{row.id}:{kind}"
+        event = Event(key, row.address_key, kind, returned.status, "mail", crm.clock(), row.id)
+        return apply(crm, session, event, row)
+
+    return crm.db.run(work)
+
+
+def post(crm: Crm, events: Iterable[Posted]) -> list[Taken]:
+    """Take events of a provider whose request was signed, each in a transaction of its own."""
+    signer = links.signer(crm)
+    return [crm.db.run(partial(_post, crm, signer, one)) for one in events]
+
+
+def sweep(crm: Crm) -> int:
+    """Do what is left over: addresses refused at once, and reports that came before their row was settled.
+
+    :return: how many rows it was about.
+    """
+    count = 0
+    for delivery_id in _refused_lately(crm):
+        count += crm.db.run(partial(_note_refused, crm, delivery_id))
+    for early in _early(crm):
+        count += crm.db.run(partial(_move_early, early))
+    return count
+
+
+def erase(session: Session, person_ids: Collection[int]) -> None:
+    """Forget what came back from people who are erased, also at addresses that they had before."""
+    bounces.erase(session, person_ids)
+    theirs = sa.select(Delivery.id).where(among(session, Delivery.person_id, person_ids))
+    gone = sa.delete(Bounce).where(Bounce.delivery_id.in_(theirs))
+    session.execute(gone.execution_options(synchronize_session=False))
+
+
+def _signed(crm: Crm, returned: Returned) -> list[int]:
+    signer = links.signer(crm)
+    found = [signer.read_bounce(code) for code in returned.codes]
+    ids = [one[1] for one in found if one is not None]
+    for token in returned.tokens:
+        read = signer.read_opt_out(token)
+        if read is not None and read[1] == CHANNEL:
+            ids.append(read[2])
+    return ids
+
+
+def _row(session: Session, delivery_id: int) -> Delivery | None:
+    row = session.get(Delivery, delivery_id)
+    return row if row is not None and row.channel == CHANNEL else None
+
+
+def _post(crm: Crm, signer: Signer, one: Posted, session: Session) -> Taken:
+    row = _posted_row(signer, session, one)
+    key = row.address_key if row is not None else email_key(one.address)
+    if key is None:
+        return Taken(one.kind, detail="no such message or address")
+    now = crm.clock()
+    # A provider's clock that is ahead, or an invented year, must not date our rows.
+    at = one.at if one.at is not None and now - _OLDEST <= one.at <= now else now
+    name = f"{row.id}:{one.kind}" if row is not None else _name(one, key)
+    ident = row.id if row is not None else None
+    return apply(crm, session, Event(name, key, one.kind, one.status, "post", at, ident), row)
+
+
+def _name(one: Posted, address_key: str) -> str:
+    told = one.id or f"{address_key} {one.kind} {one.at}"
+    return f"post:{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def _posted_row(signer: Signer, session: Session, one: Posted) -> Delivery | None:
+    row = None
+    signed = signer.read_bounce(one.code) if one.code else None
+    if signed is not None:
+        row = _row(session, signed[1])
+    elif one.row is not None:
+        row = _row(session, one.row[1])
+        row = row if row is not None and row.campaign_id == one.row[0] else None
+    given = email_key(one.address) if one.address else None
+    if row is not None and (row.address_key is None or given not in (None, row.address_key)):
+        row = None  # it went elsewhere: the address decides
+    return row or (_latest(session, given) if given else None)
+
+
+def _latest(session: Session, address_key: str) -> Delivery | None:
+    """Return the last message to an address, by the people who have it."""
+    holders = sa.select(Person.id).where(Person.email_key == address_key)
+    query = handed(address_key).where(Delivery.person_id.in_(holders))
+    found: Delivery | None = session.scalars(query.limit(1)).first()
+    return found
+
+
+def _refused_lately(crm: Crm) -> list[int]:
+    """Return rows that a mail server refused for good at once, and that were not looked at yet."""
+    since = crm.clock() - _LATELY
+    lately = sa.or_(Campaign.finished_at.is_(None), Campaign.finished_at >= since)
+    campaigns = sa.select(Campaign.id).where(
+        Campaign.channel == CHANNEL, Campaign.launched_at.is_not(None), lately
+    )
+    known = sa.exists().where(Bounce.delivery_id == Delivery.id)
+    query = sa.select(Delivery.id).where(
+        Delivery.campaign_id.in_(campaigns),
+        Delivery.state == "failed_permanent",
+        Delivery.reason.startswith("smtp_5", autoescape=True),
+        Delivery.address_key.is_not(None),
+        sa.not_(known),
+    )
+    with crm.db.read() as session:
+        return list(session.scalars(query.limit(_BATCH)))
+
+
+def _note_refused(crm: Crm, delivery_id: int, session: Session) -> int:
+    row = _row(session, delivery_id)
+    if row is None or row.address_key is None:
+        return 0
+    status = (row.reason or "").removeprefix("smtp_").partition("_")[2]
+    kind = status_codes.kind_of(status)
+    at = row.settled_at or crm.clock()
+    event = Event(f"{row.id}:{kind}", row.address_key, kind, status, "smtp", at, row.id)
+    apply(crm, session, event, row)
+    return 1
+
+
+def _move_early(early: Sequence[Any], session: Session) -> int:
+    return move_row(session, *early)
+
+
+def _early(crm: Crm) -> list[Sequence[Any]]:
+    """Return what :func:`move_row` needs for reports whose row was still with the carrier when they came."""
+    query = (
+        sa.select(Bounce.kind, Bounce.status, Bounce.at, Delivery.id)
+        .join(Delivery, Delivery.id == Bounce.delivery_id)
+        .where(Bounce.at >= crm.clock() - _LATELY, Delivery.state.in_(("sent", "unknown")))
+    )
+    with crm.db.read() as session:
+        return list(session.execute(query.limit(_BATCH)))

@@ -1,0 +1,73 @@
+"""Asks a carrier what became of messages that it has not reported on.
+
+Carriers send a report a few times and then never again: who was down meanwhile has to ask. Carriers that
+can be asked have ``ask(ref, sent_at)``; it costs a call for each message, so a few are asked at a time.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns.feedback.delivery_reports import receive
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.channels.registry import carrier_for
+from crm_plugin.channels.sms.carriers.pushes import Report
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
+
+AFTER = timedelta(minutes=20)
+"""Since a message was handed over; by then the carrier's own reports have come or been given up."""
+UNTIL = timedelta(days=3)
+MOST = 50
+SECONDS = 20.0
+
+_CURSOR = "campaigns.asked"
+
+
+def ask(crm: Crm) -> int:
+    """Ask about the next messages in turn; return of how many the end is known now."""
+    asked = _asked(crm)
+    if asked is None:
+        return 0
+    name, question = asked
+    until, learnt = time.monotonic() + SECONDS, 0
+    rows = _next(crm, name)
+    crm.extras[_CURSOR] = rows[-1][0] if len(rows) == MOST else 0
+    for id, ref, handed_at in rows:
+        if time.monotonic() >= until:
+            crm.extras[_CURSOR] = id - 1
+            break
+        report = question(ref, handed_at)
+        if report is not None:
+            at = min(report.at or crm.clock(), crm.clock())
+            learnt += receive(crm, name, ref, report.state, report.reason, at)
+    return learnt
+
+
+def _asked(crm: Crm) -> tuple[str, Callable[[str, datetime], Report | None]] | None:
+    try:
+        carrier = carrier_for(crm, "sms")
+    except BadInput:  # pre-flight and every drain say it
+        return None
+    question = getattr(carrier, "ask", None)
+    return None if question is None else (carrier.name, question)
+
+
+def _next(crm: Crm, carrier: str) -> Sequence[Any]:
+    """Return (id, reference, handed over) of messages without an end; after the last from the start again."""
+    now = crm.clock()
+    after: int = crm.extras.get(_CURSOR, 0)
+    lately = sa.or_(Campaign.finished_at.is_(None), Campaign.finished_at > now - UNTIL)
+    query = (
+        sa.select(Delivery.id, Delivery.carrier_ref, Delivery.handed_at)
+        .where(Delivery.campaign_id.in_(sa.select(Campaign.id).where(Campaign.channel == "sms", lately)))
+        .where(Delivery.state == "sent", Delivery.carrier == carrier, Delivery.carrier_ref.is_not(None))
+        .where(Delivery.handed_at.between(now - UNTIL, now - AFTER), Delivery.id > after)
+        .order_by(Delivery.id)
+        .limit(MOST)
+    )
+    with crm.db.read() as session:
+        return session.execute(query).all()

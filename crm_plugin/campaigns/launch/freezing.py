@@ -1,0 +1,59 @@
+"""The freeze of a campaign from its claim to the first row that may send."""
+
+import logging
+
+from crm_plugin.campaigns.launch import lifecycle, staging
+from crm_plugin.campaigns.launch.staging import Freeze
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.prepared import compile_content, present_of, rules_of, targets, tree_of
+from crm_plugin.channels.base import Compiled
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError, Unavailable
+from crm_plugin.links.service import make_links, short_url, signer
+from crm_plugin.links.shared_links import adopt, shared_in
+
+log = logging.getLogger(__name__)
+
+
+def freeze(crm: Crm, campaign_id: int) -> bool:
+    """Write the audience of a campaign down, or go on with it; True when it is ready to send now.
+
+    Does nothing while another process is at it.
+    """
+    token = staging.claim(crm, campaign_id)
+    if token is None:
+        return False
+    with crm.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+    try:
+        return _freeze(crm, campaign, token)
+    except Unavailable as error:
+        log.warning("campaign %s cannot be frozen yet: %s", campaign_id, error)
+    except CrmError as error:
+        # A template or a saved search that it needs is gone: a person must look.
+        lifecycle.pause_itself(crm, campaign_id, error.code)
+    return False
+
+
+def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
+    tree = tree_of(crm, campaign.audience, searches=campaign.searches)
+    work = Freeze(campaign.id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
+    if campaign.freeze_step == "staging":
+        work.rules = rules_of(crm, campaign, _store_links(crm, campaign))
+        if not staging.stage(crm, work):
+            return False
+    after = campaign.freeze_after if campaign.freeze_step == "copying" else 0
+    while (last := staging.copy_chunk(crm, work, after)) is not None:
+        after = last
+    return staging.end(crm, work, after, crm.clock())
+
+
+def _store_links(crm: Crm, campaign: Campaign) -> Compiled:
+    with crm.db.begin() as session:
+        compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+        make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())
+    fixed: str = getattr(compiled, "fixed_text", "")
+    if short_url(crm.settings, "") in fixed:
+        shared = shared_in(crm.settings, signer(crm), fixed)
+        crm.db.run(lambda session: adopt(session, campaign.id, shared))
+    return compiled

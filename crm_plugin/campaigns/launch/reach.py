@@ -1,0 +1,118 @@
+"""The reach of a search: how many people are lost at each step on the way to a channel, and who is left.
+
+The steps only group the reasons of the freeze (:func:`crm_plugin.campaigns.launch.staging.decided`): there is
+no second definition of who would get a message.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns.document.schemas import MAX_DAYS, Policy
+from crm_plugin.campaigns.launch.staging import decided
+from crm_plugin.campaigns.policy.exclusions import Rules
+from crm_plugin.campaigns.prepared import unknown_is_no
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import BadInput, one_of, whole_from
+from crm_plugin.segments import service
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.listing.subsets import NARROWINGS, Narrowing
+from crm_plugin.segments.sql.related_rows import Select
+
+_LOST: dict[str, tuple[str, ...]] = {
+    "matched": (),
+    "address": ("status", "staff", "no_address"),
+    "allowed": ("suppressed", "no_consent", "topic"),
+    "rested": ("left_out",),
+    "reached": ("duplicate",),
+}
+"""Step → reasons of the freeze that lose people at it."""
+STEPS = tuple(_LOST)
+"""``matched`` by the search → active, with an ``address`` for the channel → ``allowed``: neither
+suppressed nor without consent nor opted out of the topic → ``rested``: not marketed to in the last days →
+``reached``, one person for each address."""
+PART = "reach"
+"""Name of the narrowing ``{"by": "reach", "channel", "days", "step"}``."""
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Whom marketing by a channel would reach.
+
+    :param days: people marketed to in so many days are left out.
+    :param steps: step → people who are left after it, in the order of :data:`STEPS`.
+    """
+
+    channel: str
+    days: int
+    as_of: datetime
+    steps: dict[str, int]
+
+
+def funnel(
+    crm: Crm,
+    document: Any,
+    channel: str,
+    days: int,
+    actor: Actor | None = None,
+    *,
+    topic: int | None = None,
+) -> Funnel:
+    """Count who is left of a search after each step; one statement.
+
+    :param topic: what the messages would be about.
+    :raises BadInput: ``segment.*``, or ``input.bad`` for an unknown channel or number of days.
+    :raises Unavailable: when consent goes by the school's region and the school does not answer.
+    """
+    tree = service.understood(crm, document, actor)
+    present = service.present(crm, None, actor.scope, actor.id) if actor else service.present(crm)
+    found = decided(tree, _rules(crm, channel, days, topic), present)
+    query = sa.select(found.c.reason, sa.func.count()).group_by(found.c.reason)
+    with crm.db.read() as session:
+        counts: dict[str | None, int] = {row[0]: row[1] for row in session.execute(query)}
+    left, steps = sum(counts.values()), {}
+    for step, reasons in _LOST.items():
+        left -= sum(counts.get(reason, 0) for reason in reasons)
+        steps[step] = left
+    return Funnel(channel, days, present.as_of, steps)
+
+
+def narrow(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Select:
+    """Return ``SELECT person id`` of who is left of a search after a step.
+
+    :raises BadInput: ``input.bad``.
+    """
+    step = str(narrowing.get("step"))
+    if step not in STEPS:
+        raise BadInput("input.bad", "step", reason=one_of(STEPS))
+    found = decided(tree, _rules(crm, narrowing.get("channel"), narrowing.get("days")), present)
+    lost = [reason for one in STEPS[: STEPS.index(step) + 1] for reason in _LOST[one]]
+    return sa.select(found.c.person_id).where(sa.or_(found.c.reason.is_(None), found.c.reason.not_in(lost)))
+
+
+def register() -> None:
+    """Let searches be narrowed to a step; doing it again changes nothing."""
+    NARROWINGS.add(PART, narrow)
+
+
+def _rules(crm: Crm, channel: Any, days: Any, topic: int | None = None) -> Rules:
+    if channel not in CHANNELS:
+        raise BadInput("input.bad", "channel", reason=one_of(CHANNELS))
+    if not isinstance(days, int) or not 0 <= days <= MAX_DAYS:
+        raise BadInput("input.bad", "days", reason=whole_from(0, MAX_DAYS))
+    return Rules(
+        campaign_id=0,
+        channel=channel,
+        purpose="marketing",
+        holdout=0,
+        policy=Policy(leave_out_days=days or None),
+        goal=None,
+        unknown_is_no=unknown_is_no(crm),
+        zone=service.zone(crm),
+        topic=topic,
+    )

@@ -1,0 +1,203 @@
+"""A campaign as a worker needs it: rules, compiled content, carrier, links; made once per process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns.document import personalisation
+from crm_plugin.campaigns.document.schemas import Policy
+from crm_plugin.campaigns.ledger.lease import Row
+from crm_plugin.campaigns.ledger.states import key
+from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.policy.exclusions import Rules
+from crm_plugin.channels import service as channel_service
+from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
+from crm_plugin.channels.registry import CHANNELS, carrier_for
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.settings import Settings
+from crm_plugin.links import service as links
+from crm_plugin.links.codes import Signer
+from crm_plugin.profiles.consent import eligibility
+from crm_plugin.segments import service as segments
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.language.tree import Tree
+
+_KEPT = "campaigns.running"
+
+
+@dataclass(slots=True)
+class Running:
+    """What stays the same for all messages of a campaign."""
+
+    id: int
+    state: str
+    changed_at: datetime
+    rules: Rules
+    compiled: Compiled
+    carrier: Carrier
+    has_link: bool
+    """The first of ``links`` is the one that ``{{ link }}`` stands for."""
+    links: tuple[int, ...]
+    signer: Signer
+    settings: Settings
+    personal: Mapping[str, str] = field(default_factory=dict)
+    """The campaign's own words that differ from person to person → column of the person."""
+    shared_links: bool = False
+    """Everybody gets the same short links: a click says nothing of whose it is."""
+    per_minute: int | None = None
+    """Private messages that the school takes a minute; None = any number."""
+
+    def render(self, row: Row) -> Message:
+        """Return the message of a row.
+
+        :raises BadInput: when a variable that the content requires has no value for this person.
+        """
+        values = {name: value for name, value in row.values.items() if name in self.compiled.variables}
+        if "unsubscribe" in self.compiled.variables:
+            token = self.signer.opt_out_token(row.person_id, self.rules.channel, row.id)
+            values["unsubscribe"] = links.opt_out_url(self.settings, token)
+        mine = 0 if self.shared_links else row.id
+        short = [links.short_url(self.settings, self.signer.code(link, mine)) for link in self.links]
+        if self.has_link:
+            values["link"], *short = short
+        names = (key(self.id, row.id), row.person, row.address)
+        return self.compiled.render(Recipient(*names, values, short, self.id, self._return_path(row)))
+
+    def _return_path(self, row: Row) -> str:
+        if self.rules.channel != "email" or not self.settings.bounce_domain:
+            return ""
+        return links.return_path(self.settings, self.signer.bounce_code(row.person_id, row.id))
+
+
+def load(crm: Crm, campaign_id: int) -> Running | None:
+    """Return a campaign ready to send, from this process's memory when it has not changed."""
+    with crm.db.read() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None:
+            return None
+        kept: dict[int, Running] = crm.extras.setdefault(_KEPT, {})
+        running = kept.get(campaign_id)
+        if running is None or running.changed_at != campaign.updated_at:
+            running = kept[campaign_id] = _make(crm, session, campaign)
+    running.state = campaign.state
+    running.signer = links.signer(crm)
+    return running
+
+
+def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
+    compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+    return Running(
+        id=campaign.id,
+        state=campaign.state,
+        changed_at=campaign.updated_at,
+        rules=rules_of(crm, campaign, compiled),
+        compiled=compiled,
+        carrier=carrier_for(crm, campaign.channel),
+        has_link=_has_link(compiled, campaign.content),
+        links=tuple(links.targets_of(session, campaign.id)),
+        signer=links.signer(crm),
+        personal=campaign.content.get("personal", {}),
+        settings=crm.settings,
+        shared_links=getattr(compiled, "shared_links", False),
+        per_minute=_per_minute(crm, campaign.channel),
+    )
+
+
+def _per_minute(crm: Crm, channel: str) -> int | None:
+    if carrier_for(crm, channel).name != "host":
+        return None
+    try:
+        return crm.host.info.message_per_minute
+    except CrmError:
+        return None
+
+
+def targets(compiled: Compiled, content: Mapping[str, str]) -> list[str]:
+    """Return the web addresses of a content that become tracked links: that of ``{{ link }}`` first."""
+    own = [content["link"]] if _has_link(compiled, content) else []
+    return [*own, *compiled.targets]
+
+
+def _has_link(compiled: Compiled, content: Mapping[str, str]) -> bool:
+    return "link" in compiled.variables and bool(content.get("link"))
+
+
+def compile_content(
+    crm: Crm, session: Session, channel: str, purpose: str, content: Mapping[str, object]
+) -> Compiled:
+    """Make a content ready to render.
+
+    :raises BadInput: the first thing that is wrong with it.
+    """
+    context = channel_service.context(crm, session, content)
+    return CHANNELS[channel].compile(content, purpose, context)
+
+
+def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> Rules:
+    """Return what decides about a campaign's people.
+
+    :param compiled: its content; without it nobody is left out for a word that they lack.
+    :raises Unavailable: when consent goes by the school's region and the school does not answer.
+    """
+    policy = Policy.of(campaign.policy)
+    required: tuple[str, ...] = ()
+    if compiled is not None and personalisation.leaves_out(campaign.content):
+        required = tuple(sorted(set(personalisation.required_of(compiled, campaign.content).values())))
+    return Rules(
+        campaign_id=campaign.id,
+        channel=campaign.channel,
+        purpose=campaign.purpose,
+        holdout=campaign.holdout,
+        policy=policy,
+        goal=tree_of(crm, policy.goal, searches=campaign.searches) if policy.goal is not None else None,
+        unknown_is_no=unknown_is_no(crm),
+        zone=segments.zone(crm),
+        topic=campaign.topic_id,
+        required=required,
+        stale_hours=crm.settings.stale_data_hours,
+    )
+
+
+def unknown_is_no(crm: Crm) -> bool:
+    """Tell whether marketing skips people of unknown consent.
+
+    :raises Unavailable: when it goes by the school's region and the school does not answer.
+    """
+    settings = crm.settings
+    # The school is asked only where its answer matters: while it does not answer, nobody can decide.
+    info = None if settings.consent_unknown or settings.host_region else crm.host.info
+    return eligibility.unknown_is_no(settings, info)
+
+
+def tree_of(crm: Crm, document: object, place: str = "", searches: Mapping[str, Any] | None = None) -> Tree:
+    """Read an audience, or a goal.
+
+    :param searches: saved searches as a launch kept them, by their ids; None = as they are now.
+    :raises BadInput: ``segment.*``.
+    """
+    catalogue = segments.catalogue(crm)
+    if searches is not None:
+        catalogue = replace(catalogue, query=lambda ident: searches.get(str(ident)))
+    return parse(document, catalogue, place)
+
+
+def searches_of(crm: Crm, campaign: Campaign) -> dict[str, Any]:
+    """Return the saved searches that a campaign's audience and goal stand on, as they are now.
+
+    From its launch on a campaign asks what was confirmed, whatever becomes of them.
+    """
+    asked = [campaign.audience, campaign.policy.get("goal")]
+    catalogue = segments.catalogue(crm)
+    ids = {ident for tree in asked if tree is not None for ident in parse(tree, catalogue).references}
+    return {str(ident): catalogue.query(ident) for ident in sorted(ids)}
+
+
+def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:
+    """Return the present, for the courses that the campaign's author is limited to."""
+    scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
+    return segments.present(crm, scope=scope, reader=campaign.created_by if campaign else "")

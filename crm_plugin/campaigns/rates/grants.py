@@ -1,0 +1,102 @@
+"""One worker's way to the limits that bind its campaign: how many rows to take, which, and for when."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+
+from crm_plugin.campaigns.ledger.lease import Row
+from crm_plugin.campaigns.prepared import Running
+from crm_plugin.campaigns.rates import limits, slot
+from crm_plugin.campaigns.rates.slot import ANY
+from crm_plugin.channels.rates.throttle import Throttle, share
+from crm_plugin.host.context import Crm
+
+_CALL = "campaigns.call_seconds."
+
+
+class Grants:
+    """Asks the throttle for a campaign.
+
+    :param running: the campaign; its limits are read anew for every batch.
+    """
+
+    def __init__(self, crm: Crm, running: Running) -> None:
+        self._crm = crm
+        self._running = running
+        self._throttle = Throttle(crm, seed=partial(limits.seed, crm, running))
+        self._limits = limits.limits(running)
+        self._by_domain = limits.has_domains(running)
+        self._closed: dict[str, float] = {}
+        self._tight = False
+        self._punctual = slot.Punctuality()
+        self.slot = ANY
+        """When the messages that were granted last may leave."""
+
+    def size(self) -> int:
+        """Return how many rows to mark at once.
+
+        A carrier that takes messages one by one gets no more than it can take in the moment for which
+        they are granted.
+        """
+        carrier = self._running.carrier
+        size = share(self._limits, carrier.in_flight)
+        if not self._tight or not self._limits or carrier.batch > 1:
+            return size
+        shortest = min(limit.per_seconds for limit in self._limits)
+        one = self._crm.extras.get(_CALL + carrier.name, limits.lateness(shortest))
+        return max(1, min(size, int(limits.lateness(shortest) / max(one, 1e-6) / 2)))
+
+    def called(self, count: int, seconds: float) -> None:
+        """Learn from a call how long one message takes, and whether the moment was met."""
+        name = _CALL + self._running.carrier.name
+        one = seconds / max(1, count)
+        self._crm.extras[name] = 0.8 * self._crm.extras.get(name, one) + 0.2 * one
+        if self._punctual.learn(self.slot):
+            self._throttle.take_longer(self._limits)
+
+    def reserve(self, count: int) -> float:
+        """Ask for messages; return 0 when they are granted, else the seconds after which to ask again."""
+        if not self._limits or not count:
+            return 0.0
+        answer = self._throttle.reserve(self._limits, count)
+        if answer.wait <= 0:
+            self._tight = answer.tight
+            self.slot = slot.tighter(self.slot, slot.slot_of(answer, self._limits))
+        return answer.wait
+
+    def admit(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return the rows whose domain takes more now; a domain that does not is closed for a while."""
+        self.slot = ANY
+        if not self._by_domain:
+            return rows
+        domains: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            domains[limits.domain_of(row.address)].append(row)
+        return [row for domain, some in domains.items() for row in self._of_domain(domain, some)]
+
+    def _of_domain(self, domain: str, rows: list[Row]) -> list[Row]:
+        limit = limits.domain_limit(self._running, domain)
+        if limit is None:
+            return rows
+        if self._closed.get(domain, 0.0) > time.monotonic():
+            return []
+        rows = rows[: limit.n]
+        answer = self._throttle.reserve([limit], len(rows))
+        if answer.wait > 0:
+            self._closed[domain] = time.monotonic() + answer.wait
+            return []
+        self.slot = slot.tighter(self.slot, slot.slot_of(answer, [limit]))
+        return rows
+
+    def closed(self) -> list[str]:
+        """Return the domains that take nothing now."""
+        now = time.monotonic()
+        self._closed = {domain: until for domain, until in self._closed.items() if until > now}
+        return sorted(self._closed)
+
+    def opens_in(self) -> float | None:
+        """Return the seconds until the first closed domain takes more; None when none is closed."""
+        if not self._closed:
+            return None
+        return max(0.0, min(self._closed.values()) - time.monotonic())

@@ -1,0 +1,206 @@
+"""The report of a campaign: each number, and exactly the people behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.campaigns import queries
+from crm_plugin.campaigns.ledger.states import STATES, Books, books
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.reporting.conversions import buyers
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.links import measures
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.people.timeline import Moment, Window
+from crm_plugin.profiles.store.course_scope import Scope, in_scope
+
+EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
+"""States whose reasons the report tells apart, beside ``excluded``."""
+
+
+@dataclass(slots=True)
+class Report:
+    """The numbers of a campaign."""
+
+    campaign: queries.CampaignRow
+    books: Books
+    clicks: measures.Measures
+    reasons: list[tuple[str, str, int]] = field(default_factory=list)
+    """(state, reason, people), beside the books' own reasons of ``excluded``."""
+
+
+@dataclass(slots=True)
+class Member:
+    """A person behind a number of the report."""
+
+    delivery_id: int
+    person_id: int
+    host_id: str
+    display_name: str
+    state: str
+    reason: str | None
+    waits_until: datetime | None
+    handed_at: datetime | None
+    settled_at: datetime | None
+
+
+def report(crm: Crm, campaign_id: int) -> Report:
+    """Return the numbers of a campaign.
+
+    :raises NotFound: ``object.missing``.
+    """
+    with crm.db.read() as session:
+        campaign = queries.get(crm, campaign_id)
+        numbers = books(session, [campaign_id])[campaign_id]
+        return Report(campaign, numbers, measures.tally(session, campaign_id), reasons(session, campaign_id))
+
+
+def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
+    """Return (state, reason, people) of who waits, failed or is in doubt, the most frequent first."""
+    number = sa.func.count()
+    query = (
+        sa.select(Delivery.state, Delivery.reason, number)
+        .where(Delivery.campaign_id == campaign_id, Delivery.state.in_(EXPLAINED))
+        .where(Delivery.reason.is_not(None))
+        .group_by(Delivery.state, Delivery.reason)
+        .order_by(number.desc(), Delivery.state, Delivery.reason)
+        .limit(50)
+    )
+    return [(state, reason or "", count) for state, reason, count in session.execute(query)]
+
+
+def people_of(
+    crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int = 100, scope: Scope = None
+) -> list[Member]:
+    """Return the people behind a number, in the order of their ledger rows.
+
+    :param what: ``considered``, a state, a state and its reason such as ``excluded:cap``, ``clicked``, or
+        ``bought:`` with a number of days.
+    :param after: the ``delivery_id`` of the last one seen.
+    :param scope: courses that the reader is limited to: who is not in them now is left out.
+    :raises BadInput: ``campaign.bad_value`` for another ``what``.
+    """
+    with crm.db.read() as session:
+        chosen = _only(session, campaign_id, what)
+        query = (
+            sa.select(
+                *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
+                *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
+            )
+            .outerjoin(Person, Person.id == Delivery.person_id)
+            .where(Delivery.campaign_id == campaign_id, chosen, Delivery.id > after)
+            .where(in_scope(Delivery.person_id, scope))
+            .order_by(Delivery.id)
+            .limit(limit)
+        )
+        return [_member(tuple(row)) for row in session.execute(query)]
+
+
+def number_of(crm: Crm, campaign_id: int, what: str, scope: Scope = None) -> int:
+    """Return how many people :func:`people_of` has for a number.
+
+    :raises BadInput: ``campaign.bad_value``.
+    """
+    with crm.db.read() as session:
+        chosen = _only(session, campaign_id, what)
+        query = sa.select(sa.func.count()).where(Delivery.campaign_id == campaign_id, chosen)
+        return session.scalar(query.where(in_scope(Delivery.person_id, scope))) or 0
+
+
+def outcome_of(crm: Crm, campaign_id: int, person_id: int) -> tuple[str, str | None] | None:
+    """Return (state, reason) of a person's row in a campaign; None when they were not considered."""
+    query = sa.select(Delivery.state, Delivery.reason).where(
+        Delivery.campaign_id == campaign_id, Delivery.person_id == person_id
+    )
+    with crm.db.read() as session:
+        row = session.execute(query).first()
+    return None if row is None else (row.state, row.reason)
+
+
+def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime | None, int]]:
+    """Return ledger row → (when it was handed over, our id of the person), for judging clicks."""
+    query = sa.select(Delivery.id, Delivery.handed_at, Delivery.person_id).where(Delivery.id.in_(ids))
+    return {id: (handed_at, person_id) for id, handed_at, person_id in session.execute(query)}
+
+
+def timeline(session: Session, person_id: int, window: Window) -> list[Moment]:
+    """Return the messages that left for a person, the newest first, for the timeline of their archive.
+
+    A reader with a scope is told of their own campaigns only, as everywhere.
+    """
+    details = (Delivery.campaign_id, Delivery.channel, Delivery.state)
+    query = (
+        sa.select(Delivery.handed_at, Campaign.name, *details)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(Delivery.person_id == person_id, _readable(window))
+    )
+    rows = session.execute(window.newest(query, Delivery.handed_at, Delivery.id.desc()))
+    return [
+        Moment(at, "message", name, {"campaign_id": campaign, "channel": channel, "state": state})
+        for at, name, campaign, channel, state in rows
+        if at is not None
+    ]
+
+
+def clicks(session: Session, person_id: int, window: Window) -> list[Moment]:
+    """Return a person's clicks, the newest first, for the timeline of their archive."""
+    theirs = sa.select(Delivery.id).where(Delivery.person_id == person_id)
+    if window.scope is not None:
+        theirs = theirs.join(Campaign, Campaign.id == Delivery.campaign_id).where(_readable(window))
+    found = measures.clicks_on(session, theirs, window.until, window.limit)
+    wanted = {campaign for _, campaign in found}
+    named = sa.select(Campaign.id, Campaign.name).where(Campaign.id.in_(wanted))
+    names = {ident: name for ident, name in session.execute(named)}  # noqa: C416 - rows are no pairs to mypy
+    return [Moment(at, "clicked", names.get(one or 0, ""), {"campaign_id": one}) for at, one in found]
+
+
+def _readable(window: Window) -> sa.ColumnElement[bool]:
+    return sa.true() if window.scope is None else Campaign.created_by == window.reader
+
+
+def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """Return all that the ledger holds on a person, for their right to be told."""
+    names = ("channel", "address", "state", "reason", "handed_at", "settled_at")
+    columns = [getattr(Delivery, name) for name in names]
+    query = (
+        sa.select(Campaign.name, *columns)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(Delivery.person_id == person_id)
+        .order_by(Delivery.id)
+    )
+    return [
+        {"campaign": name} | {key: _plain(value) for key, value in zip(names, values, strict=True)}
+        for name, *values in session.execute(query)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+_WITHOUT_REASON = ("pending", "leased", "sending", "sent")
+
+
+def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[bool]:
+    state, _, reason = what.partition(":")
+    if what == "considered":
+        return sa.true()
+    if what == "clicked":
+        return Delivery.id.in_(measures.clicked_deliveries())
+    if state == "bought" and reason.isdigit():
+        rows = buyers(session, queries.one(session, campaign_id), int(reason))
+        return among(session, Delivery.id, rows)
+    if state not in STATES or (reason and state in _WITHOUT_REASON):
+        raise BadInput("campaign.bad_value", "what", reason=Clause("there is no number {name!r}", name=what))
+    return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
+
+
+def _member(row: Sequence[Any]) -> Member:
+    delivery_id, person_id, host_id, name, *rest = row
+    return Member(delivery_id, person_id, host_id or "", name or "", *rest)

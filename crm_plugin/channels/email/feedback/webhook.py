@@ -1,0 +1,139 @@
+"""What a mail provider's events say when they are posted to us: signed JSON, one form for all providers.
+
+``docs/channels.md`` tells how the events of common providers are put into it. The signature is over the
+time and the body, so that nobody can make events up or send old ones again.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from crm_plugin.channels.email.feedback.status_codes import KINDS, Kind, kind_of
+from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.kernel.errors import BadInput, Clause
+
+MOST = 1_000
+"""Events in one request."""
+SHORTEST_SECRET = 16
+SKEW = 300
+"""Seconds that a request's time may differ from ours."""
+TIME_HEADER = "x-crm-timestamp"
+SIGNATURE_HEADER = "x-crm-signature"
+_LONGEST = 255
+_MESSAGE_ID = re.compile(r"<?(\d{1,18})-(\d{1,18})@[^\s<>@]+>?")
+_CODE = re.compile(r"(?:.*\bbounce\+)?([A-Za-z0-9]{10,64})(?:@.*)?", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One event of a provider."""
+
+    id: str
+    """The provider's own; empty when it gives none."""
+    kind: Kind
+    status: str
+    at: datetime | None
+    address: str = ""
+    code: str = ""
+    """Of our return path."""
+    row: tuple[int, int] | None = None
+    """(campaign, ledger row) of our Message-ID."""
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """Return the hexadecimal HMAC-SHA256 of ``timestamp``, a full stop and the body."""
+    return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+    """Tell whether a request was signed with the secret, lately.
+
+    :param headers: names in lower case.
+    """
+    timestamp, given = headers.get(TIME_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
+    if len(secret) < SHORTEST_SECRET or not re.fullmatch(r"[0-9]{1,12}", timestamp):
+        return False
+    if abs(now.timestamp() - int(timestamp)) > SKEW:
+        return False
+    expected = signature(secret, timestamp, body)
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+
+
+def read(body: bytes) -> list[Posted]:
+    """Read the events of a request.
+
+    :raises BadInput: ``input.not_json``, ``input.bad``; then none of them is taken.
+    """
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadInput("input.not_json", reason=Clause("an object with events was expected")) from None
+    events = found.get("events") if isinstance(found, dict) else None
+    if not isinstance(events, list) or len(events) > MOST:
+        raise BadInput(
+            "input.bad", "events", reason=Clause("a list of at most {limit} events was expected", limit=MOST)
+        )
+    return [_event(one, f"events[{index}]") for index, one in enumerate(events)]
+
+
+def _event(one: Any, place: str) -> Posted:
+    if not isinstance(one, dict):
+        raise BadInput("input.bad", place, reason=Clause("an object was expected"))
+    words = {name: _word(one, name, place) for name in _NAMES}
+    words["reason"] = str(one.get("reason") or "")[:_LONGEST]  # a server's own words, of any length
+    found = Posted(
+        id=words["id"],
+        kind=_kind(words, place),
+        status=words["status"][:16],
+        at=_at(words["at"], f"{place}.at"),
+        address=words["address"],
+        code=_first(_CODE, words["code"]),
+        row=_row(words["message_id"]),
+    )
+    if not (found.address or found.code or found.row):
+        raise BadInput("input.bad", place, reason=Clause("one of code, message_id and address was expected"))
+    return found
+
+
+_NAMES = ("id", "kind", "status", "at", "address", "code", "message_id")
+
+
+def _word(one: Mapping[str, Any], name: str, place: str) -> str:
+    value = one.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+        raise BadInput("input.bad", f"{place}.{name}", reason=Clause("a short text was expected"))
+    return value
+
+
+def _kind(words: Mapping[str, str], place: str) -> Kind:
+    if words["kind"] == "bounce":
+        return kind_of(words["status"], words["reason"])
+    for kind in KINDS:
+        if words["kind"] == kind:
+            return kind
+    known = ", ".join(("bounce", *KINDS))
+    raise BadInput("input.bad", f"{place}.kind", reason=Clause("one of {known} was expected", known=known))
+
+
+def _at(text: str, place: str) -> datetime | None:
+    try:
+        return parse_instant(text) if text else None
+    except (TypeError, ValueError):
+        raise BadInput("input.bad", place, reason=Clause("a time in ISO 8601 was expected")) from None
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.fullmatch(text)
+    return match.group(1) if match else ""
+
+
+def _row(text: str) -> tuple[int, int] | None:
+    match = _MESSAGE_ID.fullmatch(text)
+    return (int(match.group(1)), int(match.group(2))) if match else None

@@ -1,0 +1,228 @@
+"""Rate limits across processes and restarts: in Redis by one script, else in the database.
+
+Both keep the state of :mod:`crm_plugin.channels.rates.window` and take the time from the server, so that all
+machines see one clock. When Redis is set but does not answer, the database takes over; as it does not
+know what Redis granted lately, a limit without a seed stands still for one window first.
+
+A limit of which nothing is remembered is seeded from the ledger. What was granted a moment ago may not
+stand there yet: where memory was lost, nothing is granted for :data:`SETTLE` first.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import redis
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.channels.models import RateWindow
+from crm_plugin.channels.rates.window import Limit, State, granted, is_tight, seeded, share, wait_for
+from crm_plugin.channels.rates.window_lua import script
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.engine import insert_missing, upsert
+
+__all__ = ["SETTLE", "Answer", "Limit", "Seed", "Throttle", "share"]
+
+log = logging.getLogger(__name__)
+
+Seed = Callable[[Limit], Sequence[tuple[float, int]]]
+"""Tells what the ledger knows of a limit's last window, as (seconds ago, how many)."""
+
+SETTLE = 1.5
+"""Seconds after which every message that was granted is marked in the ledger, or not sent at all."""
+
+LEAD = 0.15
+"""Seconds between a grant in a nearly full window and its use: what most callers need to get ready."""
+MOST_LEAD = 0.6
+
+_PREFIX = "crm:rate:"
+_LEAD = "crm:rates:lead:"
+_BEGAN = "crm:rates:began"
+"""Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
+_FALLEN = "channels.rates_fallen"
+_OFFSETS = "channels.rates_offset"
+_DRIFT = 1e-4
+"""Seconds a second by which two machines' clocks may part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking for messages."""
+
+    wait: float
+    """0 when they are granted; otherwise the seconds after which to ask again."""
+    at: float = 0.0
+    """The instant of the grant by this process's monotonic clock."""
+    tight: bool = False
+    """A window is nearly full: the messages belong to that instant, and to no later one."""
+    lead: float = LEAD
+    """Seconds after that instant at which all processes use what they were granted then."""
+
+
+class Throttle:
+    """Grants messages within limits.
+
+    :param seed: asked when nothing is remembered of a limit: a Redis that came back empty must not
+        let a whole window go twice.
+    :param now: seconds; only for tests in simulated time, otherwise the server's own clock.
+    """
+
+    def __init__(self, crm: Crm, seed: Seed | None = None, now: Callable[[], float] | None = None) -> None:
+        self._crm = crm
+        self._seed = seed
+        self._now = now
+
+    def reserve(self, limits: Sequence[Limit], count: int) -> Answer:
+        """Grant ``count`` messages by all limits or by none.
+
+        :raises ValueError: when a limit is smaller than ``count``, which could never be granted
+            (:func:`share` tells how many to ask for).
+        """
+        if any(count > limit.n for limit in limits):
+            raise ValueError("no limit grants more at once than in a whole window")
+        if not limits or count < 1:
+            return Answer(0.0, time.monotonic())
+        if self._crm.queue.redis is None:
+            return self._by_database(limits, count, fallback=False)
+        try:
+            return self._by_redis(self._crm.queue.redis, limits, count)
+        except redis.RedisError as error:
+            log.warning("rates are kept in the database, Redis does not answer: %s", error)
+            self._fallen().update(limit.name for limit in limits)
+            return self._by_database(limits, count, fallback=True)
+
+    def _fallen(self) -> set[str]:
+        """Return the limits that the database has granted by meanwhile: Redis does not know of it."""
+        fallen: set[str] = self._crm.extras.setdefault(_FALLEN, set())
+        return fallen
+
+    def _by_redis(self, client: redis.Redis, limits: Sequence[Limit], count: int) -> Answer:
+        keys = [_PREFIX + limit.name for limit in limits]
+        self._forget_fallen(client, limits)
+        fixed: list[Any] = [count, _precise(self._now()) if self._now else ""]
+        for limit in limits:
+            fixed += [limit.n, limit.per_seconds]
+        before = time.monotonic()
+        answer = script(client)(keys=keys, args=[*fixed, "ask" if self._seed else "new"])
+        if answer == b"seed":
+            settling = self._settling(client)
+            if settling > 0:
+                return Answer(settling)
+            before = time.monotonic()
+            answer = script(client)(keys=keys, args=[*fixed, "seeded", *self._seeds(limits)])
+        wait, now, tight = (float(part) for part in answer.split())
+        at = self._monotonic(now, before)
+        return Answer(wait, at, bool(tight), self._lead(client, limits) if tight else LEAD)
+
+    def _lead(self, client: redis.Redis, limits: Sequence[Limit]) -> float:
+        # It ends some time after the last grant: shortened sooner, it would draw two windows together.
+        asking = client.pipeline(transaction=False)
+        for limit in limits:
+            asking.getex(_LEAD + limit.name, px=_kept_for(limit))
+        return max((float(found) for found in asking.execute() if found), default=LEAD)
+
+    def take_longer(self, limits: Sequence[Limit]) -> None:
+        """Give all processes more time between grants and their use: this one is too often too late."""
+        client = self._crm.queue.redis
+        if client is None:
+            return
+        try:
+            longer = min(MOST_LEAD, 2 * self._lead(client, limits))
+            for limit in limits:
+                client.set(_LEAD + limit.name, longer, px=_kept_for(limit))
+        except redis.RedisError as error:
+            log.warning("Redis does not answer: %s", error)
+
+    def _seeds(self, limits: Sequence[Limit]) -> list[str]:
+        found = []
+        for limit in limits:
+            grants = self._seed(limit) if self._seed else ()
+            found.append(";".join(f"{ago:.6f},{number}" for ago, number in sorted(grants, reverse=True)))
+        return found
+
+    def _settling(self, client: redis.Redis) -> float:
+        """Return for how long to grant nothing yet: this Redis has remembered for too short a time."""
+        now = self._now() if self._now else _seconds(client.time())
+        client.set(_BEGAN, _precise(now), nx=True)
+        began: Any = client.get(_BEGAN)
+        return max(0.0, float(began or now) + SETTLE - now)
+
+    def _forget_fallen(self, client: redis.Redis, limits: Sequence[Limit]) -> None:
+        names = self._fallen().intersection(limit.name for limit in limits)
+        if names:
+            client.delete(_BEGAN, *(_PREFIX + name for name in names))
+            self._fallen().difference_update(names)
+
+    def _monotonic(self, server: float, before: float) -> float:
+        """Return an instant of the server's clock by ours: an answer is never early, only late.
+
+        :param before: when the server was asked; it cannot have been earlier, whatever clocks say.
+        """
+        after = time.monotonic()
+        least, seen = self._crm.extras.get(_OFFSETS, (after - server, after))
+        # The quickest answer tells the difference best; it is forgotten as slowly as clocks part.
+        least = min(after - server, least + _DRIFT * (after - seen))
+        self._crm.extras[_OFFSETS] = (least, after)
+        return min(max(server + float(least), before), after)
+
+    def _by_database(self, limits: Sequence[Limit], count: int, *, fallback: bool) -> Answer:
+        return self._crm.db.run(lambda session: self._reserve(session, limits, count, fallback))
+
+    def _reserve(self, session: Session, limits: Sequence[Limit], count: int, fallback: bool) -> Answer:
+        # Sorted, so that two processes lock the rows in one order.
+        rows = _locked(session, sorted(limit.name for limit in limits))
+        now = self._now() if self._now else self._crm.db.now(session).timestamp()
+        asked = time.monotonic()
+        states = {limit: self._state(rows.get(limit.name), limit, now, fallback) for limit in limits}
+        wait = max(wait_for(state, limit, count, now) for limit, state in states.items())
+        if wait > 0 and not fallback:
+            return Answer(wait)
+        if wait <= 0:
+            states = {limit: granted(state, limit, count, now) for limit, state in states.items()}
+        _write(session, states)
+        tight = any(is_tight(state, limit) for limit, state in states.items())
+        return Answer(max(0.0, wait), asked, tight)
+
+    def _state(self, row: RateWindow | None, limit: Limit, now: float, fallback: bool) -> State:
+        state = State(row.next_at, tuple((a, b, n) for a, b, n in row.log)) if row else State()
+        if any(bucket[1] > now - limit.per_seconds for bucket in state.log):
+            return state
+        if self._seed is not None:
+            found = seeded(limit, self._seed(limit), now)
+            lost = fallback and state.next_at < now - limit.per_seconds
+            return replace(found, next_at=max(found.next_at, now + SETTLE if lost else state.next_at))
+        return seeded(limit, [(0.0, limit.n)], now) if fallback and not state.log else replace(state, log=())
+
+
+def _locked(session: Session, names: list[str]) -> dict[str, RateWindow]:
+    new = [{"name": name, "next_at": 0.0, "log": []} for name in names]
+    query = sa.select(RateWindow).where(RateWindow.name.in_(names)).order_by(RateWindow.name)
+    rows = {row.name: row for row in session.scalars(query.with_for_update())}
+    if len(rows) < len(names):
+        insert_missing(session, RateWindow, new, key=["name"])
+        rows = {row.name: row for row in session.scalars(query.with_for_update())}
+    return rows
+
+
+def _write(session: Session, states: dict[Limit, State]) -> None:
+    rows = [
+        {"name": limit.name, "next_at": state.next_at, "log": [list(bucket) for bucket in state.log]}
+        for limit, state in states.items()
+    ]
+    upsert(session, RateWindow, rows, key=["name"])
+
+
+def _kept_for(limit: Limit) -> int:
+    return int(limit.per_seconds * 2000) + 10_000
+
+
+def _seconds(time_: Any) -> float:
+    seconds, micro = time_
+    return float(seconds) + float(micro) / 1_000_000
+
+
+def _precise(seconds: float) -> str:
+    return f"{seconds:.6f}"

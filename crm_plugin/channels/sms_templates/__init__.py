@@ -1,0 +1,1 @@
+"""Sms templates."""

@@ -1,0 +1,223 @@
+"""What staff do to SMS templates: write, change, put away, delete.
+
+A text that a carrier approved or is looking at is never changed: changing it makes the next version, and
+the one in force goes on sending until that is approved.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from crm_plugin.channels.base import MARKETING, PURPOSES, SmsText
+from crm_plugin.channels.content import VARIABLES, clean
+from crm_plugin.channels.models import SmsTemplate
+from crm_plugin.channels.shared_checks import NAME
+from crm_plugin.channels.sms.template_states import DRAFT, REJECTED
+from crm_plugin.channels.sms.templates import declared, parse, placeholders, row_of, stock
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.audit import record
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
+from crm_plugin.kernel.registry import Registry
+
+LOCALES = ("en", "zh")
+LONGEST_NAME = 100
+LONGEST_SIGNATURE = 32
+LONGEST_EXAMPLE = 100
+_BRACKETS = re.compile("[【】\\[\\]]")
+
+USERS: Registry[Callable[[Session, str, bool], list[str]]] = Registry("users of SMS templates")
+"""Capability → (session, key of a template, also finished ones) → names of what uses it."""
+
+
+@dataclass(slots=True)
+class Written:
+    """A template as somebody has written it."""
+
+    name: str = ""
+    locale: str = "en"
+    purpose: str = MARKETING
+    text: str = ""
+    signature: str = ""
+    examples: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked(written: Written) -> SmsText:
+    """Return a template that can be kept; its key is given later.
+
+    :raises BadInput: ``sms.bad_name``, ``sms.empty_text``, ``sms.bad_placeholder``, ``sms.bad_signature``,
+        ``input.bad``, and what the parser finds; each with its place.
+    """
+    name, text = clean(written.name), written.text.replace("\r\n", "\n").strip()
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise BadInput("sms.bad_name", "name", limit=LONGEST_NAME)
+    if not text or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadInput("sms.empty_text", "text")
+    for place, value, known in (("purpose", written.purpose, PURPOSES), ("locale", written.locale, LOCALES)):
+        if value not in known:
+            raise BadInput("input.bad", place, reason=one_of(known))
+    for placeholder in placeholders(text):
+        if placeholder not in VARIABLES and not NAME.fullmatch(placeholder):
+            raise BadInput("sms.bad_placeholder", "text", name=placeholder)
+    parse(text, placeholders(text), "text")
+    signature = clean(written.signature)
+    if len(signature) > LONGEST_SIGNATURE or _BRACKETS.search(signature):
+        raise BadInput("sms.bad_signature", "signature", limit=LONGEST_SIGNATURE)
+    examples = {
+        one: clean(written.examples[one])[:LONGEST_EXAMPLE]
+        for one in declared(text)
+        if written.examples.get(one)
+    }
+    return SmsText(
+        "", text, written.purpose, DRAFT, written.locale, name=name, signature=signature, examples=examples
+    )
+
+
+def create(crm: Crm, actor: Actor, written: Written) -> str:
+    """Keep a new template; return its key, made of its name where that has Latin letters.
+
+    :raises Refused: ``access.refused`` without ``crm.edit``.
+    :raises BadInput: what :func:`checked` finds.
+    """
+    need(actor, "crm.edit")
+    template = checked(written)
+
+    def work(session: Session) -> str:
+        key = _free_key(session, template)
+        session.add(row_of(replace(template, key=key), 1, crm.clock()))
+        _note(session, crm, actor, "create", key, version=1)
+        return key
+
+    try:
+        return crm.db.run(work)
+    except IntegrityError:  # a colleague took the same key in the same moment
+        return crm.db.run(work)
+
+
+def _free_key(session: Session, template: SmsText) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", template.name.lower()).strip("-")[:40] or "text"
+    taken = {*stock(), *session.scalars(sa.select(SmsTemplate.key))}
+    number, key = 1, f"{stem}-{template.locale}"
+    while key in taken:
+        number += 1
+        key = f"{stem}-{number}-{template.locale}"
+    return key
+
+
+def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
+    """Change a template; return the version that holds the text now.
+
+    :raises NotFound: ``object.missing``.
+    """
+    need(actor, "crm.edit")
+    template = replace(checked(written), key=key)
+
+    def work(session: Session) -> int:
+        row = newest(session, key)
+        version = row.version
+        if is_open(row):
+            _overwrite(row, template)
+            row.updated_at = crm.clock()
+        else:
+            version += 1
+            session.add(row_of(replace(template, archived=row.archived), version, crm.clock()))
+        _note(session, crm, actor, "change", key, version=version)
+        return version
+
+    return crm.db.run(work)
+
+
+def is_open(row: SmsTemplate | SmsText) -> bool:
+    """Tell whether a version may be changed in place: nobody has approved it, nobody is looking at it."""
+    return not row.stock and not row.carrier_codes and row.state in (DRAFT, REJECTED)
+
+
+def _overwrite(row: SmsTemplate, template: SmsText) -> None:
+    for name in ("name", "locale", "purpose", "text", "signature"):
+        setattr(row, name, getattr(template, name))
+    row.examples = dict(template.examples)
+    row.state, row.carrier, row.reason, row.filed_as = DRAFT, "", None, ""
+
+
+def put_away(crm: Crm, actor: Actor, key: str, away: bool) -> None:
+    """Offer a template no more (or again).
+
+    :raises Conflict: ``sms.in_use``, naming the campaigns that have not ended yet.
+    """
+    need(actor, "crm.edit")
+
+    def work(session: Session) -> None:
+        newest(session, key)
+        if away:
+            _refuse_used(session, key, ended=False)
+        rows = sa.update(SmsTemplate).where(SmsTemplate.key == key)
+        session.execute(rows.values(archived=away, updated_at=crm.clock()))
+        _note(session, crm, actor, "archive" if away else "restore", key)
+
+    crm.db.run(work)
+
+
+def delete(crm: Crm, actor: Actor, key: str) -> None:
+    """Delete a template with all its versions.
+
+    :raises Conflict: ``sms.in_use``, naming every campaign that ever used it; ``sms.stock_stays``.
+    """
+    need(actor, "crm.edit")
+
+    def work(session: Session) -> None:
+        newest(session, key)
+        if key in stock():
+            raise Conflict("sms.stock_stays")
+        _refuse_used(session, key, ended=True)
+        session.execute(sa.delete(SmsTemplate).where(SmsTemplate.key == key))
+        _note(session, crm, actor, "delete", key)
+
+    crm.db.run(work)
+
+
+def _refuse_used(session: Session, key: str, *, ended: bool) -> None:
+    users = users_of(session, key, ended=ended)
+    if users:
+        raise Conflict("sms.in_use", users=", ".join(users))
+
+
+def users_of(session: Session, key: str, *, ended: bool) -> list[str]:
+    """Return the names of what uses a template.
+
+    :param ended: also what has finished or was cancelled.
+    """
+    return [name for _, users in USERS.items() for name in users(session, key, ended)]
+
+
+def newest(session: Session, key: str) -> SmsTemplate:
+    """Return a template's newest version, locked.
+
+    :raises NotFound: ``object.missing``.
+    """
+    query = sa.select(SmsTemplate).where(SmsTemplate.key == key).order_by(SmsTemplate.version.desc())
+    row = session.scalar(query.limit(1).with_for_update())
+    if row is None:
+        raise missing(key)
+    return row
+
+
+def missing(key: str) -> NotFound:
+    """Return the error that there is no such template."""
+    return NotFound("object.missing", kind=Clause("SMS template"), id=key)
+
+
+def need(actor: Actor, permission: str) -> None:
+    """Refuse an actor who lacks a permission.
+
+    :raises Refused: ``access.refused``.
+    """
+    if not actor.may(permission):
+        raise Refused("access.refused", permission=permission)
+
+
+def _note(session: Session, crm: Crm, actor: Actor, verb: str, key: str, **details: object) -> None:
+    record(session, crm.clock(), actor.id, f"sms_template.{verb}", ("sms_template", key), **details)

@@ -1,0 +1,103 @@
+"""How a template looks filled in, how long that is, and how long it may become; nothing is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from crm_plugin.channels import service
+from crm_plugin.channels.base import Problem, SmsText
+from crm_plugin.channels.capabilities import LinkMode, link_mode_of
+from crm_plugin.channels.sms.channel import drafted
+from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, price_of
+from crm_plugin.channels.sms.segments import Length, extensions, foreign, measure, room
+from crm_plugin.channels.sms.templates import declared, placeholders
+from crm_plugin.channels.sms_templates import approval
+from crm_plugin.host.context import Crm
+
+EXAMPLES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "username": "alexm",
+        "display_name": "Alex",
+        "real_name": "Alex Morgan",
+        "course_title": "Calculus I",
+        "class_title": "Autumn class",
+    },
+    "zh": {
+        "username": "xiaoming",
+        "display_name": "小明",
+        "real_name": "王小明",
+        "course_title": "微积分入门",
+        "class_title": "秋季一班",
+    },
+}
+"""What stands in for people and courses; declared variables have examples of their own."""
+LONG: Mapping[str, int] = {
+    **{"username": 20, "display_name": 20, "real_name": 20},
+    **{"course_title": 30, "class_title": 30},
+}
+"""Letters that are long for a value, yet happen; a declared variable counts twice its example."""
+LONG_VALUE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One text, filled in with examples."""
+
+    text: str
+    length: Length
+    room: int
+    """Units until one more segment is needed."""
+    worst: Length
+    """With long values at every placeholder."""
+    double: list[str]
+    """Letters that take two places of a GSM-7 text."""
+    odd: list[str]
+    """Letters that make the text UCS-2, and so its segments short."""
+    link_mode: LinkMode
+    price: Price | None
+    problems: list[Problem] = field(default_factory=list)
+    """What the carrier in use would refuse."""
+
+
+def look(crm: Crm, template: SmsText) -> Look:
+    """Return how a template looks at the carrier in use.
+
+    :raises BadInput: what the parser finds in its text; ``settings.bad_value``.
+    """
+    with crm.db.read() as session:
+        context = replace(service.context(crm, session, {}), sms=template)
+    text = drafted(template, context, _values(crm, template))
+    length = measure(text)
+    return Look(
+        text=text,
+        length=length,
+        room=room(length),
+        worst=measure(drafted(template, context, _long_values(crm, template))),
+        double=extensions(text),
+        odd=foreign(text),
+        link_mode=link_mode_of(crm.settings, approval.rules_of(crm)),
+        price=price_of(crm.settings),
+        problems=approval.problems(crm, template),
+    )
+
+
+def _values(crm: Crm, template: SmsText) -> dict[str, str]:
+    known = EXAMPLES["zh" if template.locale.startswith("zh") else "en"]
+    public = crm.settings.public_url.rstrip("/")
+    own = {name: template.examples.get(name) or f"({name})" for name in declared(template.text)}
+    return {
+        **known,
+        "link": f"{public}/r/{LONGEST_CODE}",
+        "unsubscribe": f"{public}/u/sms-{LONGEST_CODE}{LONGEST_CODE[:8]}",
+        **own,
+    }
+
+
+def _long_values(crm: Crm, template: SmsText) -> dict[str, str]:
+    letter = "字" if template.locale.startswith("zh") else "x"
+    values = _values(crm, template)
+    for name in placeholders(template.text):
+        if name in LONG:
+            values[name] = letter * LONG[name]
+        elif name not in ("link", "unsubscribe"):
+            values[name] = letter * max(2 * len(template.examples.get(name, "")), LONG_VALUE)
+    return values

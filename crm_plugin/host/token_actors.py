@@ -1,0 +1,118 @@
+"""Programs as actors: who made their tokens, what they may do, and who is behind a request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need, need_whole
+from crm_plugin.host.records import PERMISSIONS, Actor
+from crm_plugin.kernel import audit, tokens
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
+from crm_plugin.kernel.tokens import Grant
+
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Program:
+    """A token as its page shows it, without its text."""
+
+    id: int
+    name: str
+    permissions: list[str]
+    scope: list[str] | None
+    created_by: str
+    author_name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    in_force: bool
+
+
+def create(crm: Crm, actor: Actor, grant: Grant) -> tuple[int, str]:
+    """Make a token; return its id and its text, which is shown this once.
+
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    :raises BadInput: ``input.bad`` without a name or a permission, or for an end in the past.
+    """
+    _admit(actor)
+    now = crm.clock()
+    _check(grant, now)
+    with crm.db.begin() as session:
+        ident, text = tokens.make(
+            session, crm.settings.secret_key, grant, (actor.id, actor.display_name), now
+        )
+        rights = ", ".join(grant.permissions)
+        of = ("token", ident)
+        audit.record(session, now, actor.id, "token.create", of, name=grant.name, permissions=rights)
+    return ident, text
+
+
+def listed(crm: Crm, actor: Actor) -> list[Program]:
+    """Return all tokens, the newest first.
+
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    """
+    _admit(actor)
+    now = crm.clock()
+    with crm.db.read() as session:
+        return [_program(row, now) for row in tokens.listed(session)]
+
+
+def revoke(crm: Crm, actor: Actor, ident: int) -> None:
+    """End a token at once.
+
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    :raises NotFound: ``object.missing``, also for one that was revoked before.
+    """
+    _admit(actor)
+    now = crm.clock()
+    with crm.db.begin() as session:
+        name = tokens.revoke(session, ident, now)
+        if name is None:
+            raise NotFound("object.missing", kind=Clause("token"), id=ident)
+        audit.record(session, now, actor.id, "token.revoke", ("token", ident), name=name)
+
+
+def actor_of(crm: Crm, text: str) -> Actor | None:
+    """Return the program behind a token's text, None when the token is not good (any more).
+
+    Its id is ``token:`` with the token's number: the audit log, campaigns and searches name it so.
+    """
+    now = crm.clock()
+    with crm.db.read() as session:
+        token = tokens.find(session, crm.settings.secret_key, text, now)
+        if token is None:
+            return None
+        due = tokens.is_due(token, now)
+        scope = None if token.scope is None else frozenset(token.scope)
+        found = Actor(f"token:{token.id}", token.name, frozenset(token.permissions), scope=scope)
+        ident = token.id
+    if due:
+        crm.db.run(lambda session: tokens.note_use(session, ident, now))
+    return found
+
+
+def _admit(actor: Actor) -> None:
+    need(actor, "crm.admin")
+    need_whole(actor)
+
+
+def _check(grant: Grant, now: datetime) -> None:
+    if not 0 < len(grant.name.strip()) <= LONGEST_NAME:
+        raise BadInput(
+            "input.bad", "name", reason=Clause("a name has 1 to {limit} letters", limit=LONGEST_NAME)
+        )
+    if not grant.permissions or not set(grant.permissions) <= set(PERMISSIONS):
+        raise BadInput("input.bad", "permissions", reason=one_of(PERMISSIONS))
+    if grant.scope is not None and not all(grant.scope):
+        raise BadInput("input.bad", "scope", reason=Clause("a course has an id"))
+    if grant.expires_at is not None and grant.expires_at <= now:
+        raise BadInput("input.bad", "expires_at", reason=Clause("the end lies in the past"))
+
+
+def _program(row: tokens.Token, now: datetime) -> Program:
+    good = row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
+    names = [name for name in Program.__dataclass_fields__ if name != "in_force"]
+    return Program(**{name: getattr(row, name) for name in names}, in_force=good)

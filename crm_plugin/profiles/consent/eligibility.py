@@ -1,0 +1,106 @@
+"""SQL expressions over :class:`Person` that tell whom a channel may reach."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host.records import HostInfo
+from crm_plugin.kernel.settings import Settings
+from crm_plugin.profiles.models.school import Consent, Person, Suppression
+from crm_plugin.profiles.models.topics import TopicOptOut
+
+BINDS_EVERYBODY = ("bounce", "complaint")
+"""Reasons of a suppression that bind service messages whatever its scope."""
+
+_ADDRESSES: dict[str, tuple[Any, Any]] = {
+    "phone": (Person.phone_key, Person.phone_key),
+    "email": (Person.email, Person.email_key),
+    "person": (Person.host_id, Person.host_id),
+}
+"""Kind of address → (address to send to, its one spelling)."""
+
+_CHANNELS = {"sms": "phone", "email": "email", "message": "person"}
+"""Channel → kind of its addresses: those of the host contract, and what :func:`add_channel` added."""
+OWN_ADDRESS = "message"
+"""The channel whose addresses are the school's own ids: everybody has one, and it never changes."""
+
+
+def add_channel(name: str, address: str) -> None:
+    """Let people be reached by one more channel; again with the same kind changes nothing.
+
+    :param address: ``phone``, ``email`` or ``person`` (the school's own id).
+    :raises ValueError: for another kind, or another one than the channel has.
+    """
+    if address not in _ADDRESSES or _CHANNELS.setdefault(name, address) != address:
+        raise ValueError(f"channel {name!r} cannot have addresses of the kind {address!r}")
+
+
+def channels() -> tuple[str, ...]:
+    """Return the names of all channels."""
+    return tuple(_CHANNELS)
+
+
+def address_kind(channel: str) -> str:
+    """Return ``phone``, ``email`` or ``person``: what a channel writes to."""
+    return _CHANNELS[channel]
+
+
+def address_columns(channel: str) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    """Return (address to send to, its one spelling); where the second is NULL there is no address."""
+    return _ADDRESSES[_CHANNELS[channel]]
+
+
+def suppressed(channel: str, purpose: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a person's address is not to be written to.
+
+    :param purpose: ``marketing``, or ``service``, which only global suppressions, bounces and
+        complaints bind.
+    """
+    _, address_key = address_columns(channel)
+    there = sa.exists().where(Suppression.channel == channel, Suppression.address_key == address_key)
+    if purpose == "marketing":
+        return there.correlate(Person)
+    binding = sa.or_(Suppression.scope == "all", Suppression.reason.in_(BINDS_EVERYBODY))
+    return there.where(binding).correlate(Person)
+
+
+def lacks_consent(channel: str, unknown_is_no: bool) -> sa.ColumnElement[bool]:
+    """Return the condition that a person may not get marketing by a channel.
+
+    :param unknown_is_no: whether the lack of any record counts as denied: :func:`unknown_is_no`.
+    """
+    answer = sa.exists().where(Consent.person_id == Person.id, Consent.channel == channel)
+    if unknown_is_no:
+        return sa.not_(answer.where(Consent.state == "granted").correlate(Person))
+    return answer.where(Consent.state == "denied").correlate(Person)
+
+
+def refuses_topic(topic_id: int, channel: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a person, or whoever shares their address, wants nothing about a topic."""
+    _, address_key = address_columns(channel)
+    return sa.or_(
+        topic_refused(topic_id, channel, address_key),
+        topic_refused(topic_id, OWN_ADDRESS, Person.host_id),
+    )
+
+
+def topic_refused(topic_id: int, channel: str, address_key: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that an address, a column of the query around, gets nothing about a topic."""
+    there = sa.exists().where(
+        TopicOptOut.topic_id == topic_id,
+        TopicOptOut.channel == channel,
+        TopicOptOut.address_key == address_key,
+    )
+    return there.correlate(address_key.table)
+
+
+def unknown_is_no(settings: Settings, info: HostInfo | None) -> bool:
+    """Tell whether marketing skips people of unknown consent.
+
+    ``CRM_CONSENT_UNKNOWN`` decides (``send`` or ``skip``); without it the region: only in CN are they
+    written to.
+    """
+    if settings.consent_unknown in ("send", "skip"):
+        return settings.consent_unknown == "skip"
+    region = settings.host_region or (info.region if info else None)
+    return region != "CN"

@@ -1,0 +1,51 @@
+"""Tell the school of opt-outs and opt-ins that reached us."""
+
+import logging
+
+import sqlalchemy as sa
+
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.profiles.models.school import ConsentRecord, Person
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+def push_consents(crm: Crm) -> int:
+    """Push what is still to be told, oldest first; return how many answers the school took.
+
+    A school that does not take any is not asked, and the answers wait in case it learns to. After a
+    crash an answer may be told twice, which says the same.
+    """
+    if not crm.host.can("consent.write"):
+        return 0
+    with crm.db.read() as session:
+        columns = sa.select(
+            ConsentRecord.id,
+            Person.host_id,
+            ConsentRecord.channel,
+            ConsentRecord.state,
+            ConsentRecord.at,
+            ConsentRecord.source,
+        )
+        due = columns.join(Person, Person.id == ConsentRecord.person_id).where(
+            ConsentRecord.to_push.is_(True), Person.status != "erased"
+        )
+        lines = session.execute(due.order_by(ConsentRecord.id).limit(BATCH)).all()
+    told = []
+    try:
+        for id, host_id, channel, state, at, source in lines:
+            if crm.host.push_consent(host_id, channel, state, at, source):
+                told.append(id)
+    except Unavailable as error:
+        log.warning("the school could not be told of a consent: %s", error)
+    if told:
+        crm.db.run(lambda session: session.execute(_told(told)))
+    return len(told)
+
+
+def _told(ids: list[int]) -> sa.Update:
+    update = sa.update(ConsentRecord).where(ConsentRecord.id.in_(ids)).values(to_push=False)
+    return update.execution_options(synchronize_session=False)

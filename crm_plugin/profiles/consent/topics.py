@@ -1,0 +1,234 @@
+"""The topics of a school's marketing: a short list that administrators keep, and that people choose from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need, need_whole
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.consent.eligibility import OWN_ADDRESS
+from crm_plugin.profiles.models.topics import NAME, Topic, TopicOptOut
+from crm_plugin.profiles.store.normalise import fold
+
+MOST = 12
+"""Topics that are offered at once: people read through all of them before they choose."""
+PROPOSED = (
+    ("New courses", "新课上线"),
+    ("Offers and discounts", "优惠与折扣"),
+    ("Study reminders", "学习提醒"),
+    ("Events and open classes", "活动与公开课"),
+)
+"""(name, name in Chinese) of the list that a school may begin with."""
+USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of topics")
+"""Capability → function of (session, topic) that names what of its own still needs a topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRow:
+    """A topic as readers see it."""
+
+    id: int
+    name: str
+    name_zh: str
+    """Empty where ``name`` stands for both languages."""
+    archived: bool
+    """It is offered no more."""
+
+    def label(self, locale: str) -> str:
+        """Return its name for readers of a language, ``en`` or ``zh``."""
+        return self.name_zh if locale == "zh" and self.name_zh else self.name
+
+
+def offered(session: Session) -> list[TopicRow]:
+    """Return the topics that campaigns and people may choose, in the school's order."""
+    return [row for row in every(session) if not row.archived]
+
+
+def every(session: Session) -> list[TopicRow]:
+    """Return all topics: those on offer in the school's order, then the archived ones."""
+    order = (sa.case((Topic.archived_at.is_(None), 0), else_=1), Topic.position, Topic.id)
+    return [_row(topic) for topic in session.scalars(sa.select(Topic).order_by(*order))]
+
+
+def find(session: Session, ident: int) -> TopicRow:
+    """Return a topic, archived or not.
+
+    :raises NotFound: ``object.missing``.
+    """
+    return _row(_one(session, ident))
+
+
+def named(session: Session, name: str) -> TopicRow | None:
+    """Return the topic on offer that has this name, however it is written; None when there is none."""
+    same = (Topic.folded == fold(_plain(name)), Topic.archived_at.is_(None))
+    topic = session.scalar(sa.select(Topic).where(*same))
+    return None if topic is None else _row(topic)
+
+
+def opted_out(session: Session) -> dict[int, int]:
+    """Return topic → people who want none of it."""
+    own = sa.select(TopicOptOut.topic_id, sa.func.count()).where(TopicOptOut.channel == OWN_ADDRESS)
+    rows = session.execute(own.group_by(TopicOptOut.topic_id))
+    return {topic: count for topic, count in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
+def create(crm: Crm, actor: Actor, name: str, name_zh: str = "") -> int:
+    """Put a topic at the end of the list; return its id.
+
+    :raises BadInput: ``topic.no_name``, ``topic.too_long``.
+    :raises Conflict: ``topic.taken``, ``topic.too_many``.
+    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    """
+    return _create(crm, actor, [(name, name_zh)])[0]
+
+
+def begin(crm: Crm, actor: Actor) -> None:
+    """Take the proposed list, where there is none yet; otherwise change nothing.
+
+    :raises Refused: as :func:`create`.
+    """
+    _admit(actor)
+    with crm.db.read() as session:
+        there = session.scalar(sa.select(sa.func.count()).select_from(Topic))
+    if not there:
+        _create(crm, actor, PROPOSED)
+
+
+def rename(crm: Crm, actor: Actor, ident: int, name: str, name_zh: str = "") -> None:
+    """Give a topic other names; what people said about it stays, and the audit log keeps the earlier ones.
+
+    :raises BadInput: as :func:`create`.
+    :raises Conflict: ``topic.taken``.
+    :raises NotFound: ``object.missing``.
+    :raises Refused: as :func:`create`.
+    """
+    _admit(actor)
+    name, name_zh = _name(name), _name(name_zh, needed=False)
+    with _unique(crm, name) as session:
+        topic = _one(session, ident)
+        before = {"was": topic.name, "was_zh": topic.name_zh}
+        topic.name, topic.name_zh, topic.folded = name, name_zh, fold(name)
+        _record(crm, session, actor, "topic.rename", topic, **before)
+
+
+def move(crm: Crm, actor: Actor, ident: int, place: int) -> None:
+    """Put a topic at a place (0 = first) among those on offer.
+
+    :raises NotFound: ``object.missing``.
+    :raises Refused: as :func:`create`.
+    """
+    _admit(actor)
+    with crm.db.begin() as session:
+        topic = _one(session, ident)
+        order = [row.id for row in every(session) if row.id != ident]
+        order.insert(max(place, 0), ident)
+        for position, one in enumerate(order, 1):
+            session.execute(sa.update(Topic).where(Topic.id == one).values(position=position))
+        _record(crm, session, actor, "topic.move", topic, place=place)
+
+
+def archive(crm: Crm, actor: Actor, ident: int) -> None:
+    """Offer a topic no more; what people said about it stays in force for campaigns that had it.
+
+    :raises Conflict: ``topic.in_use``, naming the campaigns that still need it.
+    :raises NotFound: ``object.missing``.
+    :raises Refused: as :func:`create`.
+    """
+    _admit(actor)
+    with crm.db.begin() as session:
+        topic = _one(session, ident)
+        users = [user for _, users_of in USERS.items() for user in users_of(session, ident)]
+        if users:
+            raise Conflict("topic.in_use", users=", ".join(users))
+        topic.archived_at = topic.archived_at or crm.clock()
+        _record(crm, session, actor, "topic.archive", topic)
+
+
+def restore(crm: Crm, actor: Actor, ident: int) -> None:
+    """Offer an archived topic again, with what people said about it.
+
+    :raises Conflict: ``topic.too_many``.
+    :raises NotFound: ``object.missing``.
+    :raises Refused: as :func:`create`.
+    """
+    _admit(actor)
+    with crm.db.begin() as session:
+        topic = _one(session, ident)
+        if topic.archived_at is not None:
+            _room(session, 1)
+        topic.archived_at = None
+        _record(crm, session, actor, "topic.restore", topic)
+
+
+def _create(crm: Crm, actor: Actor, names: Sequence[tuple[str, str]]) -> list[int]:
+    _admit(actor)
+    wanted = [(_name(name), _name(name_zh, needed=False)) for name, name_zh in names]
+    with _unique(crm, wanted[0][0]) as session:
+        _room(session, len(wanted))
+        last = session.scalar(sa.select(sa.func.max(Topic.position))) or 0
+        found = [
+            Topic(name=name, name_zh=name_zh, folded=fold(name), position=position)
+            for position, (name, name_zh) in enumerate(wanted, last + 1)
+        ]
+        session.add_all(found)
+        session.flush()
+        for topic in found:
+            _record(crm, session, actor, "topic.create", topic)
+        return [topic.id for topic in found]
+
+
+@contextmanager
+def _unique(crm: Crm, name: str) -> Iterator[Session]:
+    """Run a transaction that writes a name; the database itself refuses one that another topic has."""
+    try:
+        with crm.db.begin() as session:
+            yield session
+    except IntegrityError:
+        raise Conflict("topic.taken", "name", name=name) from None
+
+
+def _room(session: Session, more: int) -> None:
+    there = session.scalar(sa.select(sa.func.count()).where(Topic.archived_at.is_(None))) or 0
+    if there + more > MOST:
+        raise Conflict("topic.too_many", limit=MOST)
+
+
+def _admit(actor: Actor) -> None:
+    need(actor, "crm.admin")
+    need_whole(actor)
+
+
+def _one(session: Session, ident: int) -> Topic:
+    topic = session.get(Topic, ident)
+    if topic is None:
+        raise NotFound("object.missing", kind=Clause("topic"), id=ident)
+    return topic
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("\0", " ").split())
+
+
+def _name(name: str, *, needed: bool = True) -> str:
+    plain = _plain(name)
+    if needed and not plain:
+        raise BadInput("topic.no_name", "name")
+    if len(plain) > NAME:
+        raise BadInput("topic.too_long", "name", limit=NAME)
+    return plain
+
+
+def _row(topic: Topic) -> TopicRow:
+    return TopicRow(topic.id, topic.name, topic.name_zh, topic.archived_at is not None)
+
+
+def _record(crm: Crm, session: Session, actor: Actor, action: str, topic: Topic, **details: object) -> None:
+    audit.record(session, crm.clock(), actor.id, action, ("topic", topic.id), name=topic.name, **details)

@@ -1,0 +1,210 @@
+"""Facts: columns of the profile computed from orders, enrolments and signals.
+
+Everything is set-based: one statement for some thousand people. Usually that is whom something touched;
+after the first scan of a stream it is everybody once, in the order of ids. Other capabilities bring facts
+of their own by :data:`FACTS`.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.daily import Kept
+from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.facts import interests
+from crm_plugin.profiles.models.school import Enrolment, Order, Person, Signal
+from crm_plugin.profiles.models.streams import Touched
+from crm_plugin.profiles.store.mapping import HELD_MONEY
+from crm_plugin.profiles.store.recompute_queue import EVERYBODY, Whom, note_moved, touch, touch_all
+
+__all__ = ["FACTS", "recompute", "recompute_some", "register", "touch", "touch_all"]
+
+Recompute = Callable[[Session, Sequence[int]], None]
+"""Computes facts of these persons (our ids) again, in the caller's transaction."""
+
+FACTS: Registry[Recompute] = Registry("facts")
+CHUNK = 5_000
+"""Touched rows, or people of the whole school, that are taken at once."""
+LIFE = ("login", "learn")
+"""Kinds of signals that count as activity."""
+_NEVER = datetime(1000, 1, 1, tzinfo=UTC)
+
+
+def register(name: str, recompute_them: Recompute) -> None:
+    """Add facts that another capability keeps on the profile."""
+    FACTS.add(name, recompute_them)
+
+
+def recompute(crm: Crm, until: float | None = None) -> int:
+    """Compute the facts of all touched people again; return of how many.
+
+    :param until: the monotonic time at which to stop between two chunks; None = when nobody is left.
+    """
+    currency, count = own_currency(crm), 0
+    for some in (recompute_next, recompute_some):
+        while until is None or time.monotonic() < until:
+            done = crm.db.run(lambda session, some=some: some(session, currency, crm.clock()))  # type: ignore[misc]
+            if not done:
+                break
+            count += done
+    if count:
+        crm.db.run(lambda session: note_moved(session, crm.clock()))
+    return count
+
+
+def own_currency(crm: Crm) -> str | None:
+    """Return the school's own currency: sums of money are in it only; None = nobody said."""
+    if crm.settings.host_currency:
+        return crm.settings.host_currency
+    try:
+        return crm.host.info.currency
+    except Unavailable:
+        return None
+
+
+def recompute_next(session: Session, currency: str | None, at: datetime) -> int:
+    """Go on with a pass over everybody, if one is due; return for how many people.
+
+    Its row is locked meanwhile: who asks for another pass waits, and that pass begins anew.
+    """
+    place = sa.select(Kept.value).where(Kept.name == EVERYBODY).with_for_update()
+    after = session.scalar(place)
+    if after is None:
+        return 0
+    ids = _locked(session, lambda column: column > int(after))
+    if ids:
+        compute(session, ids, lambda column: column.between(ids[0], ids[-1]), currency, at)
+    # A short portion was the last; people who come later are touched by themselves.
+    reached = str(ids[-1]) if len(ids) == CHUNK else None
+    change = sa.update(Kept).values(value=reached) if reached else sa.delete(Kept)
+    session.execute(change.where(Kept.name == EVERYBODY), execution_options=_UNSYNCED)
+    return len(ids)
+
+
+def recompute_some(session: Session, currency: str | None, at: datetime) -> int:
+    """Take some touched people off the list and compute their facts; return how many they were."""
+    taken = session.execute(
+        sa.select(Touched.id, Touched.person_id)
+        .order_by(Touched.person_id)
+        .limit(CHUNK)
+        .with_for_update(skip_locked=True)
+    ).all()
+    ids = sorted({person_id for _, person_id in taken})
+    if not ids:
+        return 0
+    _locked(session, lambda column: among(session, column, ids))
+    compute(session, ids, lambda column: among(session, column, ids), currency, at)
+    done = sa.delete(Touched).where(among(session, Touched.id, [id for id, _ in taken]))
+    session.execute(done, execution_options=_UNSYNCED)
+    return len(ids)
+
+
+_UNSYNCED = {"synchronize_session": False}
+
+
+def _locked(session: Session, whom: Whom) -> list[int]:
+    """Lock a portion of persons, in the order of ids as everybody does.
+
+    So nobody computes from older rows after us.
+    """
+    persons = sa.select(Person.id).where(whom(Person.id)).order_by(Person.id).limit(CHUNK)
+    return list(session.scalars(persons.with_for_update()))
+
+
+def compute(session: Session, ids: Sequence[int], whom: Whom, currency: str | None, at: datetime) -> None:
+    """Compute all facts of these persons, those of other capabilities included.
+
+    :param whom: the condition that a column names one of ``ids``.
+    """
+    write_columns(session, whom, currency)
+    interests.compute(session, whom, at)
+    for _, recompute_them in FACTS.items():
+        recompute_them(session, ids)
+
+
+def write_columns(session: Session, whom: Whom, currency: str | None) -> None:
+    """Write the facts that are columns of the profile and come from the school's own rows."""
+    facts = _facts(session.get_bind().dialect.name, whom, currency)
+    values = {fact.name: fact for fact in facts.c if fact.name != "id"}
+    # A row that stays as it is costs nothing; on PostgreSQL an update writes all of its index entries anew.
+    changed = [getattr(Person, name).is_distinct_from(fact) for name, fact in values.items()]
+    update = sa.update(Person).where(Person.id == facts.c.id, whom(Person.id), sa.or_(*changed))
+    session.execute(update.values(values), execution_options=_UNSYNCED)
+
+
+def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
+    """Return (id and every fact) of these persons; each related table is read once."""
+    money, lived, learned = _money(whom, currency), _lived(whom), _learned(whom)
+    active = (Person.host_active_at, Person.last_login_at, lived.c.at)
+    return (
+        sa.select(
+            Person.id,
+            *(sa.func.coalesce(money.c[name], 0).label(name) for name in _COUNTED),
+            money.c.first_paid_at,
+            money.c.last_paid_at,
+            latest(dialect, active).label("last_active_at"),
+            learned.c.at.label("last_learned_at"),
+        )
+        .outerjoin(money, money.c.person_id == Person.id)
+        .outerjoin(lived, lived.c.person_id == Person.id)
+        .outerjoin(learned, learned.c.person_id == Person.id)
+        .where(whom(Person.id))
+        .subquery()
+    )
+
+
+_COUNTED = ("paid_count", "paid_total", "refunded_total", "unpaid_count")
+
+
+def _money(whom: Whom, currency: str | None) -> sa.Subquery:
+    held = Order.state.in_(HELD_MONEY)
+    paid = sa.and_(held, Order.amount > 0)
+    own = Order.currency == (currency or "")
+    when = sa.func.coalesce(Order.paid_at, Order.created_at)
+    amount, refunded = (
+        sa.type_coerce(Order.amount, sa.BigInteger),
+        sa.type_coerce(Order.refunded, sa.BigInteger),
+    )
+    return (
+        sa.select(
+            Order.person_id,
+            _sum(paid, sa.literal(1)).label("paid_count"),
+            _sum(sa.and_(paid, own), amount).label("paid_total"),
+            _sum(sa.and_(held, own), refunded).label("refunded_total"),
+            _sum(Order.state == "pending", sa.literal(1)).label("unpaid_count"),
+            sa.func.min(sa.case((paid, when))).label("first_paid_at"),
+            sa.func.max(sa.case((paid, when))).label("last_paid_at"),
+        )
+        .where(whom(Order.person_id))
+        .group_by(Order.person_id)
+        .subquery()
+    )
+
+
+def _sum(condition: Any, value: Any) -> Any:
+    return sa.func.sum(sa.case((condition, value), else_=0))
+
+
+def _lived(whom: Whom) -> sa.Subquery:
+    last: Any = sa.select(Signal.person_id, sa.func.max(Signal.at).label("at"))
+    return last.where(Signal.kind.in_(LIFE), whom(Signal.person_id)).group_by(Signal.person_id).subquery()  # type: ignore[no-any-return]
+
+
+def _learned(whom: Whom) -> sa.Subquery:
+    last: Any = sa.select(Enrolment.person_id, sa.func.max(Enrolment.last_learned_at).label("at"))
+    return last.where(whom(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()  # type: ignore[no-any-return]
+
+
+def latest(dialect: str, columns: Sequence[Any]) -> Any:
+    """The greatest that is not NULL: GREATEST ignores NULL on PostgreSQL only, and SQLite calls it MAX."""
+    never = sa.literal(_NEVER, UtcDateTime())
+    greatest = sa.func.max if dialect == "sqlite" else sa.func.greatest
+    return sa.func.nullif(greatest(*(sa.func.coalesce(column, never) for column in columns)), never)

@@ -1,0 +1,101 @@
+"""People as one actor may see them: contacts masked, amounts left out, courses limited, nobody outside."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import Clause, NotFound
+from crm_plugin.profiles.facts.compute import own_currency
+from crm_plugin.profiles.people.archive import Archive, archive
+from crm_plugin.profiles.people.queries import PersonRow, people, person_id_of
+from crm_plugin.profiles.people.timeline import Moment, Stretch, Window, timeline
+from crm_plugin.profiles.store.course_scope import check, sees
+
+
+def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
+    """Return these persons in the order of ``ids``; whether the actor may see them is asked before.
+
+    :param ids: our ids.
+    """
+    contacts = actor.may("crm.contacts")
+    found = people(session, ids, contacts=contacts, scope=actor.scope, currency=own_currency(crm) or "")
+    return found if actor.may("crm.money") else [_without_money(row) for row in found]
+
+
+def _without_money(row: PersonRow) -> PersonRow:
+    return replace(row, paid_total=None, refunded_total=None)
+
+
+def one(crm: Crm, session: Session, actor: Actor, person_id: int) -> PersonRow:
+    """Return a person.
+
+    :raises Refused: ``access.refused``.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    need(actor, "crm.view")
+    check(session, actor, person_id)
+    return rows(crm, session, actor, [person_id])[0]
+
+
+def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archive:
+    """Return a person's archive.
+
+    :raises Refused: ``access.refused``.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    need(actor, "crm.view")
+    check(session, actor, person_id)
+    contacts, currency = actor.may("crm.contacts"), own_currency(crm) or ""
+    found = archive(session, person_id, contacts=contacts, scope=actor.scope, currency=currency)
+    if actor.may("crm.money"):
+        return found
+    purchases = [replace(one, amount=None, refunded=None) for one in found.purchases]
+    return replace(found, person=_without_money(found.person), purchases=purchases)
+
+
+def id_of(session: Session, actor: Actor, host_id: str) -> int:
+    """Return our id of a person of the school whom the actor may see.
+
+    :raises NotFound: ``object.missing``, in the same words for who is outside the actor's courses.
+    """
+    missing = NotFound("object.missing", kind=Clause("person"), id=host_id)
+    try:
+        found = person_id_of(session, host_id)
+    except NotFound:
+        raise missing from None
+    if not sees(session, found, actor.scope):
+        raise missing
+    return found
+
+
+def moments(
+    crm: Crm,
+    session: Session,
+    actor: Actor,
+    person_id: int,
+    only: Collection[str],
+    place: tuple[int, str | None],
+) -> Stretch:
+    """Return a page of a person's timeline.
+
+    :param only: names of sources; none = all of them.
+    :param place: how many, and ``next`` of the page before.
+    :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
+    """
+    one(crm, session, actor, person_id)
+    limit, after = place
+    window = Window(limit, scope=actor.scope, reader=actor.id)
+    found = timeline(session, person_id, window, only=only, after=after)
+    return (
+        found
+        if actor.may("crm.money")
+        else Stretch([_unpriced(moment) for moment in found.moments], found.next)
+    )
+
+
+def _unpriced(moment: Moment) -> Moment:
+    return replace(moment, details={key: value for key, value in moment.details.items() if key != "amount"})

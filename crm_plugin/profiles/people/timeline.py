@@ -1,0 +1,212 @@
+"""A person's timeline: one list of moments from many sources, filtered by source and paged by time.
+
+Each source of :data:`TIMELINE` is a kind that readers can choose. It returns its newest moments up to an
+instant, so that a page reads a few rows of each source however long the whole timeline is.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Signal
+from crm_plugin.profiles.models.staff import FollowUp
+from crm_plugin.profiles.store.course_scope import Scope, of_courses
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a timeline."""
+
+    at: datetime
+    kind: str
+    """``paid ordered refunded enrolled completed ended`` or the kind of a signal; others add their own."""
+    title: str = ""
+    """Title of the course or of what it is about."""
+    details: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    """Name of the source in :data:`TIMELINE`; filled in by :func:`timeline`."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a source is asked for.
+
+    :param limit: how many moments.
+    :param until: only moments at or before it; None = all.
+    :param scope: host ids of the courses that the reader is limited to; None = everything.
+    :param reader: the school's id of the actor who reads.
+    """
+
+    limit: int
+    until: datetime | None = None
+    scope: Scope = None
+    reader: str = ""
+
+    def newest(self, query: Any, at: Any, *ties: Any) -> Any:
+        """Return the rows of a query that lie in the window, by their column of time."""
+        query = query.where(at.is_not(None))
+        if self.until is not None:
+            query = query.where(at <= self.until)
+        return query.order_by(at.desc(), *ties).limit(self.limit)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A page of a timeline; ``next`` is where the one after it begins, None at the end."""
+
+    moments: list[Moment]
+    next: str | None
+
+
+TIMELINE: Registry[Callable[[Session, int, Window], Sequence[Moment]]] = Registry("timeline")
+"""Name of a source → function of (session, person id, window), which returns the newest first."""
+
+
+def timeline(
+    session: Session,
+    person_id: int,
+    window: Window,
+    *,
+    only: Collection[str] = (),
+    after: str | None = None,
+) -> Stretch:
+    """Return what happened with a person, the newest first.
+
+    :param window: how many, and who reads; its ``until`` is replaced by ``after``.
+    :param only: names of sources; none = all of them.
+    :param after: ``next`` of the page before.
+    :raises BadInput: ``input.bad`` for another ``after``.
+    """
+    until, skipped = _place(after)
+    # One more than is shown tells whether there is another page.
+    wanted = replace(window, until=until, limit=window.limit + skipped + 1)
+    moments: list[Moment] = []
+    for name, source in TIMELINE.items():
+        if not only or name in only:
+            moments += [replace(one, source=name) for one in source(session, person_id, wanted)]
+    moments.sort(key=lambda moment: moment.at, reverse=True)
+    shown = moments[skipped : skipped + window.limit]
+    more = len(moments) > skipped + window.limit
+    return Stretch(shown, _next(shown, until, skipped) if more else None)
+
+
+def _place(after: str | None) -> tuple[datetime | None, int]:
+    """Read a place: an instant, and how many moments of exactly that instant were shown already."""
+    if after is None:
+        return None, 0
+    text, _, skipped = after.partition("~")
+    try:
+        until, count = datetime.fromisoformat(text), int(skipped)
+    except ValueError:
+        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page")) from None
+    if until.tzinfo is None or not 0 <= count <= _MOST_SKIPPED:
+        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page"))
+    return until, count
+
+
+_MOST_SKIPPED = 10_000
+
+
+def _next(shown: Sequence[Moment], until: datetime | None, skipped: int) -> str:
+    last = shown[-1].at
+    same = sum(moment.at == last for moment in shown)
+    return f"{last.isoformat()}~{same + (skipped if last == until else 0)}"
+
+
+def _purchases(session: Session, person_id: int, window: Window) -> list[Moment]:
+    bought = sa.func.coalesce(Order.paid_at, Order.created_at, type_=UtcDateTime())
+    paid = sa.case((Order.paid_at.is_not(None), "paid"), else_="ordered")
+    back = sa.literal("refunded")
+    rows = [
+        *_orders(session, person_id, window, (bought, paid, Order.amount)),
+        *_orders(session, person_id, window, (Order.refunded_at, back, Order.refunded)),
+    ]
+    titles = _titles(session, [row.id for row in rows], window.scope)
+    found = [_purchase(row, titles.get(row.id, "")) for row in rows]
+    return sorted(found, key=lambda moment: moment.at, reverse=True)
+
+
+def _purchase(row: Any, title: str) -> Moment:
+    details = {"amount": row.amount, "currency": row.currency, "state": row.state}
+    return Moment(row.at, row.kind, title, details)
+
+
+def _orders(session: Session, person_id: int, window: Window, columns: tuple[Any, Any, Any]) -> Sequence[Any]:
+    at, kind, amount = columns
+    named = (at.label("at"), kind.label("kind"), amount.label("amount"))
+    query = sa.select(Order.id, *named, Order.currency, Order.state).where(Order.person_id == person_id)
+    if window.scope is not None:
+        theirs = sa.select(OrderLine.order_id).where(
+            OrderLine.person_id == person_id, of_courses(OrderLine.root_id, window.scope)
+        )
+        query = query.where(Order.id.in_(theirs))
+    return session.execute(window.newest(query, at, Order.id.desc())).all()
+
+
+def _titles(session: Session, orders: Sequence[int], scope: Scope) -> dict[int, str]:
+    query = (
+        sa.select(OrderLine.order_id, sa.func.coalesce(Course.title, OrderLine.item_host_id, OrderLine.kind))
+        .outerjoin(Course, Course.id == OrderLine.course_id)
+        .where(OrderLine.order_id.in_(orders), of_courses(OrderLine.root_id, scope))
+        .order_by(OrderLine.order_id, OrderLine.position)
+    )
+    found: dict[int, list[str]] = {}
+    for order, title in session.execute(query):
+        found.setdefault(order, []).append(title)
+    return {order: ", ".join(titles) for order, titles in found.items()}
+
+
+def _learning(session: Session, person_id: int, window: Window) -> list[Moment]:
+    steps = (
+        ("enrolled", Enrolment.enrolled_at),
+        ("completed", Enrolment.completed_at),
+        ("ended", Enrolment.ended_at),
+    )
+    found = [moment for kind, at in steps for moment in _seats(session, person_id, window, kind, at)]
+    found += _acts(session, person_id, window, Signal.kind == "learn")
+    return sorted(found, key=lambda moment: moment.at, reverse=True)
+
+
+def _seats(session: Session, person_id: int, window: Window, kind: str, at: Any) -> list[Moment]:
+    query = (
+        sa.select(at, Course.title)
+        .join(Course, Course.id == Enrolment.course_id)
+        .where(Enrolment.person_id == person_id, of_courses(Enrolment.root_id, window.scope))
+    )
+    rows = session.execute(window.newest(query, at, Enrolment.id.desc()))
+    return [Moment(when, kind, title) for when, title in rows]
+
+
+def _signals(session: Session, person_id: int, window: Window) -> list[Moment]:
+    return _acts(session, person_id, window, Signal.kind != "learn")
+
+
+def _acts(session: Session, person_id: int, window: Window, which: Any) -> list[Moment]:
+    query = (
+        sa.select(Signal.at, Signal.kind, Course.title, Signal.count)
+        .outerjoin(Course, Course.id == Signal.course_id)
+        .where(Signal.person_id == person_id, which, of_courses(Signal.root_id, window.scope))
+    )
+    rows = session.execute(window.newest(query, Signal.at, Signal.id.desc()))
+    return [Moment(at, kind, title or "", {"count": count}) for at, kind, title, count in rows]
+
+
+def _notes(session: Session, person_id: int, window: Window) -> list[Moment]:
+    query = sa.select(FollowUp.at, FollowUp.kind, FollowUp.text, FollowUp.author_name).where(
+        FollowUp.person_id == person_id
+    )
+    rows = session.execute(window.newest(query, FollowUp.at, FollowUp.id.desc()))
+    return [Moment(at, kind, text, {"author": author}) for at, kind, text, author in rows]
+
+
+TIMELINE.add("purchases", _purchases)
+TIMELINE.add("learning", _learning)
+TIMELINE.add("signals", _signals)
+TIMELINE.add("notes", _notes)

@@ -1,0 +1,143 @@
+"""Intentions: how much somebody wants a course, set by hand beside the suggestion, with its history."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
+from crm_plugin.profiles.facts.intent_score import NOTHING, Suggestion, suggest
+from crm_plugin.profiles.models.school import Course, Person
+from crm_plugin.profiles.models.staff import Intention, IntentionChange
+from crm_plugin.profiles.store.course_scope import Scope, check, of_courses
+
+LEVELS = ("none", "low", "medium", "high", "won", "lost")
+"""From no intention to a purchase or its loss."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line of the history; ``level`` None = taken back."""
+
+    level: str | None
+    at: datetime
+    author: str
+
+
+@dataclass(frozen=True)
+class CourseIntention:
+    """What is known of a person's intention for one course."""
+
+    course_id: int
+    course_host_id: str
+    title: str
+    suggested: Suggestion
+    level: str | None = None
+    """As set by hand; None = nobody has."""
+    history: list[Change] = field(default_factory=list)
+    """The newest first."""
+
+
+def put(crm: Crm, actor: Actor, person_id: int, course_host_id: str, level: str | None) -> None:
+    """Set the intention for a course by hand; the same level again changes nothing.
+
+    :param person_id: our id.
+    :param level: one of :data:`LEVELS`; None takes it back.
+    :raises Refused: without ``crm.edit``.
+    :raises BadInput: ``input.bad`` for another level.
+    :raises NotFound: ``object.missing``, also for a person or course outside the actor's scope.
+    """
+    need(actor, "crm.edit")
+    if level is not None and level not in LEVELS:
+        raise BadInput("input.bad", "level", reason=one_of(LEVELS))
+    crm.db.run(lambda session: _put(crm, session, actor, person_id, (course_host_id, level)))
+
+
+def _put(crm: Crm, session: Session, actor: Actor, person_id: int, wanted: tuple[str, str | None]) -> None:
+    # The person's row is locked, so that two who set the same intention do so one after the other.
+    locked = sa.select(Person.id).where(Person.id == person_id).with_for_update()
+    if session.scalar(locked) is None:
+        raise NotFound("object.missing", kind=Clause("person"), id=person_id)
+    check(session, actor, person_id)
+    host_id, level = wanted
+    course = _course(session, host_id, actor.scope)
+    theirs = (Intention.person_id == person_id, Intention.course_id == course.id)
+    if session.scalar(sa.select(Intention.level).where(*theirs)) == level:
+        return
+    session.execute(sa.delete(Intention).where(*theirs))
+    now, key = crm.clock(), {"person_id": person_id, "course_id": course.id, "level": level}
+    if level is not None:
+        session.add(Intention(**key, root_id=course.root_id, at=now))
+    session.add(IntentionChange(**key, at=now, author=actor.id, author_name=actor.display_name))
+    of = ("person", person_id)
+    audit.record(session, now, actor.id, "intention.set", of, course=host_id, level=level)
+
+
+def _course(session: Session, host_id: str, scope: Scope) -> Course:
+    query = sa.select(Course).where(Course.host_id == host_id, of_courses(Course.root_id, scope))
+    course = session.scalar(query)
+    if course is None:
+        raise NotFound("object.missing", kind=Clause("course"), id=host_id)
+    return course
+
+
+def of_person(session: Session, person_id: int, at: datetime, scope: Scope = None) -> list[CourseIntention]:
+    """Return a person's intentions: those set by hand first, then by how much speaks for them.
+
+    :param at: the present, from which recency counts.
+    """
+    suggested = suggest(session, person_id, at, scope)
+    changes = _changes(session, person_id)
+    by_hand = sa.select(Intention.course_id, Intention.level).where(Intention.person_id == person_id)
+    levels = {course: level for course, level in session.execute(by_hand)}  # noqa: C416 - rows are no pairs
+    wanted = {*suggested, *changes}
+    query = sa.select(Course.id, Course.host_id, Course.title).where(
+        Course.id.in_(wanted), of_courses(Course.root_id, scope)
+    )
+    found = [
+        CourseIntention(*row, suggested.get(row.id, NOTHING), levels.get(row.id), changes.get(row.id, []))
+        for row in session.execute(query)
+    ]
+    return sorted(found, key=lambda one: (one.level is None, -one.suggested.points, one.course_id))
+
+
+def _changes(session: Session, person_id: int) -> dict[int, list[Change]]:
+    line = IntentionChange
+    query = sa.select(line.course_id, line.level, line.at, line.author_name, line.author)
+    rows = session.execute(query.where(line.person_id == person_id).order_by(line.at.desc(), line.id.desc()))
+    found: dict[int, list[Change]] = {}
+    for course, level, at, name, author in rows:
+        found.setdefault(course, []).append(Change(level, at, name or author))
+    return found
+
+
+def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """Return the history of a person's intentions with the courses' titles, for their right to be told."""
+    line = IntentionChange
+    query = sa.select(Course.title, line.level, line.at, line.author_name).outerjoin(
+        Course, Course.id == line.course_id
+    )
+    rows = session.execute(query.where(line.person_id == person_id).order_by(line.id))
+    return [
+        {"course": title, "level": level, "at": at.isoformat(), "author_name": author}
+        for title, level, at, author in rows
+    ]
+
+
+def merge(session: Session, source: int, target: int) -> None:
+    """Move the intentions of one person to another; of two for one course the newer stays."""
+    columns = sa.select(Intention.id, Intention.course_id).where(Intention.person_id.in_((source, target)))
+    newest: set[int] = set()
+    for ident, course in session.execute(columns.order_by(Intention.at.desc(), Intention.id.desc())).all():
+        if course in newest:
+            session.execute(sa.delete(Intention).where(Intention.id == ident))
+        newest.add(course)
+    for model in (Intention, IntentionChange):
+        rows: Any = sa.update(model).where(model.person_id == source).values(person_id=target)
+        session.execute(rows.execution_options(synchronize_session=False))

@@ -1,0 +1,69 @@
+"""Follow a stream's changes from its mark; fetch what is only hinted at."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crm_plugin.host import records as r
+from crm_plugin.host.row_checks import Bad
+from crm_plugin.profiles.store.batch import chunks
+from crm_plugin.profiles.sync.full_scan import too_bad
+from crm_plugin.profiles.sync.stream_visit import HEALTHY, Run
+from crm_plugin.profiles.sync.write_page import apply
+
+PAGE = 5_000
+"""Changes asked for at once."""
+FETCH = 500
+"""Rows fetched by id at once."""
+
+
+def follow(run: Run, *, beside_scan: bool = False) -> None:
+    """Write all changes since the stream's mark.
+
+    :param beside_scan: a scan is running: its state stays.
+    :raises MarkExpired: the school does not remember that far back.
+    :raises Unavailable: the school failed; the next round goes on from the same mark.
+    :raises Stopped: too many bad rows.
+    """
+    while not run.is_over():
+        mark, at = run.state().mark, run.crm.clock()
+        if mark is None:
+            return
+        page = run.crm.host.changes(run.stream, mark, PAGE)
+        rows, removed, hinted = _sorted_out(page.changes)
+        fetched, missing, bad = fetch(run, hinted)
+        bad = [*page.bad, *bad]
+        total = len(page.changes) + len(page.bad)
+        more = page.more and page.next_mark != mark
+        values: dict[str, Any] = {"mark": page.next_mark, **HEALTHY}
+        if not beside_scan:
+            values |= {"state": "current"} | ({} if more else {"ok_at": at})
+        write = (run.stream, [*rows, *fetched], [*removed, *missing], bad)
+        run.write(lambda work, write=write: apply(work, *write), **values)  # type: ignore[misc]
+        if too_bad(len(bad), total):
+            run.stop("sync.too_many_bad", bad=len(bad), total=total)
+        if not more:
+            return
+
+
+def _sorted_out(changes: Sequence[Any]) -> tuple[list[Any], list[str], list[str]]:
+    """Return (rows, ids that are gone, ids to fetch); of several changes of a row the last counts."""
+    last: dict[str, Any] = {}
+    for change in changes:
+        last[change.row.id if isinstance(change, r.Upsert) else change.id] = change
+    rows = [change.row for change in last.values() if isinstance(change, r.Upsert)]
+    removed = [change.id for change in last.values() if isinstance(change, r.Delete)]
+    hinted = [change.id for change in last.values() if isinstance(change, r.Touch)]
+    return rows, removed, hinted
+
+
+def fetch(run: Run, ids: Sequence[str]) -> tuple[list[Any], list[str], list[Bad]]:
+    """Ask the school for rows by id; return (rows, ids that are gone, bad rows)."""
+    rows: list[Any] = []
+    missing: list[str] = []
+    bad: list[Bad] = []
+    for part in chunks(ids, FETCH):
+        answer = run.crm.host.fetch(run.stream, part)
+        rows += answer.rows
+        missing += answer.missing
+        bad += answer.bad
+    return rows, missing, bad

@@ -1,0 +1,256 @@
+"""Exports of people: small ones at once, large ones by a worker into a file for their author alone."""
+
+import logging
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
+from crm_plugin.profiles.people import access
+from crm_plugin.profiles.people.queries import PersonRow
+from crm_plugin.segments import service
+from crm_plugin.segments.bulk import bulk_jobs
+from crm_plugin.segments.bulk.spreadsheet import MOST_ROWS, csv_parts, write_xlsx
+from crm_plugin.segments.listing.columns import COLUMNS, Column, exported, offered
+from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.segments.models import Export
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 5_000
+"""People up to whom an export is made while the page waits."""
+PORTION = 1_000
+"""People read at once, each portion in a transaction of its own."""
+FORMATS = ("csv", "xlsx")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody asks to take away.
+
+    :param columns: keys of :data:`crm_plugin.segments.listing.columns.COLUMNS`; those that the author may not
+        take away are left out.
+    :param locale: of the headings.
+    """
+
+    part: Part
+    columns: Sequence[str]
+    format: str
+    locale: str = "en"
+
+
+@dataclass(frozen=True)
+class ExportRow:
+    """An export as its author sees it."""
+
+    id: int
+    format: str
+    state: str
+    problem: str
+    total: int
+    done: int
+    created_at: datetime
+    gone_at: datetime
+    """When its file is removed."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Chosen columns of people, ready to be written: ``rows`` may be walked once."""
+
+    heading: list[str]
+    rows: Iterator[list[Any]]
+
+
+def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
+    """Begin an export.
+
+    :return: the table itself, up to :data:`AT_ONCE` people; above, the id of an export that a worker makes.
+    :raises Refused: without ``crm.export``.
+    :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
+    """
+    columns, heading, total = _prepared(crm, actor, wanted)
+    if total > AT_ONCE:
+        return _queued(crm, actor, wanted, (columns, heading, total))
+    ids = service.person_ids(crm, wanted.part, actor)
+    _audit(crm, actor.id, len(ids), wanted.format)
+    return Table(heading, _rows(crm, actor, ids, columns))
+
+
+def queue(crm: Crm, actor: Actor, wanted: Wanted) -> int:
+    """Let a worker make an export, however small; return its id.
+
+    :raises Refused: without ``crm.export``.
+    :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
+    """
+    return _queued(crm, actor, wanted, _prepared(crm, actor, wanted))
+
+
+def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> tuple[list[Column], list[str], int]:
+    """Return (columns, heading, how many people) of what may be taken away."""
+    need(actor, "crm.export")
+    if wanted.format not in FORMATS:
+        raise BadInput("input.bad", "format", reason=one_of(FORMATS))
+    columns = exported(offered(service.catalogue(crm, actor), actor), actor)
+    columns = [one for one in columns if one.key in wanted.columns] or columns[:1]
+    heading = [one.label.of(wanted.locale) for one in columns]
+    total = service.count(crm, wanted.part, actor=actor).count
+    if wanted.format == "xlsx" and total > MOST_ROWS:
+        raise BadInput("export.too_many_rows", count=total, limit=MOST_ROWS)
+    return columns, heading, total
+
+
+def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], list[str], int]) -> int:
+    columns, heading, total = made
+    row = Export(
+        **bulk_jobs.begun(crm, actor, wanted.part, total),
+        columns=[one.key for one in columns],
+        heading=heading,
+        format=wanted.format,
+    )
+    with crm.db.begin() as session:
+        session.add(row)
+        session.flush()
+        ident = row.id
+        of = ("export", ident)
+        audit.record(session, crm.clock(), actor.id, "people.export_asked", of, count=row.total)
+    crm.queue.wake("crm_plugin.segments.jobs.make_exports")
+    return ident
+
+
+def listed(crm: Crm, actor: Actor) -> list[ExportRow]:
+    """Return an author's exports, newest first."""
+    query = sa.select(Export).where(Export.author == actor.id).order_by(Export.id.desc())
+    with crm.db.read() as session:
+        return [_shown(row) for row in session.scalars(query)]
+
+
+def _shown(row: Export) -> ExportRow:
+    state = (row.id, row.format, row.state, row.problem, row.total, row.done)
+    return ExportRow(*state, row.created_at, row.created_at + bulk_jobs.KEPT)
+
+
+def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
+    """Return the file of a finished export, for its author.
+
+    :raises NotFound: ``object.missing`` for somebody else's, ``export.gone`` when the file is not there.
+    :raises Refused: when the author has lost a right, or is limited otherwise, since it was asked for.
+    """
+    with crm.db.read() as session:
+        row = session.get(Export, ident)
+    if row is None or row.author != actor.id or row.state != "done":
+        raise NotFound("object.missing", kind=Clause("export"), id=ident)
+    if lost := [one for one in row.permissions if not actor.may(one)]:
+        raise Refused("access.refused", permission=lost[0])
+    scope = None if actor.scope is None else sorted(actor.scope)
+    if row.scope != scope:
+        raise Refused("access.refused", permission="crm.export")
+    path = _path(crm, row.id, row.token, row.format)
+    if not path.exists():
+        raise NotFound("export.gone", id=ident)
+    with crm.db.begin() as session:
+        audit.record(session, crm.clock(), actor.id, "people.download", ("export", ident), count=row.done)
+    return path
+
+
+def make_due(crm: Crm) -> int:
+    """Write the exports that wait, one after the other; return how many were taken."""
+    taken = 0
+    while (claimed := bulk_jobs.claim(crm, Export)) is not None:
+        taken += 1
+        try:
+            _make(crm, claimed)
+        except CrmError as error:
+            bulk_jobs.hold(crm, claimed, state="failed", problem=error.code)
+        except bulk_jobs.Lost:
+            log.warning("export %s was taken over by another worker", claimed.id)
+    return taken
+
+
+def remove_old(crm: Crm) -> None:
+    """Remove exports older than :data:`crm_plugin.segments.bulk.bulk_jobs.KEPT`, with their files."""
+    limit = crm.clock() - bulk_jobs.KEPT
+    with crm.db.begin() as session:
+        session.execute(sa.delete(Export).where(Export.created_at <= limit))
+        ids = {str(ident) for ident in session.scalars(sa.select(Export.id))}
+    for path in _folder(crm).iterdir():
+        if path.name.partition("-")[0] not in ids:
+            path.unlink(missing_ok=True)
+
+
+def _make(crm: Crm, row: Export) -> None:
+    actor = bulk_jobs.author_of(row)
+    chosen = [one for one in COLUMNS if one.key in row.columns]
+    ids = service.person_ids(crm, bulk_jobs.part_of(row), actor)
+    path = _path(crm, row.id, row.token, row.format)
+    unfinished = path.with_suffix(".part")
+
+    def progress(done: int) -> None:
+        bulk_jobs.hold(crm, row, done=done, total=len(ids))
+
+    rows = _rows(crm, actor, ids, chosen, progress)
+    try:
+        write(unfinished, row.format, Table(row.heading, rows))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _audit(crm, row.author, len(ids), row.format)
+    bulk_jobs.hold(crm, row, state="done", done=len(ids), total=len(ids))
+
+
+def write(path: Path, format: str, table: Table) -> None:
+    """Write a table into a file that only this user of the machine may read."""
+    path.touch(mode=0o600)
+    with path.open("wb") as file:
+        if format == "xlsx":
+            write_xlsx(file, table.heading, table.rows)
+        else:
+            file.writelines(csv_parts(table.heading, table.rows))
+
+
+def _rows(
+    crm: Crm,
+    actor: Actor,
+    ids: "array[int]",
+    columns: Sequence[Column],
+    progress: Callable[[int], None] = lambda _done: None,
+) -> Iterator[list[Any]]:
+    zone = service.zone(crm)
+    for start in range(0, len(ids), PORTION):
+        with crm.db.read() as session:
+            found = access.rows(crm, session, actor, ids[start : start + PORTION])
+        for person in found:
+            yield [_value(person, column, zone) for column in columns]
+        progress(start + len(found))
+
+
+def _value(person: PersonRow, column: Column, zone: ZoneInfo) -> Any:
+    value = getattr(person, column.key)
+    if isinstance(value, datetime):
+        return value.astimezone(zone).replace(tzinfo=None)
+    return value
+
+
+def _audit(crm: Crm, author: str, count: int, format: str) -> None:
+    with crm.db.begin() as session:
+        audit.record(session, crm.clock(), author, "people.export", count=count, format=format)
+
+
+def _folder(crm: Crm) -> Path:
+    folder = crm.instance / "exports"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _path(crm: Crm, ident: int, token: str, format: str) -> Path:
+    return _folder(crm) / f"{ident}-{token}.{format}"

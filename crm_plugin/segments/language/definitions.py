@@ -1,0 +1,146 @@
+"""What a field and a relation are, the registries of both, and the helpers that make their rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.segments.language.course_sources import (
+    CourseFamily,
+    CourseLabels,
+    CourseValue,
+    Pair,
+    Reach,
+    enrolled_now,
+    ever_bought,
+)
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.sources import Column, Source
+from crm_plugin.segments.language.value_types import CODE, FLAG, KEYS, SET, TEXT, Condition, Kind
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words for people."""
+
+    en: str
+    zh: str
+
+    def of(self, locale: str) -> str:
+        """Return the words of a locale; English unless it is Chinese."""
+        return self.zh if locale.lower().startswith("zh") else self.en
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row of the table.
+
+    :param needs: what the school must tell, as ``stream`` or ``stream.field``; else the field is hidden.
+    :param values: all values there are, for enumerations.
+    :param picker: what a page offers to choose from: ``course category tag crm_tag campaign`` or nothing.
+    :param private: a condition on it needs the permission ``crm.contacts``.
+    """
+
+    name: str
+    label: Label
+    kind: Kind
+    source: Source
+    needs: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    picker: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Rows that belong to a person.
+
+    :param table: has ``id`` and ``person_id``; rows whose ``person_id`` is NULL are left out.
+    :param reach: how a row reaches its courses; None = it has none.
+    :param currency: the field with the currency of its amounts.
+    :param limit: which of its rows an actor with a scope sees, where that is no matter of courses.
+    """
+
+    name: str
+    label: Label
+    table: type[Any]
+    fields: Registry[Field] = field(hash=False, compare=False)
+    needs: tuple[str, ...] = ()
+    reach: Reach | None = None
+    currency: str = ""
+    limit: Callable[[Any, Present], Condition] | None = None
+
+
+FIELDS: Registry[Field] = Registry("field")
+"""Fields of a person by name."""
+RELATIONS: Registry[Relation] = Registry("relation")
+"""Related rows by name."""
+FAMILIES: Registry[Callable[[str], Field | None]] = Registry("family of fields")
+"""Prefix → function that makes the field ``prefix.<name>``, None when there is no such name."""
+
+
+def add_field(name: str, en: str, zh: str, kind: Kind, source: Source | None = None, **more: Any) -> Field:
+    """Register a field of a person; without ``source`` it is the column of its name."""
+    return FIELDS.add(name, Field(name, Label(en, zh), kind, source or column_of(name, kind), **more))
+
+
+def add_relation(relation: Relation, *fields: Field) -> Relation:
+    """Register related rows with their fields."""
+    for one in fields:
+        relation.fields.add(one.name, one)
+    return RELATIONS.add(relation.name, relation)
+
+
+def row_field(name: str, en: str, zh: str, kind: Kind, source: Source | None = None, **more: Any) -> Field:
+    """Make a field of related rows; without ``source`` it is the column of its name."""
+    return Field(name, Label(en, zh), kind, source or column_of(name, kind), **more)
+
+
+def course_fields(reach: Reach) -> tuple[Field, ...]:
+    """Make the fields of the course behind a related row."""
+    return (
+        row_field("course_id", "course", "课程", KEYS, CourseFamily(reach), picker="course"),
+        row_field("course_title", "course title", "课程名称", TEXT, CourseValue(reach, "title_folded")),
+        row_field(
+            "course_tag",
+            "course tag",
+            "课程标签",
+            SET,
+            CourseLabels(reach, "tag"),
+            needs=("courses.tags",),
+            picker="tag",
+        ),
+        row_field(
+            "course_category",
+            "course category",
+            "课程分类",
+            SET,
+            CourseLabels(reach, "category"),
+            needs=("courses.category",),
+            picker="category",
+        ),
+        row_field(
+            "course_kind",
+            "kind of course",
+            "课程类型",
+            CODE,
+            CourseValue(reach, "kind"),
+            values=("course", "class", "open"),
+        ),
+    )
+
+
+def pair_fields(reach: Reach) -> tuple[Field, ...]:
+    """Make the fields that ask whether the person and the row's course are a pair."""
+    bought = Pair(reach, ever_bought)
+    return (
+        row_field(
+            "enrolled_now", "is enrolled in that course", "当前在学该课程", FLAG, Pair(reach, enrolled_now)
+        ),
+        row_field("ever_bought", "ever bought that course", "曾购买该课程", FLAG, bought, needs=("orders",)),
+    )
+
+
+def column_of(name: str, kind: Kind) -> Column:
+    """Return the column of a field's own name; text is compared in its folded form."""
+    return Column(f"{name}_folded" if kind is TEXT else name)

@@ -1,0 +1,367 @@
+"""Understand a filter document, or say in words what is wrong with it and where."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.segments.language.catalogue import Catalogue, hint
+from crm_plugin.segments.language.fields import RELATIONS, Field, Relation
+from crm_plugin.segments.language.sources import Column
+from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
+from crm_plugin.segments.language.value_types import (
+    CODE,
+    FRACTION,
+    INSTANT,
+    KEYS,
+    KNOWN,
+    LISTS,
+    MONEY,
+    NUMBER,
+    TEXT,
+    Kind,
+    Unreadable,
+)
+
+DEPTH, RULES, VALUES = 10, 200, 10_000
+"""The largest documents that are taken; those of saved searches that they name count as well."""
+COSTS = {"anniversaryInNext": 250}
+"""An anniversary is two dates for each year since 1900, and databases limit the parameters of a statement."""
+MODES = ("all", "some", "none", "atLeast", "atMost", "exactly")
+FUNCTIONS: dict[str, tuple[Kind, ...]] = {
+    "count": (),
+    "sum": (NUMBER, MONEY),
+    "avg": (NUMBER, MONEY),
+    "min": (NUMBER, MONEY, FRACTION, INSTANT),
+    "max": (NUMBER, MONEY, FRACTION, INSTANT),
+    "distinct": (CODE, TEXT, KEYS),
+}
+"""Aggregate function → kinds of fields that it takes. Sums of fractions would depend on their order."""
+REFERENCE = "segment"
+"""The field that names a saved search."""
+
+_GROUP_KEYS = {"combinator", "not", "rules", "id"}
+_RULE_KEYS = {"field", "operator", "value", "id"}
+_RELATED_KEYS = {"field", "operator", "match", "value", "id"}
+_AGGREGATE_KEYS = {"field", "aggregate", "operator", "value", "where", "id"}
+
+
+def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozenset[int] = frozenset()) -> Tree:
+    """Understand a document of the filter language (``docs/segments.md``).
+
+    :param document: as JSON gives it: a group.
+    :param place: what the document is called in messages, for example ``audience``.
+    :param inside: ids of saved searches that it may not lead back to.
+    :raises BadInput: with the place, for example ``rules[1].rules[0].value``.
+    """
+    parser = _Parser(catalogue, inside)
+    root = parser.group(document, _Spot(place, 1, None, inside), empty=True)
+    return Tree(root, tuple(parser.private))
+
+
+def load(text: str | bytes) -> Any:
+    """Read JSON as strictly as a stored condition needs: no key twice, no NaN, no lone surrogate.
+
+    :raises BadInput: ``input.not_json``.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadInput("input.not_json", reason=Clause("it is nested too deeply")) from None
+    except ValueError as error:
+        raise BadInput("input.not_json", reason=_fault(error)) from None
+
+
+def _fault(error: ValueError) -> Clause:
+    if isinstance(error, json.JSONDecodeError):
+        return Clause(
+            "something is wrong at line {line}, letter {letter}", line=error.lineno, letter=error.colno
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return Clause("it is not UTF-8")
+    found = error.args[0]
+    # Else it is Python's own refusal of numbers with thousands of digits.
+    return found if isinstance(found, Clause) else Clause("a number in it is too long")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(Clause("the key {key!r} stands there twice", key=key[:60]))
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(Clause("{name} is no number", name=name))
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Where in the document we are: its name, how deep, in which relation, inside which saved searches."""
+
+    place: str
+    depth: int
+    relation: Relation | None
+    inside: frozenset[int]
+
+    def at(self, step: str) -> str:
+        return f"{self.place}.{step}" if self.place else step
+
+    def down(self, step: str, relation: Relation | None = None) -> "_Spot":
+        return _Spot(self.at(step), self.depth + 1, relation or self.relation, self.inside)
+
+
+@dataclass
+class _Parser:
+    catalogue: Catalogue
+    inside: frozenset[int]
+    rules: int = 0
+    values: int = 0
+    private: list[tuple[str, str]] = field(default_factory=list)
+
+    def group(self, found: Any, spot: _Spot, empty: bool = False) -> Group:
+        if not isinstance(found, Mapping) or "field" in found:
+            raise BadInput("segment.not_a_group", spot.place, found=_shown(found))
+        if spot.depth > DEPTH:
+            raise BadInput("segment.too_deep", spot.place, limit=DEPTH)
+        _only(found, _GROUP_KEYS, spot)
+        combinator, negated, rules = found.get("combinator"), found.get("not", False), found.get("rules")
+        if combinator not in ("and", "or"):
+            raise BadInput("segment.unknown_combinator", spot.at("combinator"), found=_cut(combinator))
+        if not isinstance(negated, bool):
+            raise _bad(spot.at("not"), "not", negated, Clause("true or false"))
+        if not isinstance(rules, list):
+            raise _bad(spot.at("rules"), "rules", rules, Clause("a list"))
+        if not rules and not empty:
+            raise BadInput("segment.empty_group", spot.place)
+        members = tuple(self.node(rule, spot.down(f"rules[{index}]")) for index, rule in enumerate(rules))
+        return Group(spot.place, bool(members) and combinator == "or", negated, members)
+
+    def node(self, found: Any, spot: _Spot) -> Node:
+        if not isinstance(found, Mapping) or not {"field", "rules", "combinator"} & set(found):
+            raise BadInput("segment.not_a_tree", spot.place, found=_shown(found))
+        if "field" not in found:
+            return self.group(found, spot)
+        self.rules += 1
+        if self.rules > RULES:
+            raise BadInput("segment.too_many_rules", spot.place, limit=RULES)
+        name = found["field"]
+        if spot.relation is None and name == REFERENCE:
+            return self.reference(found, spot)
+        if spot.relation is None and isinstance(name, str) and name in RELATIONS:
+            return self.related(found, RELATIONS[name], spot)
+        return self.rule(found, self.named(name, spot), spot)
+
+    def named(self, name: Any, spot: _Spot, step: str = "field") -> Field:
+        """Return the field of that name, of a person or of the related row that we are in."""
+        known = spot.relation.fields if spot.relation else None
+        found = None
+        if isinstance(name, str):
+            found = known.get(name) if known is not None else self.catalogue.field(name)
+        if found is None:
+            raise BadInput(
+                "segment.unknown_field",
+                spot.at(step),
+                field=_cut(name),
+                hint=hint(str(name), self.names(spot)),
+            )
+        if not self.catalogue.offers(found):
+            raise BadInput("segment.field_not_offered", spot.at(step), field=name)
+        return found
+
+    def names(self, spot: _Spot) -> list[str]:
+        if spot.relation:
+            return [one.name for one in self.catalogue.fields_of(spot.relation)]
+        relations = [one.name for one in self.catalogue.relations()]
+        return [*(one.name for one in self.catalogue.fields()), *relations, REFERENCE]
+
+    def rule(self, found: Mapping[str, Any], about: Field, spot: _Spot) -> Rule:
+        _only(found, _RULE_KEYS, spot)
+        operator = _operator(found, about.name, about.kind.operators, spot)
+        operand = self.operand(found, operator, about.kind, about.name, spot)
+        if about.values and operator not in KNOWN:
+            _enumerated(about, found["value"], self.catalogue.zone, spot)
+        if about.private and spot.inside == self.inside:
+            self.private.append((spot.at("field"), about.name))
+        return Rule(spot.place, about, operator, operand, found.get("value"))
+
+    def operand(self, found: Mapping[str, Any], operator: str, kind: Kind, name: str, spot: _Spot) -> Any:
+        value = found.get("value")
+        self.values += len(value) if isinstance(value, list) else COSTS.get(operator, 1)
+        if self.values > VALUES:
+            raise BadInput("segment.too_many_values", spot.at("value"), limit=VALUES)
+        try:
+            return kind.read(operator, value, self.catalogue.zone)
+        except Unreadable as error:
+            index = error.index
+            place, bad = ("value", value) if index is None else (f"value[{index}]", found["value"][index])
+            raise _bad(spot.at(place), name, bad, error.expected) from None
+
+    def related(self, found: Mapping[str, Any], relation: Relation, spot: _Spot) -> Node:
+        if not self.catalogue.offers(relation):
+            raise BadInput("segment.field_not_offered", spot.at("field"), field=relation.name)
+        if "aggregate" in found:
+            return self.aggregate(found, relation, spot)
+        _only(found, _RELATED_KEYS, spot)
+        match = found.get("match")
+        if not isinstance(match, Mapping) or not set(match) <= {"mode", "threshold"}:
+            reason = Clause(
+                '{name} needs a match such as {{"mode": "atLeast", "threshold": 2}}', name=relation.name
+            )
+            raise BadInput("segment.bad_match", spot.at("match"), reason=reason)
+        mode, threshold = match.get("mode"), match.get("threshold", 1)
+        if mode not in MODES:
+            reason = Clause("mode is {mode!r}; it takes {known}", mode=_cut(mode), known=", ".join(MODES))
+            raise BadInput("segment.bad_match", spot.at("match.mode"), reason=reason)
+        counted = mode in MODES[3:]
+        if counted and ("threshold" not in match or not _is_count(threshold)):
+            reason = Clause("mode {mode} needs a threshold: a whole number from 0", mode=mode)
+            raise BadInput("segment.bad_match", spot.at("match.threshold"), reason=reason)
+        where = self.where(found, "value", relation, spot)
+        return Related(spot.place, relation, mode, threshold if counted else 0, where)
+
+    def where(self, found: Mapping[str, Any], key: str, relation: Relation, spot: _Spot) -> Group | None:
+        return self.group(found[key], spot.down(key, relation)) if found.get(key) is not None else None
+
+    def aggregate(self, found: Mapping[str, Any], relation: Relation, spot: _Spot) -> Aggregate:
+        _only(found, _AGGREGATE_KEYS, spot)
+        function, about = self.function(found["aggregate"], relation, spot)
+        kind = _result_kind(function, about)
+        takes = [one for one in kind.operators if one not in LISTS]
+        if function in ("sum", "count", "distinct"):
+            takes = [one for one in takes if one not in KNOWN]
+        operator = _operator(found, str(found["aggregate"]), tuple(takes), spot)
+        operand = self.operand(found, operator, kind, str(found["aggregate"]), spot)
+        where = self.where(found, "where", relation, spot)
+        if about is not None and about.kind is MONEY and not _fixes(where, relation.currency):
+            self.one_currency(spot)
+        value = found.get("value")
+        return Aggregate(spot.place, relation, function, about, kind, operator, operand, value, where)
+
+    def function(self, text: Any, relation: Relation, spot: _Spot) -> tuple[str, Field | None]:
+        function, _colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
+        if function not in FUNCTIONS:
+            known = ", ".join(FUNCTIONS)
+            reason = Clause(
+                "{found!r} is not one of {known}, such as sum:amount", found=_cut(text), known=known
+            )
+            raise BadInput("segment.bad_aggregate", spot.at("aggregate"), reason=reason)
+        if function == "count":
+            if text != "count":
+                raise BadInput(
+                    "segment.bad_aggregate", spot.at("aggregate"), reason=Clause("count takes no field")
+                )
+            return function, None
+        about = self.named(name, _Spot(spot.place, spot.depth, relation, spot.inside), "aggregate")
+        if about.kind not in FUNCTIONS[function] or not (
+            isinstance(about.source, Column) or about.kind is KEYS
+        ):
+            raise BadInput(
+                "segment.bad_aggregate",
+                spot.at("aggregate"),
+                reason=Clause("{function} cannot be taken of {name}", function=function, name=name),
+            )
+        return function, about
+
+    def one_currency(self, spot: _Spot) -> None:
+        if len(self.catalogue.currencies()) > 1:
+            raise BadInput("segment.needs_currency", spot.at("where"))
+
+    def reference(self, found: Mapping[str, Any], spot: _Spot) -> Reference:
+        _only(found, _RULE_KEYS, spot)
+        operator = _operator(found, REFERENCE, ("=", "!="), spot)
+        ident = found.get("value")
+        if not isinstance(ident, int) or isinstance(ident, bool) or not 0 < ident < 2**31:
+            raise _bad(spot.at("value"), REFERENCE, ident, Clause("the number of a saved search"))
+        if ident in spot.inside:
+            raise BadInput("segment.cycle", spot.at("value"), id=ident)
+        document = self.catalogue.query(ident)
+        if document is None:
+            raise BadInput("segment.missing_query", spot.at("value"), id=ident)
+        inner = _Spot(spot.at(f"value({ident})"), spot.depth + 1, None, spot.inside | {ident})
+        return Reference(spot.place, ident, operator == "!=", self.group(document, inner, empty=True))
+
+
+def _only(found: Mapping[str, Any], known: set[str], spot: _Spot) -> None:
+    for key in found:
+        if key not in known:
+            raise BadInput("segment.unknown_key", spot.place, key=_cut(key))
+
+
+def _operator(found: Mapping[str, Any], name: str, known: tuple[str, ...], spot: _Spot) -> str:
+    operator = found.get("operator")
+    if not isinstance(operator, str) or operator not in known:
+        raise BadInput(
+            "segment.unknown_operator",
+            spot.at("operator"),
+            field=_cut(name),
+            operator=_cut(operator),
+            known=", ".join(known),
+        )
+    return operator
+
+
+def _enumerated(about: Field, value: Any, zone: ZoneInfo, spot: _Spot) -> None:
+    listed = value if isinstance(value, list) else [value]
+    for index, one in enumerate(listed):
+        if about.kind.read_one(one, zone) not in about.values:
+            place = spot.at(f"value[{index}]" if isinstance(value, list) else "value")
+            near = hint(one, list(about.values))
+            expected = Clause("one of {known}{hint}", known=", ".join(about.values), hint=near)
+            raise _bad(place, about.name, one, expected)
+
+
+def _bad(place: str, name: str, value: Any, expected: Clause) -> BadInput:
+    return BadInput("segment.bad_value", place, field=name, value=_shown(value), expected=expected)
+
+
+def _result_kind(function: str, about: Field | None) -> Kind:
+    if about is None or function == "distinct":
+        return NUMBER
+    # An average of whole numbers is compared with up to four decimals, as amounts are.
+    return MONEY if function == "avg" else about.kind
+
+
+def _fixes(where: Group | None, currency: str) -> bool:
+    """Tell whether a group lets only rows of one currency through."""
+    if where is None or where.negated or where.any:
+        return False
+    return any(_fixes_one(one, currency) for one in where.members)
+
+
+def _fixes_one(node: Node, currency: str) -> bool:
+    if isinstance(node, Group):
+        return _fixes(node, currency)
+    if not isinstance(node, Rule) or node.field.name != currency:
+        return False
+    return node.operator == "=" or (node.operator == "in" and len(node.operand) == 1)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
+
+
+def _cut(value: Any) -> Any:
+    """Return what a message quotes of a bad value."""
+    if isinstance(value, Mapping):
+        return Clause("an object")
+    if isinstance(value, list):
+        return Clause("a list")
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
+        return Clause("a huge number")
+    return value if value is None else str(value)[:60]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return Clause("nothing")
+    if isinstance(value, str):
+        return repr(value[:60])
+    if isinstance(value, Mapping) and set(value) == {"n", "unit"}:
+        return json.dumps(value)[:60]
+    cut = _cut(value)
+    return cut if isinstance(cut, Clause) else str(cut)

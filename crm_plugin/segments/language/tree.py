@@ -1,0 +1,115 @@
+"""What a filter document becomes once it is understood; made by :mod:`crm_plugin.segments.language.parse`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from crm_plugin.segments.language.fields import Field, Relation
+from crm_plugin.segments.language.value_types import Kind
+
+
+@dataclass(frozen=True)
+class Group:
+    """Conditions joined by *and* or *or*; without members it is always true.
+
+    :param place: of the node in the document, such as ``rules[1].rules[0]``; empty at the root.
+    """
+
+    place: str
+    any: bool
+    negated: bool
+    members: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One comparison of a field.
+
+    :param value: as it was written, for sentences.
+    """
+
+    place: str
+    field: Field
+    operator: str
+    operand: Any
+    value: Any
+
+
+@dataclass(frozen=True)
+class Related:
+    """A statement about how many related rows fulfil a group.
+
+    :param mode: ``all some none atLeast atMost exactly``.
+    :param where: the group over the related fields; None = every row.
+    """
+
+    place: str
+    relation: Relation
+    mode: str
+    threshold: int
+    where: Group | None
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A comparison of a figure over related rows.
+
+    :param function: ``sum avg min max distinct count``.
+    :param field: what it is computed of; None for ``count``.
+    :param kind: of the result.
+    :param value: as it was written, for sentences.
+    """
+
+    place: str
+    relation: Relation
+    function: str
+    field: Field | None
+    kind: Kind
+    operator: str
+    operand: Any
+    value: Any
+    where: Group | None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A saved search in the place of a rule."""
+
+    place: str
+    query_id: int
+    negated: bool
+    root: Group
+
+
+Node = Group | Rule | Related | Aggregate | Reference
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An understood document.
+
+    :param private: (place, field) of its own conditions on contacts; those of saved searches do not count.
+    """
+
+    root: Group
+    private: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def references(self) -> frozenset[int]:
+        """Ids of the saved searches that it stands on, directly or by others."""
+        return frozenset(node.query_id for node in walk(self.root) if isinstance(node, Reference))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it, conditions on related rows and saved searches included."""
+    yield node
+    below: tuple[Node | None, ...] = ()
+    if isinstance(node, Group):
+        below = node.members
+    elif isinstance(node, Related | Aggregate):
+        below = (node.where,)
+    elif isinstance(node, Reference):
+        below = (node.root,)
+    for child in below:
+        if child is not None:
+            yield from walk(child)

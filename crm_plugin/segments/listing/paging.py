@@ -1,0 +1,117 @@
+"""Lists of the people that a tree matches: sorted, and paged by the last row's key, never by an offset."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.kernel.errors import BadInput, Clause, one_of
+from crm_plugin.profiles.models import school as m
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.fact_sources import of_person
+from crm_plugin.segments.sql.related_rows import Select
+
+SORTS = {
+    "id": "id",
+    "display_name": "display_name_folded",
+    "registered_at": "registered_at",
+    "last_login_at": "last_login_at",
+    "last_active_at": "last_active_at",
+    "last_paid_at": "last_paid_at",
+    "paid_count": "paid_count",
+    "paid_total": "paid_total",
+}
+"""What a list can be sorted by → the column; a minus before the name turns the order."""
+DEFAULT_SORT = "-last_active_at"
+LARGEST_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of people.
+
+    :param ids: our ids in the order asked for; who has no value to sort by comes last.
+    :param next: pass it as ``after`` for the next page; None on the last.
+    :param sort: the order in force.
+    """
+
+    ids: list[int]
+    next: str | None
+    sort: str
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class _Order:
+    name: str
+    descending: bool
+
+    @classmethod
+    def read(cls, sort: str) -> "_Order":
+        name = sort.removeprefix("-")
+        if name not in SORTS:
+            raise BadInput("input.bad", "sort", reason=one_of(SORTS))
+        return cls(name, sort.startswith("-"))
+
+
+def page(session: Session, found: Select, now: Present, sort: str, after: str | None, limit: int) -> Page:
+    """Return one page of people.
+
+    :param found: ``SELECT person id`` of all of them.
+    :param now: the present, with the courses that the reader is limited to.
+    :param sort: a name of :data:`SORTS`, with a minus before it for descending order.
+    :param after: ``next`` of the page before.
+    :raises BadInput: ``input.bad`` for another order, or for an ``after`` that is none of ours.
+    """
+    order, limit = _Order.read(sort), max(1, min(limit, LARGEST_PAGE))
+    person = aliased(m.Person)
+    column: Any = of_person(SORTS[order.name], person, now)
+    chosen = sa.select(person.id, column).where(person.id.in_(found))
+    if after is not None:
+        chosen = chosen.where(_beyond(person, column, order, *_read_key(after, order)))
+    unknown = sa.case((column.is_(None), 1), else_=0)
+    ordered = [unknown, column.desc() if order.descending else column.asc(), person.id]
+    if order.name == "id":
+        ordered = ordered[1:2]
+    rows: Sequence[Any] = session.execute(chosen.order_by(*ordered).limit(limit + 1)).all()
+    key = _key(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
+    return Page([row[0] for row in rows[:limit]], key, sort, now.as_of)
+
+
+def _beyond(person: Any, column: Any, order: _Order, value: Any, ident: int) -> sa.ColumnElement[bool]:
+    if order.name == "id":
+        beyond: sa.ColumnElement[bool] = column < ident if order.descending else column > ident
+        return beyond
+    if value is None:
+        return sa.and_(column.is_(None), person.id > ident)
+    further = column < value if order.descending else column > value
+    return sa.or_(further, sa.and_(column == value, person.id > ident), column.is_(None))
+
+
+def _key(value: Any, ident: int) -> str:
+    shown = value.isoformat() if isinstance(value, datetime) else value
+    shown = str(shown) if isinstance(shown, Decimal) else shown
+    return base64.urlsafe_b64encode(json.dumps([shown, ident]).encode()).decode()
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "display_name": str,
+    "paid_total": Decimal,
+    **{name: parse_instant for name in SORTS if name.endswith("_at")},
+}
+
+
+def _read_key(after: str, order: _Order) -> tuple[Any, int]:
+    try:
+        value, ident = json.loads(base64.urlsafe_b64decode(after.encode()))
+        read = _READERS.get(order.name, int)
+        return None if value is None else read(value), int(ident)
+    except (ValueError, TypeError, ArithmeticError):
+        raise BadInput("input.bad", "after", reason=Clause("this is no page of this list")) from None

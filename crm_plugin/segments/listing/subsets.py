@@ -1,0 +1,52 @@
+"""Parts of a search's people that a higher capability knows to tell apart: whom a channel reaches.
+
+A narrowing is a small document, ``{"by": name, …}``; who registers the name in :data:`NARROWINGS` reads
+the rest. Its key ``without`` lists people (the school's ids) who are taken out of that part afterwards.
+It stands beside the filter document and not in it: it depends on things that no condition on one person
+tells, such as two people with one address.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.sql.compile import people
+from crm_plugin.segments.sql.related_rows import Select
+
+Narrowing = Mapping[str, Any]
+Narrow = Callable[[Crm, Tree, Present, Narrowing], Select]
+
+NARROWINGS: Registry[Narrow] = Registry("part of a search's people")
+"""Name → function that returns ``SELECT person id`` of a part of the people whom a tree matches."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the people whom a filter document matches; all of them without a narrowing."""
+
+    document: Any
+    narrowing: Narrowing | None = None
+
+
+def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing | None = None) -> Select:
+    """Return ``SELECT person id`` of the people whom a tree matches, or of a part of them.
+
+    :raises BadInput: ``input.bad`` for an unknown part.
+    """
+    if narrowing is None:
+        return people(tree, present)
+    narrow = NARROWINGS.get(str(narrowing.get("by", "")))
+    if narrow is None:
+        raise BadInput("input.bad", reason=Clause("there is no such part of a search's people"))
+    found = narrow(crm, tree, present, narrowing)
+    if not narrowing.get("without"):
+        return found
+    return sa.select(Person.id).where(Person.id.in_(found), Person.host_id.not_in(narrowing["without"]))

@@ -1,0 +1,231 @@
+"""Save, share, pin and delete searches; keep their counts fresh and show them on the school's home."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import PERMISSIONS, Actor
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.errors import BadInput, Conflict, Refused
+from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.store.recompute_queue import moved_at
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.language import access
+from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.listing.stale_references import check_courses
+from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.saved import undo as undoing
+
+LONGEST_NAME = 191
+FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
+"""Time alone moves people in and out: counts older than this are taken again."""
+REST_PINNED, REST = timedelta(minutes=1), timedelta(minutes=5)
+"""How long a count stands at least where people change all the time."""
+USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of saved searches")
+"""Capability → function that names what of its own uses a saved search."""
+
+
+def save(
+    crm: Crm, actor: Actor, name: str, document: Any, *, shared: bool = False, pinned: bool = False
+) -> int:
+    """Save a search under a name and return its id; it is counted in the background.
+
+    :raises BadInput: when the document or the name is bad.
+    """
+    need(actor, "crm.edit")
+    _understood(crm, actor, document, frozenset())
+    now = crm.clock()
+    with crm.db.begin() as session:
+        last = session.scalar(sa.select(sa.func.max(QuickQuery.position)))
+        query = QuickQuery(
+            name=_name(name),
+            tree=document,
+            owner=actor.id,
+            scope=queries.limits(actor),
+            shared=shared,
+            pinned=pinned,
+            position=(last or 0) + 1,
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(query)
+        session.flush()
+        ident = query.id
+        audit.record(session, now, actor.id, "query.save", of=("query", ident), name=query.name)
+    _wake(crm)
+    return ident
+
+
+def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
+    """Put another document into a saved search; return the id to undo it by.
+
+    :raises BadInput: ``segment.cycle`` when it would lead back to itself.
+    """
+    _understood(crm, actor, document, frozenset({ident}))
+    return _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
+
+
+def rename(crm: Crm, actor: Actor, ident: int, name: str) -> int:
+    """Give a saved search another name and return the id to undo it by; nothing is run."""
+    return _edit(crm, actor, ident, "query.rename", name=_name(name))
+
+
+def share(crm: Crm, actor: Actor, ident: int, shared: bool) -> int:
+    """Show a saved search to all colleagues, or to its owner only; return the id to undo it by."""
+    return _edit(crm, actor, ident, "query.share", shared=shared)
+
+
+def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
+    """Put a saved search on its owner's home, or take it off."""
+    _edit(crm, actor, ident, "query.pin", pinned=pinned)
+
+
+def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
+    """Put a saved search at a place (0 = first) among those that the actor sees; return the id to undo by."""
+    order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
+    order.insert(max(position, 0), ident)
+    with crm.db.begin() as session:
+        _editable(session, ident, actor)
+        undo = undoing.moved(session, crm, actor, order)
+        for place, one in enumerate(order, 1):
+            session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
+        audit.record(session, crm.clock(), actor.id, "query.move", of=("query", ident), position=position)
+    return undo
+
+
+def delete(crm: Crm, actor: Actor, ident: int) -> int:
+    """Delete a saved search; return the id to undo it by.
+
+    :raises Conflict: ``segment.in_use``, naming what uses it.
+    """
+    with crm.db.begin() as session:
+        query = _editable(session, ident, actor)
+        users = using(session, ident)
+        if users:
+            raise Conflict("segment.in_use", users=", ".join(users))
+        undo = undoing.deleted(session, crm, actor, query)
+        session.delete(query)
+        audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
+    _wake(crm)
+    return undo
+
+
+def using(session: Session, ident: int) -> list[str]:
+    """Return the names of what uses a saved search: other searches, and what capabilities register."""
+    others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
+    found = [query.name for query in others if mentions(query.tree, ident)]
+    for _name, users in USERS.items():
+        found.extend(users(session, ident))
+    return found
+
+
+def mentions(document: Any, ident: int) -> bool:
+    """Tell whether a document names a saved search itself."""
+    if isinstance(document, dict):
+        if document.get("field") == "segment" and document.get("value") == ident:
+            return True
+        return any(mentions(value, ident) for value in document.values())
+    return isinstance(document, list) and any(mentions(one, ident) for one in document)
+
+
+@dataclass(frozen=True)
+class _Due:
+    id: int
+    tree: dict[str, Any]
+    owner: str
+    scope: list[str] | None
+
+    def reader(self) -> Actor | None:
+        """Return whose people are counted: everybody's, or those of a limited owner."""
+        if self.scope is None:
+            return None
+        return Actor(self.owner, "", frozenset(PERMISSIONS), scope=frozenset(self.scope))
+
+
+def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
+    """Count the saved searches whose count is too old, or was taken before people changed.
+
+    A search that cannot be understood any more (a field or course is gone) matches nobody until it is mended.
+
+    :return: how many were counted.
+    """
+    now = crm.clock()
+    due = _due(crm, now, everything)
+    for one in due:
+        try:
+            check_courses(crm, one.tree)
+            found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
+        except BadInput:
+            found = 0
+        with crm.db.begin() as session:
+            counted = {"count": found, "counted_at": now}
+            session.execute(sa.update(QuickQuery).where(QuickQuery.id == one.id).values(**counted))
+    return len(due)
+
+
+def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
+    columns = (QuickQuery.id, QuickQuery.tree, QuickQuery.owner, QuickQuery.scope)
+    chosen = sa.select(*columns).order_by(QuickQuery.id)
+    with crm.db.read() as session:
+        rows = session.execute(chosen if everything else chosen.where(_is_stale(now, moved_at(session))))
+        return [_Due(*row) for row in rows]
+
+
+def _is_stale(now: datetime, moved: datetime | None) -> sa.ColumnElement[bool]:
+    """Return the condition that a count is to be taken again.
+
+    :param moved: when the facts of anybody were last computed.
+    """
+    counted, pinned = QuickQuery.counted_at, QuickQuery.pinned == sa.true()
+    stale = [counted.is_(None), counted <= sa.case((pinned, now - FRESH_PINNED), else_=now - FRESH)]
+    if moved is not None:
+        rested = counted <= sa.case((pinned, now - REST_PINNED), else_=now - REST)
+        stale.append(sa.and_(counted <= moved, rested))
+    return sa.or_(*stale)
+
+
+def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int:
+    now = crm.clock()
+    with crm.db.begin() as session:
+        query = _editable(session, ident, actor)
+        undo = undoing.changed(session, crm, actor, query, list(values))
+        for name, value in values.items():
+            setattr(query, name, value)
+        if query.owner == actor.id and query.scope != queries.limits(actor):
+            query.scope, query.count, query.counted_at = queries.limits(actor), None, None
+        query.updated_at = now
+        audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
+    _wake(crm)
+    return undo
+
+
+def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
+    need(actor, "crm.edit")
+    query = queries.find(session, ident, actor)
+    if not queries.owns(query, actor):
+        raise Refused("access.refused", permission="crm.admin")
+    return query
+
+
+def _understood(crm: Crm, actor: Actor, document: Any, inside: frozenset[int]) -> Tree:
+    tree = parse(document, service.catalogue(crm, actor), inside=inside)
+    access.check(tree, actor)
+    return tree
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise BadInput("segment.no_name")
+    return name[:LONGEST_NAME]
+
+
+def _wake(crm: Crm) -> None:
+    crm.queue.wake("crm_plugin.segments.jobs.refresh_counts")

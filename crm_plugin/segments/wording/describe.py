@@ -1,0 +1,240 @@
+"""Say a tree as one sentence, in English or Chinese."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.profiles.people import queries as profiles
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.explain.evaluate import Explanation
+from crm_plugin.segments.language.fields import Relation
+from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree, walk
+from crm_plugin.segments.language.value_types import KEYS, TEXT, Kind
+from crm_plugin.segments.wording.phrase_templates import Shape, recognised
+from crm_plugin.segments.wording.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
+
+Namer = Callable[[str, str, str], str]
+"""(relation or nothing, field, value) → words for a value such as a state, or the value itself."""
+
+
+def as_stored(_relation: str, _field: str, value: str) -> str:
+    """Name a value by itself: for programs, and where there are no words for it."""
+    return value
+
+
+def describe(
+    crm: Crm, document: Any, locale: str, actor: Actor | None = None, namer: Namer = as_stored
+) -> str:
+    """Return a filter document as a sentence, with courses and saved searches by their names.
+
+    :param locale: Chinese when it begins with ``zh``, else English.
+    :param namer: words for states, kinds and roles.
+    :raises BadInput: when the document cannot be understood.
+    """
+    tree = service.understood(crm, document, actor)
+    speaker = _speaker(crm, tree, locale, namer, actor)
+    return replace(speaker, shapes=dict(_shapes(document, ""))).sentence(tree)
+
+
+def _shapes(group: Mapping[str, Any], place: str) -> Iterator[tuple[str, tuple[Shape, str, Any]]]:
+    """Yield (place, shape) of the pieces of a document that have words of their own."""
+    for position, node in enumerate(group.get("rules", ())):
+        here = f"{place}.rules[{position}]".removeprefix(".")
+        found = recognised(node)
+        if found:
+            yield here, found
+        elif isinstance(node, Mapping) and "combinator" in node:
+            yield from _shapes(node, here)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one condition decided about a person, in words.
+
+    :param seen: the value looked at, ready for JSON; None = unknown. Of related rows ``matching`` and ``of``.
+    :param depth: how deep it lies; 0 is the whole document.
+    :param is_group: it only joins the conditions below it.
+    """
+
+    text: str
+    outcome: bool
+    seen: Any
+    depth: int
+    is_group: bool
+
+
+def decisions(  # noqa: PLR0913 - what is asked, of whom, when, by whom and in which words
+    crm: Crm,
+    document: Any,
+    person_host_id: str,
+    locale: str,
+    *,
+    at: datetime | None = None,
+    actor: Actor | None = None,
+    namer: Namer = as_stored,
+) -> tuple[bool, list[Decision]]:
+    """Return whether a document matches a person, and each condition's decision from the top down.
+
+    :param at: the present that it is decided at; the clock's when left out.
+    :raises BadInput: when the document cannot be understood.
+    :raises NotFound: ``object.missing``, also for a person outside the actor's scope.
+    """
+    tree = service.understood(crm, document, actor)
+    found = service.explain(crm, document, person_host_id, at=at, actor=actor)
+    speaker = _speaker(crm, tree, locale, namer, actor)
+    if found.children and found.children[0].kind == "person":
+        # Erased or merged: nothing that the conditions say matters.
+        return False, [Decision(speaker.say("gone"), False, None, 1, True)]
+    lines = speaker.decided(tree.root, found, 0)
+    return found.outcome, lines if tree.root.any or tree.root.negated else lines[1:]
+
+
+def _speaker(crm: Crm, tree: Tree, locale: str, namer: Namer, actor: Actor | None) -> "Speaker":
+    scope = actor.scope if actor else None  # courses outside are named by their ids only
+    with crm.db.read() as session:
+        courses = profiles.courses_by_host_id(session, sorted(_courses(tree)), scope)
+        searches = queries.names(session, tree.references)
+    titles = {ident: course.title for ident, course in courses.items()}
+    return Speaker(locale, titles, searches, namer)
+
+
+def _courses(tree: Tree) -> set[str]:
+    rules = (node for node in walk(tree.root) if isinstance(node, Rule) and node.field.kind is KEYS)
+    return {one for rule in rules if rule.value is not None for one in _list(rule.value)}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Puts conditions into words.
+
+    :param titles: the school's id of a course → its title.
+    :param searches: id of a saved search → its name.
+    :param shapes: place → the shape that the document has there.
+    :param relation: the related rows whose conditions are being said; empty = the person's own.
+    """
+
+    locale: str
+    titles: Mapping[str, str]
+    searches: Mapping[int, str]
+    namer: Namer = as_stored
+    shapes: Mapping[str, tuple[Shape, str, Any]] = field(default_factory=dict)
+    relation: str = ""
+
+    def sentence(self, tree: Tree) -> str:
+        """Return the whole tree in words."""
+        if not tree.root.members:
+            return self.say("nobody" if tree.root.negated else "everybody")
+        return self.say("people", condition=self.group(tree.root))
+
+    def shape(self, shape: Shape, operator: str, value: Any) -> str:
+        if isinstance(value, Mapping):
+            words = self.value(value, TEXT, operator)
+        else:
+            each = [self.titles.get(one, one) if shape.picker == "course" else one for one in value or ()]
+            words = self.of(PHRASES["list"]).join(self.say("quoted", text=one) for one in each)
+        return self.of(shape.says[operator]).format(value=words)
+
+    def say(self, key: str, **values: Any) -> str:
+        return self.of(PHRASES[key]).format(**values)
+
+    def of(self, words: tuple[str, str]) -> str:
+        return words[1] if self.locale.lower().startswith("zh") else words[0]
+
+    def group(self, group: Group) -> str:
+        parts = [self.inner(one, len(group.members) > 1) for one in group.members]
+        joined = self.of(PHRASES["or" if group.any else "and"]).join(parts) or self.say("everybody")
+        return self.say("not", condition=joined) if group.negated else joined
+
+    def inner(self, node: Node, several: bool) -> str:
+        words = self.node(node)
+        if node.place in self.shapes:
+            return words
+        bracket = several and isinstance(node, Group) and not node.negated and len(node.members) > 1
+        return self.say("brackets", condition=words) if bracket else words
+
+    def node(self, node: Node) -> str:
+        if node.place in self.shapes:
+            return self.shape(*self.shapes[node.place])
+        if isinstance(node, Group):
+            return self.group(node)
+        if isinstance(node, Rule):
+            label = node.field.label.of(self.locale)
+            name = partial(self.namer, self.relation, node.field.name) if node.field.values else None
+            return self.compared(label, node.field.kind, node.operator, node.value, name)
+        if isinstance(node, Related):
+            return self.related(node)
+        return self.aggregate(node) if isinstance(node, Aggregate) else self.reference(node)
+
+    def decided(self, node: Node, found: Explanation, depth: int) -> list[Decision]:
+        """Return the decisions of a node and all below it; groups say only how they join."""
+        inner: list[Node] = []
+        if isinstance(node, Group):
+            key = (
+                ("none_of" if node.any else "not_all_of")
+                if node.negated
+                else ("any_of" if node.any else "all_of")
+            )
+            words, inner = self.say(key), list(node.members)
+        else:
+            words = self.node(node)
+            inner = [node.root] if isinstance(node, Reference) else []
+        lines = [Decision(words, found.outcome, found.seen, depth, bool(inner))]
+        for one, child in zip(inner, found.children, strict=True):
+            lines += self.decided(one, child, depth + 1)
+        return lines
+
+    def compared(
+        self, label: str, kind: Kind, operator: str, value: Any, name: Callable[[str], str] | None = None
+    ) -> str:
+        words = COMPARISONS.get((kind.name, operator)) or COMPARISONS[("", operator)]
+        if kind.name == "flag" and operator in ("=", "!="):
+            words = PHRASES["yes" if (operator == "=") is value else "no"]
+        return self.of(words).format(field=label, value=self.value(value, kind, operator, name))
+
+    def value(self, value: Any, kind: Kind, operator: str, name: Callable[[str], str] | None = None) -> str:
+        if isinstance(value, Mapping):
+            unit = self.of(UNITS[value["unit"]][value["n"] != 1])
+            return self.say("span", n=value["n"], unit=unit)
+        if operator in ("between", "notBetween"):
+            return self.say("range", low=value[0], high=value[1])
+        return self.of(PHRASES["list"]).join(self.one(one, kind, name) for one in _list(value))
+
+    def one(self, value: Any, kind: Kind, name: Callable[[str], str] | None) -> str:
+        if name is not None:
+            return name(value)
+        if kind is KEYS:
+            return self.say("quoted", text=self.titles.get(value, value))
+        return (
+            self.say("quoted", text=value) if isinstance(value, str) and kind.name in _QUOTED else str(value)
+        )
+
+    def related(self, node: Related) -> str:
+        rows = node.relation.label.of(self.locale)
+        where = self.where(node.relation, node.where)
+        return self.of(MODES[node.mode]).format(rows=rows, n=node.threshold, where=where)
+
+    def where(self, relation: Relation, group: Group | None) -> str:
+        within = replace(self, relation=relation.name)
+        return self.say("where", condition=within.group(group)) if group else ""
+
+    def aggregate(self, node: Aggregate) -> str:
+        rows = node.relation.label.of(self.locale)
+        column = node.field.label.of(self.locale) if node.field else ""
+        where = self.where(node.relation, node.where)
+        label = self.of(AGGREGATES[node.function]).format(rows=rows, column=column, where=where)
+        return self.compared(label, node.kind, node.operator, node.value)
+
+    def reference(self, node: Reference) -> str:
+        name = self.searches.get(node.query_id, str(node.query_id))
+        return self.say("not_in_segment" if node.negated else "in_segment", name=name)
+
+
+_QUOTED = ("text", "set")

@@ -1,0 +1,87 @@
+"""Health and settings: what is stored about the school, whether database and queue answer."""
+
+from datetime import datetime
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.channels.email.feedback.bounces import SHOWN_DAYS, figures
+from crm_plugin.channels.suppressions import REASONS
+from crm_plugin.kernel.settings import TABLE
+from crm_plugin.profiles.sync.host_checks import Check, last
+from crm_plugin.web.admin.initialisation import shown_streams
+from crm_plugin.web.shell.bundle import path_of
+from crm_plugin.web.shell.formatting import ago
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.rendering import render
+
+_DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "mariadb": "MariaDB"}
+"""Dialect → the name that people know."""
+
+
+@page("/health")
+def health() -> ResponseReturnValue:
+    """Show streams, checks and, for administrators, settings."""
+    with crm().db.read() as session:
+        asked_at, checks = last(session)
+    return render(
+        "health/page.html",
+        title=say("Health"),
+        active="health",
+        streams=shown_streams(),
+        checks=[*_own(asked_at), *checks],
+        settings=_settings() if actor().may("crm.admin") else None,
+        mail=_mail() if actor().scope is None else None,
+    )
+
+
+def _mail() -> dict[str, Any]:
+    """What came back from e-mail, and after how many of it an address is stopped."""
+    with crm().db.read() as session:
+        found = figures(session, crm().clock())
+    set_to = crm().settings
+    limits = {"hard": set_to.bounce_hard, "soft": set_to.bounce_soft, "complaint": set_to.bounce_complaints}
+    return {
+        "rows": [(kind, count, limits.get(kind)) for kind, count in found.came_back.items()],
+        "soft_days": set_to.bounce_soft_days,
+        "days": SHOWN_DAYS,
+        "stopped": [(reason, found.stopped.get(reason, 0)) for reason in REASONS],
+    }
+
+
+def _own(asked_at: datetime | None) -> list[Check]:
+    queue = crm().queue
+    up = queue.is_up()
+    said = say("answers") if up else say("does not answer; a worker then does the work without it")
+    none = say("none: a worker does the work without it")
+    return [
+        Check(say("Database"), True, _DATABASES.get(crm().db.dialect, crm().db.dialect)),
+        Check(say("Queue"), up or not queue.url, said if queue.url else none),
+        Check(
+            say("Front end"),
+            path_of("crm.js") is not None,
+            say("bundled") if path_of("crm.js") else say("the bundle is missing; pages work as plain forms"),
+        ),
+        Check(
+            say("School's own checks"),
+            asked_at is not None,
+            say("asked %(when)s", when=ago(asked_at))
+            if asked_at
+            else say("not asked yet: is a worker running?"),
+        ),
+    ]
+
+
+def _settings() -> list[tuple[str, str, str]]:
+    shown = crm().settings.shown()
+    return [(row.name, _set_to(shown[row.name]), row.help) for row in TABLE]
+
+
+def _set_to(value: object) -> str:
+    """What a setting is set to, in words; empty where it is not set at all."""
+    if value == "(set)":
+        return say("set, not shown")
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    return str(value) if value or value == 0 else ""

@@ -1,0 +1,67 @@
+"""Addresses that are not written to: why, since when, and back again."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.channels import suppressions as service
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.errors import BadInput
+from crm_plugin.web.shell.flash import tell
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.rendering import render
+from crm_plugin.web.shell.vocabulary import word
+
+PAGE = 50
+
+
+@page("/stopped", "crm.admin")
+def stopped() -> ResponseReturnValue:
+    """Show the addresses, the latest first, and the form to block one."""
+    return _page()
+
+
+@page("/stopped/block", "crm.admin", post=True)
+def stopped_block() -> ResponseReturnValue:
+    """Block an address by hand."""
+    try:
+        service.block(crm(), actor(), request.form.get("channel", ""), request.form.get("address", ""))
+    except BadInput as error:
+        return _page(explain(error))
+    tell(say("Blocked: nothing is written there any more."), "good")
+    return redirect(url_for("crm.stopped"))
+
+
+@page("/stopped/<int:ident>/lift", "crm.admin", post=True)
+def stopped_lift(ident: int) -> ResponseReturnValue:
+    """Let an address be written to again."""
+    service.lift(crm(), actor(), ident)
+    tell(say("The address may be written to again. What came back before counts no more."), "good")
+    return redirect(url_for("crm.stopped"))
+
+
+def _page(problem: str = "") -> ResponseReturnValue:
+    reason, text = request.args.get("reason", ""), request.args.get("address", "")
+    before = request.args.get("before", type=int)
+    asked: dict[str, Any] = {"reason": reason, "text": text, "before": before}
+    rows = service.listed(crm(), actor(), **asked, limit=PAGE + 1)
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    chosen: dict[str, Any] = {"reason": reason or None, "address": text or None}
+    return render(
+        "stopped/list.html",
+        title=say("Stopped addresses"),
+        active="health",
+        status=400 if problem else 200,
+        problem=problem,
+        rows=rows,
+        reasons=[("", say("All")), *((name, word("stopped", name)) for name in service.REASONS)],
+        channels=[(name, word("channel", name)) for name in CHANNELS],
+        own=service.OWN_CHOICE,
+        reason=reason,
+        text=text,
+        form=request.form if problem else {},
+        next=url_for("crm.stopped", **chosen, before=rows[-1].id) if more else "",
+        first=url_for("crm.stopped", **chosen) if before else "",
+    )

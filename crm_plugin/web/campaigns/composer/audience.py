@@ -1,0 +1,180 @@
+"""The first step: name, audience, channel, purpose; beside it, how many people that would reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.boards import stages
+from crm_plugin.campaigns.launch.reach import funnel
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.segments import service
+from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
+from crm_plugin.web.campaigns.composer.variables import KEYS
+from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
+from crm_plugin.web.segments.picker_names import course_named, person_named
+from crm_plugin.web.segments.presets import PRESETS, Preset
+from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
+from crm_plugin.web.shell.i18n import explain, mark
+from crm_plugin.web.shell.rendering import fragment
+
+NOTES = {
+    "sms": mark("An approved text to the telephone."),
+    "email": mark("HTML and plain text, with an opt-out link."),
+    "message": mark("A message in the school's own inbox."),
+}
+CIRCLES = {
+    "potential": mark("Interested lately, without a seat"),
+    "pending": mark("With an unpaid order"),
+    "learners": mark("With a seat"),
+    "left": mark("Refunded, removed or left"),
+}
+MANY = 200_000
+"""People up to which the reach of every channel is worked out, and not only of the chosen one."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the audience of a draft comes from, as the form shows it."""
+
+    kind: str
+    """``preset query course person search``."""
+    preset: str = ""
+    query: int | None = None
+    circle: str = "potential"
+    course: tuple[str, str] | None = None
+    person: tuple[str, str] | None = None
+    """(the school's id, name)."""
+
+
+def source_of(tree: Mapping[str, Any]) -> Source:
+    """Return what a draft's search is in the words of the form."""
+    preset = next((one.key for one in PRESETS if one.tree == tree), None)
+    if preset is not None:
+        return Source("preset", preset=preset)
+    rules = tree.get("rules", [])
+    only = rules[0] if len(rules) == 1 and not tree.get("not") else {}
+    if only.get("field") == "segment" and only.get("operator") == "=":
+        return Source("query", query=int(only["value"]))
+    if only.get("field") == "id" and only.get("operator") == "=":
+        return Source("person", person=person_named(str(only["value"])))
+    found = stages.recognise(dict(tree), **_circle_rules())
+    if found is not None:
+        return Source("course", circle=found[0], course=course_named(found[1]))
+    return Source("search")
+
+
+def presets_known() -> list[Preset]:
+    """Return the usual searches that the school's data allow."""
+    menus = links.fields()
+    return [
+        one
+        for one in PRESETS
+        if all(menus.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
+    ]
+
+
+def _circle_rules() -> dict[str, Any]:
+    return {"days": crm().settings.interest_days, "knows": service.catalogue(crm()).knows}
+
+
+def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
+    """Return the search that a form says; what is not filled in yet leaves it as it is."""
+    source, query = form.get("source"), form.get("query", "")
+    if source == "preset":
+        return next((one.tree for one in PRESETS if one.key == form.get("preset")), before)
+    if source == "query" and query.isdigit():
+        return _only({"field": "segment", "operator": "=", "value": int(query)})
+    if source == "person" and form.get("person"):
+        return _only({"field": "id", "operator": "=", "value": form["person"]})
+    if source == "course" and form.get("course"):
+        return stages.people_of(form.get("circle", "potential"), form["course"], **_circle_rules())
+    return before
+
+
+def _only(rule: Tree) -> Tree:
+    return {"combinator": "and", "rules": [rule]}
+
+
+def _changes(draft: CampaignRow) -> dict[str, Any]:
+    form = request.form
+    changes: dict[str, Any] = {name: form[name] for name in ("name", "channel", "purpose") if name in form}
+    if draft.kind != "single":
+        changes["audience"] = _audience_of(form, draft.audience)
+    if changes.get("purpose") == "service":
+        changes["topic"] = None  # what people need for their courses is no matter of taste
+    if changes.get("channel", draft.channel) != draft.channel:
+        # A text for one channel is none for another: only the link and its course are kept.
+        changes |= dict.fromkeys(("template", "subject", "html", "text", *KEYS, "lacking"))
+    return changes
+
+
+@page("/campaigns/<int:ident>/audience", "crm.send")
+def compose_audience(ident: int) -> ResponseReturnValue:
+    """Show the first step."""
+    return _page(draft_of(ident))
+
+
+def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
+    return show(
+        "audience",
+        draft,
+        problem,
+        channels=[(name, NOTES.get(name, "")) for name in CHANNELS],
+        presets=presets_known(),
+        queries=links.saved(),
+        source=source_of(draft.audience),
+        circles=CIRCLES,
+        edit_href=links.address(draft.audience, draft=draft.id),
+        new_href=links.address(EVERYBODY, draft=draft.id),
+        oob=False,
+        **_reach(draft, counted="count" in request.args),
+    )
+
+
+@page("/campaigns/<int:ident>/audience/save", "crm.send", post=True)
+def compose_audience_save(ident: int) -> ResponseReturnValue:
+    """Save the first step."""
+    draft, problem = draft_of(ident), None
+    try:
+        draft = save(draft, _changes(draft))
+    except CrmError as error:
+        problem = error
+    if is_htmx():
+        reach = fragment("campaigns/audience_reach.html", draft=draft, oob=True, **_reach(draft))
+        return answer(draft, problem, reach)
+    return _page(draft, problem) if problem else onward(ident, "content")
+
+
+@page("/campaigns/<int:ident>/reach", "crm.send")
+def compose_reach(ident: int) -> ResponseReturnValue:
+    """Return how many people the audience has, and how many of them each channel reaches."""
+    draft = draft_of(ident)
+    return fragment("campaigns/audience_reach.html", draft=draft, oob=False, **_reach(draft, counted=True))
+
+
+def _reach(draft: CampaignRow, counted: bool = False) -> dict[str, Any]:
+    """Return the card beside the form; without ``counted`` it asks for its numbers by itself."""
+    shown: dict[str, Any] = {"sentence": links.sentence(draft.audience)}
+    shown |= {"counted": counted, "matched": None, "reached": [], "reach_problem": ""}
+    if not counted:
+        return shown
+    try:
+        chosen = _left(draft, draft.channel)
+        others = [name for name in CHANNELS if name != draft.channel and chosen[0] <= MANY]
+        reached = {draft.channel: chosen[1], **{name: _left(draft, name)[1] for name in others}}
+    except CrmError as error:
+        return {**shown, "reach_problem": explain(error)}
+    shown["reached"] = [(name, reached[name]) for name in CHANNELS if name in reached]
+    return {**shown, "matched": chosen[0]}
+
+
+def _left(draft: CampaignRow, channel: str) -> tuple[int, int]:
+    days = draft.policy.get("leave_out_days") or 0
+    steps = funnel(crm(), draft.audience, channel, days, actor(), topic=draft.topic_id).steps
+    return steps["matched"], steps["reached"]

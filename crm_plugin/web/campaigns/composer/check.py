@@ -1,0 +1,153 @@
+"""The last step: pre-flight, preview, test send, launch."""
+
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing.preflight import Preflight
+from crm_plugin.campaigns.document.personalisation import LEAVE_OUT, leaves_out
+from crm_plugin.campaigns.ledger.states import REASONS
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.links import draft_link_check
+from crm_plugin.web.campaigns.composer.content import preview_of
+from crm_plugin.web.campaigns.composer.policy import zone_of
+from crm_plugin.web.campaigns.composer.steps import draft_of, save, show, spoken
+from crm_plugin.web.campaigns.list_page import find
+from crm_plugin.web.campaigns.page import topic_name
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.flash import tell
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.rendering import fragment
+from crm_plugin.web.shell.vocabulary import word
+
+
+@page("/campaigns/<int:ident>/check", "crm.send")
+def compose_check(ident: int) -> ResponseReturnValue:
+    """Show the last step."""
+    draft = draft_of(ident)
+    found = _preflight(ident)
+    reached = found.reach.reached
+    return show(
+        "check",
+        draft,
+        reach=_reach(found),
+        topic=topic_name(draft),
+        will_reach=reached,
+        must_type=reached > crm().settings.confirm_above,
+        starts=formatting.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
+        **_found(draft, found),
+        **preview_of(draft),
+    )
+
+
+def _preflight(ident: int) -> Preflight:
+    """Check a draft; a worker is asked to look at links that nobody looked at yet."""
+    found = access.preflight(crm(), actor(), ident)
+    if found.unseen:
+        draft_link_check.ask(crm(), found.unseen)
+    return found
+
+
+def _found(draft: CampaignRow, found: Preflight) -> dict[str, Any]:
+    return {
+        "left_out": leaves_out(draft.content),
+        "errors": [spoken(one)["text"] for one in found.errors],
+        "warnings": [spoken(one)["text"] for one in found.warnings],
+        "unseen": len(found.unseen),
+        "cost": found.cost,
+        "missing": list(found.missing.items()),
+        "data_as_of": found.data_as_of,
+        "takes": formatting.seconds(found.seconds) if found.seconds else "",
+    }
+
+
+def _reach(found: Preflight) -> list[tuple[str, int]]:
+    excluded = found.reach.excluded
+    lost = [(word("reason", one), excluded[one]) for one in REASONS if one in excluded]
+    considered, reached = found.reach.considered, found.reach.reached
+    return [(say("Match the audience"), considered), *lost, (say("Will be reached"), reached)]
+
+
+@page("/campaigns/<int:ident>/check/found", "crm.send")
+def compose_found(ident: int) -> ResponseReturnValue:
+    """Return what the pre-flight says now: the page asks while links are looked at."""
+    draft = draft_of(ident)
+    found = _preflight(ident)
+    return fragment("campaigns/found.html", draft=draft, **_found(draft, found))
+
+
+@page("/campaigns/<int:ident>/lacking", "crm.send", post=True)
+def compose_lacking(ident: int) -> ResponseReturnValue:
+    """Decide about people who lack a word: left out, written to with another text, or in the way again."""
+    draft = draft_of(ident)
+    decision, texts = request.form.get("do", ""), _fallbacks()
+    if decision == "fallback" and not texts:
+        tell(say("Write what those get who have none."), "bad")
+    else:
+        known = draft.content.get("fallbacks", {})
+        changes: dict[str, Any] = {"lacking": LEAVE_OUT if decision == "leave_out" else None}
+        if decision == "fallback":
+            changes = {"fallbacks": {**known, **texts}}
+        try:
+            save(draft, changes)
+        except CrmError as error:
+            tell(explain(error), "bad")
+    return redirect(url_for("crm.compose_check", ident=ident))
+
+
+def _fallbacks() -> dict[str, str]:
+    said = ((key, value.strip()) for key, value in request.form.items() if key.startswith("else:"))
+    return {key.removeprefix("else:"): value for key, value in said if value}
+
+
+@page("/campaigns/<int:ident>/test", "crm.send", post=True)
+def campaign_test(ident: int) -> ResponseReturnValue:
+    """Send one labelled test to a typed address, filled in as for a chosen person."""
+    person = request.form.get("as", "").strip() or None
+    address = request.form.get("address", "").strip()
+    try:
+        receipt = access.send_test(crm(), actor(), ident, address, person)
+    except CrmError as error:
+        tell(explain(error), "bad")
+    else:
+        taken = receipt.status == "accepted"
+        tell(
+            say("The test was handed over. With the outbox carrier it stands in the outbox.")
+            if taken
+            else say("The carrier did not take it: %(reason)s", reason=receipt.reason or receipt.status),
+            "good" if taken else "bad",
+        )
+    chosen: dict[str, Any] = {"as": person, "_anchor": "test"}
+    return redirect(url_for("crm.compose_check", ident=ident, **chosen))
+
+
+@page("/campaigns/<int:ident>/launch", "crm.send", post=True)
+def campaign_launch(ident: int) -> ResponseReturnValue:
+    """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
+    if find(ident).state != "draft":
+        return _launched_already(ident)
+    try:
+        _confirmed(access.preflight(crm(), actor(), ident).reach.reached)
+        state = access.launch(crm(), actor(), ident)
+    except CrmError as error:
+        if find(ident).state != "draft":  # a twin of this request was quicker
+            return _launched_already(ident)
+        tell(explain(error), "bad")
+        return redirect(url_for("crm.compose_check", ident=ident))
+    tell(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
+    return redirect(url_for("crm.campaign", ident=ident))
+
+
+def _launched_already(ident: int) -> ResponseReturnValue:
+    tell(say("It was launched already, once. Nothing was changed."), "note")
+    return redirect(url_for("crm.campaign", ident=ident))
+
+
+def _confirmed(reached: int) -> None:
+    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
+    if typed != str(reached):
+        raise BadInput("campaign.not_confirmed", count=reached)

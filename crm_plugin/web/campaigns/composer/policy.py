@@ -1,0 +1,119 @@
+"""The third step: whom to spare, until when, how fast, and when it starts, in a zone that is named."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns.document.default_policy import proposed, region_of
+from crm_plugin.campaigns.document.goals import GOALS, goal_of, recognise
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError
+from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.consent.topics import TopicRow
+from crm_plugin.segments import service
+from crm_plugin.web.campaigns.composer.form import policy_of
+from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
+from crm_plugin.web.segments import links
+from crm_plugin.web.segments.picker_names import course_named
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.guard import crm, is_htmx, page
+from crm_plugin.web.shell.i18n import mark
+
+GOAL_WORDS = {
+    "bought": mark("Whoever has bought %(title)s"),
+    "seated": mark("Whoever has a seat in %(title)s"),
+    "settled": mark("Whoever has no unpaid order for %(title)s"),
+    "finished": mark("Whoever has completed %(title)s"),
+}
+
+
+@page("/campaigns/<int:ident>/policy", "crm.send")
+def compose_policy(ident: int) -> ResponseReturnValue:
+    """Show the third step."""
+    return _page(draft_of(ident))
+
+
+def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
+    policy = draft.policy
+    expires = policy.get("expires_at")
+    zone = zone_of(draft)
+    return show(
+        "policy",
+        draft,
+        problem,
+        policy={key: policy.get(key) for key in ("leave_out_days", "cap", "quiet_hours", "rate")},
+        holdout=f"{draft.holdout * 100:g}" if draft.holdout else "",
+        expires_at=_local(datetime.fromisoformat(expires) if expires else None, zone),
+        planned_at=_local(draft.planned_at, zone),
+        zone=zone.key,
+        usual_zones=list(dict.fromkeys((zone.key, service.zone(crm()).key, formatting.zone().key, "UTC"))),
+        zones=sorted(available_timezones() - {"localtime"}),
+        region=formatting.country(region_of(crm())),
+        proposed=proposed(crm(), draft.purpose),
+        topics=_topics(draft),
+        **_goals(draft),
+    )
+
+
+def _topics(draft: CampaignRow) -> list[TopicRow]:
+    """Return the topics to choose from: those on offer, and the one that an older draft has."""
+    with crm().db.read() as session:
+        return [row for row in topics.every(session) if not row.archived or row.id == draft.topic_id]
+
+
+def zone_of(draft: CampaignRow) -> ZoneInfo:
+    """Return the zone that a campaign's times are thought of in: the one named in it, else the school's."""
+    return ZoneInfo(draft.zone) if draft.zone else service.zone(crm())
+
+
+def _local(value: datetime | None, zone: ZoneInfo) -> str:
+    return value.astimezone(zone).strftime("%Y-%m-%dT%H:%M") if value else ""
+
+
+def _goals(draft: CampaignRow) -> dict[str, Any]:
+    """Return the goals that the draft's course and class offer, and the one it has."""
+    offered, goal = [], draft.policy.get("goal")
+    chosen = "keep" if goal else ""
+    for course in (draft.content.get("course"), draft.content.get("class")):
+        if course:
+            title = course_named(course)[1]
+            offered += [(f"{name}:{course}", GOAL_WORDS[name], title) for name in GOALS]
+            known = recognise(goal, course)
+            chosen = f"{known}:{course}" if known else chosen
+    sentence = links.sentence(goal) if goal and chosen == "keep" else ""
+    return {"goals": offered, "goal": chosen, "goal_sentence": sentence}
+
+
+def _goal(name: str) -> dict[str, Any] | None:
+    """Return the goal that the form names, such as ``bought:c1``; None for an empty name."""
+    kind, _, course = name.partition(":")
+    return goal_of(kind, course) if name else None
+
+
+@page("/campaigns/<int:ident>/policy/save", "crm.send", post=True)
+def compose_policy_save(ident: int) -> ResponseReturnValue:
+    """Save the third step, or put the region's proposals in the place of its rules (``propose``)."""
+    draft, problem = draft_of(ident), None
+    try:
+        draft = save(draft, _changes(draft))
+    except CrmError as error:
+        problem = error
+    if is_htmx():
+        return answer(draft, problem)
+    if problem:
+        return _page(draft, problem)
+    return onward(ident, "policy" if request.form.get("propose") else "check")
+
+
+def _changes(draft: CampaignRow) -> dict[str, Any]:
+    changes = policy_of(request.form, draft.policy, _goal)
+    if request.form.get("when") == "later" and not changes["at"] and not is_htmx():
+        raise BadInput("campaign.bad_value", "at", reason=Clause("expected a date and a time"))
+    if draft.purpose == "marketing" and "topic" in request.form:
+        changes["topic"] = request.form.get("topic", type=int)
+    if request.form.get("propose"):
+        changes["policy"] = {**changes["policy"], **proposed(crm(), draft.purpose)}
+    return changes

@@ -1,0 +1,125 @@
+"""One campaign: what is sent, live progress, and the verbs that steer it."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns import access
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.campaigns.reporting.report import Report
+from crm_plugin.profiles.consent import topics
+from crm_plugin.web.campaigns.composer.policy import zone_of
+from crm_plugin.web.campaigns.list_page import find
+from crm_plugin.web.campaigns.numbers import MOVING, bar_of, lines_of, pace_of, verbs_of
+from crm_plugin.web.segments import links
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import locale, mark, say
+from crm_plugin.web.shell.mail_frame import framed_mail
+from crm_plugin.web.shell.rendering import fragment, render
+from crm_plugin.web.shell.vocabulary import word
+
+CLICKS_COME = timedelta(days=2)
+"""So long after its end a campaign's page still looks for clicks by itself."""
+HELP = {
+    "late": mark("The planned time passed while nobody could send. Is the message still right now?"),
+    "copied": mark("The database or the address of this installation is another one than before."),
+    "stale_data": mark("Nobody knows who bought or opted out since the school was read last."),
+    "carrier_failing": mark("The carrier refused one message after the other. Look at its account first."),
+    "settle_failed": mark("An administrator finds the error in the log. Some messages may be in doubt."),
+    "campaign": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "segment": mark("Mend the search and go on, or cancel this campaign and launch a copy of it."),
+    "content": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "sms": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "link": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "channel": mark("An administrator mends the settings; then go on."),
+    "settings": mark("An administrator mends the settings; then go on."),
+}
+"""What to do about it, by the reason why a campaign stands still or by how the code of an error begins."""
+
+
+def help_of(row: CampaignRow) -> str:
+    """Return what a person should know or do before a campaign goes on; empty when that is plain."""
+    reason = row.reason or ""
+    if row.state not in ("held", "paused"):
+        return ""
+    return HELP.get(reason) or HELP.get(reason.partition(".")[0], "")
+
+
+@page("/campaigns/<int:ident>")
+def campaign(ident: int) -> ResponseReturnValue:
+    """Show a campaign; a draft opens in the composer."""
+    row = find(ident)
+    if row.state == "draft" and actor().may("crm.send"):
+        return redirect(url_for("crm.compose_audience", ident=ident))
+    found = access.report(crm(), actor(), ident)
+    message = access.preview(crm(), actor(), ident).message
+    return render(
+        "campaigns/page.html",
+        title=row.name,
+        active="campaigns",
+        lead=say(
+            "%(channel)s · %(purpose)s",
+            channel=word("channel", row.channel),
+            purpose=word("purpose", row.purpose),
+        ),
+        oob=False,
+        content=row.content,
+        topic=topic_name(row),
+        sentence=links.sentence(row.audience),
+        planned=formatting.in_zone(row.planned_at, zone_of(row)) if row.planned_at else "",
+        preview=message,
+        **_live(found),
+    )
+
+
+@page("/campaigns/<int:ident>/live")
+def campaign_live(ident: int) -> ResponseReturnValue:
+    """Return the moving part of the page."""
+    return fragment("campaigns/moved.html", oob=True, **_live(access.report(crm(), actor(), ident)))
+
+
+@page("/campaigns/<int:ident>/sent.html")
+def campaign_html(ident: int) -> ResponseReturnValue:
+    """Show the HTML of a launched campaign alone, as one person got it, for a sandboxed frame."""
+    message = access.preview(crm(), actor(), ident).message
+    return framed_mail(message.html if message and message.html else "")
+
+
+def _live(found: Report) -> dict[str, Any]:
+    row, books = found.campaign, found.books
+    pieces = bar_of(books)
+    return {
+        "campaign": row,
+        "books": books if books.considered else None,
+        "bar": pieces,
+        "bar_text": ", ".join(f"{one.label} {formatting.number(one.count)}" for one in pieces),
+        "verbs": verbs_of(row, books),
+        "help": help_of(row),
+        "unknown": books.states["unknown"],
+        "failed": books.states["failed_transient"],
+        "moving": row.state in MOVING,
+        "every": _every(row),
+        "lines": lines_of(found),
+        "clicks": found.clicks,
+        "pace": pace_of(row, books),
+        "now": crm().clock(),
+    }
+
+
+def topic_name(row: CampaignRow) -> str:
+    """Return the name of a campaign's topic; empty without one."""
+    if row.topic_id is None:
+        return ""
+    with crm().db.read() as session:
+        return topics.find(session, row.topic_id).label(locale())
+
+
+def _every(row: CampaignRow) -> int:
+    """Return after how many seconds the page asks again; 0 = never."""
+    if row.state in MOVING:
+        return 2
+    young = row.finished_at is not None and crm().clock() - row.finished_at < CLICKS_COME
+    return 15 if young else 0

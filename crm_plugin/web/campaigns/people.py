@@ -1,0 +1,95 @@
+"""The people behind each number of a campaign, decisions about some of them, and their list as a file."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, redirect, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.campaigns import access
+from crm_plugin.segments.bulk.spreadsheet import csv_parts
+from crm_plugin.web.campaigns.list_page import find
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.flash import tell
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.rendering import render
+from crm_plugin.web.shell.vocabulary import word
+
+PEOPLE = 100
+
+
+@page("/campaigns/<int:ident>/people")
+def campaign_people(ident: int) -> ResponseReturnValue:
+    """Show exactly the people behind a number: ``what`` is a state, perhaps with a reason, or ``clicked``."""
+    row = find(ident)
+    what = request.args.get("what", "considered")
+    after = request.args.get("after", 0, type=int)
+    rows = access.people_of(crm(), actor(), ident, what, after, PEOPLE + 1)
+    more = rows[:PEOPLE][-1].delivery_id if len(rows) > PEOPLE else None
+    return render(
+        "campaigns/people.html",
+        title=_title(what),
+        active="campaigns",
+        campaign=row,
+        what=what,
+        rows=rows[:PEOPLE],
+        total=access.number_of(crm(), actor(), ident, what),
+        next=url_for("crm.campaign_people", ident=ident, what=what, after=more) if more else "",
+        first=url_for("crm.campaign_people", ident=ident, what=what) if after else "",
+    )
+
+
+def _title(what: str) -> str:
+    state, _, reason = what.partition(":")
+    if what == "clicked":
+        return say("People who clicked")
+    if state == "bought":
+        return say("Bought within %(days)s days of their message", days=reason)
+    return f"{word('delivery', state)}: {word('reason', reason)}" if reason else word("delivery", state)
+
+
+@page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
+def campaign_resolve(ident: int) -> ResponseReturnValue:
+    """Decide about messages in doubt: ``decision`` is sent or again, about the ticked rows or about all."""
+    only = request.form.getlist("row", type=int) if "some" in request.form else None
+    if only == []:
+        tell(say("Tick the people first whom you decide about."), "warn")
+    else:
+        count = access.resolve(crm(), actor(), ident, request.form.get("decision", ""), only)
+        tell(say("Decided about %(count)s messages.", count=formatting.number(count)), "good")
+    if only is not None:
+        return redirect(url_for("crm.campaign_people", ident=ident, what="unknown"))
+    return redirect(url_for("crm.campaign", ident=ident))
+
+
+@page("/campaigns/<int:ident>/export", "crm.export", post=True)
+def campaign_export(ident: int) -> ResponseReturnValue:
+    """Answer with the people behind a number as CSV: who, what became of it, when, clicks."""
+    what = request.form.get("what", "considered")
+    rows = access.export(crm(), actor(), ident, what)
+    heading = [
+        *(say("Number"), say("Person"), say("State"), say("Reason")),
+        *(say("Handed over"), say("Settled"), say("First click"), say("Human hits")),
+    ]
+    body = stream_with_context(csv_parts(heading, _cells(rows)))  # words and zone are the reader's
+    response = Response(body, mimetype="text/csv; charset=utf-8")
+    name = f"campaign-{ident}-{crm().clock().astimezone(formatting.zone()):%Y-%m-%d}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _cells(rows: Iterator[access.Exported]) -> Iterator[list[Any]]:
+    here, states = formatting.zone(), word
+
+    def local(value: Any) -> Any:
+        return value and value.astimezone(here).replace(tzinfo=None, microsecond=0)
+
+    for row, clicked_at, clicks in rows:
+        yield [
+            *(row.host_id, row.display_name, states("delivery", row.state)),
+            states("reason", row.reason) if row.reason else "",
+            *(local(row.handed_at), local(row.settled_at), local(clicked_at), clicks),
+        ]

@@ -1,0 +1,241 @@
+"""People: the filter builder with its live count, the results, and what one does with them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
+from crm_plugin.profiles.people import access
+from crm_plugin.segments import queries, service
+from crm_plugin.segments.saved import quick_queries
+from crm_plugin.web.campaigns.list_page import aim, start_draft
+from crm_plugin.web.people.list_state import Place
+from crm_plugin.web.people.reach import shown
+from crm_plugin.web.people.results import Results, found
+from crm_plugin.web.people.selection import Selection
+from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.form import Tree, act, begun, finished, read
+from crm_plugin.web.segments.builder.view import picking, view
+from crm_plugin.web.segments.builder.words import COMBINE, MODES, UNITS
+from crm_plugin.web.segments.pickers import choices
+from crm_plugin.web.segments.presets import PRESETS
+from crm_plugin.web.shell.flash import tell
+from crm_plugin.web.shell.guard import actor, crm, is_htmx, need, page
+from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.rendering import fragment, render
+
+SAMPLE = 20
+"""People shown of a search that is being built."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A search to start from."""
+
+    label: str
+    href: str
+    current: bool
+
+
+def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any]:
+    """Return what the builder's templates need; ``focus`` is the place where one goes on."""
+    menus = links.fields()
+    # An empty search begins with its first question.
+    asked = tree if tree["rules"] else act(tree, "add:r")
+    shown = view(asked, menus, links.names(tree, menus))
+    for rule in picking(shown):
+        rule.choices = choices(rule.pick, request.form.get(f"{rule.path}:q", ""))
+    return {
+        "view": shown,
+        "fields": menus,
+        "query_id": query_id,
+        "draft": request.values.get("draft", type=int),
+        "focus": focus,
+        "combine_words": COMBINE,
+        "mode_words": MODES,
+        "unit_words": UNITS,
+    }
+
+
+def _counted(tree: Tree) -> dict[str, Any]:
+    """Count what is finished of a search, and say it in words."""
+    complete, unfinished = finished(tree)
+    try:
+        counted = service.count(crm(), complete, actor=actor())
+    except CrmError as error:
+        return {
+            "counted": None,
+            "problem": explain(error, placed=False),
+            "unfinished": unfinished,
+            "sentence": "",
+        }
+    words = links.sentence(complete) if complete["rules"] else ""
+    return {"counted": counted, "problem": "", "unfinished": unfinished, "sentence": words}
+
+
+def _sample(tree: Tree) -> dict[str, Any]:
+    """Return a first look at who is found while the search is being built."""
+    try:
+        page = service.page(crm(), finished(tree)[0], actor=actor(), sort="id", limit=SAMPLE)
+    except CrmError:
+        return {"sample": []}
+    with crm().db.read() as session:
+        return {"sample": access.rows(crm(), session, actor(), page.ids)}
+
+
+def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
+    menus = links.fields()
+    return [
+        Link(one.label, links.address(one.tree), query is None and tree == one.tree)
+        for one in PRESETS
+        if all(menus.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
+    ]
+
+
+@page("/people")
+def people() -> ResponseReturnValue:
+    """Show the builder; ``tree`` is a search, ``query`` a saved one, which is opened without running it."""
+    query_id = request.args.get("query", type=int)
+    query = queries.get(crm(), query_id, actor()) if query_id else None
+    if query is not None and "tree" not in request.args:
+        return _opened(query)
+    return listed(Place.read(links.asked(), request.args), query=query)
+
+
+def listed(
+    place: Place, selection: Selection | None = None, query: queries.QueryRow | None = None
+) -> Response:
+    """Show the page with the people of a place.
+
+    :raises BadInput: when the place cannot be understood.
+    """
+    results = found(place, selection)
+    counted = {"sample": None, **_counted(place.tree)}
+    known_tags = [value for value, _label in choices("crm_tag", "")]
+    return _page(place.tree, query, counted=counted, results=results, known_tags=known_tags, **shown(place))
+
+
+def _opened(query: queries.QueryRow) -> Response:
+    words = links.sentence(query.tree) if query.tree["rules"] else ""
+    nothing = {"sample": None, "counted": None, "problem": "", "unfinished": 0, "sentence": words}
+    return _page(query.tree, query, counted=nothing, results=None)
+
+
+def _page(
+    tree: Tree,
+    query: queries.QueryRow | None,
+    *,
+    counted: dict[str, Any],
+    results: Any,
+    focus: str = "",
+    **more: Any,
+) -> Response:
+    return render(
+        "people/list.html",
+        title=say("People"),
+        active="people",
+        presets=_presets(tree, query),
+        saved=links.saved(),
+        query_name=query.name if query else "",
+        query_trouble=links.trouble(query.tree) if query else "",
+        kept=_kept(query),
+        oob=False,
+        results=results,
+        size=_size(results, counted["counted"]),
+        currency=service.catalogue(crm()).currency,
+        **_builder(tree, query.id if query else None, focus),
+        **counted,
+        **more,
+    )
+
+
+def _kept(query: queries.QueryRow | None) -> dict[str, Any] | None:
+    """Return the count of a saved search that is kept, with its time."""
+    if query is None or query.count is None or query.counted_at is None:
+        return None
+    return {"count": query.count, "at": query.counted_at}
+
+
+def _size(results: Results | None, counted: service.Counted | None) -> int | None:
+    """Return how many people the list has: of a part of a search, the part's."""
+    if results is None or counted is None:
+        return None
+    if not results.place.step:
+        return counted.count
+    return service.count(crm(), results.place.part, actor=actor()).count
+
+
+@page("/people/count", post=True)
+def people_count() -> ResponseReturnValue:
+    """Count the people of the builder's form, with its time; some of them are fetched afterwards."""
+    tree = read(request.form, links.fields())
+    return fragment("people/counted.html", oob=False, sample=None, **_counted(tree))
+
+
+@page("/people/sample", post=True)
+def people_sample() -> ResponseReturnValue:
+    """Show some of the people of the builder's form."""
+    return fragment("people/sample.html", **_sample(read(request.form, links.fields())))
+
+
+@page("/people/build", post=True)
+def people_build() -> ResponseReturnValue:
+    """Do what a button of the builder says (``do``); without a button, show the form anew."""
+    tree = read(request.form, links.fields())
+    verb = request.form.get("do", "")
+    query_id = request.form.get("query", type=int)
+    if verb in _DEEDS:
+        try:
+            return _DEEDS[verb](finished(tree)[0], query_id)
+        except BadInput as error:
+            tell(explain(error, placed=False), "bad")
+            return _rebuilt(tree, query_id)
+    changed = act(tree, verb)
+    return _rebuilt(changed, query_id, begun(changed, verb))
+
+
+def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseReturnValue:
+    counted = _counted(tree)
+    if is_htmx():
+        return fragment(
+            "people/built.html", oob=True, sample=None, **_builder(tree, query_id, focus), **counted
+        )
+    query = queries.get(crm(), query_id, actor()) if query_id else None
+    return _page(tree, query, counted={**_sample(tree), **counted}, results=None, focus=focus)
+
+
+def _apply(tree: Tree, query_id: int | None) -> ResponseReturnValue:
+    service.understood(crm(), tree, actor())
+    draft = request.form.get("draft", type=int)
+    return redirect(url_for("crm.people", tree=links.compact(tree), query=query_id, draft=draft))
+
+
+def _save(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
+    need("crm.edit")
+    name = request.form.get("save_name", "").strip()
+    if not name:
+        raise BadInput("segment.no_name")
+    ident = quick_queries.save(crm(), actor(), name, tree, pinned=bool(request.form.get("save_pin")))
+    tell(say("Saved as “%(name)s”.", name=name), "good")
+    return redirect(url_for("crm.people", query=ident, tree=links.compact(tree)))
+
+
+def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
+    need("crm.edit")
+    if query_id is None:
+        raise NotFound("object.missing", kind=Clause("query"), id="")
+    undo = quick_queries.change(crm(), actor(), query_id, tree)
+    tell(say("Saved."), "good", undo)
+    return redirect(url_for("crm.people", query=query_id, tree=links.compact(tree)))
+
+
+def _reach(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
+    need("crm.send")
+    draft = request.form.get("draft", type=int)
+    ident = start_draft(tree) if draft is None else aim(draft, tree)
+    return redirect(url_for("crm.compose_audience", ident=ident))
+
+
+_DEEDS = {"apply": _apply, "save": _save, "update": _update, "reach": _reach}

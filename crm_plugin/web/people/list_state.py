@@ -1,0 +1,72 @@
+"""Where somebody is in a list of people: the search, a part of it, the order, the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from crm_plugin.campaigns.launch.reach import PART
+from crm_plugin.segments.listing.paging import DEFAULT_SORT, SORTS
+from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.form import Tree
+
+DAYS = 7
+"""Proposed for leaving out who was marketed to lately."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of a list of people.
+
+    :param channel: of the reach that is shown; empty = it is not.
+    :param days: who was marketed to in so many days is left out of it.
+    :param step: of the reach that the list is narrowed to; empty = everybody who matches.
+    """
+
+    tree: Tree
+    query_id: int | None = None
+    sort: str = DEFAULT_SORT
+    after: str | None = None
+    channel: str = ""
+    days: int = DAYS
+    step: str = ""
+
+    @classmethod
+    def read(cls, tree: Tree, values: Mapping[str, str]) -> "Place":
+        """Return the place that an address or a form names."""
+        sort = values.get("sort", "")
+        days = values.get("days", "")
+        return cls(
+            tree,
+            query_id=_whole(values.get("query", "")),
+            sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
+            after=values.get("after") or None,
+            channel=values.get("channel", ""),
+            days=int(days) if days.isascii() and days.isdigit() and len(days) < 6 else DAYS,
+            step=values.get("step", "") if values.get("channel") else "",
+        )
+
+    @property
+    def part(self) -> Part:
+        """The people of the list."""
+        if not self.step:
+            return Part(self.tree)
+        narrowing = {"by": PART, "channel": self.channel, "days": self.days, "step": self.step}
+        return Part(self.tree, narrowing)
+
+    def address(self, **changes: Any) -> str:
+        """Return the address of this place with some of it changed."""
+        there = replace(self, **changes)
+        return links.address(
+            there.tree,
+            query=there.query_id,
+            sort=None if there.sort == DEFAULT_SORT else there.sort,
+            after=there.after,
+            channel=there.channel or None,
+            days=there.days if there.channel else None,
+            step=there.step or None,
+        )
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

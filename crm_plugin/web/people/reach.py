@@ -1,0 +1,66 @@
+"""The reach of a search as the People page shows it: five numbers, each of which opens its people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from crm_plugin.campaigns.launch.reach import Funnel, funnel
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.profiles.consent.eligibility import address_kind
+from crm_plugin.web.people.list_state import Place
+from crm_plugin.web.shell.guard import actor, crm
+from crm_plugin.web.shell.i18n import explain, mark, say
+
+_ADDRESS = {
+    "phone": mark("Active, with a telephone"),
+    "email": mark("Active, with an e-mail address"),
+    "person": mark("Active at the school"),
+}
+_LABELS = {
+    "matched": mark("Match the search"),
+    "allowed": mark("Not opted out, with consent"),
+    "reached": mark("Will be reached, one per address"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A number on the way."""
+
+    label: str
+    count: int
+    lost: int
+    """People who are lost at this step."""
+    href: str
+    current: bool
+
+
+def shown(place: Place) -> dict[str, Any]:
+    """Return what the template needs: the numbers of the channel that is asked for, if any."""
+    known = list(CHANNELS)
+    answer: dict[str, Any] = {"channels": known, "steps": [], "reach_problem": "", "reach_as_of": None}
+    if not place.channel:
+        return answer
+    try:
+        found = funnel(crm(), place.tree, place.channel, place.days, actor())
+    except CrmError as error:
+        return {**answer, "reach_problem": explain(error, placed=False)}
+    return {**answer, "steps": _steps(found, place), "reach_as_of": found.as_of}
+
+
+def _steps(found: Funnel, place: Place) -> list[Step]:
+    made = []
+    before = found.steps["matched"]
+    for name, count in found.steps.items():
+        href = place.address(step=name, after=None) + "#results"
+        made.append(Step(_label(name, found), count, before - count, href, name == place.step))
+        before = count
+    return made
+
+
+def _label(name: str, found: Funnel) -> str:
+    if name == "address":
+        return say(_ADDRESS[address_kind(found.channel)])
+    if name == "rested":
+        return say("Not marketed to in the last %(days)s days", days=found.days)
+    return say(_LABELS[name])

@@ -1,0 +1,84 @@
+"""Which people of a list are selected: exactly these, or all but these. Plain checkboxes carry it.
+
+What was ticked on other pages travels in the form itself, so that nothing is kept between requests and
+everything works without JavaScript.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.web.segments.builder.form import Tree
+
+MOST = 5_000
+"""People ticked one by one; more than that is a search."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """People of a list.
+
+    :param ids: the school's ids: those selected or, with ``everybody``, those that are not.
+    """
+
+    everybody: bool = False
+    ids: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, form: MultiDict[str, str]) -> "Selection":
+        """Return what a form says: the ticks of its page, and what it carries from other pages.
+
+        :raises BadInput: ``input.bad`` when the form is not one of ours.
+        """
+        everybody = form.get("mode") == "all"
+        shown, ticked = frozenset(_ids(form.get("shown", "[]"))), frozenset(form.getlist("pick"))
+        here = shown - ticked if everybody else shown & ticked
+        ids = (frozenset(_ids(form.get("carried", "[]"))) - shown) | here
+        if len(ids) > MOST:
+            raise BadInput(
+                "input.bad", reason=Clause("at most {limit} people can be ticked one by one", limit=MOST)
+            )
+        return cls(everybody, ids)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was ticked."""
+        return not self.everybody and not self.ids
+
+    def has(self, host_id: str) -> bool:
+        """Tell whether a person is selected."""
+        return (host_id in self.ids) != self.everybody
+
+    def size(self, total: int) -> int:
+        """Return how many of ``total`` people are selected."""
+        return total - len(self.ids) if self.everybody else len(self.ids)
+
+    def carried(self, shown: Iterable[str]) -> str:
+        """Return what a page of the list carries of the other pages."""
+        return json.dumps(sorted(self.ids.difference(shown)), ensure_ascii=False)
+
+    def tree(self, tree: Tree) -> Tree:
+        """Return the search that finds exactly the selected people of a search.
+
+        Nothing ticked means that nobody chose: everybody of the list.
+        """
+        if self.is_empty or (self.everybody and not self.ids):
+            return tree
+        rule = {"field": "id", "operator": "notIn" if self.everybody else "in", "value": sorted(self.ids)}
+        if tree["combinator"] == "and" and not tree.get("not"):
+            return {**tree, "rules": [*tree["rules"], rule]}
+        return {"combinator": "and", "rules": [tree, rule]}
+
+
+def _ids(text: str) -> list[str]:
+    try:
+        found: Any = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise BadInput("input.bad", reason=Clause("the selection is not one of this form"))
+    return found

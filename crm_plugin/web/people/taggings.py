@@ -1,0 +1,29 @@
+"""Tags on many people: a page that tells how far a worker is, and takes it back."""
+
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.segments.bulk import bulk_tagging
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.rendering import fragment, render
+from crm_plugin.web.shell.vocabulary import asked_problem
+
+
+def _rows() -> dict[str, Any]:
+    rows = bulk_tagging.listed(crm(), actor())
+    running = any(row.state in ("waiting", "running") for row in rows)
+    return {"rows": rows, "running": running, "asked_problem": asked_problem}
+
+
+@page("/people/taggings", "crm.edit")
+def people_taggings() -> ResponseReturnValue:
+    """Show the reader's taggings of many people and how far they are."""
+    return render("people/taggings.html", title=say("Tagging"), active="people", **_rows())
+
+
+@page("/people/taggings/progress", "crm.edit")
+def people_taggings_progress() -> ResponseReturnValue:
+    """Return the moving part of that page."""
+    return fragment("people/taggings_list.html", **_rows())

@@ -1,0 +1,237 @@
+"""What the builder offers to choose from: the fields that the school tells, in groups, in words."""
+
+from dataclasses import dataclass
+
+from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.fields import Field, Relation
+from crm_plugin.segments.language.parse import FUNCTIONS
+from crm_plugin.segments.language.sources import Column
+from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
+from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS
+from crm_plugin.web.shell.i18n import mark, say
+from crm_plugin.web.shell.vocabulary import TABLES, word
+
+_OFTEN = mark("Asked most often")
+_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        mark("Activity"),
+        ("last_active_at", "last_login_at", "last_learned_at", "registered_at", "interest_tags", "crm_tags"),
+    ),
+    (
+        mark("Purchases"),
+        ("paid_count", "paid_total", "last_paid_at", "first_paid_at", "unpaid_count", "refunded_total"),
+    ),
+    (mark("Membership"), ("is_member", "member_level", "member_rank", "member_since", "member_until")),
+    (
+        mark("Contact and consent"),
+        (
+            *(
+                "has_phone",
+                "has_email",
+                "phone",
+                "phone_verified",
+                "email",
+                "email_verified",
+                "email_stopped",
+            ),
+            *(f"consent.{channel}" for channel in CHANNELS),
+            *(f"suppressed.{channel}" for channel in CHANNELS),
+            *("marketed_count", "last_marketed_at"),
+        ),
+    ),
+)
+_OTHERS = mark("About the person")
+_OWN = mark("Fields of this school")
+_RELATED = mark("What they did, bought or got")
+_TOTALS = mark("Totals and averages")
+_SEARCHES = mark("Other searches")
+
+_WORDS = {
+    ("", "status"): "person",
+    ("", "roles"): "role",
+    ("orders", "state"): "order",
+    ("enrolments", "state"): "enrolment",
+    ("enrolments", "role"): "role",
+    ("enrolments", "source"): "enrolment_source",
+    ("enrolments", "end_kind"): "end_kind",
+    ("signals", "kind"): "signal",
+    ("intentions", "level"): "intention",
+    ("deliveries", "channel"): "channel",
+    ("deliveries", "state"): "delivery",
+}
+"""(relation, field) → the table of words for its values."""
+
+_MEASURED = ("money", "number", "fraction")
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One line of a field menu."""
+
+    name: str
+    """What the form posts: a field, a relation, or ``relation|aggregate``."""
+    label: str
+    type: str
+    """Kind of its value; ``rows`` for a relation."""
+    operators: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    pick: str | None = None
+    """What is searched on the server: ``course category tag query``."""
+    relation: str | None = None
+    aggregate: str | None = None
+    shape: Shape | None = None
+    """It stands for a piece of a tree that has words of its own."""
+    words: tuple[str, ...] = ()
+    """Of the operators, where they are not those of the type."""
+
+    def says(self, operator: str) -> str:
+        """Return what the menu calls an operator."""
+        if self.words:
+            return self.words[self.operators.index(operator)]
+        return say(OPERATORS[self.type][operator])
+
+
+class Fields:
+    """The menus of the builder for one request.
+
+    :param contacts: the actor may see telephones and addresses, and so ask for them.
+    """
+
+    def __init__(self, catalogue: Catalogue, locale: str, contacts: bool, queries: bool = True) -> None:
+        self._catalogue = catalogue
+        self._locale = locale
+        self._contacts = contacts
+        self._queries = queries
+        self._menus: dict[str | None, list[tuple[str, list[Offered]]]] = {}
+        self._found: dict[tuple[str | None, str], Offered] = {}
+
+    def find(self, name: str, relation: str | None = None) -> Offered | None:
+        """Return what a name stands for among a person's fields, or those of a relation."""
+        self.groups(relation)
+        return self._found.get((relation, name))
+
+    def groups(self, relation: str | None = None) -> list[tuple[str, list[Offered]]]:
+        """Return (label, fields) for a field menu."""
+        if relation not in self._menus:
+            menu = self._person_menu() if relation is None else self._row_menu(relation)
+            self._menus[relation] = [(label, offered) for label, offered in menu if offered]
+            self._found |= {(relation, one.name): one for _, group in menu for one in group}
+        return self._menus[relation]
+
+    def _person_menu(self) -> list[tuple[str, list[Offered]]]:
+        fields = {one.name: one for one in self._catalogue.fields() if self._contacts or not one.private}
+        grouped = {name for _, names in _GROUPS for name in names}
+        menu = [
+            (say(label), [self._offer(fields[name], "") for name in names if name in fields])
+            for label, names in _GROUPS
+        ]
+        own = [one for name, one in fields.items() if name.startswith("attributes.")]
+        rest = [one for name, one in fields.items() if name not in grouped and one not in own]
+        relations = self._catalogue.relations()
+        menu.insert(0, (say(_OFTEN), self._shapes()))
+        menu.insert(3, (say(_RELATED), [self._rows(one) for one in relations]))
+        menu.append((say(_OTHERS), [self._offer(one, "") for one in rest]))
+        menu.append((say(_OWN), [self._offer(one, "") for one in own]))
+        menu.append((say(_TOTALS), [total for one in relations for total in self._totals(one)]))
+        if self._queries:
+            menu.append((say(_SEARCHES), [_segment()]))
+        return menu
+
+    def _shapes(self) -> list[Offered]:
+        told = [one for one in SHAPES if all(map(self._catalogue.tells, one.needs))]
+        return [self._shape(one) for one in told]
+
+    def _shape(self, shape: Shape) -> Offered:
+        # The value follows in a field of its own; what stands after it in a sentence is in the label.
+        chinese = self._locale == "zh"
+        words = tuple(says[chinese].partition("{value}")[0].strip(" ：") for says in shape.says.values())
+        operators = tuple(shape.says)
+        return Offered(
+            shape.name,
+            shape.label.of(self._locale),
+            "shape",
+            operators,
+            pick=shape.picker or None,
+            shape=shape,
+            words=words,
+        )
+
+    def _row_menu(self, name: str) -> list[tuple[str, list[Offered]]]:
+        relation = next((one for one in self._catalogue.relations() if one.name == name), None)
+        if relation is None:
+            return []
+        fields = self._catalogue.fields_of(relation)
+        return [(self._label(relation), [self._offer(one, name) for one in fields])]
+
+    def _label(self, item: Field | Relation) -> str:
+        text = item.label.of(self._locale)
+        return text[:1].upper() + text[1:]
+
+    def _offer(self, field: Field, relation: str) -> Offered:
+        kind = field.kind.name
+        known = OPERATORS.get(kind, {})
+        return Offered(
+            field.name,
+            self._label(field),
+            kind,
+            _menu(field, [name for name in known if name in field.kind.operators]),
+            tuple((value, value_word(relation, field.name, value)) for value in field.values),
+            field.picker or None,
+        )
+
+    def _rows(self, relation: Relation) -> Offered:
+        return Offered(relation.name, self._label(relation), "rows", relation=relation.name)
+
+    def _totals(self, relation: Relation) -> list[Offered]:
+        rows = self._label(relation)
+        return [
+            self._total(relation, rows, field, function)
+            for field in self._catalogue.fields_of(relation)
+            for function in _functions(field)
+        ]
+
+    def _total(self, relation: Relation, rows: str, field: Field, function: str) -> Offered:
+        # An average of whole numbers has decimals, as amounts have.
+        kind = {"distinct": "number", "avg": "money"}.get(function, field.kind.name)
+        return Offered(
+            f"{relation.name}|{function}:{field.name}",
+            say(AGGREGATES[function], rows=rows, column=field.label.of(self._locale)),
+            kind,
+            (">=", "<=", ">", "<", "="),
+            relation=relation.name,
+            aggregate=f"{function}:{field.name}",
+        )
+
+
+def _menu(field: Field, operators: list[str]) -> tuple[str, ...]:
+    if field.picker and field.kind.name == "number":
+        # A number that stands for something with a name is that thing or is not; no thing is larger.
+        return tuple(sorted(operators, key=lambda name: name not in ("=", "!=")))
+    return tuple(operators)
+
+
+def _functions(field: Field) -> list[str]:
+    """Return the aggregates that the menu offers of a field: those that say something to a marketer."""
+    if field.name == "course_id":
+        return ["distinct"]
+    if field.picker or field.kind.name not in _MEASURED or not isinstance(field.source, Column):
+        return []
+    return [name for name in ("sum", "avg", "max") if field.kind in FUNCTIONS[name]]
+
+
+def _segment() -> Offered:
+    return Offered("segment", say(mark("A quick query")), "segment", ("=", "!="), pick="query")
+
+
+def _family(name: str) -> str:
+    return "consent" if name.startswith("consent.") else "course" if name == "course_kind" else ""
+
+
+def value_word(relation: str, field: str, value: str) -> str:
+    """Return the words for a value of a field: a state, a kind, a role; else the value itself.
+
+    :param relation: of related rows; empty for the person's own fields.
+    """
+    table = _WORDS.get((relation, field), _family(field))
+    return word(table, value) if table in TABLES else value

@@ -1,0 +1,62 @@
+"""Every failure becomes a page (or a JSON document) with one clear line and the right status."""
+
+import logging
+
+from flask import Blueprint, Response, jsonify
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.web.shell.guard import is_htmx, wants_json
+from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.rendering import fragment, render
+
+log = logging.getLogger(__name__)
+
+_TITLES = {
+    400: mark("That cannot be understood"),
+    403: mark("You may not do this"),
+    404: mark("Not found"),
+    409: mark("Not possible now"),
+    503: mark("Something does not answer"),
+}
+_BROKEN = mark("Something went wrong here")
+_LOGGED = mark("It has been written to the log. Your data are safe; please try again.")
+
+
+def register(pages: Blueprint) -> None:
+    """Answer failures inside the CRM's pages; the school's own error pages are left alone."""
+    pages.register_error_handler(CrmError, _known)
+    pages.register_error_handler(HTTPException, _http)
+    pages.register_error_handler(500, _unknown)
+
+
+def _known(error: CrmError) -> ResponseReturnValue:
+    if error.http_status >= 500:
+        log.warning("%s: %s", error.code, error)
+    return _answer(error.http_status, error.code, explain(error), error.place)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()
+    line = say("There is no such page.") if error.code == 404 else str(error.description)
+    return _answer(error.code, f"http.{error.code}", line)
+
+
+def _unknown(error: Exception) -> ResponseReturnValue:
+    log.error("a page failed", exc_info=getattr(error, "original_exception", error))
+    return _answer(500, "http.500", say(_LOGGED))
+
+
+def _answer(status: int, code: str, line: str, place: str = "") -> ResponseReturnValue:
+    if wants_json() or status == 401:
+        answer: Response = jsonify(error=code, message=line, place=place)
+        answer.status_code = status
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    title = say(_TITLES.get(status, _BROKEN))
+    if is_htmx():
+        return Response(fragment("problem.html", line=line), status=status)
+    return render("error.html", title=title, status=status, line=line)

@@ -1,0 +1,163 @@
+"""How values look on a page: numbers, money, times, ages, masked contacts."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_gmt
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from flask import g
+
+from crm_plugin.profiles.people.masking import mask_email, mask_phone
+from crm_plugin.web.shell.guard import crm
+from crm_plugin.web.shell.i18n import locale
+
+_BABEL = {"en": "en_GB", "zh": "zh_Hans_CN"}
+
+
+def babel_locale() -> str:
+    """Return Babel's name of this request's locale."""
+    return _BABEL[locale()]
+
+
+def zone() -> ZoneInfo:
+    """Return the zone that times are shown in: the actor's, else the school's."""
+    actor = g.get("crm_actor")
+    try:
+        return ZoneInfo(actor.timezone) if actor and actor.timezone else crm().settings.zone
+    except (KeyError, ValueError, OSError):
+        return crm().settings.zone
+
+
+def zone_name() -> str:
+    """Return the zone's name with its present offset, such as ``Asia/Shanghai (GMT+08:00)``."""
+    here = zone()
+    return f"{here.key} ({get_timezone_gmt(crm().clock().astimezone(here), 'long', locale='en')})"
+
+
+def number(value: float | Decimal | None) -> str:
+    """Return a number with its thousands apart; a dash for None."""
+    return "–" if value is None else str(format_decimal(value, locale=babel_locale()))
+
+
+def compact(value: float | Decimal | None) -> str:
+    """Return a short form, such as 12K or 1.2万."""
+    if value is None:
+        return "–"
+    return str(format_compact_decimal(value, locale=babel_locale(), fraction_digits=1))
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share; a dash when there is nothing to share."""
+    return "–" if not whole else str(format_percent(part / whole, format="#,##0.#%", locale=babel_locale()))
+
+
+def money(amount: Decimal | None, currency: str | None) -> str:
+    """Return an amount in its currency."""
+    if amount is None:
+        return "–"
+    if not currency:
+        return number(amount)
+    return str(format_currency(amount, currency, locale=babel_locale()))
+
+
+def whole_money(amount: Decimal, currency: str | None) -> str:
+    """Return an amount in whole units of its currency, for figures that one glances at."""
+    if not currency:
+        return number(round(amount))
+    pattern = "¤#,##0"
+    return str(format_currency(amount, currency, pattern, locale=babel_locale(), currency_digits=False))
+
+
+def moment(value: datetime | None) -> str:
+    """Return date and time in :func:`zone`; a dash for None."""
+    if value is None:
+        return "–"
+    return str(format_datetime(value.astimezone(zone()), _PATTERN[locale()], locale=babel_locale()))
+
+
+def country(code: str) -> str:
+    """Return a country's name; a code that has none as it is."""
+    return str(Locale.parse(babel_locale()).territories.get(code.upper(), code))
+
+
+def in_zone(value: datetime, where: ZoneInfo) -> str:
+    """Return date and time by the clocks of a zone, and the zone's name."""
+    told = format_datetime(value.astimezone(where), _PATTERN[locale()], locale=babel_locale())
+    return f"{told} {where.key} ({get_timezone_gmt(value.astimezone(where), 'long', locale='en')})"
+
+
+_PATTERN = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
+
+
+def clock_time(value: datetime) -> str:
+    """Return the time of the day with seconds."""
+    return str(format_datetime(value.astimezone(zone()), "HH:mm:ss", locale=babel_locale()))
+
+
+def day(value: Any) -> str:
+    """Return a date; of an instant, the date in :func:`zone`."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        value = value.astimezone(zone())
+    return str(format_date(value, {"en": "d MMM y", "zh": "y年M月d日"}[locale()], locale=babel_locale()))
+
+
+def today() -> date:
+    """Return the present day of the school, by which follow-ups fall due."""
+    return crm().clock().astimezone(crm().settings.zone).date()
+
+
+def ago(value: datetime | None) -> str:
+    """Return how long ago an instant was, in words; a dash for None."""
+    if value is None:
+        return "–"
+    gone = value - crm().clock()
+    if abs(gone) < timedelta(seconds=5):
+        gone = timedelta(seconds=-1)
+    return str(format_timedelta(gone, add_direction=True, threshold=1.2, locale=babel_locale()))
+
+
+def iso(value: datetime) -> str:
+    """Return an instant for the ``datetime`` attribute."""
+    return value.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def local_input(value: datetime | None) -> str:
+    """Return an instant as the value of an ``<input type=datetime-local>`` in :func:`zone`."""
+    return value.astimezone(zone()).strftime("%Y-%m-%dT%H:%M") if value else ""
+
+
+def seconds(value: float) -> str:
+    """Return a duration in words."""
+    return str(format_timedelta(timedelta(seconds=value), threshold=1.2, locale=babel_locale()))
+
+
+def masked(text: str | None) -> str:
+    """Return a telephone or address as it is shown to who may not see it in clear."""
+    return (mask_email(text) if text and "@" in text else mask_phone(text)) or "–"
+
+
+def tojson_text(value: Any) -> str:
+    """Return a search as the JSON text of a form's field."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+FILTERS = {
+    "tojson_text": tojson_text,
+    "number": number,
+    "compact": compact,
+    "moment": moment,
+    "clock_time": clock_time,
+    "day": day,
+    "ago": ago,
+    "iso": iso,
+    "masked": masked,
+    "local_input": local_input,
+    "seconds": seconds,
+}
+"""What templates may use as filters."""

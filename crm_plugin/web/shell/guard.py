@@ -1,0 +1,159 @@
+"""Who may see what: every page names its permission, every change comes by POST with a CSRF token."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from flask import Response, current_app, g, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import ValidationError, validate_csrf
+
+from crm_plugin.host import permissions, token_actors
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor, RequestFacts
+from crm_plugin.kernel.errors import BadInput, SignedOut
+
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of the CRM's pages and the permission that it needs."""
+
+    rule: str
+    name: str
+    permission: str
+    methods: tuple[str, ...]
+    view: Callable[..., ResponseReturnValue]
+
+
+ROUTES: list[Route] = []
+"""Every route, filled by the decorators as the modules of pages are imported."""
+
+
+def page(rule: str, permission: str = "crm.view", *, post: bool = False) -> Callable[[View], View]:
+    """Make a function the page at ``rule``.
+
+    :param permission: without it the answer is 403; signed out, it is the way to the login.
+    :param post: it changes something, or takes a form: POST only.
+    """
+
+    def register(view: View) -> View:
+        methods = ("POST",) if post else ("GET",)
+        ROUTES.append(Route(rule, view.__name__, permission, methods, view))
+        return view
+
+    return register
+
+
+def guarded(route: Route) -> Callable[..., ResponseReturnValue]:
+    """Return the view of a route behind its guard."""
+
+    @wraps(route.view)
+    def view(**values: Any) -> ResponseReturnValue:
+        person = find_actor()
+        if person is None:
+            return _to_login()
+        permissions.need(person, route.permission)
+        # A browser sends a session by itself, to whoever asks it to; a token it never does.
+        if request.method not in SAFE and bearer() is None:
+            _check_token()
+        return route.view(**values)
+
+    return view
+
+
+def crm() -> Crm:
+    """Return the CRM behind this request."""
+    found: Crm = g.crm
+    return found
+
+
+def actor() -> Actor:
+    """Return who is at the screen; only behind a guard, where there is somebody."""
+    found: Actor = g.crm_actor
+    return found
+
+
+def need(permission: str) -> None:
+    """Refuse the request when the actor lacks one more permission.
+
+    :raises Refused: ``access.refused``.
+    """
+    permissions.need(actor(), permission)
+
+
+def find_actor() -> Actor | None:
+    """Ask the school who is at the screen, once a request."""
+    if "crm_actor" not in g:
+        text = bearer()
+        if text is None:
+            facts = RequestFacts(dict(request.headers), dict(request.cookies), request.remote_addr)
+            g.crm_actor = crm().host.current_actor(facts)
+        else:
+            g.crm_actor = token_actors.actor_of(crm(), text)
+    found: Actor | None = g.crm_actor
+    return found
+
+
+def bearer() -> str | None:
+    """Return the token that a program sends with a request to the API; pages take none."""
+    sent = request.authorization
+    if not is_api() or sent is None or sent.type != "bearer":
+        return None
+    return sent.token or ""
+
+
+def is_api() -> bool:
+    """Tell whether the request is for the JSON API."""
+    return request.endpoint is not None and request.endpoint.rpartition(".")[2].startswith("api_")
+
+
+def wants_json() -> bool:
+    """Tell whether the caller is a program."""
+    accepts = request.accept_mimetypes
+    return "/api/" in request.path or (accepts.best == "application/json")
+
+
+def is_htmx() -> bool:
+    """Tell whether htmx asks for a piece of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def _to_login() -> ResponseReturnValue:
+    if bearer() is not None:
+        raise SignedOut("access.bad_token")
+    login = crm().host.url("login", "")
+    if wants_json() or not login:
+        raise SignedOut("access.signed_out")
+    back = (
+        request.full_path.rstrip("?")
+        if request.method == "GET" and not is_htmx()
+        else request.script_root + "/"
+    )
+    address = _leading_back(login, back)
+    if is_htmx():
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def _leading_back(login: str, back: str) -> str:
+    """Return the login's address with the wanted page as ``next``, in place of one that it may carry."""
+    parts = urlsplit(login)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "next"]
+    return urlunsplit(parts._replace(query=urlencode([*kept, ("next", back)], safe="/")))
+
+
+def _check_token() -> None:
+    # A host that guards its own forms has checked this one already, with the same token; the API's own
+    # routes are left out of that guard, for programs.
+    if "csrf" in current_app.extensions and not is_api():
+        return
+    token = request.form.get("csrf_token") or request.headers.get("X-CSRFToken")
+    try:
+        validate_csrf(token)
+    except ValidationError:
+        raise BadInput("access.stale_form") from None

@@ -1,0 +1,122 @@
+"""From a template to a page: our own Jinja environment, inside the school's layout or our own.
+
+The environment is ours and not the Flask application's, so that neither side can shadow the names,
+filters or translations of the other. Every value is escaped; an undefined name is an error.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from flask import Response, g, make_response, request, url_for
+from flask_wtf.csrf import generate_csrf
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from crm_plugin.host.records import LayoutPage
+from crm_plugin.kernel.resources import folder
+from crm_plugin.web.shell import formatting, i18n, vocabulary
+from crm_plugin.web.shell.bundle import path_of
+from crm_plugin.web.shell.flash import take
+from crm_plugin.web.shell.guard import actor, crm
+from crm_plugin.web.shell.menu import ENTRIES
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Content security policy of our own layout: nothing inline, nothing from outside."""
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the Jinja environment of the pages."""
+    made = Environment(
+        loader=FileSystemLoader(folder("templates") / "crm"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.install_gettext_callables(i18n.plain, i18n.plural, newstyle=True)  # type: ignore[attr-defined]
+    made.filters.update(formatting.FILTERS)
+    made.globals.update(
+        url=lambda name, **values: url_for(f"crm.{name}", **values),
+        csrf_field=_csrf_field,
+        may=lambda permission: actor().may(permission),
+        money=formatting.money,
+        percent=formatting.percent,
+        zone_name=formatting.zone_name,
+        word=vocabulary.word,
+        locale=i18n.locale,
+        request_path=lambda: request.path,
+        here=_here,
+    )
+    return made
+
+
+def _csrf_field() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _here() -> str:
+    """Return the address to come back to: this page's, or the one whose button led here."""
+    if request.method != "GET":
+        return url_for("crm.home")
+    return request.script_root + request.full_path.removesuffix("?")
+
+
+def fragment(template: str, **context: Any) -> str:
+    """Return a piece of a page as HTML."""
+    return environment().get_template(template).render(**context)
+
+
+def render(template: str, *, title: str, active: str = "", status: int = 200, **context: Any) -> Response:
+    """Return a whole page.
+
+    :param template: below ``templates/crm``; what stands inside the frame.
+    :param active: key of the menu entry to highlight.
+    """
+    content = fragment(template, title=title, status=status, **context)
+    notes = take()
+    body = fragment(
+        "frame.html",
+        title=title,
+        content=Markup(content),
+        notes=notes,
+        active=active,
+        entries=shown_entries(),
+    )
+    return framed(title, body, active, status)
+
+
+def shown_entries() -> list[Any]:
+    """Return the entries of the CRM's menu that the actor may open."""
+    person = g.get("crm_actor")
+    if person is None:
+        return []
+    seen = [entry for entry in ENTRIES if not entry.whole or person.scope is None]
+    return [entry for entry in seen if person.may(entry.permission)]
+
+
+def _sign_out() -> str | None:
+    """Return where our own shell signs people out, by POST; a school has its own way."""
+    address = crm().extras.get("sign_out")
+    return address() if address else None
+
+
+def framed(title: str, body: str, active: str = "", status: int = 200) -> Response:
+    """Put a body into the school's layout, or into ours where the school has none or fails."""
+    head = fragment("head.html", css=path_of("crm.css"), js=path_of("crm.js"))
+    page = LayoutPage(title=title, body=body, head=head, active=active, locale=i18n.locale())
+    person = g.get("crm_actor")
+    html = crm().host.layout(person, page) if person is not None else None
+    own = html is None
+    if html is None:
+        facts = {"page": page, "person": person, "sign_out": _sign_out()}
+        html = fragment("layout.html", **facts, body=Markup(body), head=Markup(head))
+    response = make_response(html, status)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if own:
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+    return response
