@@ -80,7 +80,7 @@ def menus() -> Any:
 
 def html_of(tree: Tree, menus: Fields) -> str:
     # Only the group: the form around it needs the routes of a whole application.
-    template = environment().get_template("people/builder.html")
+    template = environment().get_template("segments/builder/builder.html")
     words = {
         "combine_words": COMBINE,
         "mode_words": MODES,

@@ -26,7 +26,7 @@ def health() -> ResponseReturnValue:
     with crm().db.read() as session:
         asked_at, checks = last(session)
     return render(
-        "health/page.html",
+        "admin/health.html",
         title=say("Health"),
         active="health",
         streams=shown_streams(),

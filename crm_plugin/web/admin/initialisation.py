@@ -84,14 +84,14 @@ def _progress() -> dict[str, Any]:
 def data() -> ResponseReturnValue:
     """Show the progress of each stream, to who sees the whole school."""
     need_whole(actor())
-    return render("data/page.html", title=say("Data initialisation"), active="data", **_progress())
+    return render("admin/initialisation.html", title=say("Data initialisation"), active="data", **_progress())
 
 
 @page("/data/progress", "crm.admin")
 def data_progress() -> ResponseReturnValue:
     """Return the moving part of the page."""
     need_whole(actor())
-    return fragment("data/progress.html", **_progress())
+    return fragment("admin/initialisation_progress.html", **_progress())
 
 
 @page("/data/start", "crm.admin", post=True)

@@ -27,7 +27,7 @@ def outbox() -> ResponseReturnValue:
     rows, following = _of_campaign(campaign_id) if campaign_id else _latest(channel)
     names = _names(row.campaign_id for row in rows)
     return render(
-        "outbox/list.html",
+        "admin/outbox.html",
         title=say("Outbox"),
         active="outbox",
         rows=[_line(row, names) for row in rows],
@@ -94,7 +94,7 @@ def outbox_message(ident: int) -> ResponseReturnValue:
     row = access.message(crm(), actor(), ident)
     shown = {**_line(row, {}), "html": row.html, "links": row.links}
     return render(
-        "outbox/message.html",
+        "admin/outbox_message.html",
         title=say("Outbox"),
         active="outbox",
         message=shown,

@@ -50,7 +50,7 @@ def _page(problem: str = "") -> ResponseReturnValue:
     more, rows = len(rows) > PAGE, rows[:PAGE]
     chosen: dict[str, Any] = {"reason": reason or None, "address": text or None}
     return render(
-        "stopped/list.html",
+        "admin/suppressions.html",
         title=say("Stopped addresses"),
         active="health",
         status=400 if problem else 200,

@@ -58,7 +58,7 @@ def _page(*, made: str = "", made_name: str = "", problem: str = "") -> Response
     with crm().db.read() as session:
         titles = {ident: course.title for ident, course in courses_by_host_id(session, named).items()}
     return render(
-        "tokens/page.html",
+        "admin/tokens.html",
         title=say("API tokens"),
         active="tokens",
         status=400 if problem else 200,

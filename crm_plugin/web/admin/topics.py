@@ -85,7 +85,7 @@ def _page(problem: CrmError | None = None, form: str = "") -> ResponseReturnValu
     with crm().db.read() as session:
         rows, refused = service.every(session), service.opted_out(session)
     return render(
-        "topics/page.html",
+        "admin/topics.html",
         title=say("Topics"),
         active="topics",
         status=problem.http_status if problem else 200,

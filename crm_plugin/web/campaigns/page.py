@@ -78,7 +78,7 @@ def campaign(ident: int) -> ResponseReturnValue:
 @page("/campaigns/<int:ident>/live")
 def campaign_live(ident: int) -> ResponseReturnValue:
     """Return the moving part of the page."""
-    return fragment("campaigns/moved.html", oob=True, **_live(access.report(crm(), actor(), ident)))
+    return fragment("campaigns/live_parts.html", oob=True, **_live(access.report(crm(), actor(), ident)))
 
 
 @page("/campaigns/<int:ident>/sent.html")

@@ -55,8 +55,8 @@ def campaign_report(ident: int) -> ResponseReturnValue:
         "again": links.address(_silent(ident)),
     }
     if request.headers.get("HX-Request"):
-        return fragment("campaigns/outcome.html", **shown)
-    return render("campaigns/outcome.html", title=row.name, active="campaigns", **shown)
+        return fragment("campaigns/conversions.html", **shown)
+    return render("campaigns/conversions.html", title=row.name, active="campaigns", **shown)
 
 
 def _steps(found: Any, bought: int | None, days: int) -> list[dict[str, Any]]:

@@ -171,13 +171,13 @@ def _size(results: Results | None, counted: service.Counted | None) -> int | Non
 def people_count() -> ResponseReturnValue:
     """Count the people of the builder's form, with its time; some of them are fetched afterwards."""
     tree = read(request.form, links.fields())
-    return fragment("people/counted.html", oob=False, sample=None, **_counted(tree))
+    return fragment("segments/builder/counted.html", oob=False, sample=None, **_counted(tree))
 
 
 @page("/people/sample", post=True)
 def people_sample() -> ResponseReturnValue:
     """Show some of the people of the builder's form."""
-    return fragment("people/sample.html", **_sample(read(request.form, links.fields())))
+    return fragment("segments/builder/sample.html", **_sample(read(request.form, links.fields())))
 
 
 @page("/people/build", post=True)
@@ -200,7 +200,7 @@ def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseRetur
     counted = _counted(tree)
     if is_htmx():
         return fragment(
-            "people/built.html", oob=True, sample=None, **_builder(tree, query_id, focus), **counted
+            "segments/builder/built.html", oob=True, sample=None, **_builder(tree, query_id, focus), **counted
         )
     query = queries.get(crm(), query_id, actor()) if query_id else None
     return _page(tree, query, counted={**_sample(tree), **counted}, results=None, focus=focus)

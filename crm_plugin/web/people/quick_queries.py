@@ -29,7 +29,7 @@ def queries() -> ResponseReturnValue:
         }
         for row in links.saved()
     ]
-    return render("queries/list.html", title=say("Quick queries"), active="queries", rows=rows)
+    return render("people/quick_queries.html", title=say("Quick queries"), active="queries", rows=rows)
 
 
 def _back() -> ResponseReturnValue:

@@ -58,5 +58,5 @@ def _answer(status: int, code: str, line: str, place: str = "") -> ResponseRetur
         return answer
     title = say(_TITLES.get(status, _BROKEN))
     if is_htmx():
-        return Response(fragment("problem.html", line=line), status=status)
-    return render("error.html", title=title, status=status, line=line)
+        return Response(fragment("shell/problem.html", line=line), status=status)
+    return render("shell/error.html", title=title, status=status, line=line)

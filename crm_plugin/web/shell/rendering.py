@@ -80,7 +80,7 @@ def render(template: str, *, title: str, active: str = "", status: int = 200, **
     content = fragment(template, title=title, status=status, **context)
     notes = take()
     body = fragment(
-        "frame.html",
+        "shell/frame.html",
         title=title,
         content=Markup(content),
         notes=notes,
@@ -107,14 +107,14 @@ def _sign_out() -> str | None:
 
 def framed(title: str, body: str, active: str = "", status: int = 200) -> Response:
     """Put a body into the school's layout, or into ours where the school has none or fails."""
-    head = fragment("head.html", css=path_of("crm.css"), js=path_of("crm.js"))
+    head = fragment("shell/head.html", css=path_of("crm.css"), js=path_of("crm.js"))
     page = LayoutPage(title=title, body=body, head=head, active=active, locale=i18n.locale())
     person = g.get("crm_actor")
     html = crm().host.layout(person, page) if person is not None else None
     own = html is None
     if html is None:
         facts = {"page": page, "person": person, "sign_out": _sign_out()}
-        html = fragment("layout.html", **facts, body=Markup(body), head=Markup(head))
+        html = fragment("shell/layout.html", **facts, body=Markup(body), head=Markup(head))
     response = make_response(html, status)
     response.headers.setdefault("Cache-Control", "no-store")
     if own:

@@ -163,7 +163,7 @@ def _short_link(target: str) -> str:
 def sms_template_preview() -> ResponseReturnValue:
     """Render what is being written; new variables get a field for their example."""
     beside = _beside(_written())
-    answer = fragment("sms/look.html", **beside)
+    answer = fragment("sms/preview.html", **beside)
     asked = [name.removeprefix(_EXAMPLE) for name in request.form if name.startswith(_EXAMPLE)]
     if [name for name, _ in beside["needed"]] == asked:
         return answer

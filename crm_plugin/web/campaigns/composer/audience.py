@@ -146,7 +146,7 @@ def compose_audience_save(ident: int) -> ResponseReturnValue:
     except CrmError as error:
         problem = error
     if is_htmx():
-        reach = fragment("campaigns/audience_reach.html", draft=draft, oob=True, **_reach(draft))
+        reach = fragment("campaigns/composer/audience_reach.html", draft=draft, oob=True, **_reach(draft))
         return answer(draft, problem, reach)
     return _page(draft, problem) if problem else onward(ident, "content")
 
@@ -155,7 +155,7 @@ def compose_audience_save(ident: int) -> ResponseReturnValue:
 def compose_reach(ident: int) -> ResponseReturnValue:
     """Return how many people the audience has, and how many of them each channel reaches."""
     draft = draft_of(ident)
-    return fragment("campaigns/audience_reach.html", draft=draft, oob=False, **_reach(draft, counted=True))
+    return fragment("campaigns/composer/audience_reach.html", draft=draft, oob=False, **_reach(draft, counted=True))
 
 
 def _reach(draft: CampaignRow, counted: bool = False) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def compose_found(ident: int) -> ResponseReturnValue:
     """Return what the pre-flight says now: the page asks while links are looked at."""
     draft = draft_of(ident)
     found = _preflight(ident)
-    return fragment("campaigns/found.html", draft=draft, **_found(draft, found))
+    return fragment("campaigns/composer/preflight.html", draft=draft, **_found(draft, found))
 
 
 @page("/campaigns/<int:ident>/lacking", "crm.send", post=True)

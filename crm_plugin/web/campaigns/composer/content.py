@@ -139,10 +139,10 @@ def compose_content_save(ident: int) -> ResponseReturnValue:
 def _pieces(draft: CampaignRow, content: Mapping[str, Any]) -> str:
     """Return the preview, and the fields that what is written now asks for beyond those on the page."""
     filled = {**dict.fromkeys(CONTENT, ""), "variables": {}, **content}
-    made = fragment("campaigns/preview.html", draft=draft, oob=True, **_shown(draft, content))
-    made += fragment("campaigns/link_hint.html", oob=True, content=filled, **_places(filled))
+    made = fragment("campaigns/composer/preview.html", draft=draft, oob=True, **_shown(draft, content))
+    made += fragment("campaigns/composer/link_hint.html", oob=True, content=filled, **_places(filled))
     if _asks_anew(draft, content):
-        made += fragment("campaigns/needed.html", **variables.shown(draft, filled, oob=True))
+        made += fragment("campaigns/composer/variables.html", **variables.shown(draft, filled, oob=True))
     return made
 
 

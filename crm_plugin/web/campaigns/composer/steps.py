@@ -90,7 +90,7 @@ def _form() -> Form | None:
 
 def answer(draft: CampaignRow, problem: CrmError | None = None, pieces: str = "") -> str:
     """Return what htmx puts in after saving by itself: the line "saved at", and pieces of the step."""
-    return fragment("campaigns/saved.html", **kept(draft, problem)) + pieces
+    return fragment("campaigns/composer/autosave.html", **kept(draft, problem)) + pieces
 
 
 def onward(ident: int, step: str) -> ResponseReturnValue:
