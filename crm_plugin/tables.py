@@ -12,6 +12,6 @@ import crm_plugin.profiles.models.staff
 import crm_plugin.profiles.models.streams
 import crm_plugin.profiles.models.topics
 import crm_plugin.segments.models  # noqa: F401 - each import adds its tables
-from crm_plugin.kernel.db.engine import Base
+from crm_plugin.kernel.db.types import Base
 
 metadata = Base.metadata

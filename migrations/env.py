@@ -13,9 +13,9 @@ def _ours(name: str | None, kind: str, _parents: Any) -> bool:
 
 
 def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
-    if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db.engine":
+    if kind != "type" or type(item).__module__ != "crm_plugin.kernel.db.types":
         return False
-    autogen.imports.add("from crm_plugin.kernel import db")
+    autogen.imports.add("from crm_plugin.kernel.db import types as db")
     length = getattr(item, "length", None)
     return f"db.{type(item).__name__}({length or ''})"
 

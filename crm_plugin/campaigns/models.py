@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Id, Json, Key, Text, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Id, Json, Key, Text, UtcDateTime
 
 
 class Campaign(Base):

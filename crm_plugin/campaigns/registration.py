@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.campaigns.launch import reach
-from crm_plugin.campaigns.ledger import address_holders, merge_and_erase
+from crm_plugin.campaigns.ledger import merge_and_erase
 from crm_plugin.campaigns.ledger.person_facts import marketed
 from crm_plugin.campaigns.ledger.states import STATES
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -43,7 +43,7 @@ def compose(crm: Crm) -> None:
     TOPIC_USERS.add("campaigns", users_of_topic)
     MESSAGE_TOPICS.add("campaigns", topic_of)
     reach.register()
-    HOLDERS.add("campaigns", address_holders.holders)
+    HOLDERS.add("campaigns", merge_and_erase.holders)
     MERGES.add("campaigns", merge_and_erase.merge)
     ERASURES.add("campaigns", merge_and_erase.erase)
     ERASURES.add("bounces", bounces.erase)

@@ -13,7 +13,7 @@ from crm_plugin.channels.base import Message, Receipt, Status, not_called
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 
 
 class OutboxCarrier:

@@ -18,7 +18,7 @@ from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles.consent.eligibility import add_channel
+from crm_plugin.profiles.consent.channels import add_channel
 
 CHANNELS: Registry[Channel] = Registry("channel")
 

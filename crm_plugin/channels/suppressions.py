@@ -16,7 +16,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError, NotFound
 from crm_plugin.profiles.consent import ledger
-from crm_plugin.profiles.consent.eligibility import address_kind, channels
+from crm_plugin.profiles.consent.channels import address_kind, channels
 from crm_plugin.profiles.models.school import Suppression
 from crm_plugin.profiles.store.normalise import email_key, phone_key
 

@@ -130,7 +130,7 @@ def _compose(settings: Settings) -> tuple[Flask, Crm]:
 
 
 def _is_read(crm: Crm) -> bool:
-    from crm_plugin.profiles.people.queries import streams
+    from crm_plugin.profiles.sync.health import streams
 
     with crm.db.read() as session:
         return all(stream.ok_at is not None for stream in streams(session, crm.clock()))

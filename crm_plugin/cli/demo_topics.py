@@ -6,7 +6,7 @@ from crm_plugin.demo.generate import demo_accounts
 from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.profiles.consent import topic_consent, topics
 from crm_plugin.profiles.models.school import Person
 

@@ -12,7 +12,7 @@ from crm_plugin.channels.sms.carriers.refusals import Refusal
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
-from crm_plugin.profiles.people.queries import streams
+from crm_plugin.profiles.sync.health import streams
 
 
 @dataclass

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import Money
+from crm_plugin.kernel.db.types import Money
 from crm_plugin.profiles.models.school import Order, Person
 
 _HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")

@@ -10,7 +10,8 @@ from argon2.exceptions import Argon2Error, InvalidHash
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Json, Key, Text, UtcDateTime, upsert
+from crm_plugin.kernel.db.types import Base, Json, Key, Text, UtcDateTime
+from crm_plugin.kernel.db.writes import upsert
 
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_hex())

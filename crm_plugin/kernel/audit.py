@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Id, Json, Key, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Id, Json, Key, UtcDateTime
 
 
 class AuditRow(Base):

@@ -1,4 +1,4 @@
-"""Work that is done once a business day, and small values that one installation keeps."""
+"""Work that is done once a business day, whoever asks for it."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Json, Key, UtcDateTime, insert_missing, upsert
+from crm_plugin.kernel.db.types import Base, Key, UtcDateTime
+from crm_plugin.kernel.db.writes import insert_missing
 
 
 class DailyRun(Base):
@@ -19,15 +20,6 @@ class DailyRun(Base):
     token: Mapped[str] = mapped_column(Key(36))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class Kept(Base):
-    """A small value of this installation (confirmed URLs, signing keys), by name."""
-
-    __tablename__ = "crm_kept"
-
-    name: Mapped[str] = mapped_column(Key(64), primary_key=True)
-    value: Mapped[Any] = mapped_column(Json)
 
 
 ABANDONED = timedelta(hours=1)
@@ -59,14 +51,3 @@ def give_back(session: Session, job: str, day: date, token: str) -> None:
 
 def _of(statement: Any, job: str, day: date) -> Any:
     return statement.where(DailyRun.job == job, DailyRun.business_date == day)
-
-
-def kept(session: Session, name: str, default: Any = None) -> Any:
-    """Return a kept value, or ``default``."""
-    row = session.get(Kept, name)
-    return default if row is None else row.value
-
-
-def keep(session: Session, name: str, value: Any) -> None:
-    """Keep a value under a name, over an earlier one."""
-    upsert(session, Kept, [{"name": name, "value": value}], key=["name"])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Id, Json, Key, Text, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Id, Json, Key, Text, UtcDateTime
 
 PREFIX = "crm_"
 """Begins every token, so that people and scanners of leaked secrets know one when they see it."""

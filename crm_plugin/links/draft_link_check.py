@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.settings import Settings
 
 FRESH = timedelta(hours=1)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.daily import keep, kept
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.spool import Records, drain
 from crm_plugin.links.bot_agents import is_program
 from crm_plugin.links.classify import NEW, Facts, FactsOf, Judged, Message, Raw, crowded, judge

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import upsert
+from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.links.classify import CONFIRMED, HUMAN
 from crm_plugin.links.models import Hit, Tally
 

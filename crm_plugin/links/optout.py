@@ -10,7 +10,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
 from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.consent import ledger
-from crm_plugin.profiles.consent.eligibility import address_columns, address_kind, channels
+from crm_plugin.profiles.consent.channels import address_columns, address_kind, channels
 from crm_plugin.profiles.models.school import Consent, Person, Suppression
 from crm_plugin.profiles.people.masking import mask_email, mask_phone
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.links.codes import Signer

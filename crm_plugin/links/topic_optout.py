@@ -10,7 +10,7 @@ from crm_plugin.kernel.errors import NotFound
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.optout import Answer, Asked, person_now
 from crm_plugin.profiles.consent import ledger, topic_consent
-from crm_plugin.profiles.consent.eligibility import channels
+from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.consent.topic_consent import TopicChoice
 from crm_plugin.profiles.models.school import Person
 

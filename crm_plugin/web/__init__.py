@@ -23,8 +23,8 @@ from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
 from crm_plugin.web.person import message, notes
 from crm_plugin.web.person import page as person_page
-from crm_plugin.web.segments import picker_names
-from crm_plugin.web.shell import errors, undo
+from crm_plugin.web.segments import pickers
+from crm_plugin.web.shell import errors, flash
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.guard import ROUTES, guarded
 from crm_plugin.web.shell.menu import host_menu
@@ -33,8 +33,8 @@ from crm_plugin.web.sms import editor, templates
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
 MODULES = (
-    *(home, people_list, bulk_actions, exports, taggings, quick_queries, undo, person_page, message, notes),
-    *(campaign_list, steps, audience, content, policy, check, picker_names, campaign_page, campaign_people),
+    *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash, person_page, message, notes),
+    *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics, api),
 )
 """The modules of pages; importing them filled the table of routes."""

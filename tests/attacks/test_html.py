@@ -5,7 +5,7 @@ import time
 import pytest
 
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.web.shell.mail_frame import HTML_POLICY
+from crm_plugin.web.shell.rendering import HTML_POLICY
 from tests.attacks.mail import Tags, page, tried
 
 ALLOWED_SCHEMES = ("https:", "http:", "mailto:", "tel:", "sms:", "#")

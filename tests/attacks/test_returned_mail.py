@@ -9,8 +9,8 @@ from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.channels.email.feedback.dsn import LONGEST, read
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import service as links
+from tests.campaigns.fixtures import books, rows, world
 from tests.campaigns.test_bounces import code, mailed, stopped
-from tests.campaigns.world import books, rows, world
 from tests.channels.email.mails import complaint, prose, report
 from tests.web.test_public import SQLITE
 

@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 from crm_plugin.host.context import install
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.web.public import PublicApp
-from tests.web.school import School, open_school
+from tests.web.fixtures import School, open_school
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from crm_plugin.web.segments.presets import PRESETS
 from tests.browser.axe import complaints_of
 from tests.browser.test_people import STORIES, fill_school
 from tests.fakes.crm import NOW
-from tests.web.school import School
+from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 TREES = {preset.key: preset.tree for preset in PRESETS if preset.key in STORIES}

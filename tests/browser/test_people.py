@@ -13,7 +13,7 @@ from crm_plugin.segments import service
 from crm_plugin.web.segments.presets import PRESETS
 from tests.browser.axe import complaints_of
 from tests.fakes.crm import NOW
-from tests.web.school import School
+from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 MOST = 12

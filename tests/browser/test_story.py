@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from crm_plugin.campaigns import jobs as campaign_jobs
 from crm_plugin.links import jobs as link_jobs
-from tests.web.school import School
+from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 HTML = "<h1>Hello {{ display_name }}</h1><p><a href='{{ link }}'>To the course</a></p>"

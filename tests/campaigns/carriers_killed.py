@@ -14,7 +14,7 @@ from aiosmtpd.smtp import Envelope
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from tests.campaigns.world import BOOKS, EVERYBODY
+from tests.campaigns.fixtures import BOOKS, EVERYBODY
 from tests.fakes.carrier import taken
 from tests.fakes.host import FakeHost
 from tests.fakes.sms import FakeHttp, serve

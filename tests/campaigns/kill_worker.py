@@ -24,7 +24,7 @@ from crm_plugin.kernel import steps
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.carriers_killed import PostHost
-from tests.campaigns.world import BOOKS
+from tests.campaigns.fixtures import BOOKS
 from tests.fakes.carrier import BookCarrier
 from tests.fakes.crm import make_crm
 

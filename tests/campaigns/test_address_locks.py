@@ -18,7 +18,7 @@ from crm_plugin.links import optout
 from crm_plugin.links.optout import Asked
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Person
-from tests.campaigns.world import ready, rows, set_person, world
+from tests.campaigns.fixtures import ready, rows, set_person, world
 from tests.fakes.crm import NOW
 
 SERVERS = pytest.mark.parametrize("db_kind", ["postgresql", "mariadb"], indirect=True)

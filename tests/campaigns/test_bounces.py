@@ -24,7 +24,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Consent, Suppression
 from crm_plugin.profiles.privacy.requests import export, forget
-from tests.campaigns.world import EVERYBODY, books, move_to, rows, run, set_person, world
+from tests.campaigns.fixtures import EVERYBODY, books, move_to, rows, run, set_person, world
 from tests.channels.email.mails import complaint, report
 from tests.fakes.crm import NOW
 

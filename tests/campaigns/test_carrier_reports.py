@@ -14,7 +14,7 @@ from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.channels.sms.templates import set_code
 from crm_plugin.host.context import Crm, install
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.world import books, launched, move_to, rows, run, state, world
+from tests.campaigns.fixtures import books, launched, move_to, rows, run, state, world
 from tests.channels.sms.carriers.world import settings_of
 from tests.fakes.crm import NOW
 from tests.fakes.sms import FakeAliyun, serve

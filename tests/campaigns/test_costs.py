@@ -19,7 +19,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
-from tests.campaigns.world import document, run, set_person, world
+from tests.campaigns.fixtures import document, run, set_person, world
 from tests.fakes.host import ALL
 
 BOSS = Actor("boss", "Boss", ALL)

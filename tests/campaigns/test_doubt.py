@@ -22,7 +22,7 @@ from crm_plugin.channels.base import Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.settings import Settings
-from tests.campaigns.world import (
+from tests.campaigns.fixtures import (
     answers,
     books,
     launched,

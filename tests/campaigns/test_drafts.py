@@ -11,7 +11,7 @@ from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document import local_time
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
-from tests.campaigns.world import document, move_to, world
+from tests.campaigns.fixtures import document, move_to, world
 from tests.fakes.crm import NOW
 
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -114,7 +114,7 @@ def test_odd_hours(zone: str, text: str, expected: str | None) -> None:
 
 @on_sqlite
 def test_a_course_fills_in_its_title(database: Database, tmp_path: Path) -> None:
-    from tests.web.school import open_school
+    from tests.web.fixtures import open_school
 
     crm = open_school(database, tmp_path).crm
     told = {"name": "x", "channel": "message", "audience": {"combinator": "and", "rules": []}}

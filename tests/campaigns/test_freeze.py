@@ -20,7 +20,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Consent, Person, Suppression
-from tests.campaigns.world import add_people, books, document, launched, set_person, state, world
+from tests.campaigns.fixtures import add_people, books, document, launched, set_person, state, world
 from tests.fakes.crm import NOW
 
 BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}

@@ -10,7 +10,7 @@ from crm_plugin.campaigns.delivery import drain
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.streams import Stream
-from tests.campaigns.world import books, launched, move_to, ready, run, sent, state, world
+from tests.campaigns.fixtures import books, launched, move_to, ready, run, sent, state, world
 from tests.fakes.crm import NOW
 
 DAY = timedelta(hours=24)

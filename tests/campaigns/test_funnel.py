@@ -19,7 +19,7 @@ from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Course, Signal
 from crm_plugin.segments import service
 from crm_plugin.segments.listing.subsets import Part
-from tests.campaigns.world import EVERYBODY, launched, set_person, world
+from tests.campaigns.fixtures import EVERYBODY, launched, set_person, world
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 

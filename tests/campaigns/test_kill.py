@@ -22,8 +22,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.steps import STEPS
 from tests.campaigns.carriers_killed import KINDS, opened
+from tests.campaigns.fixtures import BOOKS, add_people, launched, state, world
 from tests.campaigns.kill_worker import settings
-from tests.campaigns.world import BOOKS, add_people, launched, state, world
 from tests.fakes.carrier import taken
 
 PEOPLE = 2000

@@ -20,9 +20,9 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.process import die_with_parent
+from tests.campaigns.fixtures import BOOKS, add_people, launched, sent, state, world
 from tests.campaigns.kill_worker import LEASE_SECONDS
 from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
-from tests.campaigns.world import BOOKS, add_people, launched, sent, state, world
 
 PROCESSES = 2
 PATIENCE = 100.0

@@ -15,7 +15,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked
 from crm_plugin.profiles.consent import ledger
-from tests.campaigns.world import answers, books, marked_behind, ready, rows, sent, set_person, world
+from tests.campaigns.fixtures import answers, books, marked_behind, ready, rows, sent, set_person, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 

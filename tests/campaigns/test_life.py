@@ -17,7 +17,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.segments.saved import quick_queries
-from tests.campaigns.world import books, document, launched, move_to, run, set_person, state, world
+from tests.campaigns.fixtures import books, document, launched, move_to, run, set_person, state, world
 from tests.fakes.carrier import taken
 from tests.fakes.crm import NOW
 from tests.fakes.host import FakeHost

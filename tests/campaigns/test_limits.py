@@ -17,7 +17,7 @@ from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.world import EVERYBODY, books, document, ready, sent, set_person, world
+from tests.campaigns.fixtures import EVERYBODY, books, document, ready, sent, set_person, world
 
 
 def emailed(crm: Crm, **values: Any) -> int:

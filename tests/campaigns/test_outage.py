@@ -17,10 +17,7 @@ from crm_plugin.kernel import embedded
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import Conflict
-from tests.campaigns.kill_worker import LEASE_SECONDS
-from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
-from tests.campaigns.test_kill_tree import Tree, tree
-from tests.campaigns.world import (
+from tests.campaigns.fixtures import (
     add_people,
     document,
     launched,
@@ -29,6 +26,9 @@ from tests.campaigns.world import (
     state,
     world,
 )
+from tests.campaigns.kill_worker import LEASE_SECONDS
+from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
+from tests.campaigns.test_kill_tree import Tree, tree
 from tests.fakes.crm import NOW
 from tests.fakes.proxy import before
 

@@ -16,7 +16,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.models import Hit
 from crm_plugin.profiles.models.school import Order
-from tests.campaigns.world import launched, rows, run, set_person, world
+from tests.campaigns.fixtures import launched, rows, run, set_person, world
 from tests.fakes.crm import NOW
 
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

@@ -24,7 +24,7 @@ from crm_plugin.profiles.models.school import ConsentRecord, Person, Suppression
 from crm_plugin.profiles.privacy import merge, requests
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import Work
-from tests.campaigns.world import books, launched, ready, rows, run, sent, set_person, state, world
+from tests.campaigns.fixtures import books, launched, ready, rows, run, sent, set_person, state, world
 from tests.fakes.crm import NOW
 
 CAP = {"cap": {"n": 2, "days": 30}}

@@ -13,7 +13,7 @@ from crm_plugin.channels.models import OutboxMessage, SmsTemplate
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from tests.campaigns.world import books, document, launched, ready, run, set_person, world
+from tests.campaigns.fixtures import books, document, launched, ready, run, set_person, world
 
 EMAIL: dict[str, Any] = {
     "channel": "email",

@@ -22,7 +22,7 @@ from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Person
-from tests.campaigns.world import (
+from tests.campaigns.fixtures import (
     books,
     first_message,
     move_to,

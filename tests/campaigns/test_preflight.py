@@ -17,7 +17,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.segments.saved import quick_queries
-from tests.campaigns.world import add_people, answers, books, document, launched, run, state, world
+from tests.campaigns.fixtures import add_people, answers, books, document, launched, run, state, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 

@@ -14,7 +14,7 @@ from crm_plugin.host.context import install
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.plugin import burst_rounds, prepare, run_daily
 from crm_plugin.profiles.models.school import Person
-from tests.campaigns.world import launched, move_to, run, sent, state, world
+from tests.campaigns.fixtures import launched, move_to, run, sent, state, world
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost
 

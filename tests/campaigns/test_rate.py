@@ -15,7 +15,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
-from tests.campaigns.world import books, ready, world
+from tests.campaigns.fixtures import books, ready, world
 
 N = 200
 PROCESSES = 4

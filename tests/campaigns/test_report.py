@@ -27,7 +27,7 @@ from crm_plugin.profiles.models.school import Consent, Suppression
 from crm_plugin.profiles.people.timeline import Window
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.segments import service as segments
-from tests.campaigns.world import add_people, books, document, launched, move_to, run, set_person, world
+from tests.campaigns.fixtures import add_people, books, document, launched, move_to, run, set_person, world
 from tests.fakes.carrier import receipt, taken
 from tests.fakes.crm import NOW
 

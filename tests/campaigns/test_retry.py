@@ -17,7 +17,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
-from tests.campaigns.world import books, person, ready, sent, world
+from tests.campaigns.fixtures import books, person, ready, sent, world
 
 FAILED = {"channel": "sms", "state": "failed_transient", "reason": "carrier_unreachable", "tries": 4}
 

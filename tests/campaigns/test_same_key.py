@@ -13,7 +13,7 @@ from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
-from tests.campaigns.world import add_people, answers, books, move_to, ready, rows, run, state, world
+from tests.campaigns.fixtures import add_people, answers, books, move_to, ready, rows, run, state, world
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 

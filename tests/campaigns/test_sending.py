@@ -21,7 +21,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import Person
-from tests.campaigns.world import (
+from tests.campaigns.fixtures import (
     answers,
     books,
     first_message,

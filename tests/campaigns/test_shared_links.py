@@ -19,7 +19,7 @@ from crm_plugin.links import measures, shared_links
 from crm_plugin.links.ingest import classify_new, drain_clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
-from tests.campaigns.world import document, launched, run, world
+from tests.campaigns.fixtures import document, launched, run, world
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 

@@ -14,8 +14,8 @@ from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.channels.outbox import listed
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
+from tests.campaigns.fixtures import books, document, launched, run, state, world
 from tests.campaigns.statements import counted
-from tests.campaigns.world import books, document, launched, run, state, world
 from tests.fakes.crm import NOW
 
 PEOPLE = 1000

@@ -9,9 +9,9 @@ import pytest
 from crm_plugin.campaigns import service
 from crm_plugin.kernel import embedded
 from crm_plugin.kernel.db.engine import Database
+from tests.campaigns.fixtures import add_people, books, launched, ready, sent, state, world
 from tests.campaigns.test_kill_tree import tree
 from tests.campaigns.test_rate import read, workers
-from tests.campaigns.world import add_people, books, launched, ready, sent, state, world
 
 SECONDS = 2.0
 """After which nothing leaves any more."""

@@ -9,7 +9,7 @@ from crm_plugin.campaigns.delivery import notifications, sweeper
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.world import answers, document, launched, ready, run, world
+from tests.campaigns.fixtures import answers, document, launched, ready, run, world
 from tests.fakes.carrier import receipt
 
 

@@ -17,8 +17,7 @@ from crm_plugin.kernel.errors import BadInput, Conflict
 from crm_plugin.links import topic_optout as page
 from crm_plugin.links.optout import Answer, Asked
 from crm_plugin.profiles.consent import topic_consent, topics
-from tests.campaigns.statements import counted
-from tests.campaigns.world import (
+from tests.campaigns.fixtures import (
     EVERYBODY,
     books,
     document,
@@ -31,6 +30,7 @@ from tests.campaigns.world import (
     set_person,
     world,
 )
+from tests.campaigns.statements import counted
 from tests.fakes.crm import NOW
 
 ADMIN = Actor("ann", "Ann", frozenset(PERMISSIONS))

@@ -12,7 +12,7 @@ from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.world import answers, books, ready, run, state, world
+from tests.campaigns.fixtures import answers, books, ready, run, state, world
 from tests.fakes.carrier import receipt
 
 

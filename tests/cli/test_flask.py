@@ -22,7 +22,7 @@ from crm_plugin.plugin import init_app, prepare
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.road import Road
-from tests.web.school import books
+from tests.web.fixtures import books
 
 APP = """
 from flask import Flask
@@ -30,7 +30,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from crm_plugin.plugin import init_app
 from tests.fakes.host import FakeHost
-from tests.web.school import books
+from tests.web.fixtures import books
 
 app = Flask(__name__)
 app.config.update(SECRET_KEY="k" * 32, SQLALCHEMY_DATABASE_URI={url!r})

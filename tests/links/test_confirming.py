@@ -13,7 +13,7 @@ from crm_plugin.links.ingest import classify_again
 from crm_plugin.links.measures import tally
 from crm_plugin.links.models import Hit
 from crm_plugin.profiles.models.school import Person, Signal
-from tests.campaigns.world import person
+from tests.campaigns.fixtures import person
 from tests.fakes.crm import NOW
 
 

@@ -14,7 +14,7 @@ from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles.people.queries import StreamHealth, streams
+from crm_plugin.profiles.sync.health import StreamHealth, streams
 from tests.fakes.host import FakeHost
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db.engine import Base
+from crm_plugin.kernel.db.types import Base
 from crm_plugin.profiles.facts.compute import LIFE, recompute
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.mapping import HELD_MONEY

@@ -15,9 +15,9 @@ from crm_plugin.kernel.errors import Conflict
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models import streams as sm
-from crm_plugin.profiles.people.queries import bad_rows, streams
 from crm_plugin.profiles.sync import full_scan, lease
 from crm_plugin.profiles.sync.daily import run as run_daily
+from crm_plugin.profiles.sync.health import bad_rows, streams
 from crm_plugin.profiles.sync.service import as_of, confirm_gone, sync
 from tests.fakes.host import FakeHost, host_info
 from tests.profiles.conftest import NOW, MakeCrm, clock_of, count, crm_on, health

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db.engine import Base
+from crm_plugin.kernel.db.types import Base
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.streams import Parked

@@ -21,7 +21,7 @@ from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.tree import Aggregate, Related, Rule, Tree, walk
 from crm_plugin.segments.language.value_types import KEYS
 from crm_plugin.segments.sql.compile import people
-from tests.segments.school import School
+from tests.segments.fixtures import School
 from tests.segments.trees import Trees
 
 PEOPLE = 40

@@ -22,7 +22,7 @@ from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.value_types import KINDS, NUMBER, OPERATORS
 from crm_plugin.segments.sql.compile import people
-from tests.segments.school import School
+from tests.segments.fixtures import School
 from tests.segments.test_agreement import present_of
 from tests.segments.trees import Trees
 

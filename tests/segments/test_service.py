@@ -19,7 +19,7 @@ from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.wording.describe import describe
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost, host_info
-from tests.segments.school import School
+from tests.segments.fixtures import School
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 LEARNERS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from crm_plugin.segments.language.fields import Field, Relation
 from crm_plugin.segments.language.parse import FUNCTIONS, MODES
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.value_types import KEYS, KNOWN, LISTS, SPANS, Kind
-from tests.segments import school as s
+from tests.segments import fixtures as s
 
 ORDERS = tuple(map(str, range(1, 4)))
 

@@ -19,8 +19,8 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.serve.app import create_app
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
+from tests.web.fixtures import books
 from tests.web.forms import posted
-from tests.web.school import books
 
 ADMIN = ("admin", "a long password")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crm_plugin.kernel.db.engine import Database
-from tests.web.school import School, open_school
+from tests.web.fixtures import School, open_school
 
 
 @pytest.fixture

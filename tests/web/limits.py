@@ -26,7 +26,7 @@ from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
-from tests.web.school import School
+from tests.web.fixtures import School
 
 SCOPE = frozenset({"c1", "c2"})
 ADMIN = r.Actor("boss", "Boss", ALL, locale="en")

@@ -18,7 +18,7 @@ from crm_plugin.web import pages
 from crm_plugin.web.api.route import ENDPOINTS, LARGEST
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 ADMIN = Actor("admin", "Ada Admin", ALL)

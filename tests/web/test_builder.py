@@ -19,8 +19,8 @@ from crm_plugin.web.segments.builder.words import COMBINE, MODES, OPERATORS, UNI
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell.i18n import LOCALES
 from crm_plugin.web.shell.rendering import environment
+from tests.web.fixtures import School
 from tests.web.forms import posted
-from tests.web.school import School
 from tests.web.test_pages import on_sqlite
 
 Tree = dict[str, Any]

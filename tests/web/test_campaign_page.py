@@ -16,7 +16,7 @@ from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.profiles.models.school import Order
 from tests.fakes.crm import NOW
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}

@@ -19,8 +19,8 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from crm_plugin.web.segments.presets import PRESETS
 from tests.fakes.crm import NOW
+from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
-from tests.web.school import PEOPLE, School
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

@@ -9,7 +9,7 @@ from crm_plugin.campaigns import jobs, service
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.profiles.sync.service import sync
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 from tests.web.test_composer import BY_ITSELF, draft, form_of, saved
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

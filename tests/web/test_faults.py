@@ -12,10 +12,10 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import install
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.profiles.jobs import check_school, sync_changes
-from crm_plugin.profiles.people.queries import streams
+from crm_plugin.profiles.sync.health import streams
 from crm_plugin.profiles.sync.service import DOUBTFUL, sync
 from crm_plugin.segments.service import count
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from crm_plugin.web.shell.guard import ROUTES, Route
-from tests.web.school import School
+from tests.web.fixtures import School
 
 IDS = {
     **{"ident": "1", "note": "1", "what": "course", "person_id": "p1", "kind": "tag", "key": "hello"},

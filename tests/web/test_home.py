@@ -8,7 +8,7 @@ from decimal import Decimal
 from crm_plugin.host import records as r
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.crm import NOW
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 
 HOURS = range(-30, 30, 3)
 """Around the moment thirty days ago."""

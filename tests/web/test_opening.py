@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.segments.saved import quick_queries
 from tests.fakes.host import ALL
-from tests.web.school import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School
 
 ADMIN = r.Actor("admin", "Ada Admin", ALL)
 OTHER = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}

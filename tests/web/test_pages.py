@@ -10,8 +10,8 @@ import pytest
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host.context import install
 from crm_plugin.web.shell.guard import ROUTES
+from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
-from tests.web.school import PEOPLE, School
 
 BUYERS: dict[str, Any] = {
     "combinator": "and",

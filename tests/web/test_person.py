@@ -12,7 +12,7 @@ from crm_plugin.profiles.people.queries import person_id_of
 from crm_plugin.segments.saved import quick_queries
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
-from tests.web.school import School
+from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 

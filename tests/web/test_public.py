@@ -13,7 +13,7 @@ from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.links.ingest import drain_clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import make_links, opt_out_url, short_url, signer
-from crm_plugin.profiles.consent.eligibility import channels
+from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.web.public import PublicApp
 from crm_plugin.web.public.http import address_of

@@ -12,7 +12,7 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.saved import quick_queries
 from tests.fakes.host import ALL
-from tests.web.school import School
+from tests.web.fixtures import School
 from tests.web.test_pages import BUYERS, on_sqlite
 
 ANN = r.Actor("ann", "Ann", ALL)

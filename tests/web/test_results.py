@@ -25,8 +25,8 @@ from crm_plugin.segments.models import Export
 from crm_plugin.web.people import results
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
+from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
-from tests.web.school import PEOPLE, School
 from tests.web.test_pages import BUYERS, on_sqlite, query
 
 CHOSEN = "c-chosen"

@@ -13,8 +13,8 @@ from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from tests.fakes.crm import NOW
 from tests.fakes.sms import FakeAliyun, serve
+from tests.web.fixtures import School, open_school
 from tests.web.forms import posted
-from tests.web.school import School, open_school
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", re.IGNORECASE)

@@ -13,7 +13,7 @@ from crm_plugin.kernel.errors import Refused
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Suppression
 from tests.fakes.crm import NOW
-from tests.web.school import School
+from tests.web.fixtures import School
 
 
 def suppressed(school: School) -> list[tuple[str, str, str, str]]:

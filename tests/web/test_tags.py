@@ -10,8 +10,8 @@ from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments import jobs, service
 from crm_plugin.segments.bulk import bulk_tagging
+from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
-from tests.web.school import PEOPLE, School
 from tests.web.test_pages import on_sqlite
 from tests.web.test_results import press, table, ticked
 

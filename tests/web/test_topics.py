@@ -5,8 +5,8 @@ import pytest
 from crm_plugin.campaigns import access
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.profiles.consent import topics
+from tests.web.fixtures import School
 from tests.web.forms import posted
-from tests.web.school import School
 
 ADMIN = Actor("ann", "Ann", frozenset(PERMISSIONS))
 EVERYBODY = {"combinator": "and", "rules": []}

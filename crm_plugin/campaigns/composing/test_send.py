@@ -24,7 +24,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow, record
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Unavailable
 from crm_plugin.links import service as links
-from crm_plugin.profiles.consent.eligibility import address_kind
+from crm_plugin.profiles.consent.channels import address_kind
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import in_scope
 from crm_plugin.profiles.store.normalise import email_key, phone_key

@@ -24,8 +24,8 @@ from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.policy import data_freshness, exclusions, quiet_hours
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import numbered_list
-from crm_plugin.kernel.db.engine import UtcDateTime
 from crm_plugin.kernel.db.sql_clock import db_now_of
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.language.dates import Present
 

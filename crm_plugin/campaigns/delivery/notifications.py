@@ -13,8 +13,8 @@ from crm_plugin.channels.base import SERVICE, Recipient
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.daily import Kept, keep
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.key_value import Kept, keep
 
 log = logging.getLogger(__name__)
 

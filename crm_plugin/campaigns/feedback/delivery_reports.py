@@ -15,7 +15,7 @@ from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import numbered_list
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 
 KEEP_BATCH = 1000
 REPORT_BATCH = 500

@@ -20,7 +20,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.kernel.steps import step
-from crm_plugin.profiles.consent import eligibility
+from crm_plugin.profiles.consent import channels
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
@@ -60,7 +60,7 @@ def decided(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
 
 
 def _weighed(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
-    address, key = eligibility.address_columns(rules.channel)
+    address, key = channels.address_columns(rules.channel)
     return (
         sa.select(
             Person.id.label("person_id"),

@@ -1,6 +1,9 @@
-"""The ledger when a person turns out to be another one, and when they are erased."""
+"""Whose rows of the ledger are whose: when two people turn out to be one, and when one is erased.
 
-from collections.abc import Sequence
+Rows keep the address that they were frozen with: it may be that of more people than hold it now.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,14 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger.states import COUNTED, OPEN, key, move
-from crm_plugin.campaigns.models import Delivery, Staged
+from crm_plugin.campaigns.models import Campaign, Delivery, Staged
 from crm_plugin.channels import outbox
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.links import measures
+from crm_plugin.profiles.consent.address_locks import Address
 from crm_plugin.profiles.models.school import Person
 
 NOT_LEFT = ("pending", "waiting", "leased")
+_UNDER_WAY = ("freezing", "sending", "paused", "held")
 
 
 @dataclass(slots=True)
@@ -108,3 +113,21 @@ def _exclude(session: Session, where: sa.ColumnElement[bool], reason: str) -> No
 
 def _update(model: Any) -> sa.Update:
     return sa.update(model).execution_options(synchronize_session=False)
+
+
+def holders(session: Session, addresses: Iterable[Address]) -> list[int]:
+    """Return the persons of messages that are still to go to one of the addresses.
+
+    Their own address may be another one by now: a marking locks them all the same.
+    """
+    open_campaigns = sa.select(Campaign.id).where(Campaign.state.in_(_UNDER_WAY))
+    found: list[int] = []
+    for channel, address_key in addresses:
+        rows = sa.select(Delivery.person_id).where(
+            Delivery.campaign_id.in_(open_campaigns),
+            Delivery.channel == channel,
+            Delivery.address_key == address_key,
+            Delivery.state.in_(NOT_LEFT),
+        )
+        found += session.scalars(rows)
+    return found

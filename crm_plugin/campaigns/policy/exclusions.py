@@ -15,7 +15,7 @@ from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy.data_freshness import too_old
 from crm_plugin.kernel.db import numbered_list
-from crm_plugin.profiles.consent import eligibility
+from crm_plugin.profiles.consent import channels, eligibility
 from crm_plugin.profiles.models.school import Person, Suppression
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
@@ -61,7 +61,7 @@ class Rules:
 
 def before_duplicates(rules: Rules, at: datetime) -> Reasons:
     """Return the reasons that come before ``duplicate``, over :class:`Person`."""
-    _, key = eligibility.address_columns(rules.channel)
+    _, key = channels.address_columns(rules.channel)
     reasons = [*_lasting(rules)]
     reasons.insert(2, ("no_address", key.is_(None)))
     if rules.marketing:

@@ -22,7 +22,7 @@ from crm_plugin.channels.models import RateWindow
 from crm_plugin.channels.rates.window import Limit, State, granted, is_tight, seeded, share, wait_for
 from crm_plugin.channels.rates.window_lua import script
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db.engine import insert_missing, upsert
+from crm_plugin.kernel.db.writes import insert_missing, upsert
 
 __all__ = ["SETTLE", "Answer", "Limit", "Seed", "Throttle", "share"]
 

@@ -18,7 +18,7 @@ from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.template_states import APPROVED, OUTBOX, at_carrier
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.kernel.resources import folder
 

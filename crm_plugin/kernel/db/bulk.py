@@ -8,18 +8,30 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import Base, Id, Money, UtcDateTime, upsert
+from crm_plugin.kernel.db.types import Base, Id, Money, UtcDateTime
+from crm_plugin.kernel.db.writes import upsert
 
 FEW = 50
 """Up to so many rows an ordinary statement is as good."""
 
 Row = dict[str, Any]
+T = TypeVar("T")
+
+CHUNK = 5_000
+"""Ids named in one statement."""
+
+
+def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Cut a collection into lists of at most ``size``."""
+    ordered = list(items)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def among(session: Session, column: Any, values: Collection[Any]) -> sa.ColumnElement[bool]:

@@ -1,140 +1,22 @@
-"""The three databases behind one face: column types, sessions, the database's clock, upserts.
-
-PostgreSQL, MariaDB and SQLite store the same values and compare them alike: text is binary (``C``,
-``utf8mb4_nopad_bin``), instants are UTC with microseconds, money is a whole number of 1/10,000.
-"""
+"""The three databases behind one face: connections, sessions, the clock, tries after a conflict."""
 
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.engine import Connection, Dialect, Engine
-from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.process import forget_after_fork
 
 T = TypeVar("T")
-MONEY_UNIT = 10_000
-"""Money is stored as whole 1/10,000 of the major unit, so that sums are exact on SQLite too."""
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Base(DeclarativeBase):
-    """Base of every CRM table; a declarative base of our own, so that a host keeps its own."""
-
-    metadata = sa.MetaData(naming_convention=NAMING)
-
-
-class Key(TypeDecorator[str]):
-    """Short text compared byte by byte on every database: ids, keys, names of states, folded text.
-
-    :param length: in characters; 191 by default, so that three of them fit into one MariaDB index.
-    """
-
-    impl = sa.String
-    cache_ok = True
-
-    def __init__(self, length: int = 191) -> None:
-        super().__init__(length)
-        self.length = length
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.String(self.length, collation="C"))
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.VARCHAR(self.length, **_BINARY))
-        return dialect.type_descriptor(sa.String(self.length))
-
-
-class Text(TypeDecorator[str]):
-    """Text of any length, compared byte by byte."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.LONGTEXT(**_BINARY))
-        return dialect.type_descriptor(sa.Text())
-
-
-_BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_nopad_bin"}
-# MariaDB's default collation takes josé@ for jose@, and its PAD SPACE ones take "a" for "a ".
-
-
-class Json(TypeDecorator[Any]):
-    """A JSON document, never searched by SQL; None is SQL's NULL."""
-
-    impl = sa.JSON(none_as_null=True)
-    cache_ok = True
-
-
-class Id(TypeDecorator[int]):
-    """A dense number of our own."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        # SQLite numbers only a column declared INTEGER PRIMARY KEY by itself.
-        kind: TypeEngine[Any] = sa.Integer() if dialect.name == "sqlite" else sa.BigInteger()
-        return dialect.type_descriptor(kind)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC instant with microseconds; naive values are refused."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sqlite.DATETIME())  # type: ignore[no-untyped-call]
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored")
-        value = value.astimezone(UTC)
-        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Money(TypeDecorator[Decimal]):
-    """A ``Decimal`` in major units, stored as a whole number of 1/10,000; sums and min/max stay exact."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        return None if value is None else int((Decimal(value) * MONEY_UNIT).to_integral_value())
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value) / MONEY_UNIT
 
 
 class Database:
@@ -297,43 +179,3 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or is_conflict(error):
         return True
     return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
-
-
-def upsert(session: Session, model: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str]) -> None:
-    """Insert rows, and overwrite all other named columns of those whose ``key`` is there already."""
-    if not rows:
-        return
-    names = [name for name in rows[0] if name not in key]
-    session.execute(_upsert(session, model, key, names), list(rows))
-
-
-def insert_missing(
-    session: Session, model: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str]
-) -> None:
-    """Insert the rows whose ``key`` is not there yet; any other fault is still an error."""
-    if rows:
-        session.execute(_upsert(session, model, key, []), list(rows))
-
-
-def insert_selected(
-    session: Session, model: type[Base], names: Sequence[str], rows: sa.Select[Any], key: Sequence[str]
-) -> None:
-    """Insert what a query returns, except rows whose ``key`` is there; the query must have a WHERE."""
-    session.execute(_upsert(session, model, key, []).from_select(list(names), rows))
-
-
-def _upsert(session: Session, model: type[Base], key: Sequence[str], names: Sequence[str]) -> Any:
-    table: Any = model.__table__
-    dialect = session.get_bind().dialect.name
-    if dialect in ("mysql", "mariadb"):
-        insert = mysql.insert(table)
-        # Setting a key column to itself: INSERT IGNORE would swallow every other fault too.
-        changes = {name: insert.inserted[name] for name in names} or {key[0]: table.c[key[0]]}
-        return insert.on_duplicate_key_update(changes)
-    maker = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement: Any = maker(table)
-    if not names:
-        return statement.on_conflict_do_nothing(index_elements=list(key))
-    return statement.on_conflict_do_update(
-        index_elements=list(key), set_={name: statement.excluded[name] for name in names}
-    )

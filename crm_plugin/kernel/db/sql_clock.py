@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.db.types import UtcDateTime
 
 _FORMS = {
     # Six digits of fraction, so that SQLite's text compares with what SQLAlchemy stored.

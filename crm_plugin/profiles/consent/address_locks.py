@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles.consent.eligibility import address_columns
+from crm_plugin.profiles.consent.channels import address_columns
 from crm_plugin.profiles.models.school import Person
 
 Address = tuple[str, str]

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db.bulk import among, insert_many
+from crm_plugin.kernel.db.bulk import among, chunks, insert_many
 from crm_plugin.profiles.consent.ledger import refresh_consents
 from crm_plugin.profiles.models.school import ConsentRecord as _Line
-from crm_plugin.profiles.store.batch import Work, chunks
+from crm_plugin.profiles.store.batch import Work
 
 Key = tuple[int, str, str]
 """(person, channel, purpose)."""

@@ -12,12 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.db.bulk import among, insert_many
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.bulk import among, chunks, insert_many
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.consent import address_locks
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Person, Suppression
-from crm_plugin.profiles.store.batch import chunks
 from crm_plugin.profiles.store.recompute_queue import touch
 
 MARKETING = ("marketing", "all")

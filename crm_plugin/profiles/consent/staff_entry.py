@@ -8,7 +8,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.profiles.consent import ledger, topic_consent
-from crm_plugin.profiles.consent.eligibility import channels
+from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.store.course_scope import check
 
 SCOPES = ("marketing", "all")

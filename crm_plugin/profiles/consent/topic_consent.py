@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.address_locks import Address, addresses_of
-from crm_plugin.profiles.consent.eligibility import OWN_ADDRESS, channels
+from crm_plugin.profiles.consent.channels import OWN_ADDRESS, channels
 from crm_plugin.profiles.consent.topics import TopicRow, every, find
 from crm_plugin.profiles.models.school import ConsentRecord
 from crm_plugin.profiles.models.topics import Topic, TopicOptOut

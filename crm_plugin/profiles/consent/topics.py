@@ -14,7 +14,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound
 from crm_plugin.kernel.registry import Registry
-from crm_plugin.profiles.consent.eligibility import OWN_ADDRESS
+from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.models.topics import NAME, Topic, TopicOptOut
 from crm_plugin.profiles.store.normalise import fold
 

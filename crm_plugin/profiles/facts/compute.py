@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.daily import Kept
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.key_value import Kept
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.facts import interests
 from crm_plugin.profiles.models.school import Enrolment, Order, Person, Signal

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.facts.interests import HALF_LIFE, WEIGHTS
 from crm_plugin.profiles.models.school import Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.store.course_scope import Scope, of_courses

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import CourseLabel, Enrolment, Interest, Order, OrderLine, Signal
 from crm_plugin.profiles.store.recompute_queue import Whom
 

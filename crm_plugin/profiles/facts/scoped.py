@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from crm_plugin.kernel.db.engine import Money, UtcDateTime
+from crm_plugin.kernel.db.types import Money, UtcDateTime
 from crm_plugin.profiles.facts.compute import LIFE, latest
 from crm_plugin.profiles.models.school import Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.store.course_scope import Scope, root_ids

@@ -11,7 +11,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Id, Json, Key, Money, Text, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Id, Json, Key, Money, Text, UtcDateTime
 
 FOLDED = 255
 """Folded text is cut to this many characters: long enough to compare, short enough for an index."""

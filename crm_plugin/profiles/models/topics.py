@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_plugin.kernel.db.engine import Base, Id, Key, Text, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Id, Key, Text, UtcDateTime
 
 NAME = 60
 """Characters of a topic's name: it stands on a button and in a list of a telephone's width."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.errors import Clause, NotFound
-from crm_plugin.profiles.consent.eligibility import address_columns, channels
+from crm_plugin.profiles.consent.channels import address_columns, channels
 from crm_plugin.profiles.consent.topic_consent import TopicAnswer, TopicChoice, chosen, history
 from crm_plugin.profiles.models.school import (
     Consent,

@@ -9,27 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.facts.scoped import fact
-from crm_plugin.profiles.models.school import Course, Person
+from crm_plugin.profiles.models.school import Course, CourseLabel, Person, PersonTag
 from crm_plugin.profiles.people.masking import mask_email, mask_phone, mask_username
-from crm_plugin.profiles.store.batch import chunks
-from crm_plugin.profiles.store.course_scope import Scope, of_courses
+from crm_plugin.profiles.store.course_scope import Scope, in_scope, of_courses
 from crm_plugin.profiles.store.normalise import fold
-from crm_plugin.profiles.sync.health import BadRow, StreamHealth, bad_rows, streams
-
-__all__ = [
-    "BadRow",
-    "CourseRow",
-    "PersonRow",
-    "StreamHealth",
-    "bad_rows",
-    "courses_by_host_id",
-    "people",
-    "person_id_of",
-    "search_courses",
-    "streams",
-]
 
 
 @dataclass(frozen=True)
@@ -187,3 +173,25 @@ def courses_by_host_id(
         for row in session.execute(sa.select(*_COURSE).where(*named)):
             found[row.host_id] = CourseRow(*row)
     return found
+
+
+def labels(session: Session, kind: str, text: str = "", limit: int = 30, scope: Scope = None) -> list[str]:
+    """Return tags or categories that contain ``text``, in the order of their letters.
+
+    :param kind: ``category`` (of courses) or ``tag`` (of courses and of people).
+    :param scope: courses that the reader is limited to: labels of these and of their people only.
+    """
+    wanted = fold(text)
+    chosen = sa.select(CourseLabel.folded, CourseLabel.value).where(CourseLabel.kind == kind)
+    if scope is not None:
+        here = sa.select(Course.id).where(of_courses(Course.root_id, scope))
+        chosen = chosen.where(CourseLabel.course_id.in_(here))
+    tables = [chosen.where(CourseLabel.folded.contains(wanted, autoescape=True)).distinct()]
+    if kind == "tag":
+        own = sa.select(PersonTag.folded, PersonTag.value).where(
+            PersonTag.kind == "tag", in_scope(PersonTag.person_id, scope)
+        )
+        tables.append(own.where(PersonTag.folded.contains(wanted, autoescape=True)).distinct())
+    every = sa.union(*tables).subquery()
+    query = sa.select(sa.func.min(every.c.value)).group_by(every.c.folded).order_by(every.c.folded)
+    return [str(value) for value in session.scalars(query.limit(limit))]

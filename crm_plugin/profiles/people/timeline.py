@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import UtcDateTime
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Signal

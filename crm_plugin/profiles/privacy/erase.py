@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent import topic_consent
 from crm_plugin.profiles.models.school import (
@@ -23,7 +24,7 @@ from crm_plugin.profiles.models.school import (
 )
 from crm_plugin.profiles.models.staff import CrmTag, FollowUp, Intention, IntentionChange
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Work, chunks
+from crm_plugin.profiles.store.batch import Work
 from crm_plugin.profiles.store.mapping import person_columns
 
 ERASURES: Registry[Callable[[Session, Sequence[int]], None]] = Registry("erasure")

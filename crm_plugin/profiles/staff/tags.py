@@ -12,7 +12,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.db.engine import UtcDateTime, insert_selected
+from crm_plugin.kernel.db.types import UtcDateTime
+from crm_plugin.kernel.db.writes import insert_selected
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.models.staff import CrmTag

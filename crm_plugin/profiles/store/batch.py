@@ -1,23 +1,19 @@
 """What one transaction of the sync works with, and the set-based look-ups that every stream shares."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.bulk import among, insert_many, insert_new, overwrite, unique_violations
-from crm_plugin.kernel.db.engine import Base
+from crm_plugin.kernel.db.bulk import among, chunks, insert_many, insert_new, overwrite, unique_violations
+from crm_plugin.kernel.db.types import Base
 from crm_plugin.profiles.models.school import Course, Person
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.mapping import Columns, Ready, columns_of, make_ready
-
-T = TypeVar("T")
-CHUNK = 5_000
-"""Ids named in one statement."""
 
 Target = Literal["persons", "courses"]
 
@@ -139,13 +135,6 @@ class People:
     ids: dict[str, int]
     forgotten: set[str]
     unknown: set[str]
-
-
-def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """Cut a collection into lists of at most ``size``."""
-    ordered = list(items)
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]
 
 
 def replace_parts(

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostInfo
-from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.key_value import keep, kept
 
 _NAME = "school.facts"
 _READ_AGAIN = 60.0

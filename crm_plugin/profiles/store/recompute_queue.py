@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.daily import keep, kept
 from crm_plugin.kernel.db.bulk import insert_many
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.profiles.models.streams import Touched
 
 Whom = Callable[[Any], sa.ColumnElement[bool]]

@@ -9,8 +9,8 @@ from hashlib import sha256
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.daily import Kept, kept
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
+from crm_plugin.kernel.key_value import Kept, kept
 from crm_plugin.profiles.models.school import Forgotten
 
 _KEY = "profiles.forgotten_key"

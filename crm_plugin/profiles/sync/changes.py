@@ -5,7 +5,7 @@ from typing import Any
 
 from crm_plugin.host import records as r
 from crm_plugin.host.row_checks import Bad
-from crm_plugin.profiles.store.batch import chunks
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.sync.full_scan import too_bad
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, Run
 from crm_plugin.profiles.sync.write_page import apply

@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import upsert
+from crm_plugin.kernel.db.bulk import among, chunks
+from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.streams import Parked
-from crm_plugin.profiles.store.batch import Target, Work, chunks
+from crm_plugin.profiles.store.batch import Target, Work
 from crm_plugin.profiles.sync.record_json import decode, encode
 
 

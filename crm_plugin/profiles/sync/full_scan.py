@@ -7,9 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from crm_plugin.host.gateway import Page
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models.streams import Parked, Quarantined, Seen, Stream
-from crm_plugin.profiles.store.batch import Work, chunks
+from crm_plugin.profiles.store.batch import Work
 from crm_plugin.profiles.store.mapping import Ready, make_ready
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
 from crm_plugin.profiles.sync.analyze import analyse

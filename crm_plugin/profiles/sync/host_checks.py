@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.key_value import keep, kept
 
 _NAME = "school_checks"
 

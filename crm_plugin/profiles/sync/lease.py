@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.engine import Database, insert_missing
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.models.streams import Stream
 
 SECONDS = 120

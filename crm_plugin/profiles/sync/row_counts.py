@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.daily import keep, kept
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.profiles.sync.streams import KINDS
 
 MANY = 100_000

@@ -6,9 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host.row_checks import Bad
-from crm_plugin.kernel.db.engine import upsert
+from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.streams import Quarantined, Seen, Stream
-from crm_plugin.profiles.store.batch import Work, chunks
+from crm_plugin.profiles.store.batch import Work
 from crm_plugin.profiles.store.mapping import Ready
 from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.profiles.sync import deferred

@@ -16,7 +16,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.staff import tags, undo

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from crm_plugin.kernel.db.engine import MONEY_UNIT
+from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.segments.explain.loaded_rows import World
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.sources import Many, Row

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from crm_plugin.kernel.db.engine import MONEY_UNIT
+from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.errors import Clause
 from crm_plugin.profiles.store.normalise import fold
 from crm_plugin.segments.language.dates import FIRST_YEAR, LAST_YEAR, UNITS, Present, Span, ranges, within

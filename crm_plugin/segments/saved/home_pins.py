@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Pin
-from crm_plugin.kernel.daily import keep, kept
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.segments.models import QuickQuery
 
 PAGE = "/admin/crm/people?query={id}"

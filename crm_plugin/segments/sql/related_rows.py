@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from crm_plugin.kernel.db.engine import MONEY_UNIT
+from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.mapping import HELD_MONEY
 from crm_plugin.segments.language.course_sources import CourseFamily, CourseLabels, Pair, of_family, root_ids

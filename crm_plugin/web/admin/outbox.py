@@ -12,8 +12,7 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.web.shell.formatting import masked
 from crm_plugin.web.shell.guard import actor, crm, page
 from crm_plugin.web.shell.i18n import say
-from crm_plugin.web.shell.mail_frame import framed_mail
-from crm_plugin.web.shell.rendering import render
+from crm_plugin.web.shell.rendering import framed_mail, render
 from crm_plugin.web.shell.vocabulary import word
 
 PAGE = 50

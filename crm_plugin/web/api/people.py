@@ -5,8 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from crm_plugin.channels import suppressions
-from crm_plugin.profiles.people.label_search import labels
-from crm_plugin.profiles.people.queries import CourseRow, search_courses
+from crm_plugin.profiles.people.queries import CourseRow, labels, search_courses
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Given, Shape, endpoint
 from crm_plugin.web.shell.guard import actor, crm

@@ -17,8 +17,7 @@ from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import actor, crm, page
 from crm_plugin.web.shell.i18n import locale, mark, say
-from crm_plugin.web.shell.mail_frame import framed_mail
-from crm_plugin.web.shell.rendering import fragment, render
+from crm_plugin.web.shell.rendering import fragment, framed_mail, render
 from crm_plugin.web.shell.vocabulary import word
 
 CLICKS_COME = timedelta(days=2)

@@ -6,7 +6,7 @@ from typing import Any
 from crm_plugin.campaigns.launch.reach import Funnel, funnel
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
-from crm_plugin.profiles.consent.eligibility import address_kind
+from crm_plugin.profiles.consent.channels import address_kind
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import explain, mark, say

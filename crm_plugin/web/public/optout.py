@@ -15,7 +15,7 @@ from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked, Standing
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.topic_optout import Standing as Topics
-from crm_plugin.profiles.consent.eligibility import channels
+from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.web.public import topic_choices

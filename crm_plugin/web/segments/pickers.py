@@ -1,14 +1,17 @@
-"""What the builder's pickers choose from: courses, categories, tags, quick queries."""
+"""What pickers choose from: courses, categories, tags, quick queries, and in the composer people."""
+
+from typing import Any
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import NotFound
-from crm_plugin.profiles.people.label_search import labels
-from crm_plugin.profiles.people.queries import search_courses
+from crm_plugin.kernel.errors import CrmError, NotFound
+from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
+from crm_plugin.segments import service
 from crm_plugin.web.campaigns.list_page import lines
 from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.form import Tree
 from crm_plugin.web.shell.guard import actor, crm, page
 from crm_plugin.web.shell.i18n import mark, say
 
@@ -44,3 +47,66 @@ def choices(what: str, text: str) -> list[tuple[str, str]]:
         if what == "crm_tag":
             return [(label, label) for label in tags.known(session, text, MOST, actor().scope)]
     raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)
+
+
+NAMED = 20
+"""People or courses that a picker of the composer offers at once."""
+_NAMES = ("display_name", "real_name", "username")
+
+
+@page("/campaigns/pick/<what>", "crm.send")
+def compose_pick(what: str) -> ResponseReturnValue:
+    """Return choices as JSON: people, courses or classes whose name contains ``q``."""
+    text = request.args.get("q", "").strip()[:100]
+    if what == "person":
+        found = _people(text)
+    elif what in ("course", "class"):
+        found = _courses(text, what)
+    else:
+        raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)
+    return jsonify(items=[{"id": ident, "label": label} for ident, label in found])
+
+
+def _people(text: str) -> list[tuple[str, str]]:
+    tree: Tree = {"combinator": "and", "rules": []}
+    if text:
+        menus = links.fields()
+        names = [name for name in _NAMES if menus.find(name)]
+        rules: list[dict[str, Any]] = [{"field": "id", "operator": "=", "value": text}]
+        rules += [{"field": name, "operator": "contains", "value": text} for name in names]
+        tree = {"combinator": "or", "rules": rules}
+    ids = service.page(crm(), tree, actor=actor(), sort="display_name", limit=NAMED).ids
+    with crm().db.read() as session:
+        return [(row.host_id, _called(row)) for row in people(session, ids)]
+
+
+def _called(row: Any) -> str:
+    name = row.display_name or row.real_name or row.host_id
+    return f"{name} · {row.real_name}" if row.real_name and row.real_name != name else str(name)
+
+
+def _courses(text: str, what: str) -> list[tuple[str, str]]:
+    kind = "class" if what == "class" else None
+    with crm().db.read() as session:
+        rows = search_courses(session, text, kind, limit=200, scope=actor().scope)
+    wanted = [row for row in rows if (row.kind == "class") == (what == "class")]
+    return [(row.host_id, row.title) for row in wanted][:NAMED]
+
+
+def course_named(host_id: str) -> tuple[str, str]:
+    """Return (id, title) of a course; one that is gone, or not the reader's, is called by its id."""
+    with crm().db.read() as session:
+        found = courses_by_host_id(session, [host_id], actor().scope)
+    return host_id, found[host_id].title if host_id in found else host_id
+
+
+def person_named(host_id: str) -> tuple[str, str]:
+    """Return (id, name) of a person; one whom the actor may not see is called by their id."""
+    tree: Tree = {"combinator": "and", "rules": [{"field": "id", "operator": "=", "value": host_id}]}
+    try:
+        ids = service.page(crm(), tree, actor=actor(), sort="id", limit=1).ids
+    except CrmError:
+        ids = []
+    with crm().db.read() as session:
+        rows = people(session, ids)
+    return host_id, _called(rows[0]) if rows else host_id

@@ -5,8 +5,15 @@ school's layout ours would stand there twice.
 """
 
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from flask import session
+from flask import redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from crm_plugin.kernel.errors import CrmError
+from crm_plugin.profiles.staff import undo
+from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.i18n import explain, say
 
 _KEY = "crm_notes"
 _MOST = 10
@@ -34,3 +41,23 @@ def tell(text: str, kind: str = "note", undo: int | None = None) -> None:
 def take() -> list[Note]:
     """Return the lines to show now and forget them."""
     return [Note(*one) for one in session.pop(_KEY, [])]
+
+
+@page("/undo/<int:ident>", "crm.edit", post=True)
+def undo_deed(ident: int) -> ResponseReturnValue:
+    """Take a deed back and return to the page that offered it."""
+    try:
+        undo.undo(crm(), actor(), ident)
+    except CrmError as error:
+        tell(explain(error), "bad")
+    else:
+        tell(say("Undone."), "good")
+    return redirect(_back(request.form.get("back", "")))
+
+
+def _back(path: str) -> str:
+    parts = urlsplit(path)
+    ours = url_for("crm.home")
+    # Only to a page of ours, whatever the form says.
+    inside = not parts.scheme and not parts.netloc and path.startswith(ours) and "\\" not in path
+    return path if inside else ours

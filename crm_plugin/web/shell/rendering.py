@@ -120,3 +120,19 @@ def framed(title: str, body: str, active: str = "", status: int = 200) -> Respon
     if own:
         response.headers.setdefault("Content-Security-Policy", POLICY)
     return response
+
+
+HTML_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
+"""Content security policy of a shown e-mail."""
+
+
+def framed_mail(html: str) -> Response:
+    """Return an e-mail's HTML under a policy that lets it neither run nor fetch anything."""
+    response = Response(html, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = HTML_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response

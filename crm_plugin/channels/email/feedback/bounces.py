@@ -15,7 +15,7 @@ from crm_plugin.channels.email.feedback.status_codes import KINDS, Kind
 from crm_plugin.channels.models import Bounce
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.db.engine import insert_missing
+from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Person, Suppression

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.profiles.models.school import Enrolment, Signal
-from crm_plugin.profiles.store.batch import Fresh, Target, Work, chunks, write_rows
+from crm_plugin.profiles.store.batch import Fresh, Target, Work, write_rows
 from crm_plugin.profiles.store.mapping import Columns
 from crm_plugin.profiles.sync.deferred import park
 

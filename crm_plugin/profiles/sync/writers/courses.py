@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db.engine import upsert
+from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.school import Course, CourseLabel, CourseLink, Enrolment, OrderLine, Signal
 from crm_plugin.profiles.models.staff import Intention
-from crm_plugin.profiles.store.batch import Work, chunks, replace_parts
+from crm_plugin.profiles.store.batch import Work, replace_parts
 from crm_plugin.profiles.store.normalise import fold
 
 KEY = 191

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.profiles.models.school import Order, OrderLine
-from crm_plugin.profiles.store.batch import Target, Work, chunks, replace_parts, write_rows
+from crm_plugin.profiles.store.batch import Target, Work, replace_parts, write_rows
 from crm_plugin.profiles.store.mapping import HELD_MONEY, Columns
 from crm_plugin.profiles.sync.deferred import park
 

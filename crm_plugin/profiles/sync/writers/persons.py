@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.consent import host_import
 from crm_plugin.profiles.models.school import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.privacy.merge import Addresses, addresses, keep_opt_outs, merge, unmerge
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Fresh, Work, chunks, replace_parts, write_rows
+from crm_plugin.profiles.store.batch import Fresh, Work, replace_parts, write_rows
 from crm_plugin.profiles.store.mapping import Columns, is_merged
 from crm_plugin.profiles.store.normalise import fold
 from crm_plugin.profiles.sync.deferred import park

@@ -17,7 +17,7 @@ from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, sa
 from crm_plugin.web.campaigns.composer.variables import KEYS
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
-from crm_plugin.web.segments.picker_names import course_named, person_named
+from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.segments.presets import PRESETS, Preset
 from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
 from crm_plugin.web.shell.i18n import explain, mark
@@ -155,7 +155,9 @@ def compose_audience_save(ident: int) -> ResponseReturnValue:
 def compose_reach(ident: int) -> ResponseReturnValue:
     """Return how many people the audience has, and how many of them each channel reaches."""
     draft = draft_of(ident)
-    return fragment("campaigns/composer/audience_reach.html", draft=draft, oob=False, **_reach(draft, counted=True))
+    return fragment(
+        "campaigns/composer/audience_reach.html", draft=draft, oob=False, **_reach(draft, counted=True)
+    )
 
 
 def _reach(draft: CampaignRow, counted: bool = False) -> dict[str, Any]:

@@ -17,11 +17,10 @@ from crm_plugin.links.service import short_url
 from crm_plugin.web.campaigns.composer import variables
 from crm_plugin.web.campaigns.composer.form import CONTENT, content_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show, spoken
-from crm_plugin.web.segments.picker_names import course_named, person_named
+from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
 from crm_plugin.web.shell.i18n import mark
-from crm_plugin.web.shell.mail_frame import framed_mail
-from crm_plugin.web.shell.rendering import fragment
+from crm_plugin.web.shell.rendering import fragment, framed_mail
 
 PIECES = (
     ("heading", mark("Heading")),

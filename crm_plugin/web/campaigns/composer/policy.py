@@ -17,7 +17,7 @@ from crm_plugin.segments import service
 from crm_plugin.web.campaigns.composer.form import policy_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.segments import links
-from crm_plugin.web.segments.picker_names import course_named
+from crm_plugin.web.segments.pickers import course_named
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import crm, is_htmx, page
 from crm_plugin.web.shell.i18n import mark

@@ -43,7 +43,7 @@ def show(step: str, draft: CampaignRow, problem: CrmError | None = None, **conte
     :param problem: why what was posted was not saved; the page shows it as it was typed.
     """
     return render(
-        f"campaigns/{step}.html",
+        f"campaigns/composer/{step}.html",
         title=draft.name,
         active="campaigns",
         status=200 if problem is None else 409 if isinstance(problem, Conflict) else 400,
