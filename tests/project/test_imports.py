@@ -16,18 +16,53 @@ OFFENCES = {
     "up, deferred": ("host/planted.py", "def later(): import crm_plugin.profiles", "Imports run down"),
     "sideways": ("links/planted.py", "import crm_plugin.channels", "Imports run down"),
     "package without a row": ("planted/__init__.py", "", "Imports run down"),
-    "hooks by their folder": ("web/planted.py", "import hooks", "Nothing imports the hooks"),
-    "Flask in a capability": ("segments/planted.py", "from flask import request", "Capabilities never"),
-    "SQL in web": ("web/planted.py", "import sqlalchemy", "Web never imports"),
-    "Redis in web": ("web/planted.py", "import redis", "Web never imports"),
-    "RQ in web": ("web/planted.py", "import rq", "Web never imports"),
-    "requests in web": ("web/planted.py", "import requests", "Web never imports"),
-    "raw clicks outside links": ("campaigns/planted.py", "import crm_plugin.links.models", "Only links"),
+    "hooks by their folder": ("web/shell/planted.py", "import hooks", "Nothing imports the hooks"),
+    "Flask in a capability": (
+        "segments/language/planted.py",
+        "from flask import request",
+        "Capabilities never",
+    ),
+    "SQL in web": ("web/shell/planted.py", "import sqlalchemy", "Web never imports"),
+    "Redis in web": ("web/shell/planted.py", "import redis", "Web never imports"),
+    "RQ in web": ("web/shell/planted.py", "import rq", "Web never imports"),
+    "requests in web": ("web/shell/planted.py", "import requests", "Web never imports"),
+    "raw clicks outside links": (
+        "campaigns/ledger/planted.py",
+        "import crm_plugin.links.models",
+        "Only links",
+    ),
     "ledger outside campaigns": (
         "dashboard/planted.py",
         "import crm_plugin.campaigns.models",
         "Only campaigns",
     ),
+    "up the rooms of profiles": (
+        "profiles/store/planted.py",
+        "import crm_plugin.profiles.sync",
+        "Rooms of profiles",
+    ),
+    "sideways in profiles": (
+        "profiles/facts/planted.py",
+        "import crm_plugin.profiles.consent",
+        "Rooms of profiles",
+    ),
+    "up the rooms of segments": (
+        "segments/language/planted.py",
+        "import crm_plugin.segments.sql",
+        "Rooms of segments",
+    ),
+    "up the rooms of channels": (
+        "channels/sms/planted.py",
+        "import crm_plugin.channels.registry",
+        "Rooms of channels",
+    ),
+    "up the rooms of campaigns": (
+        "campaigns/ledger/planted.py",
+        "import crm_plugin.campaigns.launch",
+        "Rooms of campaigns",
+    ),
+    "up the rooms of web": ("web/shell/planted.py", "import crm_plugin.web.people", "Rooms of web"),
+    "a room without a place": ("segments/planted/__init__.py", "", "Rooms of segments"),
 }
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
+from crm_plugin.campaigns import access
 from crm_plugin.kernel.errors import CrmError, NotFound
 from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
 from crm_plugin.segments import service
-from crm_plugin.web.campaigns.list_page import lines
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import Tree
 from crm_plugin.web.shell.guard import actor, crm, page
@@ -37,7 +37,8 @@ def choices(what: str, text: str) -> list[tuple[str, str]]:
     if what == "query":
         return [(str(row.id), row.name) for row in links.saved() if text.lower() in row.name.lower()]
     if what == "campaign":
-        return [(str(row.id), row.name) for row in lines(RECENT) if text.lower() in row.name.lower()][:MOST]
+        rows = [one.campaign for one in access.listing(crm(), actor(), limit=RECENT)]
+        return [(str(row.id), row.name) for row in rows if text.lower() in row.name.lower()][:MOST]
     with crm().db.read() as session:
         if what == "course":
             found = search_courses(session, text, None, MOST, actor().scope)
