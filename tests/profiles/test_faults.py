@@ -162,12 +162,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from crm_plugin.kernel.db.engine import connect
-from crm_plugin.profiles import scan
+from crm_plugin.profiles.sync import full_scan
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import crm_on
 from tests.profiles.test_faults import people
-scan.PAGE = 20
+full_scan.PAGE = 20
 def show(progress):
     if progress.stream == "persons" and progress.done == 60:
         os.kill(os.getpid(), signal.SIGKILL)
