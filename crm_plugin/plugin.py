@@ -25,6 +25,7 @@ from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
 from crm_plugin.links import jobs as links_jobs
 from crm_plugin.profiles import jobs as profiles_jobs
+from crm_plugin.profiles.store.host_info_cache import school_today
 from crm_plugin.profiles.sync.events import Sink
 from crm_plugin.segments import jobs as segments_jobs
 from crm_plugin.web import menu, pages
@@ -125,7 +126,7 @@ def run_daily(crm: Crm) -> list[str]:
 
     A job that fails gives its claim back, so that the next tick tries it again.
     """
-    day = crm.clock().astimezone(crm.settings.zone).date()
+    day = school_today(crm)
     return [job for job in DAILY if _once(crm, job, day)]
 
 

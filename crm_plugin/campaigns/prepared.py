@@ -22,6 +22,7 @@ from crm_plugin.kernel.settings import Settings
 from crm_plugin.links import service as links
 from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.consent import eligibility
+from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service as segments
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
@@ -156,7 +157,7 @@ def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> 
         policy=policy,
         goal=tree_of(crm, policy.goal, searches=campaign.searches) if policy.goal is not None else None,
         unknown_is_no=unknown_is_no(crm),
-        zone=segments.zone(crm),
+        zone=school_zone(crm),
         topic=campaign.topic_id,
         required=required,
         stale_hours=crm.settings.stale_data_hours,

@@ -31,8 +31,10 @@ TABLE = (
     Setting(
         "host_region", str, "", "Country of the school (ISO 3166, two letters): reads telephone numbers."
     ),
-    Setting("host_timezone", str, "UTC", "The school's time zone (IANA name)."),
-    Setting("host_currency", str, "", "The school's own currency (ISO 4217)."),
+    Setting(
+        "host_timezone", str, "UTC", "The school's time zone (IANA name), until the school tells its own."
+    ),
+    Setting("host_currency", str, "", "The school's own currency (ISO 4217), where the school tells none."),
     Setting("host_base_url", str, "", "Web address of the school."),
     Setting(
         "database_url", str, "", "SQLAlchemy URL of the CRM's tables; empty: the Flask host's own.", True

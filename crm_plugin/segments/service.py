@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, HostInfo
-from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Unavailable
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
 from crm_plugin.segments import queries
 from crm_plugin.segments.explain import evaluate, loaded_rows
 from crm_plugin.segments.explain.evaluate import Explanation
@@ -53,8 +53,8 @@ def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
     info = host_info(crm)
     return Catalogue(
         knows=_knows(crm, info),
-        zone=zone(crm),
-        currency=(info.currency if info else None) or crm.settings.host_currency,
+        zone=school_zone(crm),
+        currency=own_currency(crm),
         attributes=_attributes(info),
         currencies=cache(lambda: _currencies(crm)),
         query=lambda ident: _saved(crm, ident, actor),
@@ -66,20 +66,6 @@ def _saved(crm: Crm, ident: int, actor: Actor | None) -> Mapping[str, Any] | Non
     document = queries.document(crm, ident, actor)
     check_courses(crm, document, actor.scope if actor else None)
     return document
-
-
-def host_info(crm: Crm) -> HostInfo | None:
-    """Return the school's facts, None when it does not answer."""
-    try:
-        return crm.host.info
-    except Unavailable:
-        return None
-
-
-def zone(crm: Crm) -> ZoneInfo:
-    """Return the school's zone: what it says itself, else the setting."""
-    info = host_info(crm)
-    return ZoneInfo(info.timezone) if info else crm.settings.zone
 
 
 def present(
@@ -100,9 +86,7 @@ def present(
             last=LAST_YEAR,
         )
         raise BadInput("input.bad", reason=reason)
-    info = host_info(crm)
-    currency = (info.currency if info else None) or crm.settings.host_currency
-    return Present(as_of, zone(crm), scope, currency, crm.db.dialect, reader)
+    return Present(as_of, school_zone(crm), scope, own_currency(crm), crm.db.dialect, reader)
 
 
 def understood(crm: Crm, document: Any, actor: Actor | None = None, place: str = "") -> Tree:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns.access import is_visible
 from crm_plugin.campaigns.delivery.notifications import stopped
 from crm_plugin.dashboard.queries import DAYS, Day, Figures, day_starts, figures, trend
-from crm_plugin.segments import service
+from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
 from crm_plugin.web.admin.initialisation import shown_streams
 from crm_plugin.web.campaigns.list_page import lines
 from crm_plugin.web.person.notes import due
@@ -30,15 +30,15 @@ WIDTH, HEIGHT = 290, 60
 @page("/")
 def home() -> ResponseReturnValue:
     """Show the overview. Who is limited to some courses sees no figures of the whole school."""
-    currency = service.catalogue(crm()).currency
+    currency = own_currency(crm())
     # The school's own zone, in which conditions are decided: a figure is the number of the people it opens.
-    zone = service.zone(crm())
+    zone = school_zone(crm())
     whole = actor().scope is None
     streams = shown_streams()
     with crm().db.read() as session:
         numbers = figures(session, crm().clock(), zone, currency) if whole else None
         days = trend(session, crm().clock(), zone, currency) if whole else []
-    info = service.host_info(crm())
+    info = host_info(crm())
     return render(
         "home.html",
         title=say("Overview"),

@@ -327,7 +327,7 @@ def test_the_page_shows_a_token_once(school: School) -> None:
         (row,) = session.scalars(sa.select(Token))
     assert (row.permissions, row.scope) == (["crm.view", "crm.export"], ["c1"])
     assert row.expires_at is not None
-    assert row.expires_at.isoformat() == "2027-01-01T00:00:00+00:00"  # the end of that day
+    assert row.expires_at.isoformat() == "2026-12-31T16:00:00+00:00"  # the end of that day in Shanghai
     school.post(f"/tokens/{row.id}/revoke")
     assert "Revoked" in school.get("/tokens").text
 

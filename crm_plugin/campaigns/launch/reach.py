@@ -18,6 +18,7 @@ from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput, one_of, whole_from
+from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
@@ -113,6 +114,6 @@ def _rules(crm: Crm, channel: Any, days: Any, topic: int | None = None) -> Rules
         policy=Policy(leave_out_days=days or None),
         goal=None,
         unknown_is_no=unknown_is_no(crm),
-        zone=service.zone(crm),
+        zone=school_zone(crm),
         topic=topic,
     )

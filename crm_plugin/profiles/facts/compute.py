@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.types import UtcDateTime
-from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import Kept
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.facts import interests
 from crm_plugin.profiles.models.school import Enrolment, Order, Person, Signal
 from crm_plugin.profiles.models.streams import Touched
+from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.profiles.store.mapping import HELD_MONEY
 from crm_plugin.profiles.store.recompute_queue import EVERYBODY, Whom, note_moved, touch, touch_all
 
@@ -58,16 +58,6 @@ def recompute(crm: Crm, until: float | None = None) -> int:
     if count:
         crm.db.run(lambda session: note_moved(session, crm.clock()))
     return count
-
-
-def own_currency(crm: Crm) -> str | None:
-    """Return the school's own currency: sums of money are in it only; None = nobody said."""
-    if crm.settings.host_currency:
-        return crm.settings.host_currency
-    try:
-        return crm.host.info.currency
-    except Unavailable:
-        return None
 
 
 def recompute_next(session: Session, currency: str | None, at: datetime) -> int:

@@ -9,11 +9,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
-from crm_plugin.profiles.facts.compute import own_currency
 from crm_plugin.profiles.people.archive import Archive, archive
 from crm_plugin.profiles.people.queries import PersonRow, people, person_id_of
 from crm_plugin.profiles.people.timeline import Moment, Stretch, Window, timeline
 from crm_plugin.profiles.store.course_scope import check, sees
+from crm_plugin.profiles.store.host_info_cache import own_currency
 
 
 def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
@@ -22,7 +22,7 @@ def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[P
     :param ids: our ids.
     """
     contacts = actor.may("crm.contacts")
-    found = people(session, ids, contacts=contacts, scope=actor.scope, currency=own_currency(crm) or "")
+    found = people(session, ids, contacts=contacts, scope=actor.scope, currency=own_currency(crm))
     return found if actor.may("crm.money") else [_without_money(row) for row in found]
 
 
@@ -49,7 +49,7 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
     """
     need(actor, "crm.view")
     check(session, actor, person_id)
-    contacts, currency = actor.may("crm.contacts"), own_currency(crm) or ""
+    contacts, currency = actor.may("crm.contacts"), own_currency(crm)
     found = archive(session, person_id, contacts=contacts, scope=actor.scope, currency=currency)
     if actor.may("crm.money"):
         return found

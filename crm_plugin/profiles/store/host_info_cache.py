@@ -1,13 +1,20 @@
-"""The school's facts as a worker last read them: a page never asks the school for them."""
+"""The school's facts as a worker last read them, and what goes by them: its zone and its currency.
+
+A page never asks the school for them. Its word counts before our settings: hosts without a word of their
+own, such as Moodle, take theirs from the settings.
+"""
 
 import json
 import time
 from dataclasses import asdict
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostInfo
+from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import keep, kept
 
 _NAME = "school.facts"
@@ -36,6 +43,34 @@ def recall(crm: Crm) -> None:
         return
     crm.extras[_NAME] = now
     crm.host.remember(_stored(crm))
+
+
+def host_info(crm: Crm) -> HostInfo | None:
+    """Return the school's facts, None when it does not answer."""
+    try:
+        return crm.host.info
+    except Unavailable:
+        return None
+
+
+def school_zone(crm: Crm) -> ZoneInfo:
+    """Return the school's zone: what it says itself, else the setting."""
+    info = host_info(crm)
+    return ZoneInfo(info.timezone) if info else crm.settings.zone
+
+
+def school_today(crm: Crm) -> date:
+    """Return the present day of the school."""
+    return crm.clock().astimezone(school_zone(crm)).date()
+
+
+def own_currency(crm: Crm) -> str:
+    """Return the school's own currency, which sums of money are in: its word, else the setting.
+
+    Empty when nobody said. Orders in other currencies are kept and left out of the sums.
+    """
+    info = host_info(crm)
+    return (info.currency if info else None) or crm.settings.host_currency
 
 
 def _stored(crm: Crm) -> HostInfo | None:

@@ -1,6 +1,6 @@
 """What is done once a business day: which streams are to be scanned anew, and what is asked for again."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,11 +15,6 @@ from crm_plugin.profiles.sync.streams import KINDS
 WEEK = timedelta(days=7)
 OFF_SHARE = 0.005
 """How far the school's estimate may be from what we hold before everything is compared."""
-
-
-def business_date(crm: Crm) -> date:
-    """Return today's date in the school's zone."""
-    return crm.clock().astimezone(crm.settings.zone).date()
 
 
 def run(crm: Crm) -> list[str]:

@@ -18,6 +18,7 @@ from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
+from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service
 from crm_plugin.segments.bulk import bulk_jobs
 from crm_plugin.segments.bulk.spreadsheet import MOST_ROWS, csv_parts, write_xlsx
@@ -225,7 +226,7 @@ def _rows(
     columns: Sequence[Column],
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Iterator[list[Any]]:
-    zone = service.zone(crm)
+    zone = school_zone(crm)
     for start in range(0, len(ids), PORTION):
         with crm.db.read() as session:
             found = access.rows(crm, session, actor, ids[start : start + PORTION])

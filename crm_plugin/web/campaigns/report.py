@@ -9,7 +9,7 @@ from crm_plugin.campaigns import access
 from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.reporting.conversions import WINDOWS
 from crm_plugin.campaigns.reporting.time_series import Curve
-from crm_plugin.segments import service
+from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
 from crm_plugin.web.segments import links
@@ -41,7 +41,7 @@ def campaign_report(ident: int) -> ResponseReturnValue:
     days = request.args.get("days", 7, type=int)
     found = access.report(crm(), actor(), ident)
     after = access.outcome(crm(), actor(), ident, days)
-    curve = access.curve(crm(), actor(), ident, service.zone(crm()))
+    curve = access.curve(crm(), actor(), ident, school_zone(crm()))
     left = any(found.books.states[name] for name in COUNTED)
     shown: dict[str, Any] = {
         "campaign": row,

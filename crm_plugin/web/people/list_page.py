@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
 from crm_plugin.profiles.people import access
+from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.campaigns.list_page import aim, start_draft
@@ -144,7 +145,7 @@ def _page(
         oob=False,
         results=results,
         size=_size(results, counted["counted"]),
-        currency=service.catalogue(crm()).currency,
+        currency=own_currency(crm()),
         **_builder(tree, query.id if query else None, focus),
         **counted,
         **more,

@@ -10,7 +10,7 @@ from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow, search_courses
 from crm_plugin.profiles.people.timeline import TIMELINE, Stretch, Window, timeline
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
-from crm_plugin.segments import service
+from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.person.why import why
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import choices
@@ -60,7 +60,7 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         archive=found,
         one=one,
         at_school=crm().host.url("person", one.host_id),
-        currency=service.catalogue(crm()).currency,
+        currency=own_currency(crm()),
         notes=notes,
         intentions=wanted,
         levels=purchase_intent.LEVELS,

@@ -12,6 +12,7 @@ from babel.numbers import format_compact_decimal, format_currency, format_decima
 from flask import g
 
 from crm_plugin.profiles.people.masking import mask_email, mask_phone
+from crm_plugin.profiles.store.host_info_cache import school_today, school_zone
 from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import locale
 
@@ -27,9 +28,9 @@ def zone() -> ZoneInfo:
     """Return the zone that times are shown in: the actor's, else the school's."""
     actor = g.get("crm_actor")
     try:
-        return ZoneInfo(actor.timezone) if actor and actor.timezone else crm().settings.zone
+        return ZoneInfo(actor.timezone) if actor and actor.timezone else school_zone(crm())
     except (KeyError, ValueError, OSError):
-        return crm().settings.zone
+        return school_zone(crm())
 
 
 def zone_name() -> str:
@@ -109,7 +110,7 @@ def day(value: Any) -> str:
 
 def today() -> date:
     """Return the present day of the school, by which follow-ups fall due."""
-    return crm().clock().astimezone(crm().settings.zone).date()
+    return school_today(crm())
 
 
 def ago(value: datetime | None) -> str:

@@ -13,7 +13,7 @@ from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.consent.topics import TopicRow
-from crm_plugin.segments import service
+from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.web.campaigns.composer.form import policy_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.segments import links
@@ -49,7 +49,7 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         expires_at=_local(datetime.fromisoformat(expires) if expires else None, zone),
         planned_at=_local(draft.planned_at, zone),
         zone=zone.key,
-        usual_zones=list(dict.fromkeys((zone.key, service.zone(crm()).key, formatting.zone().key, "UTC"))),
+        usual_zones=list(dict.fromkeys((zone.key, school_zone(crm()).key, formatting.zone().key, "UTC"))),
         zones=sorted(available_timezones() - {"localtime"}),
         region=formatting.country(region_of(crm())),
         proposed=proposed(crm(), draft.purpose),
@@ -66,7 +66,7 @@ def _topics(draft: CampaignRow) -> list[TopicRow]:
 
 def zone_of(draft: CampaignRow) -> ZoneInfo:
     """Return the zone that a campaign's times are thought of in: the one named in it, else the school's."""
-    return ZoneInfo(draft.zone) if draft.zone else service.zone(crm())
+    return ZoneInfo(draft.zone) if draft.zone else school_zone(crm())
 
 
 def _local(value: datetime | None, zone: ZoneInfo) -> str:
