@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -54,7 +55,7 @@ def test_the_school_has_one_zone_and_one_currency(database: Database) -> None:
 
 
 def test_without_a_word_of_the_school_the_settings_count(database: Database) -> None:
-    settings = {"host_timezone": "Europe/London", "host_currency": "GBP"}
+    settings: dict[str, Any] = {"host_timezone": "Europe/London", "host_currency": "GBP"}
     told_none = make_crm(database, FakeHost(info=host_info(currency=None)), **settings)
     assert host_info_cache.own_currency(told_none) == "GBP"
     host = FakeHost()
