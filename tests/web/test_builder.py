@@ -9,6 +9,7 @@ from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.i18n import locales
 from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape
@@ -17,7 +18,6 @@ from crm_plugin.web.segments.builder.form import EVERYBODY, act, blank, finished
 from crm_plugin.web.segments.builder.view import view, wanted
 from crm_plugin.web.segments.builder.words import COMBINE, MODES, OPERATORS, UNITS
 from crm_plugin.web.segments.presets import PRESETS
-from crm_plugin.web.shell.i18n import LOCALES
 from crm_plugin.web.shell.rendering import environment
 from tests.web.fixtures import School
 from tests.web.forms import posted
@@ -225,7 +225,7 @@ def test_names_are_asked_for_pickers_only(menus: Fields) -> None:
     assert wanted(tree, menus) == {"course": {"c1"}}
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", locales())
 def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
     app = Flask(__name__)
     with app.test_request_context():

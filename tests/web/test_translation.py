@@ -3,20 +3,24 @@
 import ast
 import re
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.catalog import Message
+from babel.messages.pofile import read_po
 from flask import Flask, g
 
 import crm_plugin
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.channels import content
 from crm_plugin.channels.sms.carriers.refusals import KINDS
-from crm_plugin.kernel.errors import CODES, BadInput, Clause, CrmError
-from crm_plugin.kernel.resources import folder
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError
+from crm_plugin.kernel.i18n import choose, locales
 from crm_plugin.segments.language.parse import load
 from crm_plugin.segments.language.value_types import INSTANT, NUMBER, Unreadable
 from crm_plugin.web.shell import i18n
@@ -24,42 +28,74 @@ from crm_plugin.web.shell.menu import host_menu
 from crm_plugin.web.shell.vocabulary import word
 
 PACKAGE = Path(crm_plugin.__file__).parent
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None, "mark": None}
+PO = PACKAGE / "translations" / "zh" / "LC_MESSAGES" / "crm.po"
 BLANK = re.compile(r"%\((\w+)\)s|(?<!\{)\{(\w+)[!:}]")
 
 
-def texts() -> dict[str, str]:
-    """Text → the file that it stands in; of a plural, the form for one."""
-    found = dict.fromkeys(CODES.values(), "errors.py")
-    for name, _, text, _, _ in extract_from_dir(str(PACKAGE), [("**.py", "python")], {}, {"Clause": None}):
-        found[str(text)] = name
-    places = (
-        (PACKAGE / "web", "**.py", "python"),
-        (folder("templates") / "crm", "**.html", "jinja2"),
-    )
-    for root, files, method in places:
-        rows = extract_from_dir(str(root), [(files, method)], {}, keywords=KEYWORDS)
-        for name, _, text, _, _ in rows:
-            if not name.startswith("public"):  # the public pages have words of their own
-                found[text if isinstance(text, str) else text[0]] = name
-    return found
+@pytest.fixture(scope="module")
+def messages() -> ModuleType:
+    """The command behind `make messages`."""
+    file = PACKAGE / "_build" / "crm_messages.py"
+    made = module_from_spec(spec := spec_from_file_location("crm_messages", file))  # type: ignore[arg-type]
+    spec.loader.exec_module(made)  # type: ignore[union-attr]
+    return made
 
 
-def test_no_text_is_untranslated() -> None:
-    chinese = i18n.catalogue("zh")
-    assert len(chinese) > 400
-    assert {text: file for text, file in texts().items() if not all(chinese.get(text, ("",)))} == {}
+def entries() -> list[Message]:
+    with PO.open("rb") as file:
+        return [entry for entry in read_po(file, locale="zh") if entry.id]
 
 
-def test_no_translation_is_left_over() -> None:
-    assert set(i18n.catalogue("zh")) - set(texts()) == set()
+def test_the_catalogue_has_all_texts_and_no_other(messages: ModuleType) -> None:
+    """Else: run `make messages`."""
+    texts = {(one.context, one.id) for one in messages.texts() if one.id}
+    assert len(texts) > 400
+    assert {(one.context, one.id) for one in entries()} == texts
+
+
+def test_no_text_is_untranslated(messages: ModuleType) -> None:
+    assert messages.unfinished(PO.read_bytes(), "zh") == []
+
+
+def test_an_empty_and_a_fuzzy_entry_are_unfinished(messages: ModuleType) -> None:
+    planted = b"""msgid ""\nmsgstr ""\n\nmsgid "a"\nmsgstr ""\n\n#, fuzzy\nmsgid "b"\nmsgstr "c"\n"""
+    assert messages.unfinished(planted, "zh") == ["a", "b"]
+
+
+def test_the_command_finds_texts_wherever_they_stand(messages: ModuleType, tmp_path: Path) -> None:
+    planted = {
+        "crm_plugin/a/errors.py": 'CODES = {"a.b": "one {x}"}',
+        "crm_plugin/b.py": 'Text("two")\nText("two", "of music")\nClause("three")',
+        "crm_plugin/demo/c.py": 'Text("of the demo school")',
+        "templates/crm/d.html": '{{ _("four") }}{{ pgettext("here", "five") }}{{ ngettext("6", "7", n) }}',
+    }
+    for name, text in planted.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = {(one.context, one.id): one.locations for one in messages.texts(tmp_path) if one.id}
+    assert set(found) == {
+        *((None, text) for text in ("one {x}", "two", "three", "four", ("6", "7"))),
+        *(("of music", "two"), ("here", "five")),
+    }
+    assert found[None, "one {x}"] == [("crm_plugin/a/errors.py", 1)]
+
+
+def test_the_command_keeps_what_is_translated(messages: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "crm_plugin").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "crm_plugin" / "a.py").write_text('Text("kept")\nText("new")')
+    old = b'msgid ""\nmsgstr ""\n\nmsgid "kept"\nmsgstr "\xe7\x95\x99"\n\nmsgid "gone"\nmsgstr "x"\n'
+    made = messages.renewed(old, "zh", messages.texts(tmp_path))
+    assert messages.renewed(made, "zh", messages.texts(tmp_path)) == made
+    said = {one.id: one.string for one in read_po(BytesIO(made), locale="zh") if one.id}
+    assert said == {"kept": "留", "new": ""}
 
 
 def test_translations_fill_in_what_the_text_has() -> None:
-    for text, forms in i18n.catalogue("zh").items():
-        wanted = set(BLANK.findall(text))
-        for form in forms:
-            assert set(BLANK.findall(form)) == wanted, text
+    for one in entries():
+        for text in [one.id] if isinstance(one.id, str) else one.id[1:]:
+            for said in [one.string] if isinstance(one.string, str) else one.string or ():
+                assert set(BLANK.findall(said)) == set(BLANK.findall(text)), text
 
 
 @pytest.mark.parametrize(
@@ -75,13 +111,13 @@ def test_translations_fill_in_what_the_text_has() -> None:
     ],
 )
 def test_the_reader_chooses_the_language(wanted: str | None, accepted: str | None, locale: str) -> None:
-    assert i18n.choose(wanted, accepted) == locale
+    assert choose(wanted, accepted) == locale
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "bounce_5.1.1", "carrier_balance:isv.AMOUNT_NOT_ENOUGH"])
 def test_refusals_of_carriers_have_words_in_both_languages(kind: str) -> None:
     said = {}
-    for locale in i18n.LOCALES:
+    for locale in locales():
         with Flask(__name__).test_request_context():
             g.crm_locale = locale
             said[locale] = word("reason", kind)

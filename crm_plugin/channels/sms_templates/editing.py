@@ -22,9 +22,9 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
+from crm_plugin.kernel.i18n import locales
 from crm_plugin.kernel.registry import Registry
 
-LOCALES = ("en", "zh")
 LONGEST_NAME = 100
 LONGEST_SIGNATURE = 32
 LONGEST_EXAMPLE = 100
@@ -57,7 +57,10 @@ def checked(written: Written) -> SmsText:
         raise BadInput("sms.bad_name", "name", limit=LONGEST_NAME)
     if not text or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise BadInput("sms.empty_text", "text")
-    for place, value, known in (("purpose", written.purpose, PURPOSES), ("locale", written.locale, LOCALES)):
+    for place, value, known in (
+        ("purpose", written.purpose, PURPOSES),
+        ("locale", written.locale, locales()),
+    ):
         if value not in known:
             raise BadInput("input.bad", place, reason=one_of(known))
     for placeholder in placeholders(text):

@@ -88,7 +88,7 @@ def decisions(  # noqa: PLR0913 - what is asked, of whom, when, by whom and in w
     speaker = _speaker(crm, tree, locale, namer, actor)
     if found.children and found.children[0].kind == "person":
         # Erased or merged: nothing that the conditions say matters.
-        return False, [Decision(speaker.say("gone"), False, None, 1, True)]
+        return False, [Decision(speaker.phrase("gone"), False, None, 1, True)]
     lines = speaker.decided(tree.root, found, 0)
     return found.outcome, lines if tree.root.any or tree.root.negated else lines[1:]
 
@@ -131,18 +131,18 @@ class Speaker:
     def sentence(self, tree: Tree) -> str:
         """Return the whole tree in words."""
         if not tree.root.members:
-            return self.say("nobody" if tree.root.negated else "everybody")
-        return self.say("people", condition=self.group(tree.root))
+            return self.phrase("nobody" if tree.root.negated else "everybody")
+        return self.phrase("people", condition=self.group(tree.root))
 
     def shape(self, shape: Shape, operator: str, value: Any) -> str:
         if isinstance(value, Mapping):
             words = self.value(value, TEXT, operator)
         else:
             each = [self.titles.get(one, one) if shape.picker == "course" else one for one in value or ()]
-            words = self.of(PHRASES["list"]).join(self.say("quoted", text=one) for one in each)
+            words = self.of(PHRASES["list"]).join(self.phrase("quoted", text=one) for one in each)
         return self.of(shape.says[operator]).format(value=words)
 
-    def say(self, key: str, **values: Any) -> str:
+    def phrase(self, key: str, **values: Any) -> str:
         return self.of(PHRASES[key]).format(**values)
 
     def of(self, words: tuple[str, str]) -> str:
@@ -150,15 +150,15 @@ class Speaker:
 
     def group(self, group: Group) -> str:
         parts = [self.inner(one, len(group.members) > 1) for one in group.members]
-        joined = self.of(PHRASES["or" if group.any else "and"]).join(parts) or self.say("everybody")
-        return self.say("not", condition=joined) if group.negated else joined
+        joined = self.of(PHRASES["or" if group.any else "and"]).join(parts) or self.phrase("everybody")
+        return self.phrase("not", condition=joined) if group.negated else joined
 
     def inner(self, node: Node, several: bool) -> str:
         words = self.node(node)
         if node.place in self.shapes:
             return words
         bracket = several and isinstance(node, Group) and not node.negated and len(node.members) > 1
-        return self.say("brackets", condition=words) if bracket else words
+        return self.phrase("brackets", condition=words) if bracket else words
 
     def node(self, node: Node) -> str:
         if node.place in self.shapes:
@@ -182,7 +182,7 @@ class Speaker:
                 if node.negated
                 else ("any_of" if node.any else "all_of")
             )
-            words, inner = self.say(key), list(node.members)
+            words, inner = self.phrase(key), list(node.members)
         else:
             words = self.node(node)
             inner = [node.root] if isinstance(node, Reference) else []
@@ -202,18 +202,20 @@ class Speaker:
     def value(self, value: Any, kind: Kind, operator: str, name: Callable[[str], str] | None = None) -> str:
         if isinstance(value, Mapping):
             unit = self.of(UNITS[value["unit"]][value["n"] != 1])
-            return self.say("span", n=value["n"], unit=unit)
+            return self.phrase("span", n=value["n"], unit=unit)
         if operator in ("between", "notBetween"):
-            return self.say("range", low=value[0], high=value[1])
+            return self.phrase("range", low=value[0], high=value[1])
         return self.of(PHRASES["list"]).join(self.one(one, kind, name) for one in _list(value))
 
     def one(self, value: Any, kind: Kind, name: Callable[[str], str] | None) -> str:
         if name is not None:
             return name(value)
         if kind is KEYS:
-            return self.say("quoted", text=self.titles.get(value, value))
+            return self.phrase("quoted", text=self.titles.get(value, value))
         return (
-            self.say("quoted", text=value) if isinstance(value, str) and kind.name in _QUOTED else str(value)
+            self.phrase("quoted", text=value)
+            if isinstance(value, str) and kind.name in _QUOTED
+            else str(value)
         )
 
     def related(self, node: Related) -> str:
@@ -223,7 +225,7 @@ class Speaker:
 
     def where(self, relation: Relation, group: Group | None) -> str:
         within = replace(self, relation=relation.name)
-        return self.say("where", condition=within.group(group)) if group else ""
+        return self.phrase("where", condition=within.group(group)) if group else ""
 
     def aggregate(self, node: Aggregate) -> str:
         rows = node.relation.label.of(self.locale)
@@ -234,7 +236,7 @@ class Speaker:
 
     def reference(self, node: Reference) -> str:
         name = self.searches.get(node.query_id, str(node.query_id))
-        return self.say("not_in_segment" if node.negated else "in_segment", name=name)
+        return self.phrase("not_in_segment" if node.negated else "in_segment", name=name)
 
 
 _QUOTED = ("text", "set")

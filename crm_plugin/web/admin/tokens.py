@@ -8,22 +8,23 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.host import token_actors
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
 
 RIGHTS = {
-    "crm.view": mark("See people, campaigns and numbers"),
-    "crm.contacts": mark("See telephones and addresses in clear, and search by them"),
-    "crm.edit": mark("Write down follow-ups, save searches, edit templates"),
-    "crm.send": mark("Make and launch campaigns"),
-    "crm.export": mark("Take lists of people away"),
-    "crm.money": mark("See what people paid, and search by it"),
-    "crm.admin": mark("Everything, settings and tokens included"),
+    "crm.view": Text("See people, campaigns and numbers"),
+    "crm.contacts": Text("See telephones and addresses in clear, and search by them"),
+    "crm.edit": Text("Write down follow-ups, save searches, edit templates"),
+    "crm.send": Text("Make and launch campaigns"),
+    "crm.export": Text("Take lists of people away"),
+    "crm.money": Text("See what people paid, and search by it"),
+    "crm.admin": Text("Everything, settings and tokens included"),
 }
 
 

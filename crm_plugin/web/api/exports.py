@@ -23,7 +23,7 @@ class NewExport(Schema):
         fields.String(validate=validate.OneOf([one.key for one in COLUMNS])), load_default=list(DEFAULT)
     )
     format = fields.String(load_default="csv", validate=validate.OneOf(FORMATS))
-    locale = fields.String(load_default="en", validate=validate.OneOf(["en", "zh"]))
+    locale = schemas.language()
 
 
 Exports = schemas.answer("Exports", items=fields.List(fields.Nested(schemas.of(ExportRow))))

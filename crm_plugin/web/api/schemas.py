@@ -11,9 +11,15 @@ from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, g
 from marshmallow import Schema, fields, validate
 
 from crm_plugin.host.records import PERMISSIONS
+from crm_plugin.kernel.i18n import SOURCE, locales
 
 MOST = 500
 """Rows of a page."""
+
+
+def language() -> fields.String:
+    """Return the field that says in which language words are wanted."""
+    return fields.String(load_default=SOURCE, validate=validate.OneOf(locales()))
 
 
 class Amount(fields.String):

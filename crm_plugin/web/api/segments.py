@@ -47,7 +47,7 @@ class Reach(Schema):
 class Sentence(Schema):
     """The language of a sentence."""
 
-    locale = fields.String(load_default="en", validate=validate.OneOf(["en", "zh"]))
+    locale = schemas.language()
 
 
 class Explained(Schema):

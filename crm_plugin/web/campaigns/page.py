@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.reporting.report import Report
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent import topics
 from crm_plugin.web.campaigns.composer.policy import zone_of
 from crm_plugin.web.campaigns.list_page import find
@@ -16,25 +17,25 @@ from crm_plugin.web.campaigns.numbers import MOVING, bar_of, lines_of, pace_of, 
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import locale, mark, say
+from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.rendering import fragment, framed_mail, render
 from crm_plugin.web.shell.vocabulary import word
 
 CLICKS_COME = timedelta(days=2)
 """So long after its end a campaign's page still looks for clicks by itself."""
 HELP = {
-    "late": mark("The planned time passed while nobody could send. Is the message still right now?"),
-    "copied": mark("The database or the address of this installation is another one than before."),
-    "stale_data": mark("Nobody knows who bought or opted out since the school was read last."),
-    "carrier_failing": mark("The carrier refused one message after the other. Look at its account first."),
-    "settle_failed": mark("An administrator finds the error in the log. Some messages may be in doubt."),
-    "campaign": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
-    "segment": mark("Mend the search and go on, or cancel this campaign and launch a copy of it."),
-    "content": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
-    "sms": mark("Mend the template and go on, or cancel this campaign and launch a copy of it."),
-    "link": mark("Cancel this campaign, mend the text in a copy of it, and launch that."),
-    "channel": mark("An administrator mends the settings; then go on."),
-    "settings": mark("An administrator mends the settings; then go on."),
+    "late": Text("The planned time passed while nobody could send. Is the message still right now?"),
+    "copied": Text("The database or the address of this installation is another one than before."),
+    "stale_data": Text("Nobody knows who bought or opted out since the school was read last."),
+    "carrier_failing": Text("The carrier refused one message after the other. Look at its account first."),
+    "settle_failed": Text("An administrator finds the error in the log. Some messages may be in doubt."),
+    "campaign": Text("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "segment": Text("Mend the search and go on, or cancel this campaign and launch a copy of it."),
+    "content": Text("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "sms": Text("Mend the template and go on, or cancel this campaign and launch a copy of it."),
+    "link": Text("Cancel this campaign, mend the text in a copy of it, and launch that."),
+    "channel": Text("An administrator mends the settings; then go on."),
+    "settings": Text("An administrator mends the settings; then go on."),
 }
 """What to do about it, by the reason why a campaign stands still or by how the code of an error begins."""
 
@@ -44,7 +45,7 @@ def help_of(row: CampaignRow) -> str:
     reason = row.reason or ""
     if row.state not in ("held", "paused"):
         return ""
-    return HELP.get(reason) or HELP.get(reason.partition(".")[0], "")
+    return HELP.get(reason) or HELP.get(reason.partition(".")[0]) or ""
 
 
 @page("/campaigns/<int:ident>")

@@ -9,22 +9,23 @@ from crm_plugin.campaigns import access
 from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.reporting.conversions import WINDOWS
 from crm_plugin.campaigns.reporting.time_series import Curve
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import mark, say
+from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
 
 STEPS = {
-    "considered": mark("Considered"),
-    "to_get": mark("Were to get it"),
-    "left": mark("Message left"),
-    "delivered": mark("Reported as delivered"),
-    "clicked": mark("Clicked"),
-    "bought": mark("Bought afterwards"),
+    "considered": Text("Considered"),
+    "to_get": Text("Were to get it"),
+    "left": Text("Message left"),
+    "delivered": Text("Reported as delivered"),
+    "clicked": Text("Clicked"),
+    "bought": Text("Bought afterwards"),
 }
 OPENS = {"considered": "considered", "delivered": "delivered", "clicked": "clicked"}
 """Step → the number whose people it opens, where it is one number of the books."""

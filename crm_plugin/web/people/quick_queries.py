@@ -4,11 +4,12 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import CrmError, NotFound
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
 
 
@@ -58,7 +59,7 @@ def query_move(ident: int) -> ResponseReturnValue:
     """Move a saved search one place ``up`` or ``down`` among those that the actor sees."""
     order = [row.id for row in links.saved()]
     if ident not in order:
-        raise NotFound("object.missing", kind=say(mark("quick query")), id=ident)
+        raise NotFound("object.missing", kind=say(Text("quick query")), id=ident)
     step = -1 if request.form.get("to") == "up" else 1
     undo = quick_queries.move(crm(), actor(), ident, order.index(ident) + step)
     tell(say("Moved."), "good", undo)

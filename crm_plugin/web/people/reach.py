@@ -6,20 +6,21 @@ from typing import Any
 from crm_plugin.campaigns.launch.reach import Funnel, funnel
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent.channels import address_kind
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.shell.guard import actor, crm
-from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.i18n import explain, say
 
 _ADDRESS = {
-    "phone": mark("Active, with a telephone"),
-    "email": mark("Active, with an e-mail address"),
-    "person": mark("Active at the school"),
+    "phone": Text("Active, with a telephone"),
+    "email": Text("Active, with an e-mail address"),
+    "person": Text("Active at the school"),
 }
 _LABELS = {
-    "matched": mark("Match the search"),
-    "allowed": mark("Not opted out, with consent"),
-    "reached": mark("Will be reached, one per address"),
+    "matched": Text("Match the search"),
+    "allowed": Text("Not opted out, with consent"),
+    "reached": Text("Will be reached, one per address"),
 }
 
 

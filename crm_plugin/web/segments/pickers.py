@@ -7,13 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.kernel.errors import CrmError, NotFound
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
 from crm_plugin.segments import service
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import Tree
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import mark, say
+from crm_plugin.web.shell.i18n import say
 
 MOST = 30
 """Choices shown at once; whoever misses one searches for it."""
@@ -47,7 +48,7 @@ def choices(what: str, text: str) -> list[tuple[str, str]]:
             return [(label, label) for label in labels(session, what, text, MOST, actor().scope)]
         if what == "crm_tag":
             return [(label, label) for label in tags.known(session, text, MOST, actor().scope)]
-    raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)
+    raise NotFound("object.missing", kind=say(Text("list of choices")), id=what)
 
 
 NAMED = 20
@@ -64,7 +65,7 @@ def compose_pick(what: str) -> ResponseReturnValue:
     elif what in ("course", "class"):
         found = _courses(text, what)
     else:
-        raise NotFound("object.missing", kind=say(mark("list of choices")), id=what)
+        raise NotFound("object.missing", kind=say(Text("list of choices")), id=what)
     return jsonify(items=[{"id": ident, "label": label} for ident, label in found])
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.web.shell.i18n import mark
+from crm_plugin.kernel.i18n import Text
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ _TRIAL = {
 }
 
 PRESETS = (
-    Preset("everybody", mark("Everybody"), _all()),
-    Preset("signed_in", mark("Signed in within 30 days"), _all(_days("last_login_at", "inLast", 30))),
-    Preset("members", mark("Members"), _all(_rule("is_member", "=", True))),
-    Preset("bought", mark("Ever bought"), _all(_rule("paid_count", ">=", 1))),
+    Preset("everybody", Text("Everybody"), _all()),
+    Preset("signed_in", Text("Signed in within 30 days"), _all(_days("last_login_at", "inLast", 30))),
+    Preset("members", Text("Members"), _all(_rule("is_member", "=", True))),
+    Preset("bought", Text("Ever bought"), _all(_rule("paid_count", ">=", 1))),
     Preset(
         "trial",
-        mark("New, took a trial, bought nothing"),
+        Text("New, took a trial, bought nothing"),
         _all(_days("registered_at", "inLast", 90), _TRIAL, _rule("paid_count", "=", 0)),
     ),
-    Preset("unpaid", mark("Left an order unpaid"), _all(_rule("unpaid_count", ">=", 1))),
+    Preset("unpaid", Text("Left an order unpaid"), _all(_rule("unpaid_count", ">=", 1))),
     Preset(
         "dormant",
-        mark("Not active for 60 days, or never"),
+        Text("Not active for 60 days, or never"),
         _all(_any(_days("last_active_at", "olderThan", 60), _rule("last_active_at", "null", None))),
     ),
 )

@@ -7,21 +7,22 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell.guard import is_htmx, wants_json
-from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
 
 log = logging.getLogger(__name__)
 
 _TITLES = {
-    400: mark("That cannot be understood"),
-    403: mark("You may not do this"),
-    404: mark("Not found"),
-    409: mark("Not possible now"),
-    503: mark("Something does not answer"),
+    400: Text("That cannot be understood"),
+    403: Text("You may not do this"),
+    404: Text("Not found"),
+    409: Text("Not possible now"),
+    503: Text("Something does not answer"),
 }
-_BROKEN = mark("Something went wrong here")
-_LOGGED = mark("It has been written to the log. Your data are safe; please try again.")
+_BROKEN = Text("Something went wrong here")
+_LOGGED = Text("It has been written to the log. Your data are safe; please try again.")
 
 
 def register(pages: Blueprint) -> None:

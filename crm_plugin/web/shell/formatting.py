@@ -7,21 +7,24 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from babel.core import get_global
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_gmt
 from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 from flask import g
 
+from crm_plugin.kernel.i18n import SOURCE, Text
 from crm_plugin.profiles.people.masking import mask_email, mask_phone
 from crm_plugin.profiles.store.host_info_cache import school_today, school_zone
 from crm_plugin.web.shell.guard import crm
-from crm_plugin.web.shell.i18n import locale
+from crm_plugin.web.shell.i18n import locale, plain
 
-_BABEL = {"en": "en_GB", "zh": "zh_Hans_CN"}
+_BRITISH = {SOURCE: "en_GB"}
+"""English pages write dates and numbers as Britain does; all others as their language does."""
 
 
 def babel_locale() -> str:
     """Return Babel's name of this request's locale."""
-    return _BABEL[locale()]
+    return _BRITISH.get(locale(), locale())
 
 
 def zone() -> ZoneInfo:
@@ -77,7 +80,7 @@ def moment(value: datetime | None) -> str:
     """Return date and time in :func:`zone`; a dash for None."""
     if value is None:
         return "–"
-    return str(format_datetime(value.astimezone(zone()), _PATTERN[locale()], locale=babel_locale()))
+    return str(format_datetime(value.astimezone(zone()), plain(_MOMENT), locale=babel_locale()))
 
 
 def country(code: str) -> str:
@@ -85,13 +88,25 @@ def country(code: str) -> str:
     return str(Locale.parse(babel_locale()).territories.get(code.upper(), code))
 
 
+def language_name(code: str) -> str:
+    """Return a language's name in the language of the page."""
+    return str(Locale.parse(code.replace("-", "_")).get_display_name(babel_locale()))
+
+
+def html_language(code: str) -> str:
+    """Return what a page's ``lang`` says, such as ``zh-Hans``: its script too, where fonts go by it."""
+    _language, script, *_country = get_global("likely_subtags").get(code, f"{code}_Latn").split("_")
+    return code if script == "Latn" else f"{code}-{script}"
+
+
 def in_zone(value: datetime, where: ZoneInfo) -> str:
     """Return date and time by the clocks of a zone, and the zone's name."""
-    told = format_datetime(value.astimezone(where), _PATTERN[locale()], locale=babel_locale())
+    told = format_datetime(value.astimezone(where), plain(_MOMENT), locale=babel_locale())
     return f"{told} {where.key} ({get_timezone_gmt(value.astimezone(where), 'long', locale='en')})"
 
 
-_PATTERN = {"en": "d MMM y, HH:mm", "zh": "y年M月d日 HH:mm"}
+_MOMENT = Text("d MMM y, HH:mm", "date pattern")
+_DAY = Text("d MMM y", "date pattern")
 
 
 def clock_time(value: datetime) -> str:
@@ -105,7 +120,7 @@ def day(value: Any) -> str:
         return "–"
     if isinstance(value, datetime):
         value = value.astimezone(zone())
-    return str(format_date(value, {"en": "d MMM y", "zh": "y年M月d日"}[locale()], locale=babel_locale()))
+    return str(format_date(value, plain(_DAY), locale=babel_locale()))
 
 
 def today() -> date:
@@ -157,6 +172,8 @@ FILTERS = {
     "day": day,
     "ago": ago,
     "iso": iso,
+    "html_language": html_language,
+    "language_name": language_name,
     "masked": masked,
     "local_input": local_input,
     "seconds": seconds,

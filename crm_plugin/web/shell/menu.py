@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crm_plugin.host.records import MenuEntry
-from crm_plugin.web.shell.i18n import LOCALES, catalogue, mark
+from crm_plugin.kernel.i18n import Text, locales
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,7 @@ class Entry:
     """One place of the CRM."""
 
     key: str
-    label: str
+    label: Text
     route: str
     path: str
     permission: str = "crm.view"
@@ -22,16 +22,16 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("home", mark("Overview"), "home", "/"),
-    Entry("people", mark("People"), "people", "/people"),
-    Entry("queries", mark("Quick queries"), "queries", "/queries"),
-    Entry("campaigns", mark("Campaigns"), "campaigns", "/campaigns"),
-    Entry("templates", mark("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
-    Entry("outbox", mark("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
-    Entry("topics", mark("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
-    Entry("data", mark("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
-    Entry("tokens", mark("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
-    Entry("health", mark("Health"), "health", "/health", in_host=False),
+    Entry("home", Text("Overview"), "home", "/"),
+    Entry("people", Text("People"), "people", "/people"),
+    Entry("queries", Text("Quick queries"), "queries", "/queries"),
+    Entry("campaigns", Text("Campaigns"), "campaigns", "/campaigns"),
+    Entry("templates", Text("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
+    Entry("outbox", Text("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
+    Entry("topics", Text("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
+    Entry("data", Text("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
+    Entry("tokens", Text("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
+    Entry("health", Text("Health"), "health", "/health", in_host=False),
 )
 
 
@@ -47,5 +47,5 @@ def host_menu(prefix: str) -> list[MenuEntry]:
     ]
 
 
-def _in_all_locales(text: str) -> dict[str, str]:
-    return {name: (catalogue(name).get(text) or (text,))[0] for name in LOCALES}
+def _in_all_locales(text: Text) -> dict[str, str]:
+    return {locale: text.of(locale) for locale in locales()}

@@ -38,7 +38,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    made.install_gettext_callables(i18n.plain, i18n.plural, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_callables(i18n.plain, i18n.plural, newstyle=True, pgettext=i18n.in_context)  # type: ignore[attr-defined]
     made.filters.update(formatting.FILTERS)
     made.globals.update(
         url=lambda name, **values: url_for(f"crm.{name}", **values),

@@ -16,22 +16,23 @@ from crm_plugin.channels.sms.channel import TAILS
 from crm_plugin.channels.sms.template_states import DRAFT
 from crm_plugin.channels.sms.templates import declared
 from crm_plugin.channels.sms_templates import approval, editing
-from crm_plugin.channels.sms_templates.editing import LOCALES, Written
+from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text, choose, locales
 from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import explain, locale, mark, say
+from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import fragment, render
 from crm_plugin.web.sms.templates import chosen, shown
 
 PIECES = (
-    ("course_title", mark("Course name")),
-    ("class_title", mark("Class name")),
-    ("display_name", mark("Display name")),
-    ("real_name", mark("Real name")),
-    ("link", mark("Link")),
+    ("course_title", Text("Course name")),
+    ("class_title", Text("Class name")),
+    ("display_name", Text("Display name")),
+    ("real_name", Text("Real name")),
+    ("link", Text("Link")),
 )
 """The placeholders that fill themselves in, on buttons."""
 _EXAMPLE = "ex:"
@@ -52,7 +53,7 @@ def _as_text(written: Written) -> SmsText:
         text,
         written.purpose if written.purpose in PURPOSES else PURPOSES[0],
         DRAFT,
-        written.locale if written.locale in LOCALES else LOCALES[0],
+        choose(written.locale),
         name=written.name,
         signature=written.signature.strip()[: editing.LONGEST_SIGNATURE],
         examples={name: value.strip() for name, value in written.examples.items() if value.strip()},
@@ -70,7 +71,7 @@ def _editor(key: str, written: Written, problem: str = "") -> Response:
         problem=problem,
         written=written,
         next_version=base is not None and not editing.is_open(base),
-        locales=LOCALES,
+        locales=locales(),
         purposes=PURPOSES,
         pieces=[piece for piece in PIECES if piece[0] != "link" or not _is_fixed()],
         tails=TAILS,

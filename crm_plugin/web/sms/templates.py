@@ -14,23 +14,24 @@ from crm_plugin.channels.sms.template_states import APPROVED, STATES
 from crm_plugin.channels.sms.templates import listed, versions
 from crm_plugin.channels.sms_templates import approval, editing, preview
 from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.kernel.i18n import Text, locales
 from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.formatting import babel_locale
+from crm_plugin.web.shell.formatting import babel_locale, language_name
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import LOCALES, explain, locale, mark, say
+from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
 
 LINKS = {
-    "per_recipient": mark("Each person gets a short link of their own: the report tells who clicked."),
-    "per_campaign": mark("Everybody gets the same short link: clicks are counted, but not whose they are."),
-    "fixed": mark(
+    "per_recipient": Text("Each person gets a short link of their own: the report tells who clicked."),
+    "per_campaign": Text("Everybody gets the same short link: clicks are counted, but not whose they are."),
+    "fixed": Text(
         "Your carrier takes no links in placeholders. One short link, the same for everybody, may stand in "
         "the approved text: clicks are counted, but not whose they are."
     ),
-    "none": mark("Your carrier takes no web addresses in SMS: nobody can click, and nothing is counted."),
+    "none": Text("Your carrier takes no web addresses in SMS: nobody can click, and nothing is counted."),
 }
 """What a way of linking means and costs."""
 
@@ -50,7 +51,7 @@ def sms_templates() -> ResponseReturnValue:
         rows=[_row(one) for one in spoken if state in ("", one.state)],
         counts=[(name, sum(one.state == name for one in spoken)) for name in STATES],
         language=language,
-        languages=[(name, word("language", name)) for name in LOCALES],
+        languages=[(name, language_name(name)) for name in locales()],
         state=state,
         away=away,
         carrier=crm().settings.sms_carrier,

@@ -12,6 +12,7 @@ from crm_plugin.campaigns.launch.reach import funnel
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments import service
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.campaigns.composer.variables import KEYS
@@ -20,19 +21,19 @@ from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
 from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.segments.presets import PRESETS, Preset
 from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
-from crm_plugin.web.shell.i18n import explain, mark
+from crm_plugin.web.shell.i18n import explain
 from crm_plugin.web.shell.rendering import fragment
 
 NOTES = {
-    "sms": mark("An approved text to the telephone."),
-    "email": mark("HTML and plain text, with an opt-out link."),
-    "message": mark("A message in the school's own inbox."),
+    "sms": Text("An approved text to the telephone."),
+    "email": Text("HTML and plain text, with an opt-out link."),
+    "message": Text("A message in the school's own inbox."),
 }
 CIRCLES = {
-    "potential": mark("Interested lately, without a seat"),
-    "pending": mark("With an unpaid order"),
-    "learners": mark("With a seat"),
-    "left": mark("Refunded, removed or left"),
+    "potential": Text("Interested lately, without a seat"),
+    "pending": Text("With an unpaid order"),
+    "learners": Text("With a seat"),
+    "left": Text("Refunded, removed or left"),
 }
 MANY = 200_000
 """People up to which the reach of every channel is worked out, and not only of the chosen one."""

@@ -13,22 +13,22 @@ from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.channels.sms.segments import measure
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.links.service import short_url
 from crm_plugin.web.campaigns.composer import variables
 from crm_plugin.web.campaigns.composer.form import CONTENT, content_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show, spoken
 from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
-from crm_plugin.web.shell.i18n import mark
 from crm_plugin.web.shell.rendering import fragment, framed_mail
 
 PIECES = (
-    ("heading", mark("Heading")),
-    ("paragraph", mark("Paragraph")),
-    ("bold", mark("Bold")),
-    ("list", mark("List")),
-    ("link", mark("Link")),
-    ("button", mark("Button")),
+    ("heading", Text("Heading")),
+    ("paragraph", Text("Paragraph")),
+    ("bold", Text("Bold")),
+    ("list", Text("List")),
+    ("link", Text("Link")),
+    ("button", Text("Button")),
 )
 """What the buttons above the HTML put in; ``assets/composer.js`` has the HTML of each."""
 

@@ -11,6 +11,7 @@ from crm_plugin.campaigns.document.default_policy import proposed, region_of
 from crm_plugin.campaigns.document.goals import GOALS, goal_of, recognise
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.profiles.store.host_info_cache import school_zone
@@ -20,13 +21,12 @@ from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import course_named
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import crm, is_htmx, page
-from crm_plugin.web.shell.i18n import mark
 
 GOAL_WORDS = {
-    "bought": mark("Whoever has bought %(title)s"),
-    "seated": mark("Whoever has a seat in %(title)s"),
-    "settled": mark("Whoever has no unpaid order for %(title)s"),
-    "finished": mark("Whoever has completed %(title)s"),
+    "bought": Text("Whoever has bought %(title)s"),
+    "seated": Text("Whoever has a seat in %(title)s"),
+    "settled": Text("Whoever has no unpaid order for %(title)s"),
+    "finished": Text("Whoever has completed %(title)s"),
 }
 
 

@@ -12,17 +12,18 @@ from crm_plugin.campaigns.composing.drafts import Form
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import actor, crm, page
-from crm_plugin.web.shell.i18n import explain, mark, say
+from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
 
 STEPS = (
-    ("audience", mark("Audience and channel")),
-    ("content", mark("Content and link")),
-    ("policy", mark("Rules and time")),
-    ("check", mark("Check and launch")),
+    ("audience", Text("Audience and channel")),
+    ("content", Text("Content and link")),
+    ("policy", Text("Rules and time")),
+    ("check", Text("Check and launch")),
 )
 
 

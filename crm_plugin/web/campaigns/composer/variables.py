@@ -14,11 +14,12 @@ from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.shared_checks import check_name
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell.guard import crm
-from crm_plugin.web.shell.i18n import mark, say
+from crm_plugin.web.shell.i18n import say
 
-TITLES = {"course_title": mark("Name of the course"), "class_title": mark("Name of the class")}
+TITLES = {"course_title": Text("Name of the course"), "class_title": Text("Name of the class")}
 KEYS = ("variables", "personal", "fallbacks")
 """Keys of a campaign file that these fields write; ``lacking`` is decided at the last step."""
 REMOVE = "-"

@@ -3,28 +3,29 @@
 from dataclasses import dataclass
 
 from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.fields import Field, Relation
 from crm_plugin.segments.language.parse import FUNCTIONS
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
 from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS
-from crm_plugin.web.shell.i18n import mark, say
+from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.vocabulary import TABLES, word
 
-_OFTEN = mark("Asked most often")
+_OFTEN = Text("Asked most often")
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
-        mark("Activity"),
+        Text("Activity"),
         ("last_active_at", "last_login_at", "last_learned_at", "registered_at", "interest_tags", "crm_tags"),
     ),
     (
-        mark("Purchases"),
+        Text("Purchases"),
         ("paid_count", "paid_total", "last_paid_at", "first_paid_at", "unpaid_count", "refunded_total"),
     ),
-    (mark("Membership"), ("is_member", "member_level", "member_rank", "member_since", "member_until")),
+    (Text("Membership"), ("is_member", "member_level", "member_rank", "member_since", "member_until")),
     (
-        mark("Contact and consent"),
+        Text("Contact and consent"),
         (
             *(
                 "has_phone",
@@ -41,11 +42,11 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-_OTHERS = mark("About the person")
-_OWN = mark("Fields of this school")
-_RELATED = mark("What they did, bought or got")
-_TOTALS = mark("Totals and averages")
-_SEARCHES = mark("Other searches")
+_OTHERS = Text("About the person")
+_OWN = Text("Fields of this school")
+_RELATED = Text("What they did, bought or got")
+_TOTALS = Text("Totals and averages")
+_SEARCHES = Text("Other searches")
 
 _WORDS = {
     ("", "status"): "person",
@@ -221,7 +222,7 @@ def _functions(field: Field) -> list[str]:
 
 
 def _segment() -> Offered:
-    return Offered("segment", say(mark("A quick query")), "segment", ("=", "!="), pick="query")
+    return Offered("segment", say(Text("A quick query")), "segment", ("=", "!="), pick="query")
 
 
 def _family(name: str) -> str:
