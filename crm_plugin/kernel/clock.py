@@ -1,7 +1,7 @@
 """Where the present comes from, so that a test can choose it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
 """Returns the present as an aware UTC datetime."""
@@ -10,23 +10,6 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """Return the machine's present in UTC."""
     return datetime.now(UTC)
-
-
-class FixedClock:
-    """A clock that stands still until it is moved (tests, ``--at``).
-
-    :param at: an aware datetime.
-    """
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at.astimezone(UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def move(self, **delta: float) -> None:
-        """Move forward by ``timedelta(**delta)``."""
-        self.at += timedelta(**delta)
 
 
 def parse_instant(text: str) -> datetime:

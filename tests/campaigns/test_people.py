@@ -23,7 +23,7 @@ from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import ConsentRecord, Person, Suppression
 from crm_plugin.profiles.privacy import merge, requests
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 from tests.campaigns.fixtures import books, launched, ready, rows, run, sent, set_person, state, world
 from tests.fakes.crm import NOW
 
@@ -36,10 +36,10 @@ def merged(crm: Crm, source: int, target: int) -> None:
     values = {"status": "erased", "merged_into": f"p{target}", "phone_key": None, "phone": None}
     with crm.db.begin() as session:
         session.execute(sa.update(Person).where(Person.id == source).values(**values))
-        work = Work(session, NOW, None, secret)
-        merge.merge(work, (source, f"p{source}"), (target, f"p{target}"))
-        merge.merge(work, (source, f"p{source}"), (target, f"p{target}"))
-        compute.touch(session, work.touched)
+        batch = WriteBatch(session, NOW, None, secret)
+        merge.merge(batch, (source, f"p{source}"), (target, f"p{target}"))
+        merge.merge(batch, (source, f"p{source}"), (target, f"p{target}"))
+        compute.touch(session, batch.touched)
     compute.recompute(crm)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import compose
+from tests.fakes.clock import FixedClock
 
 NOW = datetime(2026, 11, 15, 12, 0, tzinfo=UTC)
 """The present of most tests."""

@@ -12,8 +12,8 @@ from crm_plugin.host import records as r
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.hookspecs import hookimpl
 from crm_plugin.host.registration import registered
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.errors import Unavailable
+from tests.fakes.clock import FixedClock
 from tests.fakes.host import FakeHost, host_info
 
 FACTS = r.RequestFacts({}, {})

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.sql import Source, SqlHost, Trace
-from crm_plugin.kernel.clock import FixedClock
+from tests.fakes.clock import FixedClock
 
 NOW = 1_800_000_000
 META = sa.MetaData()

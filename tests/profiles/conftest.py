@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.profiles.sync.health import StreamHealth, streams
+from tests.fakes.clock import FixedClock
 from tests.fakes.host import FakeHost
 
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)

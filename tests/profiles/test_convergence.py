@@ -14,7 +14,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.types import Base
 from crm_plugin.profiles.facts.compute import LIFE, recompute
 from crm_plugin.profiles.models import school as m
-from crm_plugin.profiles.store.mapping import HELD_MONEY
+from crm_plugin.profiles.models.school import HELD_MONEY
 from crm_plugin.profiles.store.recompute_queue import touch_all
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost

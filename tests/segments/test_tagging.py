@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.profiles.staff import tags
@@ -18,6 +17,7 @@ from crm_plugin.segments import service
 from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Tagging
+from tests.fakes.clock import FixedClock
 from tests.fakes.crm import make_crm
 from tests.fakes.host import ALL, FakeHost
 

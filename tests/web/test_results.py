@@ -16,13 +16,13 @@ from crm_plugin.campaigns import service as campaigns
 from crm_plugin.host import records as r
 from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import jobs
 from crm_plugin.segments import service as segments
 from crm_plugin.segments.bulk import bulk_jobs, exports
 from crm_plugin.segments.models import Export
 from crm_plugin.web.people import results
+from tests.fakes.clock import FixedClock
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 from tests.web.fixtures import PEOPLE, School

@@ -17,9 +17,8 @@ from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.links import measures
-from crm_plugin.profiles.models.school import Order, OrderLine
+from crm_plugin.profiles.models.school import HELD_MONEY, Order, OrderLine
 from crm_plugin.profiles.store.course_scope import of_courses
-from crm_plugin.profiles.store.mapping import HELD_MONEY
 
 WINDOWS = (1, 3, 7, 14, 30)
 """Days after a message within which a purchase may be counted."""

@@ -10,7 +10,7 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many
 from crm_plugin.profiles.consent.ledger import refresh_consents
 from crm_plugin.profiles.models.school import ConsentRecord as _Line
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 
 Key = tuple[int, str, str]
 """(person, channel, purpose)."""
@@ -24,31 +24,31 @@ class Answer(NamedTuple):
     source: str
 
 
-def record(work: Work, rows: Sequence[r.Person], ids: dict[str, int], held: Sequence[int]) -> None:
+def record(batch: WriteBatch, rows: Sequence[r.Person], ids: dict[str, int], held: Sequence[int]) -> None:
     """Add a line for each answer that differs from the last one, and decide again for those persons.
 
     :param held: our ids of those persons who may have lines already.
     """
-    last = _last(work, held)
+    last = _last(batch, held)
     now = _answers(rows, ids)
     lines = [
-        _line(work, key, answer) for key, answer in now.items() if last.get(key, "unknown") != answer.state
+        _line(batch, key, answer) for key, answer in now.items() if last.get(key, "unknown") != answer.state
     ]
     withdrawn = Answer("unknown", None, "withdrawn")
     lines += [
-        _line(work, key, withdrawn) for key, state in last.items() if key not in now and state != "unknown"
+        _line(batch, key, withdrawn) for key, state in last.items() if key not in now and state != "unknown"
     ]
     if lines:
-        insert_many(work.session, _Line, lines)
-        refresh_consents(work.session, sorted({int(str(line["person_id"])) for line in lines}))
+        insert_many(batch.session, _Line, lines)
+        refresh_consents(batch.session, sorted({int(str(line["person_id"])) for line in lines}))
 
 
-def _last(work: Work, held: Sequence[int]) -> dict[Key, str]:
+def _last(batch: WriteBatch, held: Sequence[int]) -> dict[Key, str]:
     last: dict[Key, str] = {}
     for part in chunks(held):
-        rows = work.session.execute(
+        rows = batch.session.execute(
             sa.select(_Line.person_id, _Line.channel, _Line.purpose, _Line.state)
-            .where(among(work.session, _Line.person_id, part), _Line.origin == "host")
+            .where(among(batch.session, _Line.person_id, part), _Line.origin == "host")
             .order_by(_Line.id)
         )
         last.update({(person, channel, purpose): state for person, channel, purpose, state in rows})
@@ -68,7 +68,7 @@ def _answers(rows: Sequence[r.Person], ids: dict[str, int]) -> dict[Key, Answer]
     return answers
 
 
-def _line(work: Work, key: Key, answer: Answer) -> dict[str, object]:
+def _line(batch: WriteBatch, key: Key, answer: Answer) -> dict[str, object]:
     person, channel, purpose = key
     return {
         "person_id": person,
@@ -76,7 +76,7 @@ def _line(work: Work, key: Key, answer: Answer) -> dict[str, object]:
         "purpose": purpose,
         "state": answer.state,
         "origin": "host",
-        "at": answer.at or work.at,
+        "at": answer.at or batch.at,
         "source": answer.source,
         "text_version": "",
         "to_push": False,

@@ -19,10 +19,9 @@ from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.key_value import Kept
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.facts import interests
-from crm_plugin.profiles.models.school import Enrolment, Order, Person, Signal
+from crm_plugin.profiles.models.school import HELD_MONEY, Enrolment, Order, Person, Signal
 from crm_plugin.profiles.models.streams import Touched
 from crm_plugin.profiles.store.host_info_cache import own_currency
-from crm_plugin.profiles.store.mapping import HELD_MONEY
 from crm_plugin.profiles.store.recompute_queue import EVERYBODY, Whom, note_moved, touch, touch_all
 
 __all__ = ["FACTS", "recompute", "recompute_some", "register", "touch", "touch_all"]

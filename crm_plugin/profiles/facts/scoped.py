@@ -13,9 +13,8 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.kernel.db.types import Money, UtcDateTime
 from crm_plugin.profiles.facts.compute import LIFE, latest
-from crm_plugin.profiles.models.school import Enrolment, Order, OrderLine, Signal
+from crm_plugin.profiles.models.school import HELD_MONEY, Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.store.course_scope import Scope, root_ids
-from crm_plugin.profiles.store.mapping import HELD_MONEY
 
 
 def fact(name: str, person: Any, scope: Scope, currency: str, dialect: str) -> Any:

@@ -13,6 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_plugin.kernel.db.types import Base, Id, Json, Key, Money, Text, UtcDateTime
 
+HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")
+"""States of an order that ever held money."""
+
 FOLDED = 255
 """Folded text is cut to this many characters: long enough to compare, short enough for an index."""
 

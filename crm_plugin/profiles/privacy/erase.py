@@ -24,7 +24,7 @@ from crm_plugin.profiles.models.school import (
 )
 from crm_plugin.profiles.models.staff import CrmTag, FollowUp, Intention, IntentionChange
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import person_columns
 
 ERASURES: Registry[Callable[[Session, Sequence[int]], None]] = Registry("erasure")
@@ -41,7 +41,7 @@ _WRITTEN = (FollowUp, Intention, IntentionChange, CrmTag)
 _PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent, *_WRITTEN)
 
 
-def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
+def erase(batch: WriteBatch, ids: Sequence[int], *, forget: bool = False) -> None:
     """Empty these persons' rows.
 
     :param ids: our ids.
@@ -50,56 +50,56 @@ def erase(work: Work, ids: Sequence[int], *, forget: bool = False) -> None:
         without a person. Suppressed addresses (but the school's own id) and the ledger of consents stay:
         they prove, and keep, what the person asked for.
     """
-    for part in chunks(_with_merged(work, ids) if forget else ids):
+    for part in chunks(_with_merged(batch, ids) if forget else ids):
         for _, erase_theirs in ERASURES.items():
-            erase_theirs(work.session, part)
+            erase_theirs(batch.session, part)
         if forget:
-            _forget(work, part)
+            _forget(batch, part)
         emptied = sa.update(Person).where(Person.id.in_(part)).execution_options(synchronize_session=False)
-        work.session.execute(emptied.values(_EMPTY))
+        batch.session.execute(emptied.values(_EMPTY))
         for model in (*_PERSONAL, *((Enrolment, Signal) if forget else ())):
-            _delete(work, model, part)
-        work.touched.update(part)
-        work.changed += len(part)
+            _delete(batch, model, part)
+        batch.touched.update(part)
+        batch.changed += len(part)
 
 
-def _with_merged(work: Work, ids: Sequence[int]) -> list[int]:
+def _with_merged(batch: WriteBatch, ids: Sequence[int]) -> list[int]:
     """Return these persons and all who were merged into them, over any number of steps: they are the same."""
     found, more = set(ids), set(ids)
     while more:
-        host_ids = work.session.scalars(sa.select(Person.host_id).where(Person.id.in_(more))).all()
+        host_ids = batch.session.scalars(sa.select(Person.host_id).where(Person.id.in_(more))).all()
         merged = sa.select(Person.id).where(Person.merged_into.in_(host_ids))
-        more = set(work.session.scalars(merged)) - found
+        more = set(batch.session.scalars(merged)) - found
         found |= more
     return sorted(found)
 
 
-def _forget(work: Work, ids: list[int]) -> None:
-    rows = work.session.execute(sa.select(Person.id, Person.host_id).where(Person.id.in_(ids))).all()
+def _forget(batch: WriteBatch, ids: list[int]) -> None:
+    rows = batch.session.execute(sa.select(Person.id, Person.host_id).where(Person.id.in_(ids))).all()
     host_ids = [host_id for _, host_id in rows]
-    tombstones.remember(work.session, work.key, host_ids, work.at)
+    tombstones.remember(batch.session, batch.key, host_ids, batch.at)
     for model in (Order, OrderLine):
-        _execute(work, sa.update(model).where(model.person_id.in_(ids)).values(person_id=None))
+        _execute(batch, sa.update(model).where(model.person_id.in_(ids)).values(person_id=None))
     table: Any = Person.__table__
     renamed = sa.update(table).where(table.c.id == sa.bindparam("one")).values(host_id=sa.bindparam("name"))
-    work.session.execute(renamed, [{"one": id, "name": f"forgotten:{id}"} for id, _ in rows])
-    _forget_elsewhere(work, {host_id: id for id, host_id in rows})
+    batch.session.execute(renamed, [{"one": id, "name": f"forgotten:{id}"} for id, _ in rows])
+    _forget_elsewhere(batch, {host_id: id for id, host_id in rows})
 
 
-def _forget_elsewhere(work: Work, ids: dict[str, int]) -> None:
+def _forget_elsewhere(batch: WriteBatch, ids: dict[str, int]) -> None:
     """Take host ids out of what names them: whoever had merged into them, and private messages' addresses."""
     message = (Suppression.channel == "message", Suppression.address_key.in_(tuple(ids)))
-    _execute(work, sa.delete(Suppression).where(*message))
-    topic_consent.forget(work.session, tuple(ids))
+    _execute(batch, sa.delete(Suppression).where(*message))
+    topic_consent.forget(batch.session, tuple(ids))
     columns = sa.select(Person.id, Person.merged_into).where(Person.merged_into.in_(tuple(ids)))
-    for id, into in work.session.execute(columns).all():
+    for id, into in batch.session.execute(columns).all():
         values = {"merged_into": f"forgotten:{ids[into or '']}"}
-        _execute(work, sa.update(Person).where(Person.id == id).values(values))
+        _execute(batch, sa.update(Person).where(Person.id == id).values(values))
 
 
-def _delete(work: Work, model: Any, ids: list[int]) -> None:
-    _execute(work, sa.delete(model).where(model.person_id.in_(ids)))
+def _delete(batch: WriteBatch, model: Any, ids: list[int]) -> None:
+    _execute(batch, sa.delete(model).where(model.person_id.in_(ids)))
 
 
-def _execute(work: Work, statement: Any) -> None:
-    work.session.execute(statement.execution_options(synchronize_session=False))
+def _execute(batch: WriteBatch, statement: Any) -> None:
+    batch.session.execute(statement.execution_options(synchronize_session=False))

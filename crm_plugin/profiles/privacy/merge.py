@@ -23,7 +23,7 @@ from crm_plugin.profiles.models.school import (
 from crm_plugin.profiles.models.staff import FollowUp
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import purchase_intent, tags
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 
 MERGES: Registry[Callable[[Session, int, int], None]] = Registry("merge")
 """What other capabilities do in the same transaction: name → function of (session, our id of the account
@@ -32,7 +32,7 @@ that is gone, our id of the one that remains); doing it again must change nothin
 _MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp)
 
 
-def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
+def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -> None:
     """Move what one person has to another; running it again does nothing.
 
     The source's row stays with ``merged_into``, so that old links and ledger rows find the target.
@@ -40,36 +40,36 @@ def merge(work: Work, source: tuple[int, str], target: tuple[int, str]) -> None:
     :param source: (our id, host id).
     :param target: (our id, host id).
     """
-    refused = topic_consent.denied(work.session, source[0])
+    refused = topic_consent.denied(batch.session, source[0])
     for model in (*_MOVED, ConsentRecord):
         rows = sa.update(model).where(model.person_id == source[0])
         if model is ConsentRecord:
             # The school's answers stay behind: it gives its own for the target.
             rows = rows.where(ConsentRecord.origin == "own")
         moved = rows.values(person_id=target[0])
-        work.session.execute(moved.execution_options(synchronize_session=False))
-    work.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
-    _keep_strictest(work, source[0], target[0])
-    topic_consent.keep(work.session, target[0], refused, work.at)
-    _keep_suppressed(work, source[1], target[1])
-    purchase_intent.merge(work.session, source[0], target[0])
-    tags.merge(work.session, source[0], target[0])
+        batch.session.execute(moved.execution_options(synchronize_session=False))
+    batch.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
+    _keep_strictest(batch, source[0], target[0])
+    topic_consent.keep(batch.session, target[0], refused, batch.at)
+    _keep_suppressed(batch, source[1], target[1])
+    purchase_intent.merge(batch.session, source[0], target[0])
+    tags.merge(batch.session, source[0], target[0])
     for _, merge_theirs in MERGES.items():
-        merge_theirs(work.session, source[0], target[0])
-    work.touched.update((source[0], target[0]))
+        merge_theirs(batch.session, source[0], target[0])
+    batch.touched.update((source[0], target[0]))
 
 
-def _keep_strictest(work: Work, source: int, target: int) -> None:
-    own = _denied(work.session, Consent.person_id.in_((source, target)), Consent.origin == "own")
-    wanted = own | _denied(work.session, Consent.person_id == source)
-    work.session.execute(sa.delete(Consent).where(Consent.person_id == source))
-    ledger.refresh_consents(work.session, [target])
+def _keep_strictest(batch: WriteBatch, source: int, target: int) -> None:
+    own = _denied(batch.session, Consent.person_id.in_((source, target)), Consent.origin == "own")
+    wanted = own | _denied(batch.session, Consent.person_id == source)
+    batch.session.execute(sa.delete(Consent).where(Consent.person_id == source))
+    ledger.refresh_consents(batch.session, [target])
     # Lines that moved may outweigh a denial. One that stands anyway is not written twice.
-    standing = _denied(work.session, Consent.person_id == target, Consent.origin == "own")
+    standing = _denied(batch.session, Consent.person_id == target, Consent.origin == "own")
     for channel in sorted(wanted - standing):
-        work.session.add(ledger.own_line(target, channel, "denied", work.at, source="merge"))
-    work.session.flush()
-    ledger.refresh_consents(work.session, [target])
+        batch.session.add(ledger.own_line(target, channel, "denied", batch.at, source="merge"))
+    batch.session.flush()
+    ledger.refresh_consents(batch.session, [target])
 
 
 def _denied(session: Session, *where: sa.ColumnElement[bool]) -> set[str]:
@@ -98,9 +98,9 @@ def keep_opt_outs(session: Session, source: Addresses, target: Addresses) -> Non
         _copy_suppressions(session, channel, (source[channel], target[channel]), ("opt_out",))
 
 
-def _keep_suppressed(work: Work, source: str, target: str) -> None:
+def _keep_suppressed(batch: WriteBatch, source: str, target: str) -> None:
     """Private messages go to host ids: what was suppressed for one id is so for the other."""
-    _copy_suppressions(work.session, "message", (source, target))
+    _copy_suppressions(batch.session, "message", (source, target))
 
 
 def _copy_suppressions(
@@ -116,22 +116,22 @@ def _copy_suppressions(
         ledger.suppress(session, channel, target, scope, reason, at, told_by)
 
 
-def unmerge(work: Work, held: Sequence[int], living: set[str]) -> None:
+def unmerge(batch: WriteBatch, held: Sequence[int], living: set[str]) -> None:
     """Let the next scans sort out the rows of persons who are no longer merged into another."""
     if not held:
         return
     columns = sa.select(Person.id, Person.host_id, Person.merged_into).where(
-        among(work.session, Person.id, held), Person.merged_into.is_not(None)
+        among(batch.session, Person.id, held), Person.merged_into.is_not(None)
     )
-    back = {id: into for id, host_id, into in work.session.execute(columns) if host_id in living and into}
+    back = {id: into for id, host_id, into in batch.session.execute(columns) if host_id in living and into}
     if not back:
         return
-    ids = [*work.persons(back.values()).ids.values()]
+    ids = [*batch.persons(back.values()).ids.values()]
     # At once: whoever is erased from now on takes only those along who are still merged into them.
     free = sa.update(Person).where(Person.id.in_(back)).values(merged_into=None)
-    work.session.execute(free.execution_options(synchronize_session=False))
+    batch.session.execute(free.execution_options(synchronize_session=False))
     for model in (Enrolment, Signal, Order):
         unsure: Any = sa.update(model).where(model.person_id.in_(ids)).values(row_hash="")
-        work.session.execute(unsure.execution_options(synchronize_session=False))
+        batch.session.execute(unsure.execution_options(synchronize_session=False))
     again = sa.update(Stream).where(Stream.stream.in_(("enrolments", "orders", "signals")))
-    work.session.execute(again.values(rescan=True))
+    batch.session.execute(again.values(rescan=True))

@@ -32,7 +32,7 @@ from crm_plugin.profiles.models.staff import CrmTag, FollowUp
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.staff import purchase_intent
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 
 EXPORTS: Registry[Any] = Registry("export")
 """What other capabilities hold on a person: name → function of (session, person id) to a list of dicts."""
@@ -61,17 +61,17 @@ def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
     """
     secret = crm.db.run(tombstones.key)
 
-    def work(session: Session) -> None:
+    def batch(session: Session) -> None:
         if (
             session.execute(sa.select(Person.id).where(Person.id == person_id).with_for_update()).first()
             is None
         ):
             raise NotFound("object.missing", kind=Clause("person"), id=person_id)
-        erase(Work(session, crm.clock(), None, secret), [person_id], forget=True)
+        erase(WriteBatch(session, crm.clock(), None, secret), [person_id], forget=True)
         compute.touch(session, [person_id])
         audit.record(session, crm.clock(), actor_id, "person.forget", ("person", person_id), count=1)
 
-    crm.db.run(work)
+    crm.db.run(batch)
     compute.recompute(crm)
 
 

@@ -19,7 +19,7 @@ Target = Literal["persons", "courses"]
 
 
 @dataclass
-class Work:
+class WriteBatch:
     """One transaction of the sync.
 
     :param session: the transaction.
@@ -161,8 +161,8 @@ def _delete_parts(session: Session, model: Any, owner: Any, owners: Sequence[int
         )
 
 
-def write_rows(work: Work, model: Any, columns: Sequence[dict[str, Any]], fresh: Fresh) -> None:
+def write_rows(batch: WriteBatch, model: Any, columns: Sequence[dict[str, Any]], fresh: Fresh) -> None:
     """Write the changed rows of a page: what is new is inserted, what we hold is overwritten."""
     new = [row for row in columns if row["host_id"] not in fresh.ids]
-    insert_new(work.session, model, new, key=["host_id"])
-    overwrite(work.session, model, [row for row in columns if row["host_id"] in fresh.ids], key=["host_id"])
+    insert_new(batch.session, model, new, key=["host_id"])
+    overwrite(batch.session, model, [row for row in columns if row["host_id"] in fresh.ids], key=["host_id"])

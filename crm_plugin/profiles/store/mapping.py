@@ -10,9 +10,6 @@ from crm_plugin.host import records as r
 from crm_plugin.profiles.models.school import FOLDED
 from crm_plugin.profiles.store.normalise import RULES, clean_email, email_key, fold, phone_key
 
-HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")
-"""States of an order that ever held money."""
-
 Columns = dict[str, Any]
 _VALUES: dict[type[Any], Callable[[Any], Any]] = {
     cls: attrgetter(*(one.name for one in fields(cls))) for cls in r.RECORDS.values()

@@ -7,7 +7,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.row_checks import Bad
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.sync.full_scan import too_bad
-from crm_plugin.profiles.sync.stream_visit import HEALTHY, Run
+from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
 from crm_plugin.profiles.sync.write_page import apply
 
 PAGE = 5_000
@@ -16,7 +16,7 @@ FETCH = 500
 """Rows fetched by id at once."""
 
 
-def follow(run: Run, *, beside_scan: bool = False) -> None:
+def follow(visit: StreamVisit, *, beside_scan: bool = False) -> None:
     """Write all changes since the stream's mark.
 
     :param beside_scan: a scan is running: its state stays.
@@ -24,23 +24,23 @@ def follow(run: Run, *, beside_scan: bool = False) -> None:
     :raises Unavailable: the school failed; the next round goes on from the same mark.
     :raises Stopped: too many bad rows.
     """
-    while not run.is_over():
-        mark, at = run.state().mark, run.crm.clock()
+    while not visit.is_over():
+        mark, at = visit.state().mark, visit.crm.clock()
         if mark is None:
             return
-        page = run.crm.host.changes(run.stream, mark, PAGE)
+        page = visit.crm.host.changes(visit.stream, mark, PAGE)
         rows, removed, hinted = _sorted_out(page.changes)
-        fetched, missing, bad = fetch(run, hinted)
+        fetched, missing, bad = fetch(visit, hinted)
         bad = [*page.bad, *bad]
         total = len(page.changes) + len(page.bad)
         more = page.more and page.next_mark != mark
         values: dict[str, Any] = {"mark": page.next_mark, **HEALTHY}
         if not beside_scan:
             values |= {"state": "current"} | ({} if more else {"ok_at": at})
-        write = (run.stream, [*rows, *fetched], [*removed, *missing], bad)
-        run.write(lambda work, write=write: apply(work, *write), **values)  # type: ignore[misc]
+        write = (visit.stream, [*rows, *fetched], [*removed, *missing], bad)
+        visit.write(lambda work, write=write: apply(work, *write), **values)  # type: ignore[misc]
         if too_bad(len(bad), total):
-            run.stop("sync.too_many_bad", bad=len(bad), total=total)
+            visit.stop("sync.too_many_bad", bad=len(bad), total=total)
         if not more:
             return
 
@@ -56,13 +56,13 @@ def _sorted_out(changes: Sequence[Any]) -> tuple[list[Any], list[str], list[str]
     return rows, removed, hinted
 
 
-def fetch(run: Run, ids: Sequence[str]) -> tuple[list[Any], list[str], list[Bad]]:
+def fetch(visit: StreamVisit, ids: Sequence[str]) -> tuple[list[Any], list[str], list[Bad]]:
     """Ask the school for rows by id; return (rows, ids that are gone, bad rows)."""
     rows: list[Any] = []
     missing: list[str] = []
     bad: list[Bad] = []
     for part in chunks(ids, FETCH):
-        answer = run.crm.host.fetch(run.stream, part)
+        answer = visit.crm.host.fetch(visit.stream, part)
         rows += answer.rows
         missing += answer.missing
         bad += answer.bad

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.streams import Parked
-from crm_plugin.profiles.store.batch import Target, Work
+from crm_plugin.profiles.store.batch import Target, WriteBatch
 from crm_plugin.profiles.sync.record_json import decode, encode
 
 
-def park(work: Work, stream: str, rows: Sequence[tuple[Any, Target, str]]) -> None:
+def park(batch: WriteBatch, stream: str, rows: Sequence[tuple[Any, Target, str]]) -> None:
     """Let rows wait; the school is asked for what they wait for at the end of the round.
 
     :param rows: (record, ``persons`` or ``courses``, the host id that is missing).
@@ -25,36 +25,36 @@ def park(work: Work, stream: str, rows: Sequence[tuple[Any, Target, str]]) -> No
             "waits_for": target,
             "waits_for_id": host_id,
             "row": encode(row),
-            "since": work.at,
+            "since": batch.at,
         }
         for row, target, host_id in rows
     ]
-    upsert(work.session, Parked, columns, key=["stream", "host_id"])
-    work.parked.update((stream, row.id) for row, _, _ in rows)
+    upsert(batch.session, Parked, columns, key=["stream", "host_id"])
+    batch.parked.update((stream, row.id) for row, _, _ in rows)
 
 
-def unpark(work: Work, stream: str, host_ids: Iterable[str]) -> None:
+def unpark(batch: WriteBatch, stream: str, host_ids: Iterable[str]) -> None:
     """Forget waiting rows that were not parked just now: they were written, or are gone at the school."""
-    if not work.session.scalar(sa.select(sa.exists().where(Parked.stream == stream))):
+    if not batch.session.scalar(sa.select(sa.exists().where(Parked.stream == stream))):
         return
-    for part in chunks([id for id in host_ids if (stream, id) not in work.parked]):
-        these = among(work.session, Parked.host_id, part)
-        work.session.execute(sa.delete(Parked).where(Parked.stream == stream, these))
+    for part in chunks([id for id in host_ids if (stream, id) not in batch.parked]):
+        these = among(batch.session, Parked.host_id, part)
+        batch.session.execute(sa.delete(Parked).where(Parked.stream == stream, these))
 
 
-def take(work: Work) -> dict[str, list[Any]]:
+def take(batch: WriteBatch) -> dict[str, list[Any]]:
     """Take out the rows that waited for what has arrived in this transaction, by stream."""
     taken: dict[str, list[Any]] = {}
-    for target, host_ids in work.arrived.items():
-        if not host_ids or not work.session.scalar(sa.select(sa.exists().where(Parked.waits_for == target))):
+    for target, host_ids in batch.arrived.items():
+        if not host_ids or not batch.session.scalar(sa.select(sa.exists().where(Parked.waits_for == target))):
             continue
         for part in chunks(host_ids):
-            waiting = (Parked.waits_for == target, among(work.session, Parked.waits_for_id, part))
-            rows = work.session.execute(sa.select(Parked.stream, Parked.row).where(*waiting))
+            waiting = (Parked.waits_for == target, among(batch.session, Parked.waits_for_id, part))
+            rows = batch.session.execute(sa.select(Parked.stream, Parked.row).where(*waiting))
             for stream, row in rows.all():
                 taken.setdefault(stream, []).append(decode(stream, row))
-            work.session.execute(sa.delete(Parked).where(*waiting))
-    work.arrived.clear()
+            batch.session.execute(sa.delete(Parked).where(*waiting))
+    batch.arrived.clear()
     return taken
 
 

@@ -10,12 +10,12 @@ from crm_plugin.host.gateway import Page
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models.streams import Parked, Quarantined, Seen, Stream
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready, make_ready
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
 from crm_plugin.profiles.sync.analyze import analyse
 from crm_plugin.profiles.sync.prefetch import Ahead
-from crm_plugin.profiles.sync.stream_visit import HEALTHY, Run
+from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
 from crm_plugin.profiles.sync.streams import KINDS
 from crm_plugin.profiles.sync.write_page import apply
 
@@ -34,18 +34,18 @@ def is_running(row: Stream) -> bool:
     return row.scan_started_at is not None and row.scan_finished_at is None
 
 
-def begin(run: Run, row: Stream) -> None:
+def begin(visit: StreamVisit, row: Stream) -> None:
     """Start a scan from the first page; the mark is taken first, so that nothing falls between."""
-    at = run.crm.clock()
-    mark = run.crm.host.mark(run.stream)
-    run.note(
+    at = visit.crm.clock()
+    mark = visit.crm.host.mark(visit.stream)
+    visit.note(
         state="scanning",
         scan_mark=mark,
         scan_after=None,
         scan_number=row.scan_number + 1,
         scanned=0,
         quarantined=0,
-        estimate=_estimate(run),
+        estimate=_estimate(visit),
         scan_started_at=at,
         scan_finished_at=None,
         rescan=False,
@@ -53,9 +53,9 @@ def begin(run: Run, row: Stream) -> None:
     )
 
 
-def _estimate(run: Run) -> int | None:
+def _estimate(visit: StreamVisit) -> int | None:
     try:
-        return run.crm.host.estimate(run.stream)
+        return visit.crm.host.estimate(visit.stream)
     except Unavailable:
         return None
 
@@ -67,7 +67,7 @@ class _Page(NamedTuple):
     ready: Ready
 
 
-def proceed(run: Run, beside: Callable[[Run], None]) -> bool:
+def proceed(visit: StreamVisit, beside: Callable[[StreamVisit], None]) -> bool:
     """Read pages from where the scan stands; return True when it reached its end.
 
     :param beside: follows the stream's changes; called from time to time, so that an opt-out at the
@@ -76,29 +76,29 @@ def proceed(run: Run, beside: Callable[[Run], None]) -> bool:
     :raises Stopped: too many bad rows, or too many rows gone.
     """
     last = time.monotonic()
-    is_first, region = run.state().scan_number == 1, run.region()
+    is_first, region = visit.state().scan_number == 1, visit.region()
 
     def read(after: str | None) -> _Page:
-        page = run.crm.host.scan(run.stream, after, PAGE)
+        page = visit.crm.host.scan(visit.stream, after, PAGE)
         return _Page(page, make_ready(page.rows, region, columns=is_first))
 
     with Ahead(read) as pages:
-        while not run.is_over():
+        while not visit.is_over():
             if time.monotonic() - last > BESIDE_SECONDS:
                 pages.drop()
-                beside(run)
+                beside(visit)
                 last = time.monotonic()
-            if _next_page(run, pages):
-                end(run)
+            if _next_page(visit, pages):
+                end(visit)
                 return True
     return False
 
 
-def _next_page(run: Run, pages: Ahead[_Page]) -> bool:
+def _next_page(visit: StreamVisit, pages: Ahead[_Page]) -> bool:
     """Read and write one page; return whether it was the last."""
-    row = run.state()
+    row = visit.state()
     page, ready = pages.page(row.scan_after)
-    if page.next is not None and not run.is_over():
+    if page.next is not None and not visit.is_over():
         pages.start(page.next)
     scanned = row.scanned + len(page.rows) + len(page.bad)
     bad = row.quarantined + len(page.bad)
@@ -107,16 +107,16 @@ def _next_page(run: Run, pages: Ahead[_Page]) -> bool:
     if page.next is None:
         del position["scan_after"]
 
-    def write(work: Work) -> None:
-        if run.crm.db.dialect == "postgresql":
+    def write(batch: WriteBatch) -> None:
+        if visit.crm.db.dialect == "postgresql":
             # Rows and position are written together: should the server fall, they are read once more.
-            work.session.execute(sa.text("SET LOCAL synchronous_commit TO off"))
-        apply(work, run.stream, page.rows, bad=page.bad, ready=ready)
+            batch.session.execute(sa.text("SET LOCAL synchronous_commit TO off"))
+        apply(batch, visit.stream, page.rows, bad=page.bad, ready=ready)
 
-    run.write(write, **position, **HEALTHY)
-    run.tell(scanned, row.estimate, "scanning")
+    visit.write(write, **position, **HEALTHY)
+    visit.tell(scanned, row.estimate, "scanning")
     if too_bad(bad, scanned):
-        run.stop("sync.too_many_bad", bad=bad, total=scanned)
+        visit.stop("sync.too_many_bad", bad=bad, total=scanned)
     return page.next is None
 
 
@@ -125,26 +125,26 @@ def too_bad(bad: int, total: int) -> bool:
     return bad > BAD_ROWS and bad > total * BAD_SHARE
 
 
-def end(run: Run, *, confirmed: bool = False) -> None:
+def end(visit: StreamVisit, *, confirmed: bool = False) -> None:
     """End a scan: what it did not see is gone at the school.
 
     :param confirmed: a person agreed that many rows are gone.
     :raises Stopped: many rows are gone, and nobody confirmed it.
     """
-    row = run.state()
-    analyse(run.crm.db, run.stream)
+    row = visit.state()
+    analyse(visit.crm.db, visit.stream)
     if row.scan_number > 1:
-        _check_gone(run, row, confirmed)
-        _remove_unseen(run, row)
+        _check_gone(visit, row, confirmed)
+        _remove_unseen(visit, row)
     else:
-        run.write(lambda work: touch_all(work.session))
-    run.write(
-        lambda work: _forget_seen(work, run.stream),
+        visit.write(lambda batch: touch_all(batch.session))
+    visit.write(
+        lambda batch: _forget_seen(batch, visit.stream),
         state="current",
         mark=row.scan_mark,
         scan_mark=None,
         scan_after=None,
-        scan_finished_at=run.crm.clock(),
+        scan_finished_at=visit.crm.clock(),
         ok_at=row.scan_started_at,
         **HEALTHY,
     )
@@ -158,41 +158,41 @@ def _unseen(stream: str, number: int) -> sa.ColumnElement[bool]:
     return sa.and_(kind.present, sa.not_(seen.correlate(kind.model)))
 
 
-def _check_gone(run: Run, row: Stream, confirmed: bool) -> None:
-    model = KINDS[run.stream].model
-    with run.crm.db.read() as session:
+def _check_gone(visit: StreamVisit, row: Stream, confirmed: bool) -> None:
+    model = KINDS[visit.stream].model
+    with visit.crm.db.read() as session:
         count = sa.select(sa.func.count()).select_from(model)
-        total = session.scalar(count.where(KINDS[run.stream].present)) or 0
-        gone = session.scalar(count.where(_unseen(run.stream, row.scan_number))) or 0
+        total = session.scalar(count.where(KINDS[visit.stream].present)) or 0
+        gone = session.scalar(count.where(_unseen(visit.stream, row.scan_number))) or 0
     if not confirmed and gone > GONE_ROWS and gone > total * GONE_SHARE:
-        run.stop("sync.too_many_gone", gone=gone, total=total)
+        visit.stop("sync.too_many_gone", gone=gone, total=total)
 
 
-def _remove_unseen(run: Run, row: Stream) -> None:
-    model = KINDS[run.stream].model
+def _remove_unseen(visit: StreamVisit, row: Stream) -> None:
+    model = KINDS[visit.stream].model
     after = 0
     while True:
-        with run.crm.db.read() as session:
-            unseen = sa.select(model.id, model.host_id).where(_unseen(run.stream, row.scan_number))
+        with visit.crm.db.read() as session:
+            unseen = sa.select(model.id, model.host_id).where(_unseen(visit.stream, row.scan_number))
             found = session.execute(unseen.where(model.id > after).order_by(model.id).limit(PAGE)).all()
         if not found:
             return
         after = found[-1][0]
         gone = [host_id for _, host_id in found]
-        run.write(lambda work, gone=gone: _remove(work, run.stream, gone))  # type: ignore[misc]
+        visit.write(lambda batch, gone=gone: _remove(batch, visit.stream, gone))  # type: ignore[misc]
 
 
-def _remove(work: Work, stream: str, gone: list[str]) -> None:
+def _remove(batch: WriteBatch, stream: str, gone: list[str]) -> None:
     for part in chunks(gone):
-        KINDS[stream].remove(work, part)
-    touch(work.session, work.touched)
+        KINDS[stream].remove(batch, part)
+    touch(batch.session, batch.touched)
 
 
-def _forget_seen(work: Work, stream: str) -> None:
+def _forget_seen(batch: WriteBatch, stream: str) -> None:
     """Forget what waited or was set aside and is gone, then what the scan saw."""
-    if work.session.scalar(sa.select(sa.exists().where(Seen.stream == stream))):
+    if batch.session.scalar(sa.select(sa.exists().where(Seen.stream == stream))):
         for model in (Parked, Quarantined):
             seen = sa.exists().where(Seen.stream == stream, Seen.host_id == model.host_id)
             gone = sa.delete(model).where(model.stream == stream, sa.not_(seen.correlate(model)))
-            work.session.execute(gone, execution_options={"synchronize_session": False})
-    work.session.execute(sa.delete(Seen).where(Seen.stream == stream))
+            batch.session.execute(gone, execution_options={"synchronize_session": False})
+    batch.session.execute(sa.delete(Seen).where(Seen.stream == stream))

@@ -18,9 +18,9 @@ from crm_plugin.kernel.errors import Conflict, Unavailable
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.store import host_info_cache
-from crm_plugin.profiles.store.batch import Target, Work
+from crm_plugin.profiles.store.batch import Target, WriteBatch
 from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, row_counts
-from crm_plugin.profiles.sync.stream_visit import Progress, Run, Stopped
+from crm_plugin.profiles.sync.stream_visit import Progress, Stopped, StreamVisit
 from crm_plugin.profiles.sync.write_page import apply
 
 __all__ = ["Progress", "SyncResult", "confirm_gone", "read_again", "sync"]
@@ -104,69 +104,69 @@ def _visit(
     token = lease.take(crm.db, stream)
     if token is None:
         return "busy"
-    run = Run(crm, stream, token, until, progress)
+    visit = StreamVisit(crm, stream, token, until, progress)
     try:
-        _advance(run, full)
+        _advance(visit, full)
     except lease.LeaseLost:
         return "busy"
     finally:
         lease.release(crm.db, stream, token)
-        result.changed += run.changed
-    row = run.state()
-    run.tell(row.scanned, row.estimate, row.state)
+        result.changed += visit.changed
+    row = visit.state()
+    visit.tell(row.scanned, row.estimate, row.state)
     result.streams[stream] = row.scanned
     if row.state in ("failing", "stopped"):
         result.failed[stream] = row.error or row.state
     return row.state
 
 
-def _advance(run: Run, full: bool) -> None:
-    row, at = run.state(), run.crm.clock()
+def _advance(visit: StreamVisit, full: bool) -> None:
+    row, at = visit.state(), visit.crm.clock()
     if not full and (row.state == "stopped" or (row.retry_at is not None and row.retry_at > at)):
         return
     try:
         if full and (row.state == "stopped" or not full_scan.is_running(row)):
-            full_scan.begin(run, row)
-        _read(run)
+            full_scan.begin(visit, row)
+        _read(visit)
     except Unavailable as error:
-        log.warning("%s: %s", run.stream, error)
-        run.fail(error, row.failures, at)
-        _doubt_mark(run)
+        log.warning("%s: %s", visit.stream, error)
+        visit.fail(error, row.failures, at)
+        _doubt_mark(visit)
     except Stopped:
-        log.error("%s is stopped: %s", run.stream, run.state().error)
+        log.error("%s is stopped: %s", visit.stream, visit.state().error)
 
 
-def _doubt_mark(run: Run) -> None:
+def _doubt_mark(visit: StreamVisit) -> None:
     """Have a stream scanned whose changes fail again and again though the school answers: its mark is bad."""
-    row = run.state()
+    row = visit.state()
     if row.failures < DOUBTFUL or row.rescan or row.mark is None or full_scan.is_running(row):
         return
     try:
-        run.crm.host.mark(run.stream)
+        visit.crm.host.mark(visit.stream)
     except Unavailable:
         return
-    run.note(rescan=True)
+    visit.note(rescan=True)
 
 
-def _read(run: Run) -> None:
-    row = run.state()
-    if not full_scan.is_running(row) and is_scan_due(run.crm, row):
-        full_scan.begin(run, row)
-    if full_scan.is_running(run.state()) and not full_scan.proceed(run, _beside):
+def _read(visit: StreamVisit) -> None:
+    row = visit.state()
+    if not full_scan.is_running(row) and is_scan_due(visit.crm, row):
+        full_scan.begin(visit, row)
+    if full_scan.is_running(visit.state()) and not full_scan.proceed(visit, _beside):
         return
     try:
-        changes.follow(run)
+        changes.follow(visit)
     except MarkExpired:
-        full_scan.begin(run, run.state())
-        if full_scan.proceed(run, _beside):
-            changes.follow(run)
+        full_scan.begin(visit, visit.state())
+        if full_scan.proceed(visit, _beside):
+            changes.follow(visit)
 
 
-def _beside(run: Run) -> None:
+def _beside(visit: StreamVisit) -> None:
     try:
-        changes.follow(run, beside_scan=True)
+        changes.follow(visit, beside_scan=True)
     except MarkExpired:
-        run.note(mark=None)
+        visit.note(mark=None)
 
 
 def is_scan_due(crm: Crm, row: Stream) -> bool:
@@ -190,27 +190,27 @@ def _ask_for_missing(crm: Crm, until: float | None, result: SyncResult) -> None:
         token = lease.take(crm.db, target)
         if token is None:
             return
-        run = Run(crm, target, token, until)
+        visit = StreamVisit(crm, target, token, until)
         try:
-            _fetch_missing(run, target, ids)
+            _fetch_missing(visit, target, ids)
         except (Unavailable, lease.LeaseLost) as error:
             log.warning("%s that rows wait for could not be fetched: %s", target, error)
             return
         finally:
             lease.release(crm.db, target, token)
-            result.changed += run.changed
+            result.changed += visit.changed
 
 
-def _fetch_missing(run: Run, target: Target, ids: list[str]) -> None:
-    rows, _, bad = changes.fetch(run, ids)
+def _fetch_missing(visit: StreamVisit, target: Target, ids: list[str]) -> None:
+    rows, _, bad = changes.fetch(visit, ids)
 
-    def write(work: Work) -> None:
-        deferred.note_asked(work.session, target, ids)
+    def write(batch: WriteBatch) -> None:
+        deferred.note_asked(batch.session, target, ids)
         # Another process may have written them while a row was parked, and each saw nothing of the other.
-        work.arrived[target].update(row.id for row in rows)
-        apply(work, target, rows, bad=bad)
+        batch.arrived[target].update(row.id for row in rows)
+        apply(batch, target, rows, bad=bad)
 
-    run.write(write)
+    visit.write(write)
 
 
 def read_again(crm: Crm, stream: str, ids: list[str]) -> bool:
@@ -221,10 +221,10 @@ def read_again(crm: Crm, stream: str, ids: list[str]) -> bool:
     token = lease.take(crm.db, stream)
     if token is None:
         return False
-    run = Run(crm, stream, token)
+    visit = StreamVisit(crm, stream, token)
     try:
-        rows, missing, bad = changes.fetch(run, ids)
-        run.write(lambda work: apply(work, stream, rows, missing, bad))
+        rows, missing, bad = changes.fetch(visit, ids)
+        visit.write(lambda batch: apply(batch, stream, rows, missing, bad))
     finally:
         lease.release(crm.db, stream, token)
     return True
@@ -238,11 +238,11 @@ def confirm_gone(crm: Crm, stream: str) -> None:
     token = lease.take(crm.db, stream)
     if token is None:
         raise Conflict("sync.not_waiting", stream=stream)
-    run = Run(crm, stream, token)
+    visit = StreamVisit(crm, stream, token)
     try:
-        if run.state().error_code != "sync.too_many_gone":
+        if visit.state().error_code != "sync.too_many_gone":
             raise Conflict("sync.not_waiting", stream=stream)
-        full_scan.end(run, confirmed=True)
+        full_scan.end(visit, confirmed=True)
     finally:
         lease.release(crm.db, stream, token)
     compute.recompute(crm)

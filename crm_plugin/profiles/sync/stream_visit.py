@@ -13,7 +13,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CODES, CrmError
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.sync import lease
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Stopped(Exception):
 
 
 @dataclass
-class Run:
+class StreamVisit:
     """A visit to a stream.
 
     :param token: of its lease.
@@ -62,7 +62,7 @@ class Run:
         with self.crm.db.read() as session:
             return session.get_one(Stream, self.stream)
 
-    def write(self, change: Callable[[Work], T], **values: Any) -> T:
+    def write(self, change: Callable[[WriteBatch], T], **values: Any) -> T:
         """Run ``change`` in a transaction that holds the lease, and set columns of the stream's row.
 
         :raises LeaseLost: nothing was written.
@@ -71,10 +71,10 @@ class Run:
 
         def transaction(session: Session) -> tuple[T, int]:
             lease.renew(self.crm.db, session, self.stream, self.token)
-            work = Work(session, self.crm.clock(), region, key)
-            result = change(work)
+            batch = WriteBatch(session, self.crm.clock(), region, key)
+            result = change(batch)
             self._set(session, values)
-            return result, work.changed
+            return result, batch.changed
 
         result, changed = self.crm.db.run(transaction)
         self.changed += changed

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, Person, Signal
-from crm_plugin.profiles.store.batch import Work
+from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.sync.writers import activity, courses, orders, persons
 
 
@@ -22,8 +22,8 @@ class Kind:
     """
 
     model: Any
-    save: Callable[[Work, Sequence[Any]], None]
-    remove: Callable[[Work, Sequence[str]], None]
+    save: Callable[[WriteBatch, Sequence[Any]], None]
+    remove: Callable[[WriteBatch, Sequence[str]], None]
     present: sa.ColumnElement[bool]
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.profiles.models import school as m
-from crm_plugin.profiles.store.mapping import HELD_MONEY
+from crm_plugin.profiles.models.school import HELD_MONEY
 from crm_plugin.segments.language.course_sources import CourseFamily, CourseLabels, Pair, of_family, root_ids
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.fields import Relation

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.profiles.store.mapping import HELD_MONEY
+from crm_plugin.profiles.models.school import HELD_MONEY
 from crm_plugin.segments.language.definitions import Label
 from crm_plugin.segments.wording.phrases import Words
 

@@ -8,27 +8,27 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.profiles.models.school import Enrolment, Signal
-from crm_plugin.profiles.store.batch import Fresh, Target, Work, write_rows
+from crm_plugin.profiles.store.batch import Fresh, Target, WriteBatch, write_rows
 from crm_plugin.profiles.store.mapping import Columns
 from crm_plugin.profiles.sync.deferred import park
 
 
-def save_enrolments(work: Work, rows: Sequence[r.Enrolment]) -> None:
+def save_enrolments(batch: WriteBatch, rows: Sequence[r.Enrolment]) -> None:
     """Write the enrolments that are new or changed; park those whose person or course is not here."""
-    _save(work, "enrolments", Enrolment, rows)
+    _save(batch, "enrolments", Enrolment, rows)
 
 
-def save_signals(work: Work, rows: Sequence[r.Signal]) -> None:
+def save_signals(batch: WriteBatch, rows: Sequence[r.Signal]) -> None:
     """Write the signals that are new or changed; park those whose person or course is not here."""
-    _save(work, "signals", Signal, rows)
+    _save(batch, "signals", Signal, rows)
 
 
-def _save(work: Work, stream: str, model: Any, rows: Sequence[Any]) -> None:
-    fresh = work.fresh(model, rows)
+def _save(batch: WriteBatch, stream: str, model: Any, rows: Sequence[Any]) -> None:
+    fresh = batch.fresh(model, rows)
     if not fresh.rows:
         return
-    people = work.persons(row.person_id for row in fresh.rows)
-    courses = work.courses(row.course_id for row in fresh.rows)
+    people = batch.persons(row.person_id for row in fresh.rows)
+    courses = batch.courses(row.course_id for row in fresh.rows)
     columns: list[Columns] = []
     parked: list[tuple[Any, Target, str]] = []
     for row in fresh.rows:
@@ -43,46 +43,46 @@ def _save(work: Work, stream: str, model: Any, rows: Sequence[Any]) -> None:
             person = people.ids[row.person_id]
             of_ours = {"person_id": person, "course_id": course, "root_id": root}
             columns.append(fresh.columns(row) | of_ours)
-            work.touched.add(person)
-    _touch_former_owners(work, model, fresh)
+            batch.touched.add(person)
+    _touch_former_owners(batch, model, fresh)
     changed = {row.id for row in fresh.rows}
     stale = (changed & fresh.ids.keys()) - {column["host_id"] for column in columns}
-    _drop(work, model, [fresh.ids[host_id] for host_id in stale])
-    write_rows(work, model, columns, fresh)
-    park(work, stream, parked)
-    work.changed += len(columns)
+    _drop(batch, model, [fresh.ids[host_id] for host_id in stale])
+    write_rows(batch, model, columns, fresh)
+    park(batch, stream, parked)
+    batch.changed += len(columns)
 
 
-def _touch_former_owners(work: Work, model: Any, fresh: Fresh) -> None:
+def _touch_former_owners(batch: WriteBatch, model: Any, fresh: Fresh) -> None:
     for part in chunks(fresh.held()):
-        rows = among(work.session, model.id, part)
-        work.touched.update(work.session.scalars(sa.select(model.person_id).where(rows)))
+        rows = among(batch.session, model.id, part)
+        batch.touched.update(batch.session.scalars(sa.select(model.person_id).where(rows)))
 
 
-def _drop(work: Work, model: Any, ids: list[int]) -> None:
+def _drop(batch: WriteBatch, model: Any, ids: list[int]) -> None:
     """Remove what we held of rows that wait now, or belong to a forgotten person: it is not true any more."""
     for part in chunks(ids):
-        rows = sa.delete(model).where(among(work.session, model.id, part))
-        work.session.execute(rows.execution_options(synchronize_session=False))
+        rows = sa.delete(model).where(among(batch.session, model.id, part))
+        batch.session.execute(rows.execution_options(synchronize_session=False))
 
 
-def end_enrolments(work: Work, host_ids: Sequence[str]) -> None:
+def end_enrolments(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """End enrolments that the school no longer has: they count as removed from now on."""
     for part in chunks(host_ids):
-        there = (among(work.session, Enrolment.host_id, part), Enrolment.state != "ended")
-        work.touched.update(work.session.scalars(sa.select(Enrolment.person_id).where(*there)))
+        there = (among(batch.session, Enrolment.host_id, part), Enrolment.state != "ended")
+        batch.touched.update(batch.session.scalars(sa.select(Enrolment.person_id).where(*there)))
         ending = sa.update(Enrolment).where(*there).execution_options(synchronize_session=False)
         # Without its hash a seat that comes back is written again.
-        values = {"state": "ended", "end_kind": "removed", "ended_at": work.at, "row_hash": ""}
-        result: Any = work.session.execute(ending.values(values))
-        work.changed += result.rowcount
+        values = {"state": "ended", "end_kind": "removed", "ended_at": batch.at, "row_hash": ""}
+        result: Any = batch.session.execute(ending.values(values))
+        batch.changed += result.rowcount
 
 
-def delete_signals(work: Work, host_ids: Sequence[str]) -> None:
+def delete_signals(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """Delete signals that the school no longer has."""
     for part in chunks(host_ids):
-        these = among(work.session, Signal.host_id, part)
-        work.touched.update(work.session.scalars(sa.select(Signal.person_id).where(these)))
+        these = among(batch.session, Signal.host_id, part)
+        batch.touched.update(batch.session.scalars(sa.select(Signal.person_id).where(these)))
         gone = sa.delete(Signal).where(these)
-        result: Any = work.session.execute(gone, execution_options={"synchronize_session": False})
-        work.changed += result.rowcount
+        result: Any = batch.session.execute(gone, execution_options={"synchronize_session": False})
+        batch.changed += result.rowcount

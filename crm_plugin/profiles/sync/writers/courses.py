@@ -11,38 +11,38 @@ from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.school import Course, CourseLabel, CourseLink, Enrolment, OrderLine, Signal
 from crm_plugin.profiles.models.staff import Intention
-from crm_plugin.profiles.store.batch import Work, replace_parts
+from crm_plugin.profiles.store.batch import WriteBatch, replace_parts
 from crm_plugin.profiles.store.normalise import fold
 
 KEY = 191
 
 
-def save(work: Work, rows: Sequence[r.Course]) -> None:
+def save(batch: WriteBatch, rows: Sequence[r.Course]) -> None:
     """Write the courses that are new or changed, and what follows from them."""
-    fresh = work.fresh(Course, rows)
+    fresh = batch.fresh(Course, rows)
     if not fresh.rows:
         return
-    upsert(work.session, Course, [fresh.columns(row) for row in fresh.rows], key=["host_id"])
-    ids = work.ids(Course, [row.id for row in fresh.rows])
-    _write_parts(work, fresh.rows, ids, fresh.held())
+    upsert(batch.session, Course, [fresh.columns(row) for row in fresh.rows], key=["host_id"])
+    ids = batch.ids(Course, [row.id for row in fresh.rows])
+    _write_parts(batch, fresh.rows, ids, fresh.held())
     new = [row.id for row in fresh.rows if row.id not in fresh.ids]
-    work.touched.update(_touched_by(work.session, fresh.held()))
-    resolve_roots(work)
-    _fill_lines(work, new)
-    work.arrived["courses"].update(new)
-    work.changed += len(fresh.rows)
+    batch.touched.update(_touched_by(batch.session, fresh.held()))
+    resolve_roots(batch)
+    _fill_lines(batch, new)
+    batch.arrived["courses"].update(new)
+    batch.changed += len(fresh.rows)
 
 
-def remove(work: Work, host_ids: Sequence[str]) -> None:
+def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """Mark courses as gone; they are kept, because saved searches and history name them."""
     for part in chunks(host_ids):
         # Without its hash a course that comes back is written again.
         gone = sa.update(Course).where(Course.host_id.in_(part), Course.gone.is_(False))
-        result: Any = work.session.execute(gone.values(gone=True, row_hash=""))
-        work.changed += result.rowcount
+        result: Any = batch.session.execute(gone.values(gone=True, row_hash=""))
+        batch.changed += result.rowcount
 
 
-def _write_parts(work: Work, rows: list[r.Course], ids: dict[str, int], held: list[int]) -> None:
+def _write_parts(batch: WriteBatch, rows: list[r.Course], ids: dict[str, int], held: list[int]) -> None:
     labels, links = [], []
     for row in rows:
         labels += [
@@ -54,8 +54,8 @@ def _write_parts(work: Work, rows: list[r.Course], ids: dict[str, int], held: li
             for kind, host_ids in (("contains", row.course_ids), ("teacher", row.teacher_ids))
             for host_id in dict.fromkeys(host_ids)
         ]
-    replace_parts(work.session, CourseLabel, CourseLabel.course_id, held, labels)
-    replace_parts(work.session, CourseLink, CourseLink.course_id, held, links)
+    replace_parts(batch.session, CourseLabel, CourseLabel.course_id, held, labels)
+    replace_parts(batch.session, CourseLink, CourseLink.course_id, held, links)
 
 
 def _labels(course_id: int, kind: str, values: Sequence[str]) -> list[dict[str, Any]]:
@@ -79,10 +79,10 @@ def _touched_by(session: Session, course_ids: list[int]) -> set[int]:
     return touched
 
 
-def resolve_roots(work: Work) -> None:
+def resolve_roots(batch: WriteBatch) -> None:
     """Compute every course's root again and carry changed ones over to enrolments, signals and lines."""
     columns = sa.select(Course.id, Course.host_id, Course.parent_host_id, Course.root_id)
-    rows = work.session.execute(columns).all()
+    rows = batch.session.execute(columns).all()
     parents = {host_id: parent for _, host_id, parent, _ in rows}
     ids = {host_id: id for id, host_id, _, _ in rows}
     moved = []
@@ -94,8 +94,8 @@ def resolve_roots(work: Work) -> None:
         values = [{"course": id, "root": root} for id, _, root in moved]
         table: Any = Course.__table__
         statement = sa.update(table).where(table.c.id == sa.bindparam("course"))
-        work.session.execute(statement.values(root_id=sa.bindparam("root")), values)
-        _carry_over(work, [move for move in moved if move[1]])
+        batch.session.execute(statement.values(root_id=sa.bindparam("root")), values)
+        _carry_over(batch, [move for move in moved if move[1]])
 
 
 def root_of(host_id: str, parents: dict[str, str | None]) -> str:
@@ -113,23 +113,23 @@ def root_of(host_id: str, parents: dict[str, str | None]) -> str:
         seen.append(parent)
 
 
-def _carry_over(work: Work, moved: list[tuple[int, int, int]]) -> None:
+def _carry_over(batch: WriteBatch, moved: list[tuple[int, int, int]]) -> None:
     for course_id, old, root in moved:
         for model in (Enrolment, Signal, OrderLine):
             # By the old root too: it is what these tables are indexed by.
             rows = (model.root_id == old, model.course_id == course_id)
-            people = work.session.scalars(sa.select(model.person_id).where(*rows).distinct())
-            work.touched.update(id for id in people if id is not None)
+            people = batch.session.scalars(sa.select(model.person_id).where(*rows).distinct())
+            batch.touched.update(id for id in people if id is not None)
             update = sa.update(model).where(*rows).values(root_id=root)
-            work.session.execute(update.execution_options(synchronize_session=False))
+            batch.session.execute(update.execution_options(synchronize_session=False))
         set_by_hand = sa.update(Intention).where(Intention.course_id == course_id).values(root_id=root)
-        work.session.execute(set_by_hand.execution_options(synchronize_session=False))
+        batch.session.execute(set_by_hand.execution_options(synchronize_session=False))
 
 
-def _fill_lines(work: Work, new: list[str]) -> None:
+def _fill_lines(batch: WriteBatch, new: list[str]) -> None:
     """Give order lines that came before their course its ids."""
     unknown = sa.exists().where(OrderLine.root_id.is_(None), OrderLine.kind.in_(("course", "class")))
-    if not new or not work.session.scalar(sa.select(unknown)):
+    if not new or not batch.session.scalar(sa.select(unknown)):
         return
     for part in chunks(new):
         lines = (
@@ -137,9 +137,9 @@ def _fill_lines(work: Work, new: list[str]) -> None:
             OrderLine.kind.in_(("course", "class")),
             OrderLine.item_host_id.in_(part),
         )
-        found = work.session.scalars(sa.select(OrderLine.person_id).where(*lines).distinct())
-        work.touched.update(id for id in found if id is not None)
+        found = batch.session.scalars(sa.select(OrderLine.person_id).where(*lines).distinct())
+        batch.touched.update(id for id in found if id is not None)
         course = sa.select(Course.id).where(Course.host_id == OrderLine.item_host_id).scalar_subquery()
         root = sa.select(Course.root_id).where(Course.host_id == OrderLine.item_host_id).scalar_subquery()
         update = sa.update(OrderLine).where(*lines).values(course_id=course, root_id=root)
-        work.session.execute(update.execution_options(synchronize_session=False))
+        batch.session.execute(update.execution_options(synchronize_session=False))

@@ -7,40 +7,40 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import among, chunks
-from crm_plugin.profiles.models.school import Order, OrderLine
-from crm_plugin.profiles.store.batch import Target, Work, replace_parts, write_rows
-from crm_plugin.profiles.store.mapping import HELD_MONEY, Columns
+from crm_plugin.profiles.models.school import HELD_MONEY, Order, OrderLine
+from crm_plugin.profiles.store.batch import Target, WriteBatch, replace_parts, write_rows
+from crm_plugin.profiles.store.mapping import Columns
 from crm_plugin.profiles.sync.deferred import park
 
 
-def save(work: Work, rows: Sequence[r.Order]) -> None:
+def save(batch: WriteBatch, rows: Sequence[r.Order]) -> None:
     """Write the orders that are new or changed; park those whose person is not here.
 
     An order of a forgotten person stays in the books, as nobody's.
     """
-    fresh = work.fresh(Order, rows)
+    fresh = batch.fresh(Order, rows)
     if not fresh.rows:
         return
-    people = work.persons(row.person_id for row in fresh.rows if row.person_id is not None)
+    people = batch.persons(row.person_id for row in fresh.rows if row.person_id is not None)
     known = [row for row in fresh.rows if row.person_id not in people.unknown]
     parked: list[tuple[Any, Target, str]] = [
         (row, "persons", row.person_id) for row in fresh.rows if row.person_id in people.unknown
     ]
     columns = [fresh.columns(row) | {"person_id": people.ids.get(row.person_id)} for row in known]
     held = [fresh.ids[row.id] for row in known if row.id in fresh.ids]
-    _touch_owners(work, held)
-    work.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
-    write_rows(work, Order, columns, fresh)
-    replace_parts(work.session, OrderLine, OrderLine.order_id, held, _lines(work, known, people.ids))
-    _delete(work, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
-    park(work, "orders", parked)
-    work.changed += len(columns)
+    _touch_owners(batch, held)
+    batch.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
+    write_rows(batch, Order, columns, fresh)
+    replace_parts(batch.session, OrderLine, OrderLine.order_id, held, _lines(batch, known, people.ids))
+    _delete(batch, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
+    park(batch, "orders", parked)
+    batch.changed += len(columns)
 
 
-def _lines(work: Work, orders: Sequence[r.Order], people: dict[str, int]) -> list[Columns]:
-    ids = work.ids(Order, [order.id for order in orders])
+def _lines(batch: WriteBatch, orders: Sequence[r.Order], people: dict[str, int]) -> list[Columns]:
+    ids = batch.ids(Order, [order.id for order in orders])
     items = (line.item_id for order in orders for line in order.lines if line.kind in ("course", "class"))
-    courses = work.courses(items)
+    courses = batch.courses(items)
     columns = []
     for order in orders:
         for position, line in enumerate(order.lines):
@@ -63,23 +63,23 @@ def _lines(work: Work, orders: Sequence[r.Order], people: dict[str, int]) -> lis
     return columns
 
 
-def _touch_owners(work: Work, ids: list[int]) -> None:
+def _touch_owners(batch: WriteBatch, ids: list[int]) -> None:
     for part in chunks(ids):
-        these = among(work.session, Order.id, part)
+        these = among(batch.session, Order.id, part)
         owners = sa.select(Order.person_id).where(these, Order.person_id.is_not(None))
-        work.touched.update(id for id in work.session.scalars(owners) if id is not None)
+        batch.touched.update(id for id in batch.session.scalars(owners) if id is not None)
 
 
-def delete(work: Work, host_ids: Sequence[str]) -> None:
+def delete(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """Delete orders that the school no longer has, with their lines."""
-    ids = list(work.ids(Order, host_ids).values())
-    _delete(work, ids)
-    work.changed += len(ids)
+    ids = list(batch.ids(Order, host_ids).values())
+    _delete(batch, ids)
+    batch.changed += len(ids)
 
 
-def _delete(work: Work, ids: list[int]) -> None:
-    _touch_owners(work, ids)
+def _delete(batch: WriteBatch, ids: list[int]) -> None:
+    _touch_owners(batch, ids)
     for part in chunks(ids):
-        lines, orders = (among(work.session, of, part) for of in (OrderLine.order_id, Order.id))
+        lines, orders = (among(batch.session, of, part) for of in (OrderLine.order_id, Order.id))
         for rows in (sa.delete(OrderLine).where(lines), sa.delete(Order).where(orders)):
-            work.session.execute(rows.execution_options(synchronize_session=False))
+            batch.session.execute(rows.execution_options(synchronize_session=False))

@@ -13,7 +13,7 @@ from crm_plugin.profiles.models.school import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.privacy.merge import Addresses, addresses, keep_opt_outs, merge, unmerge
 from crm_plugin.profiles.store import tombstones
-from crm_plugin.profiles.store.batch import Fresh, Work, replace_parts, write_rows
+from crm_plugin.profiles.store.batch import Fresh, WriteBatch, replace_parts, write_rows
 from crm_plugin.profiles.store.mapping import Columns, is_merged
 from crm_plugin.profiles.store.normalise import fold
 from crm_plugin.profiles.sync.deferred import park
@@ -22,61 +22,61 @@ KEY = 191
 NAME = 64
 
 
-def save(work: Work, rows: Sequence[r.Person]) -> None:
+def save(batch: WriteBatch, rows: Sequence[r.Person]) -> None:
     """Write the persons that are new or changed; those who were erased never come back."""
-    fresh = work.fresh(Person, rows)
-    unmerge(work, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
-    fresh = _without_erased(work, fresh)
+    fresh = batch.fresh(Person, rows)
+    unmerge(batch, fresh.held(), {row.id for row in fresh.rows if not is_merged(row)})
+    fresh = _without_erased(batch, fresh)
     if not fresh.rows:
         return
     going = [fresh.ids[row.id] for row in fresh.rows if is_merged(row) and row.id in fresh.ids]
-    left = addresses(work.session, going)
-    write_rows(work, Person, [fresh.columns(row) for row in fresh.rows], fresh)
-    ids = work.ids(Person, [row.id for row in fresh.rows])
+    left = addresses(batch.session, going)
+    write_rows(batch, Person, [fresh.columns(row) for row in fresh.rows], fresh)
+    ids = batch.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
     held = fresh.held()
-    replace_parts(work.session, PersonTag, PersonTag.person_id, held, _tags(living, ids))
-    replace_parts(work.session, PersonAttribute, PersonAttribute.person_id, held, _attributes(living, ids))
-    host_import.record(work, living, ids, held)
-    work.touched.update(ids.values())
-    work.arrived["persons"].update(row.id for row in fresh.rows if row.id not in fresh.ids)
-    work.changed += len(fresh.rows)
-    _merge(work, [row for row in fresh.rows if is_merged(row)], ids, left)
+    replace_parts(batch.session, PersonTag, PersonTag.person_id, held, _tags(living, ids))
+    replace_parts(batch.session, PersonAttribute, PersonAttribute.person_id, held, _attributes(living, ids))
+    host_import.record(batch, living, ids, held)
+    batch.touched.update(ids.values())
+    batch.arrived["persons"].update(row.id for row in fresh.rows if row.id not in fresh.ids)
+    batch.changed += len(fresh.rows)
+    _merge(batch, [row for row in fresh.rows if is_merged(row)], ids, left)
 
 
-def remove(work: Work, host_ids: Sequence[str]) -> None:
+def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """Empty the rows of persons whom the school no longer has; should one return, the row is filled again."""
     for part in chunks(host_ids):
         there = sa.select(Person.id).where(Person.host_id.in_(part), Person.status != "erased")
-        erase(work, list(work.session.scalars(there)))
+        erase(batch, list(batch.session.scalars(there)))
 
 
-def _without_erased(work: Work, fresh: Fresh) -> Fresh:
+def _without_erased(batch: WriteBatch, fresh: Fresh) -> Fresh:
     into = {row.merged_into for row in fresh.rows if is_merged(row) and row.merged_into}
     # Who turns out to be somebody that was erased is erased as well.
-    erased = tombstones.among(work.session, work.key, into)
+    erased = tombstones.among(batch.session, batch.key, into)
     gone = {row.id for row in fresh.rows if row.status == "erased" or row.merged_into in erased}
-    erase(work, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
-    tombstones.remember(work.session, work.key, gone, work.at)
-    work.arrived["persons"].update(gone)
+    erase(batch, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
+    tombstones.remember(batch.session, batch.key, gone, batch.at)
+    batch.arrived["persons"].update(gone)
     new = {row.id for row in fresh.rows} - fresh.ids.keys() - gone
-    away = gone | tombstones.among(work.session, work.key, new)
+    away = gone | tombstones.among(batch.session, batch.key, new)
     return replace(fresh, rows=[row for row in fresh.rows if row.id not in away])
 
 
-def _merge(work: Work, rows: list[r.Person], ids: dict[str, int], left: dict[int, Addresses]) -> None:
+def _merge(batch: WriteBatch, rows: list[r.Person], ids: dict[str, int], left: dict[int, Addresses]) -> None:
     if not rows:
         return
-    targets = work.persons(row.merged_into for row in rows if row.merged_into)
+    targets = batch.persons(row.merged_into for row in rows if row.merged_into)
     # Where a target was merged itself, the end of the chain is meant.
-    ends = addresses(work.session, set(targets.ids.values()))
+    ends = addresses(batch.session, set(targets.ids.values()))
     for row in rows:
         target = targets.ids.get(row.merged_into or "")
         if target is not None:
-            merge(work, (ids[row.id], row.id), (target, ends[target]["message"]))
-            keep_opt_outs(work.session, left.get(ids[row.id], {}), ends[target])
+            merge(batch, (ids[row.id], row.id), (target, ends[target]["message"]))
+            keep_opt_outs(batch.session, left.get(ids[row.id], {}), ends[target])
     waiting = [row for row in rows if row.merged_into in targets.unknown]
-    park(work, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
+    park(batch, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
 
 
 def _tags(rows: Sequence[r.Person], ids: dict[str, int]) -> list[Columns]:
