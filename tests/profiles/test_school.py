@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel.clock import FixedClock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.plugin import run_daily
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
+from tests.fakes.clock import FixedClock
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost, host_info
 
