@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm_plugin.host import records as r
-from crm_plugin.host.row_checks import id_problem
 
+ID_LENGTH = 191
 REQUIRED_STREAMS = ("persons", "courses", "enrolments")
 CAPABILITIES = (
     *(f"changes.{stream}" for stream in r.STREAMS),
@@ -42,6 +42,27 @@ def actor_of(value: Any) -> r.Actor | None:
     # An empty scope is "nothing"; only None is "everything".
     value.scope = None if value.scope is None else _words(value.scope)
     return value
+
+
+def id_problem(value: Any) -> str | None:
+    """Return what is wrong with an id, or None: 1 to 191 characters of storable text."""
+    if not isinstance(value, str):
+        return f"a {type(value).__name__}, not text"
+    return "empty" if not value else text_problem(value, ID_LENGTH)
+
+
+def text_problem(value: str, limit: int) -> str | None:
+    """Return why a text of at most so many characters cannot be stored, or None."""
+    if len(value) > limit:
+        return f"longer than {limit} characters"
+    if "\0" in value:
+        return "contains a NUL character"
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "contains half a surrogate pair"
+    return None
 
 
 def page_problem(page: Any, limit: int) -> str | None:

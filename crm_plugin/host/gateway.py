@@ -5,6 +5,7 @@ one :class:`~crm_plugin.kernel.errors.Unavailable`; single bad rows are set asid
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,9 @@ from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+READ_AGAIN = 60.0
+"""Seconds after which a process of pages looks for newer facts of the host."""
 
 Change = r.Upsert | r.Delete | r.Touch
 
@@ -78,7 +82,8 @@ class Gateway:
         self._hooks = registered(plugin).hook if plugin is not None else None
         self._caller = Caller(clock, budget, web_budget)
         self._info: r.HostInfo | None = None
-        self._only_remembers = False
+        self._stored: Callable[[], r.HostInfo | None] | None = None
+        self._read_at = float("-inf")
         self._fields: dict[str, frozenset[str]] = {}
         self._chains: dict[str, tuple[list[str | None], str | None]] = {}
 
@@ -86,19 +91,23 @@ class Gateway:
 
     @property
     def info(self) -> r.HostInfo:
-        """The host's facts; asked once and kept, or the ones that were last remembered."""
-        if self._info is None and self._only_remembers:
+        """The host's facts: asked once and kept; in a process of pages, the ones that a worker stored."""
+        if self._stored is None:
+            return self._info or self.refresh_info()
+        if time.monotonic() - self._read_at >= READ_AGAIN:
+            self._read_at = time.monotonic()
+            self._take(self._stored() or self._info)
+        if self._info is None:
             raise Unavailable("host.not_read")
-        return self._info or self.refresh_info()
+        return self._info
 
-    def remember(self, info: r.HostInfo | None) -> None:
-        """Take facts that somebody else has read, and never ask for them again (a process of pages).
+    def remember(self, stored: Callable[[], r.HostInfo | None]) -> None:
+        """Go by facts that a worker has stored, and never ask the host for them (a process of pages).
 
-        :param info: None = nobody has read them yet; what was known before stays.
+        :param stored: reads them, None = there are none yet; called when they are needed, at most once in
+            :data:`READ_AGAIN` seconds. What was known before stays until there are some.
         """
-        self._only_remembers = True
-        if info is not None:
-            self._take(info)
+        self._stored = self._stored or stored
 
     def refresh_info(self) -> r.HostInfo:
         """Ask the host for its facts again.
@@ -115,7 +124,9 @@ class Gateway:
         self._take(info)
         return info
 
-    def _take(self, info: r.HostInfo) -> None:
+    def _take(self, info: r.HostInfo | None) -> None:
+        if info is None:
+            return
         self._fields = {stream: frozenset(names) for stream, names in info.fields.items()}
         self._info = info
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from crm_plugin.host import page_checks
 from crm_plugin.host import records as r
+from crm_plugin.host.answer_checks import ID_LENGTH, id_problem, text_problem
 from crm_plugin.host.page_checks import Column
 
-ID_LENGTH = 191
 TEXT_LENGTH = 65_535
 COLUMN_LENGTH = 255
 MONEY_LIMIT = Decimal(10) ** 14
@@ -75,13 +75,6 @@ def shown_id(id: Any) -> str:
     return id if id_problem(id) is None else ascii(id)[:ID_LENGTH]
 
 
-def id_problem(value: Any) -> str | None:
-    """Return what is wrong with an id, or None: 1 to 191 characters of storable text."""
-    if not isinstance(value, str):
-        return f"a {type(value).__name__}, not text"
-    return "empty" if not value else _text_problem(value, ID_LENGTH)
-
-
 def _wrong(row: Any, checks: Sequence[tuple[str, Check]]) -> str | None:
     for name, check in checks:
         reason = check(getattr(row, name))
@@ -100,24 +93,11 @@ def _inconsistent(row: Any) -> str | None:
     return None
 
 
-def _text_problem(value: str, limit: int) -> str | None:
-    if len(value) > limit:
-        return f"longer than {limit} characters"
-    if "\0" in value:
-        return "contains a NUL character"
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return "contains half a surrogate pair"
-    return None
-
-
 def _text(limit: int = TEXT_LENGTH) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, str):
             return f"a {type(value).__name__}, not text"
-        return _text_problem(value, limit)
+        return text_problem(value, limit)
 
     return _with(check, page_checks.text(limit))
 

@@ -5,13 +5,12 @@ pages adds its routes to :data:`crm_plugin.web.shell.guard.ROUTES`; there is no 
 capability: pages ask services, and turn what comes back into HTML.
 """
 
-from flask import Blueprint, g
+from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from flask_wtf.csrf import CSRFProtect
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
-from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.web import api, home
 from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.campaigns import list_page as campaign_list
@@ -57,16 +56,11 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
         "crm", __name__, url_prefix=prefix, static_folder=str(STATIC), static_url_path="/static"
     )
 
-    @blueprint.before_request
-    def remember() -> None:
-        g.crm = crm
-        host_info_cache.recall(crm)
-
     crm.extras["query_url"] = lambda ident: f"{prefix}/people?query={ident}"
     for route in ROUTES:
-        blueprint.add_url_rule(route.rule, route.name, guarded(route), methods=[*route.methods])
+        blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     blueprint.record_once(_free_api)
-    errors.register(blueprint)
+    errors.register(blueprint, crm)
     return blueprint
 
 

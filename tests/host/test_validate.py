@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from crm_plugin.host import records as r
-from crm_plugin.host.row_checks import check_rows, id_problem
+from crm_plugin.host.answer_checks import id_problem
+from crm_plugin.host.row_checks import check_rows
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 GOOD: dict[str, Any] = {

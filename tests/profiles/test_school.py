@@ -2,11 +2,14 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 
+from crm_plugin.host import gateway
 from crm_plugin.host import records as r
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.db.engine import Database
@@ -25,7 +28,7 @@ def test_pages_take_the_facts_that_a_worker_stored(database: Database) -> None:
     host = FakeHost()
     host.hang("host_info", 60)
     page = make_crm(database, host)
-    host_info_cache.recall(page)
+    page.host.remember(partial(host_info_cache.stored, page))
     assert (page.host.info.timezone, page.host.info.currency) == ("Asia/Tokyo", "JPY")
     assert page.host.knows("persons", "email")
     assert service.count(page, {"combinator": "and", "rules": []}).count == 0
@@ -36,7 +39,7 @@ def test_pages_take_the_facts_that_a_worker_stored(database: Database) -> None:
 def test_before_a_worker_has_read_the_school_pages_do_without(database: Database) -> None:
     host = FakeHost()
     page = make_crm(database, host)
-    host_info_cache.recall(page)
+    page.host.remember(partial(host_info_cache.stored, page))
     assert host_info_cache.host_info(page) is None
     assert host.called("host_info") == 0
     page.host = Gateway(host, clock=page.clock)
@@ -88,3 +91,28 @@ def test_the_business_day_is_the_school_s(database: Database) -> None:
     assert not run_daily(crm)
     crm.clock = FixedClock(datetime(2026, 11, 15, 15, 0, tzinfo=UTC))  # midnight in Tokyo
     assert run_daily(crm) == first
+
+
+def test_stored_facts_are_read_when_they_are_needed_and_once_a_minute(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = make_crm(database, FakeHost())
+    reads: list[int] = []
+    answers = iter([None, host_info(currency="JPY"), None])
+
+    def stored() -> r.HostInfo | None:
+        reads.append(1)
+        return next(answers)
+
+    now = 1000.0
+    monkeypatch.setattr("crm_plugin.host.gateway.time.monotonic", lambda: now)
+    page.host.remember(stored)
+    page.host.remember(lambda: host_info(currency="GBP"))  # each request says it; the first one counts
+    assert not reads
+    assert host_info_cache.host_info(page) is host_info_cache.host_info(page) is None
+    assert len(reads) == 1
+    now += gateway.READ_AGAIN
+    assert host_info_cache.own_currency(page) == "JPY"
+    now += gateway.READ_AGAIN
+    assert host_info_cache.own_currency(page) == "JPY"  # tables that are away take nothing back
+    assert len(reads) == 3

@@ -138,3 +138,9 @@ def test_one_bad_row_is_set_aside_and_the_others_are_there(troubled: School) -> 
     assert "Person extra" in troubled.get("/people").text
     assert people_of(troubled) >= PEOPLE - 1
     assert_pages_are_well(troubled)
+
+
+def test_a_built_file_that_is_not_there_is_a_page_of_ours(school: School) -> None:
+    answer = school.get("/static/dist/nothing.js")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text

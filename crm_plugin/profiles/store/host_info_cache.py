@@ -5,7 +5,6 @@ own, such as Moodle, take theirs from the settings.
 """
 
 import json
-import time
 from dataclasses import asdict
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -18,8 +17,6 @@ from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import keep, kept
 
 _NAME = "school.facts"
-_READ_AGAIN = 60.0
-"""Seconds after which a web process looks for newer facts."""
 
 
 def store(crm: Crm) -> None:
@@ -31,18 +28,6 @@ def store(crm: Crm) -> None:
     with crm.db.begin() as session:
         if kept(session, _NAME) != facts:
             keep(session, _NAME, facts)
-
-
-def recall(crm: Crm) -> None:
-    """Give the gateway of a web process the stored facts; from then on it never asks for them itself.
-
-    Before any worker has read the school there are none, and conditions are decided without them.
-    """
-    now = time.monotonic()
-    if now - crm.extras.get(_NAME, float("-inf")) < _READ_AGAIN:
-        return
-    crm.extras[_NAME] = now
-    crm.host.remember(_stored(crm))
 
 
 def host_info(crm: Crm) -> HostInfo | None:
@@ -73,7 +58,11 @@ def own_currency(crm: Crm) -> str:
     return (info.currency if info else None) or crm.settings.host_currency
 
 
-def _stored(crm: Crm) -> HostInfo | None:
+def stored(crm: Crm) -> HostInfo | None:
+    """Return the facts that a worker stored, for the gateway of a process of pages.
+
+    Before any worker has read the school there are none, and conditions are decided without them.
+    """
     try:
         with crm.db.read() as session:
             facts = kept(session, _NAME)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment as Templates
@@ -17,7 +17,7 @@ from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.topic_optout import Standing as Topics
 from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.consent.topics import TopicRow
-from crm_plugin.profiles.store import host_info_cache
+from crm_plugin.profiles.store.host_info_cache import stored
 from crm_plugin.web.public import topic_choices
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
 from crm_plugin.web.public.words import LOCALES, VERSION, choose, joined, labels, words_of
@@ -77,7 +77,7 @@ def answer(crm: Crm, redirector: Redirector, token: str, environ: Environ) -> Re
 
 def _name(crm: Crm) -> str:
     """Return the school's name as a worker last read it; empty while nobody has."""
-    host_info_cache.recall(crm)
+    crm.host.remember(partial(stored, crm))
     try:
         return crm.host.info.site_name
     except CrmError:

@@ -1,11 +1,14 @@
 """Every failure becomes a page (or a JSON document) with one clear line and the right status."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, g, jsonify
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell.guard import is_htmx, wants_json
@@ -25,11 +28,20 @@ _BROKEN = Text("Something went wrong here")
 _LOGGED = Text("It has been written to the log. Your data are safe; please try again.")
 
 
-def register(pages: Blueprint) -> None:
+def register(pages: Blueprint, crm: Crm) -> None:
     """Answer failures inside the CRM's pages; the school's own error pages are left alone."""
-    pages.register_error_handler(CrmError, _known)
-    pages.register_error_handler(HTTPException, _http)
-    pages.register_error_handler(500, _unknown)
+
+    def answered(answer: Callable[[Any], ResponseReturnValue]) -> Callable[[Any], ResponseReturnValue]:
+        def handler(error: Any) -> ResponseReturnValue:
+            # A request may fail before its guard, which remembers this: for a file that is not there.
+            g.crm = crm
+            return answer(error)
+
+        return handler
+
+    pages.register_error_handler(CrmError, answered(_known))
+    pages.register_error_handler(HTTPException, answered(_http))
+    pages.register_error_handler(500, answered(_unknown))
 
 
 def _known(error: CrmError) -> ResponseReturnValue:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -14,6 +14,7 @@ from crm_plugin.host import permissions, token_actors
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
 from crm_plugin.kernel.errors import BadInput, SignedOut
+from crm_plugin.profiles.store import host_info_cache
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -49,11 +50,15 @@ def page(rule: str, permission: str = "crm.view", *, post: bool = False) -> Call
     return register
 
 
-def guarded(route: Route) -> Callable[..., ResponseReturnValue]:
-    """Return the view of a route behind its guard."""
+def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:
+    """Return the view of a route behind its guard, for the pages of one CRM."""
+    stored = partial(host_info_cache.stored, crm)
 
     @wraps(route.view)
     def view(**values: Any) -> ResponseReturnValue:
+        g.crm = crm
+        # Not when the pages are mounted: a worker may mount them too, and must ask the school.
+        crm.host.remember(stored)
         person = find_actor()
         if person is None:
             return _to_login()
