@@ -1,1 +1,16 @@
-"""Campaigns: audience, frozen ledger, sending, policy, report."""
+"""Campaigns: audience, frozen ledger, sending, policy, report.
+
+Rooms, from the ground up; each imports those below it:
+
+- ``models``: the tables. ``copy_guard``: a copied database sends nothing.
+- ``ledger``: states of a row and the edges between them, leases, what merging and erasing people do to it.
+- ``queries``: campaigns as plain values. ``feedback``: what carriers report afterwards.
+- ``policy``: why somebody gets no message, one row a reason. ``reporting``: numbers and their people.
+- ``document``: the campaign file.
+- ``prepared``: a campaign made ready once for a process.
+- ``launch``: states of a campaign, the freeze, the reach of a search. ``rates``: how fast it may go.
+- ``composing``: drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the settled row.
+  ``registration``: what campaigns bring to the capabilities below.
+- ``service``: the verbs. ``jobs``: what workers run.
+- ``access``: who may see and do what, in front of ``service``.
+"""

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.document import personalisation
-from crm_plugin.campaigns.document.schemas import Policy
 from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.ledger.states import key
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.policy.exclusions import Rules
+from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
 from crm_plugin.channels.registry import CHANNELS, carrier_for

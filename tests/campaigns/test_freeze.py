@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
-from crm_plugin.campaigns.ledger.states import REASONS
 from crm_plugin.campaigns.models import Delivery, Staged
+from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
@@ -71,7 +71,7 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
         8: "goal",
         9: None,
     }
-    assert set(reasons(crm, campaign).values()) - {None} <= set(REASONS)
+    assert set(reasons(crm, campaign).values()) - {None} <= set(KEYS)
 
 
 def test_a_service_message_skips_what_only_marketing_is_bound_by(database: Database, tmp_path: Path) -> None:

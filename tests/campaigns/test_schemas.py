@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.campaigns.document.schemas import Checks, Policy, read
+from crm_plugin.campaigns.document.schemas import Checks, read
+from crm_plugin.campaigns.policy.campaign_policy import Policy
+from crm_plugin.campaigns.policy.rules import CAP, REST
 from crm_plugin.kernel.errors import BadInput
 
 TREE: dict[str, Any] = {"combinator": "and", "rules": []}
@@ -112,7 +114,8 @@ def test_a_whole_file() -> None:
     assert draft.content == {"text": "Hi"}
     assert draft.planned_at is not None
     found = Policy.of(draft.policy)
-    assert (found.cap, found.rate, found.leave_out_days, found.goal) == ((3, 30), (200, 1), 7, TREE)
+    assert (CAP.read(draft.policy), REST.read(draft.policy)) == ((3, 30), (7,))
+    assert (found.rate, found.goal) == ((200, 1), TREE)
     assert found.expires_at is not None
     assert found.expires_at.isoformat() == "2026-03-01T01:00:00+00:00"
 

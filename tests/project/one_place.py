@@ -4,30 +4,37 @@ Run as ``python -m tests.project.one_place NAME FOLDER`` in a copy of the tree (
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import sqlalchemy as sa
 from flask import Flask
+from flask.testing import FlaskClient
 
 import crm_plugin
 from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels import outbox
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import connect
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.links import jobs as clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
 from crm_plugin.plugin import mount, prepare
+from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
-from tests.fakes.crm import make_crm
+from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
@@ -67,11 +74,16 @@ def send(crm: Crm, **document: Any) -> int:
 
 def page(crm: Crm, path: str, locale: str) -> str:
     """A page of the CRM as an administrator sees it in a language."""
+    return client_of(crm, locale).get(f"/admin/crm/{path}").text
+
+
+def client_of(crm: Crm, locale: str) -> FlaskClient:
+    """An administrator's browser."""
     app = Flask("school")
     app.secret_key = "k" * 32
     crm.host.plugin.actor = r.Actor("admin", "Ada Admin", ALL, locale=locale)  # type: ignore[attr-defined]
     mount(app, crm)
-    return app.test_client().get(f"/admin/crm/{path}").text
+    return app.test_client()
 
 
 def field(folder: Path) -> dict[str, Any]:
@@ -119,9 +131,23 @@ def channel(folder: Path) -> dict[str, Any]:
     }
 
 
+def pages(crm: Crm, path: str, english: str, chinese: str) -> list[bool]:
+    """Whether a page has its words in both languages."""
+    return [english in page(crm, path, "en"), chinese in page(crm, path, "zh")]
+
+
+def post(crm: Crm, path: str, **form: str) -> None:
+    """Post a form as an administrator."""
+    client = client_of(crm, "en")
+    (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/admin/crm/people").text))
+    answer = client.post(f"/admin/crm/{path}", data={**form, "csrf_token": token})
+    assert answer.status_code == 302, answer.text
+
+
 def draft(crm: Crm) -> int:
     """A draft that nobody has launched."""
-    return service.create(crm, "test", {"name": "Draft", "channel": "message", "audience": EVERYBODY})
+    file = {"name": "Draft", "channel": "message", "text": "Hello", "audience": EVERYBODY}
+    return service.create(crm, "test", file)
 
 
 def click(folder: Path) -> dict[str, Any]:
@@ -151,8 +177,60 @@ def click(folder: Path) -> dict[str, Any]:
     }
 
 
+NEW = NOW - timedelta(days=10)
+"""When a newcomer registered."""
+
+
+def policy_rule(folder: Path) -> dict[str, Any]:
+    """Leave newcomers out: one from the beginning, another who is one only after the freeze."""
+    crm = school(folder)
+    changed(crm, "bo")
+    ident = draft(crm)
+    composer = pages(crm, f"campaigns/{ident}/policy", "Leave people alone in their first", "注册后不打扰")
+    post(crm, f"campaigns/{ident}/policy/save", newcomer_days="30", quiet_from="", quiet_to="")
+    found = service.preflight(crm, ident)
+    seen = {
+        "composer": composer,
+        "saved": service.get(crm, ident).policy,
+        "refused": refusal(crm, newcomer_days=0),
+        "preflight": found.reach.excluded,
+        "check": pages(crm, f"campaigns/{ident}/check", "New at the school", "新来的学员"),
+    }
+    service.launch(crm, ident, "test")
+    assert freeze(crm, ident)
+    seen["frozen"] = queries.status(crm, ident)["books"]["excluded"]
+    changed(crm, "cy")
+    while jobs.burst(crm):
+        pass
+    document = page(crm, "api/v1/openapi.json", "en")
+    policy = json.loads(document)["components"]["schemas"]["File"]["properties"]["policy"]["properties"]
+    return {
+        **seen,
+        "marked": queries.status(crm, ident)["books"]["excluded"],
+        "report": pages(crm, f"campaigns/{ident}", "New at the school", "新来的学员"),
+        "people": "Bo" in page(crm, f"campaigns/{ident}/people?what=excluded:newcomer", "en"),
+        "api": [policy["newcomer_days"]["type"], "(status, " in document and "newcomer" in document],
+    }
+
+
+def changed(crm: Crm, host_id: str) -> None:
+    """Let somebody have come to the school lately."""
+    with crm.db.begin() as session:
+        session.execute(sa.update(Person).where(Person.host_id == host_id).values(registered_at=NEW))
+
+
+def refusal(crm: Crm, **policy: Any) -> list[str]:
+    """What a campaign file with a bad policy is refused for."""
+    file = {"name": "Bad", "channel": "message", "audience": EVERYBODY, "policy": policy}
+    try:
+        service.create(crm, "test", file)
+    except BadInput as error:
+        return [error.place, error.code]
+    return []
+
+
 USES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    use.__name__: use for use in (field, carrier, channel, click)
+    use.__name__: use for use in (field, carrier, channel, click, policy_rule)
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from crm_plugin.campaigns.policy.rules import FIELDS, KEYS
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.cli import flask_group
@@ -58,6 +59,12 @@ def test_every_variable_channel_and_carrier_is_documented() -> None:
     ours = [name for name, made in CARRIERS.items() if made.__module__.startswith("crm_plugin.")]
     for name in (*CHANNELS, *ours):
         assert f"`{name}`" in text, name
+
+
+def test_every_reason_and_every_rule_of_a_policy_is_documented() -> None:
+    page = (DOCS / "campaigns.md").read_text("utf-8")
+    assert " ".join(KEYS) in " ".join(page.split())
+    assert [one.key for one in FIELDS if f"\n| `{one.key}`" not in page] == []
 
 
 def test_every_table_is_in_the_architecture() -> None:

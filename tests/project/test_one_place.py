@@ -1,4 +1,4 @@
-"""Four changes stay one-place changes: each recipe of docs/recipes.md, done on a copy and used there."""
+"""Some changes stay one-place changes: each recipe of docs/recipes.md, done on a copy and used there."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.plugin import HOSTS
 from crm_plugin.segments.language.fields import FIELDS
@@ -166,3 +167,25 @@ def test_what_counts_as_a_click_is_one_place(copy: Path) -> None:
     assert follow(copy, "What counts as a click") == {"crm_plugin/links/measures.py"}
     assert use(copy, "click") == after
     assert changed(copy) == {"crm_plugin/links/measures.py"}
+
+
+def test_a_policy_rule_is_one_row(copy: Path) -> None:
+    assert "newcomer" not in KEYS
+    files = {
+        "crm_plugin/campaigns/policy/rules.py",
+        "crm_plugin/translations/zh/LC_MESSAGES/crm.po",
+    }
+    assert follow(copy, "A policy rule") == files
+    assert use(copy, "policy_rule") == {
+        "composer": [True, True],
+        "saved": {"newcomer_days": 30},
+        "refused": ["policy.newcomer_days", "campaign.bad_value"],
+        "preflight": {"newcomer": 1},
+        "check": [True, True],
+        "frozen": {"newcomer": 1},
+        "marked": {"newcomer": 2},
+        "report": [True, True],
+        "people": True,
+        "api": ["integer", True],
+    }
+    assert changed(copy) == files

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from crm_plugin.campaigns.document.schemas import Policy
 from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.policy.campaign_policy import Policy
 from crm_plugin.channels.base import Problem
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
@@ -20,11 +20,11 @@ def seconds(crm: Crm, campaign: Campaign, messages: int) -> float | None:
     return messages / min(rates) if rates and messages else None
 
 
-def _rates(crm: Crm, campaign: Campaign) -> list[tuple[int, int]]:
+def _rates(crm: Crm, campaign: Campaign) -> list[tuple[int, ...]]:
     own = Policy.of(campaign.policy).rate
     carrier = CHANNELS[campaign.channel].carrier(crm)
     names = (f"channel:{campaign.channel}", f"carrier:{carrier}")
-    found = [own] if own else []
+    found: list[tuple[int, ...]] = [own] if own else []
     found += [read_rate(rate) for name, rate in crm.settings.rate_limits.items() if name in names]
     per_minute = _per_minute(crm) if carrier == "host" else None
     return [*found, (per_minute, 60)] if per_minute else found

@@ -15,6 +15,8 @@ from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch.staging import decided
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy import data_freshness, quiet_hours
+from crm_plugin.campaigns.policy.conditions import lacks
+from crm_plugin.campaigns.policy.rules import DUPLICATE, NO_VALUE
 from crm_plugin.campaigns.prepared import present_of, rules_of, targets, tree_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Compiled, Problem
@@ -126,7 +128,7 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
         problems.append(Problem("campaign.single_excluded", "", {"reason": next(iter(reach.excluded))}))
     elif not reach.reached:
         problems.append(Problem("campaign.nobody_reached", "audience", severe=False))
-    twins = reach.excluded.get("duplicate", 0)
+    twins = reach.excluded.get(DUPLICATE.key, 0)
     if twins:
         problems.append(Problem("campaign.shared_addresses", "audience", {"count": twins}, severe=False))
     rules = rules_of(crm, campaign)
@@ -192,14 +194,14 @@ def _old_data(crm: Crm, session: Session, campaign: Campaign) -> list[Problem]:
 
 def _missing(session: Session, decision: sa.Subquery, required: personalisation.Columns) -> dict[str, int]:
     """Count the people who lack each word, among those who would get the message if they had all."""
-    in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == personalisation.REASON)
+    in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == NO_VALUE.key)
     found = {}
     for name, column in sorted(required.items()):
         query = (
             sa.select(sa.func.count())
             .select_from(decision)
             .join(Person, Person.id == decision.c.person_id)
-            .where(in_play, personalisation.lacks([column]))
+            .where(in_play, lacks([column]))
         )
         if count := session.scalar(query):
             found[name] = count

@@ -22,6 +22,8 @@ from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.ledger.states import edge, move, take
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.policy import data_freshness, exclusions, quiet_hours
+from crm_plugin.campaigns.policy.campaign_policy import Rules
+from crm_plugin.campaigns.policy.rules import EXPIRED
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import numbered_list
 from crm_plugin.kernel.db.sql_clock import db_now_of
@@ -58,7 +60,7 @@ class Marked:
     """The carrier's last answers were failures, whoever got them."""
 
 
-def mark(crm: Crm, rules: exclusions.Rules, ask: Ask, present: Present, until: float) -> Marked:
+def mark(crm: Crm, rules: Rules, ask: Ask, present: Present, until: float) -> Marked:
     """Mark what may go; return what was really marked.
 
     Deadlocks are tried again. When a COMMIT is lost, the token is read back: nobody is called before it
@@ -73,7 +75,7 @@ def mark(crm: Crm, rules: exclusions.Rules, ask: Ask, present: Present, until: f
         return Marked("sending", _read_back(crm, ask, until), settled=False)
 
 
-def _mark(crm: Crm, session: Session, rules: exclusions.Rules, ask: Ask, present: Present) -> Marked:
+def _mark(crm: Crm, session: Session, rules: Rules, ask: Ask, present: Present) -> Marked:
     ids = [row.id for row in ask.rows]
     if crm.db.dialect != "sqlite":  # there the transaction has the write lock already
         people = sorted({row.person_id for row in ask.rows})
@@ -94,8 +96,8 @@ def _mark(crm: Crm, session: Session, rules: exclusions.Rules, ask: Ask, present
     return Marked(found.state, _mark_rows(session, ask, good, present.as_of), failing=found.failing)
 
 
-def _quiet(rules: exclusions.Rules, ask: Ask, reasons: dict[int, str], now: datetime) -> dict[int, datetime]:
-    """Return row → end of its quiet hours; those that end too late get the reason ``expired`` instead."""
+def _quiet(rules: Rules, ask: Ask, reasons: dict[int, str], now: datetime) -> dict[int, datetime]:
+    """Return row → end of its quiet hours; those that end too late expire instead."""
     waiting = {}
     for row in ask.rows:
         zone = quiet_hours.zone_of(row.timezone, rules.zone)
@@ -103,7 +105,7 @@ def _quiet(rules: exclusions.Rules, ask: Ask, reasons: dict[int, str], now: date
         if until is None or row.id in reasons:
             continue
         if rules.policy.expires_at is not None and until >= rules.policy.expires_at:
-            reasons[row.id] = "expired"
+            reasons[row.id] = EXPIRED.key
         else:
             waiting[row.id] = until
     return waiting

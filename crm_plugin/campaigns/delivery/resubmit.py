@@ -18,6 +18,7 @@ from crm_plugin.campaigns.ledger.lease import Row, rows_of
 from crm_plugin.campaigns.ledger.person_facts import touch_people
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import exclusions, quiet_hours
+from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.prepared import Running, load, present_of
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message, Receipt
@@ -95,7 +96,7 @@ def _claim(crm: Crm, session: Session, running: Running, count: int) -> tuple[st
     return token, [row for row in awake if row.id not in found.reasons]
 
 
-def _is_quiet(row: Row, rules: exclusions.Rules, now: datetime) -> bool:
+def _is_quiet(row: Row, rules: Rules, now: datetime) -> bool:
     return (
         quiet_hours.opens_at(now, rules.policy.quiet, quiet_hours.zone_of(row.timezone, rules.zone))
         is not None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 
@@ -27,8 +28,5 @@ def proposed(crm: Crm, purpose: str = "marketing") -> dict[str, Any]:
     if purpose != "marketing":
         return {}
     since, until = QUIET.get(region_of(crm).upper(), QUIET[""])
-    return {
-        "leave_out_days": 7,
-        "cap": {"n": 3, "days": 30},
-        "quiet_hours": {"from": since, "to": until},
-    }
+    numbers = {one.key: one.proposed for one in FIELDS if one.proposed is not None}
+    return {**numbers, "quiet_hours": {"from": since, "to": until}}

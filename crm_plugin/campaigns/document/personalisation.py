@@ -6,12 +6,13 @@ Three names stand for columns of the person in every text
 a word are left out (``lacking``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from crm_plugin.campaigns.ledger.lease import VALUES, Row
+from crm_plugin.campaigns.policy.rules import LACKING
 from crm_plugin.channels.base import Compiled
 from crm_plugin.channels.shared_checks import check_name
 from crm_plugin.host.context import Crm
@@ -21,11 +22,6 @@ from crm_plugin.profiles.models.school import Person
 
 COLUMNS = (*VALUES, "city", "company", "member_level")
 """Columns of the person that a word may stand for; none of them is a way to reach somebody."""
-LEAVE_OUT = "leave_out"
-LACKING = ("block", LEAVE_OUT)
-"""What becomes of a campaign some of whose people lack a word: nobody may launch it, or they are left out."""
-REASON = "no_value"
-"""Why such a person is excluded."""
 LONGEST = 200
 """Letters of a text for those who lack a word."""
 
@@ -51,7 +47,7 @@ def check(content: Mapping[str, Any]) -> None:
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             reason = Clause("expected a text of at most {limit} letters", limit=LONGEST)
             raise BadInput("campaign.bad_value", f"fallbacks.{name}", reason=reason)
-    if content.get("lacking", LEAVE_OUT) not in LACKING:
+    if content.get("lacking", LACKING[0]) not in LACKING:
         raise BadInput("campaign.bad_value", "lacking", reason=one_of(LACKING))
 
 
@@ -74,13 +70,7 @@ def required_of(compiled: Compiled, content: Mapping[str, Any]) -> Columns:
 
 def leaves_out(content: Mapping[str, Any]) -> bool:
     """Tell whether those who lack a word are left out, instead of standing in the way."""
-    return content.get("lacking") == LEAVE_OUT
-
-
-def lacks(columns: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that a person has nothing in at least one of these columns; blanks are nothing."""
-    empty = (sa.func.trim(sa.func.coalesce(getattr(Person, one), "")) == "" for one in sorted(set(columns)))
-    return sa.or_(sa.false(), *empty)
+    return content.get("lacking") == LACKING[1]
 
 
 def values_of(person: Person, content: Mapping[str, Any]) -> dict[str, str | None]:

@@ -8,14 +8,17 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.document.local_time import instant, zone_named
+from crm_plugin.campaigns.policy.campaign_policy import RATE
+from crm_plugin.campaigns.policy.fields import exactly, only
+from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.errors import BadInput, Clause, one_of, whole_from
+from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.links.service import check_target
 
 KEYS = ("name", "channel", "purpose", "topic", "audience", "policy", "holdout", "at", "zone")
@@ -23,10 +26,10 @@ CONTENT = (
     *("template", "subject", "html", "text", "variables", "personal", "fallbacks", "lacking"),
     *("link", "course", "class"),
 )
-POLICY = ("leave_out_days", "cap", "quiet_hours", "goal", "expires_at", "rate")
+_NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
+POLICY = (*_NUMBERS, "quiet_hours", "goal", "expires_at")
 PURPOSES = ("marketing", "service")
 
-MAX_DAYS = 3650
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -50,35 +53,6 @@ class Draft:
 
 
 @dataclass(slots=True)
-class Policy:
-    """A policy in force; an absent key of the document means that there is no such rule."""
-
-    leave_out_days: int | None = None
-    cap: tuple[int, int] | None = None
-    """(n, days): at most n messages of marketing in that many days."""
-    quiet: tuple[time, time] | None = None
-    """(from, to): forbidden hours by the recipient's wall clock; may pass midnight."""
-    goal: dict[str, Any] | None = None
-    expires_at: datetime | None = None
-    rate: tuple[int, int] | None = None
-    """(n, seconds)."""
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> "Policy":
-        """Read a policy document, as :func:`read` accepted it."""
-        cap, quiet, rate = document.get("cap"), document.get("quiet_hours"), document.get("rate")
-        expires = document.get("expires_at")
-        return cls(
-            leave_out_days=document.get("leave_out_days"),
-            cap=(cap["n"], cap["days"]) if cap else None,
-            quiet=(time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])) if quiet else None,
-            goal=document.get("goal"),
-            expires_at=parse_instant(expires) if expires else None,
-            rate=(rate["n"], rate["per_seconds"]) if rate else None,
-        )
-
-
-@dataclass(slots=True)
 class Checks:
     """What only the installation knows."""
 
@@ -94,7 +68,7 @@ def read(document: Any, checks: Checks) -> Draft:
 
     :raises BadInput: ``campaign.*`` or ``segment.*``, with the place.
     """
-    _keys(document, (*KEYS, *CONTENT), "")
+    only(document, (*KEYS, *CONTENT), "")
     for key in ("name", "channel", "audience"):
         if key not in document:
             raise BadInput("campaign.missing_key", key=key)
@@ -164,50 +138,32 @@ def _words(content: Mapping[str, Any]) -> None:
 
 
 def _policy(policy: Any, checks: Checks) -> dict[str, Any]:
-    _keys(policy, POLICY, "policy")
+    only(policy, POLICY, "policy")
     for key, value in policy.items():
         place = f"policy.{key}"
         if key == "goal":
             checks.tree(value, place)
         elif key == "expires_at":
             _instant(value, place)
-        elif key == "leave_out_days":
-            _whole(value, place, MAX_DAYS)
         elif key == "quiet_hours":
             _quiet(value, place)
         else:
-            _pair(value, ("n", "days") if key == "cap" else ("n", "per_seconds"), place)
+            _NUMBERS[key].check(value, place)
     return dict(policy)
 
 
+def policy_schema() -> dict[str, Any]:
+    """Return the numbers of a policy as JSON Schema, for the document of the API."""
+    return {"type": "object", "properties": {key: one.schema() for key, one in _NUMBERS.items()}}
+
+
 def _quiet(value: Any, place: str) -> None:
-    _exactly(value, ("from", "to"), place)
+    exactly(value, ("from", "to"), place)
     for key in ("from", "to"):
         if not isinstance(value[key], str) or not _CLOCK.fullmatch(value[key]):
             raise _bad(f"{place}.{key}", Clause("expected a time of day such as 21:00"))
     if value["from"] == value["to"]:
         raise _bad(place, Clause("from and to are the same time"))
-
-
-def _pair(value: Any, keys: tuple[str, str], place: str) -> None:
-    _exactly(value, keys, place)
-    _whole(value[keys[0]], f"{place}.{keys[0]}", 1_000_000)
-    _whole(value[keys[1]], f"{place}.{keys[1]}", MAX_DAYS if keys[1] == "days" else 31 * 86_400)
-
-
-def _exactly(value: Any, keys: tuple[str, ...], place: str) -> None:
-    _keys(value, keys, place)
-    for key in keys:
-        if key not in value:
-            raise BadInput("campaign.missing_key", place, key=key)
-
-
-def _keys(value: Any, known: tuple[str, ...], place: str) -> None:
-    if not isinstance(value, dict):
-        raise _bad(place, Clause("expected an object"))
-    for key in value:
-        if key not in known:
-            raise BadInput("campaign.unknown_key", place, key=repr(key))
 
 
 def _text(document: Mapping[str, Any], key: str, limit: int) -> str:
@@ -229,11 +185,6 @@ def _one_of(value: Any, known: tuple[str, ...], place: str) -> str:
     if value not in known:
         raise _bad(place, one_of(known))
     return str(value)
-
-
-def _whole(value: Any, place: str, limit: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
-        raise _bad(place, whole_from(1, limit))
 
 
 def _share(value: Any) -> float:

@@ -10,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns.document.schemas import MAX_DAYS, Policy
 from crm_plugin.campaigns.launch.staging import decided
-from crm_plugin.campaigns.policy.exclusions import Rules
+from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
+from crm_plugin.campaigns.policy.fields import MAX_DAYS
+from crm_plugin.campaigns.policy.rules import REASONS, REST
 from crm_plugin.campaigns.prepared import unknown_is_no
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
@@ -25,18 +26,12 @@ from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing.subsets import NARROWINGS, Narrowing
 from crm_plugin.segments.sql.related_rows import Select
 
-_LOST: dict[str, tuple[str, ...]] = {
-    "matched": (),
-    "address": ("status", "staff", "no_address"),
-    "allowed": ("suppressed", "no_consent", "topic"),
-    "rested": ("left_out",),
-    "reached": ("duplicate",),
-}
-"""Step → reasons of the freeze that lose people at it."""
-STEPS = tuple(_LOST)
+STEPS = ("matched", "address", "allowed", "rested", "reached")
 """``matched`` by the search → active, with an ``address`` for the channel → ``allowed``: neither
 suppressed nor without consent nor opted out of the topic → ``rested``: not marketed to in the last days →
 ``reached``, one person for each address."""
+_LOST = {step: tuple(one.key for one in REASONS if one.step == step) for step in STEPS}
+"""Step → reasons of the freeze that lose people at it."""
 PART = "reach"
 """Name of the narrowing ``{"by": "reach", "channel", "days", "step"}``."""
 
@@ -111,7 +106,7 @@ def _rules(crm: Crm, channel: Any, days: Any, topic: int | None = None) -> Rules
         channel=channel,
         purpose="marketing",
         holdout=0,
-        policy=Policy(leave_out_days=days or None),
+        policy=Policy({REST.key: days} if days else {}),
         goal=None,
         unknown_is_no=unknown_is_no(crm),
         zone=school_zone(crm),

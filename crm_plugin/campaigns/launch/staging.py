@@ -15,7 +15,9 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.models import Campaign, Delivery, Staged
-from crm_plugin.campaigns.policy.exclusions import Rules, after_duplicates, before_duplicates, first
+from crm_plugin.campaigns.policy.campaign_policy import Rules
+from crm_plugin.campaigns.policy.exclusions import after_duplicates, before_duplicates
+from crm_plugin.campaigns.policy.rules import DUPLICATE
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.sql_clock import db_now
@@ -52,7 +54,7 @@ def decided(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
     ranked = sa.select(weighed, _rank(weighed).label("rank")).subquery("ranked")
     reason = sa.case(
         (ranked.c.early.is_not(None), ranked.c.early),
-        (ranked.c.rank > 1, sa.literal("duplicate", sa.String(16))),
+        (ranked.c.rank > 1, sa.literal(DUPLICATE.key, sa.String(16))),
         else_=ranked.c.late,
     )
     columns = (ranked.c.person_id, ranked.c.address, ranked.c.address_key)
@@ -67,8 +69,8 @@ def _weighed(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
             address.label("address"),
             key.label("address_key"),
             Person.last_active_at,
-            first(before_duplicates(rules, present.as_of)).label("early"),
-            first(after_duplicates(rules, present)).label("late"),
+            before_duplicates(rules, present).label("early"),
+            after_duplicates(rules, present).label("late"),
         )
         .where(Person.id.in_(people(audience, present)))
         .subquery("weighed")

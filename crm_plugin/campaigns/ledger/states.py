@@ -34,12 +34,6 @@ OPEN = ("pending", "waiting", "leased", "sending")
 COUNTED = ("sending", "sent", "delivered", "unknown")
 """The message left, or may have: what counts for caps, for leaving out, and as marketed."""
 
-REASONS = (
-    *("status", "staff", "no_address", "suppressed", "no_consent", "topic", "holdout"),
-    *("left_out", "cap", "duplicate", "goal", "expired", "no_value"),
-)
-"""Why a row is excluded; a person with several reasons gets the first in this order."""
-
 
 def _edges(*pairs: str) -> frozenset[tuple[str, str]]:
     found = set()

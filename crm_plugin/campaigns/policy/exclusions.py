@@ -1,86 +1,48 @@
 """Why somebody is not to get a message, as SQL: asked once by the freeze and again at each marking."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.document import personalisation
-from crm_plugin.campaigns.document.schemas import Policy
-from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.policy.campaign_policy import Rules
+from crm_plugin.campaigns.policy.conditions import Condition
 from crm_plugin.campaigns.policy.data_freshness import too_old
+from crm_plugin.campaigns.policy.rules import DUPLICATE, REASONS, Asks, Reason
 from crm_plugin.kernel.db import numbered_list
-from crm_plugin.profiles.consent import channels, eligibility
-from crm_plugin.profiles.models.school import Person, Suppression
+from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.language.dates import Present
-from crm_plugin.segments.language.tree import Tree
-from crm_plugin.segments.sql.compile import condition
-
-Condition = sa.ColumnElement[bool]
-Reasons = list[tuple[str, Condition]]
-"""(reason, who has it), in the order in which the first one counts."""
 
 SAME_PRESENT = timedelta(seconds=1)
 """Conditions on time may be so much behind: no rule of a policy is finer."""
-_PARTS = 1_000_000
-_PRIME = 2_147_483_647
 
 
-@dataclass(slots=True)
-class Rules:
-    """All that decides about one campaign's people."""
-
-    campaign_id: int
-    channel: str
-    purpose: str
-    holdout: float
-    policy: Policy
-    goal: Tree | None
-    unknown_is_no: bool
-    """People of unknown consent do not get marketing."""
-    zone: ZoneInfo
-    topic: int | None = None
-    """What the messages are about: whoever wants nothing of it gets none."""
-    stale_hours: int = 0
-    """Age of the school's data above which nothing leaves; 0 = any age will do."""
-    required: tuple[str, ...] = ()
-    """Columns of the person without which they are left out; empty when they would stand in the way."""
-    asked: dict[int, tuple[datetime, sa.Select[Any]]] = field(default_factory=dict, compare=False)
-    """Number of rows → the question about so many at an instant: building it costs more than asking it."""
-
-    @property
-    def marketing(self) -> bool:
-        """Service messages skip consent, holdout, leaving out and caps."""
-        return self.purpose == "marketing"
+def before_duplicates(rules: Rules, present: Present) -> sa.ColumnElement[Any]:
+    """Return the first reason that comes before ``duplicate``, over :class:`Person`, or NULL."""
+    return _frozen(rules, present, REASONS[: REASONS.index(DUPLICATE)])
 
 
-def before_duplicates(rules: Rules, at: datetime) -> Reasons:
-    """Return the reasons that come before ``duplicate``, over :class:`Person`."""
-    _, key = channels.address_columns(rules.channel)
-    reasons = [*_lasting(rules)]
-    reasons.insert(2, ("no_address", key.is_(None)))
-    if rules.marketing:
-        if rules.holdout > 0:
-            reasons.append(("holdout", held_out(rules.campaign_id, rules.holdout)))
-        reasons += _frequency(rules, at)
-    return reasons
+def after_duplicates(rules: Rules, present: Present) -> sa.ColumnElement[Any]:
+    """Return the first reason that comes after ``duplicate``, over :class:`Person`, or NULL."""
+    return _frozen(rules, present, REASONS[REASONS.index(DUPLICATE) + 1 :])
 
 
-def after_duplicates(rules: Rules, present: Present) -> Reasons:
-    """Return the reasons that come after ``duplicate``, over :class:`Person`."""
-    reasons: Reasons = []
-    if rules.goal is not None:
-        reasons.append(("goal", condition(rules.goal, present)))
-    if rules.policy.expires_at is not None and rules.policy.expires_at <= present.as_of:
-        reasons.append(("expired", sa.true()))
-    if rules.required:
-        reasons.append((personalisation.REASON, personalisation.lacks(rules.required)))
-    return reasons
+def _frozen(rules: Rules, present: Present, some: Iterable[Reason]) -> sa.ColumnElement[Any]:
+    return _first(rules, present, [(one, one.freeze) for one in some if one.freeze is not None])
+
+
+def _first(rules: Rules, present: Present, asked: Iterable[tuple[Reason, Asks]]) -> sa.ColumnElement[Any]:
+    """Return the first reason that holds, or NULL."""
+    holding: list[tuple[Condition, Any]] = []
+    for reason, asks in asked:
+        holds = None if reason.marketing and not rules.marketing else asks(rules, present)
+        if holds is not None:
+            holding.append((holds, sa.literal(reason.key, sa.String(16))))
+    return sa.case(*holding) if holding else sa.null()
 
 
 @dataclass(slots=True)
@@ -117,17 +79,10 @@ def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Se
     asked = rules.asked.get(count)
     if asked is not None and timedelta() <= present.as_of - asked[0] < SAME_PRESENT:
         return asked[1]
-    reasons: Reasons = [("status", Person.id.is_(None)), *_lasting(rules)]
-    reasons.append(("suppressed", _address_suppressed(rules)))
-    if rules.topic is not None:
-        refused = eligibility.topic_refused(rules.topic, rules.channel, Delivery.address_key)
-        reasons.append(("topic", refused))
-    if rules.marketing:
-        reasons += _frequency(rules, present.as_of)
-    reasons += after_duplicates(rules, present)
+    first = _first(rules, present, [(one, asks) for one in REASONS for asks in one.marking])
     campaign = (Campaign.state, too_old(rules.stale_hours, present.as_of), Campaign.failed_in_row > 0)
     query = (
-        sa.select(*campaign, Delivery.id, first(reasons))
+        sa.select(*campaign, Delivery.id, first)
         .select_from(Delivery)
         .join(Campaign, Campaign.id == Delivery.campaign_id)
         .outerjoin(Person, Person.id == Delivery.person_id)
@@ -135,76 +90,3 @@ def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Se
     )
     rules.asked[count] = present.as_of, query
     return query
-
-
-def first(reasons: Reasons) -> sa.ColumnElement[Any]:
-    """Return the first reason that holds, or NULL."""
-    if not reasons:
-        return sa.null()
-    return sa.case(*[(holds, sa.literal(reason, sa.String(16))) for reason, holds in reasons])
-
-
-def held_out(campaign_id: int, share: float) -> Condition:
-    """Draw lots by (campaign, person): the same for ever, on every database, and new for each campaign.
-
-    Two rounds of a quadratic mix modulo a Mersenne prime; every intermediate value fits 63 bits.
-    """
-    seed = (campaign_id * 16_807 + 11) % _PRIME
-    mixed = (Person.id * 48_271 + seed) % _PRIME
-    mixed = (mixed * (mixed + 7)) % _PRIME
-    mixed = (mixed * (mixed + seed % 1000 + 3)) % _PRIME
-    return mixed % _PARTS < round(share * _PARTS)
-
-
-def days_ago(at: datetime, days: int, zone: ZoneInfo) -> datetime:
-    """Return the same wall time so many days ago in the school's zone, in UTC."""
-    return (at.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
-
-
-def _lasting(rules: Rules) -> Reasons:
-    reasons: Reasons = [
-        ("status", sa.or_(Person.status != "active", Person.merged_into.is_not(None))),
-        ("staff", Person.is_staff.is_(True)),
-        ("suppressed", eligibility.suppressed(rules.channel, rules.purpose)),
-    ]
-    if rules.marketing:
-        reasons.append(("no_consent", eligibility.lacks_consent(rules.channel, rules.unknown_is_no)))
-    if rules.topic is not None:
-        reasons.append(("topic", eligibility.refuses_topic(rules.topic, rules.channel)))
-    return reasons
-
-
-def _address_suppressed(rules: Rules) -> Condition:
-    # The address of the ledger row is as it was at the freeze; the person's may be another one by now.
-    there = sa.exists().where(
-        Suppression.channel == rules.channel, Suppression.address_key == Delivery.address_key
-    )
-    if rules.marketing:
-        return there.correlate(Delivery)
-    binding = sa.or_(Suppression.scope == "all", Suppression.reason.in_(eligibility.BINDS_EVERYBODY))
-    return there.where(binding).correlate(Delivery)
-
-
-def _frequency(rules: Rules, at: datetime) -> Reasons:
-    reasons: Reasons = []
-    if rules.policy.leave_out_days is not None:
-        since = days_ago(at, rules.policy.leave_out_days, rules.zone)
-        reasons.append(("left_out", _marketed(since, rules.campaign_id) > 0))
-    if rules.policy.cap is not None:
-        most, days = rules.policy.cap
-        reasons.append(("cap", _marketed(days_ago(at, days, rules.zone), rules.campaign_id) >= most))
-    return reasons
-
-
-def _marketed(since: datetime, campaign_id: int) -> sa.ColumnElement[int]:
-    earlier = aliased(Delivery)
-    return (
-        sa.select(sa.func.count())
-        .select_from(earlier)
-        .where(earlier.person_id == Person.id, earlier.state.in_(COUNTED))
-        # A message in doubt does not stand in its own way when it is submitted again under its key.
-        .where(earlier.campaign_id != campaign_id)
-        .where(earlier.handed_at > since, earlier.marketing.is_(True))
-        .correlate(Person)
-        .scalar_subquery()
-    )

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from crm_plugin.campaigns import access
+from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.campaigns.reporting.report import Member, Report
 from crm_plugin.channels.base import Problem, Receipt
@@ -16,6 +17,7 @@ from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import File, Given, Shape, endpoint
 from crm_plugin.web.shell.guard import actor, crm
 
+_WHAT = f"`considered`, a state, `excluded:` with a reason ({', '.join(KEYS)}), or `clicked`."
 Counts = fields.Dict(keys=fields.String(), values=fields.Integer())
 Campaign = schemas.of(CampaignRow)
 Status = schemas.answer(
@@ -57,7 +59,7 @@ class RowsPage(Schema):
 
     what = fields.String(
         load_default="considered",
-        metadata={"description": "`considered`, a state, `excluded:` with a reason, or `clicked`."},
+        metadata={"description": _WHAT},
     )
     after = fields.Integer(load_default=0)
     limit = schemas.limit(100)

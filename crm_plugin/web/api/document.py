@@ -10,13 +10,17 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from crm_plugin import __version__
+from crm_plugin.campaigns.document import schemas as campaign_file
 from crm_plugin.web.api.route import ENDPOINTS, PREFIX, READ_ELSEWHERE, Endpoint, Given, endpoint
 from crm_plugin.web.api.schemas import Error
 
 _VALUE = re.compile(r"<(?:(\w+):)?(\w+)>")
-_FREE = {
-    "Tree": "A document of the filter language: a group with combinator and rules.",
-    "File": "A campaign file: name, channel, purpose, audience, content, policy.",
+_FREE: dict[str, dict[str, Any]] = {
+    "Tree": {"description": "A document of the filter language: a group with combinator and rules."},
+    "File": {
+        "description": "A campaign file: name, channel, purpose, audience, content, policy.",
+        "properties": {"policy": campaign_file.policy_schema()},
+    },
 }
 _ABOUT = (
     "What pages can do, for programs. Send a token as `Authorization: Bearer crm_…`. Lists come in pages: "
@@ -49,8 +53,8 @@ def made(base: str) -> dict[str, Any]:
         security=[{"token": []}],
     )
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for name, words in _FREE.items():
-        spec.components.schema(name, {"type": "object", "description": words})
+    for name, described in _FREE.items():
+        spec.components.schema(name, {"type": "object", **described})
     for one in sorted(ENDPOINTS, key=lambda one: one.rule):
         spec.path(_VALUE.sub(r"{\2}", one.rule), operations={one.method.lower(): _operation(one)})
     found: dict[str, Any] = spec.to_dict()

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.document.default_policy import proposed
+from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -81,15 +82,15 @@ def campaign_new() -> ResponseReturnValue:
     return redirect(url_for("crm.compose_audience", ident=start_draft({"combinator": "and", "rules": []})))
 
 
-def start_draft(tree: dict[str, Any], channel: str = "sms", leave_out_days: int | None = None) -> int:
+def start_draft(tree: dict[str, Any], channel: str = "sms", rest_days: int | None = None) -> int:
     """Make a draft with this audience and the proposed policy; return its id.
 
-    :param leave_out_days: in the place of the proposed ones; 0 = leave nobody out.
+    :param rest_days: so long nobody is marketed to again, in the place of the proposed days; 0 = no rule.
     :raises BadInput: ``segment.*``.
     """
     policy = proposed(crm())
-    if leave_out_days is not None:
-        policy["leave_out_days"] = leave_out_days
+    if rest_days is not None:
+        policy[REST.key] = rest_days
         policy = {key: value for key, value in policy.items() if value}
     document = {
         "name": say("Campaign of %(day)s", day=formatting.day(crm().clock())),

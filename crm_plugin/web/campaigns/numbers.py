@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import request
 
-from crm_plugin.campaigns.ledger.states import REASONS, STATES, Books
+from crm_plugin.campaigns.ledger.states import STATES, Books
+from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.reporting.report import Report
 from crm_plugin.web.shell import formatting
@@ -136,7 +137,7 @@ def lines_of(found: Report) -> list[Line]:
 
 
 def _place(reason: str) -> int:
-    return REASONS.index(reason) if reason in REASONS else len(REASONS)
+    return KEYS.index(reason) if reason in KEYS else len(KEYS)
 
 
 def funnel_of(found: Report, bought: int | None) -> list[dict[str, Any]]:

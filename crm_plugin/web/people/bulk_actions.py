@@ -74,7 +74,7 @@ def _reach(place: Place, selection: Selection) -> ResponseReturnValue:
     tree = selection.tree(place.tree)
     if place.channel:
         # What the reach was worked out for is what the draft begins with.
-        ident = start_draft(tree, channel=place.channel, leave_out_days=place.days)
+        ident = start_draft(tree, channel=place.channel, rest_days=place.days)
     else:
         ident = start_draft(tree)
     return redirect(url_for("crm.compose_audience", ident=ident))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from crm_plugin.campaigns.policy.rules import REASONS
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments.language.fields import FIELDS, RELATIONS, Field, Relation
@@ -35,18 +36,7 @@ TABLES: dict[str, dict[str, str]] = {
         "cancelled": Text("Cancelled"),
     },
     "reason": {
-        "status": Text("Account not active"),
-        "staff": Text("Staff of the school"),
-        "no_address": Text("No address for this channel"),
-        "suppressed": Text("Opted out or address blocked"),
-        "no_consent": Text("No consent to marketing"),
-        "topic": Text("Opted out of the topic"),
-        "holdout": Text("Kept back for comparison"),
-        "left_out": Text("Marketed to recently"),
-        "cap": Text("Reached the cap of messages"),
-        "duplicate": Text("Same address as another person"),
-        "goal": Text("Goal already reached"),
-        "expired": Text("Expired before it could be sent"),
+        **{one.key: one.label for one in REASONS},
         "quiet_hours": Text("Quiet hours of the recipient"),
         "late": Text("Planned time has passed"),
         "copied": Text("Copied or moved installation"),
@@ -55,7 +45,6 @@ TABLES: dict[str, dict[str, str]] = {
         "settle_failed": Text("The carrier's answers could not be written down"),
         "campaign.unknown_template": Text("Its SMS template is gone"),
         "campaign.template_not_approved": Text("Its SMS template is not approved any more"),
-        "no_value": Text("Lacks a word of the text"),
         "content.no_value": Text("Lacks a word of the text"),
         "content.render_failed": Text("The text could not be filled in"),
         "channel.bad_address": Text("The address cannot be written to"),

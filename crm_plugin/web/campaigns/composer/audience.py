@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.boards import stages
 from crm_plugin.campaigns.launch.reach import funnel
+from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
@@ -178,6 +179,6 @@ def _reach(draft: CampaignRow, counted: bool = False) -> dict[str, Any]:
 
 
 def _left(draft: CampaignRow, channel: str) -> tuple[int, int]:
-    days = draft.policy.get("leave_out_days") or 0
+    days = draft.policy.get(REST.key) or 0
     steps = funnel(crm(), draft.audience, channel, days, actor(), topic=draft.topic_id).steps
     return steps["matched"], steps["reached"]

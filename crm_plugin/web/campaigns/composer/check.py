@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preflight import Preflight
-from crm_plugin.campaigns.document.personalisation import LEAVE_OUT, leaves_out
-from crm_plugin.campaigns.ledger.states import REASONS
+from crm_plugin.campaigns.document.personalisation import leaves_out
+from crm_plugin.campaigns.policy.rules import KEYS, LACKING
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.links import draft_link_check
@@ -55,6 +55,7 @@ def _preflight(ident: int) -> Preflight:
 def _found(draft: CampaignRow, found: Preflight) -> dict[str, Any]:
     return {
         "left_out": leaves_out(draft.content),
+        "leave": LACKING[1],
         "errors": [spoken(one)["text"] for one in found.errors],
         "warnings": [spoken(one)["text"] for one in found.warnings],
         "unseen": len(found.unseen),
@@ -67,7 +68,7 @@ def _found(draft: CampaignRow, found: Preflight) -> dict[str, Any]:
 
 def _reach(found: Preflight) -> list[tuple[str, int]]:
     excluded = found.reach.excluded
-    lost = [(word("reason", one), excluded[one]) for one in REASONS if one in excluded]
+    lost = [(word("reason", one), excluded[one]) for one in KEYS if one in excluded]
     considered, reached = found.reach.considered, found.reach.reached
     return [(say("Match the audience"), considered), *lost, (say("Will be reached"), reached)]
 
@@ -89,7 +90,7 @@ def compose_lacking(ident: int) -> ResponseReturnValue:
         tell(say("Write what those get who have none."), "bad")
     else:
         known = draft.content.get("fallbacks", {})
-        changes: dict[str, Any] = {"lacking": LEAVE_OUT if decision == "leave_out" else None}
+        changes: dict[str, Any] = {"lacking": decision if decision in LACKING[1:] else None}
         if decision == "fallback":
             changes = {"fallbacks": {**known, **texts}}
         try:

@@ -7,6 +7,8 @@ from werkzeug.datastructures import MultiDict
 
 from crm_plugin.campaigns.composing.drafts import TITLES
 from crm_plugin.campaigns.document.local_time import instant, zone_named
+from crm_plugin.campaigns.policy.fields import Field
+from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.web.campaigns.composer.variables import read_words
 
@@ -50,10 +52,8 @@ def policy_of(form: MultiDict[str, str], before: Mapping[str, Any], goal: Goal) 
     """
     policy: dict[str, Any] = {}
     _put(policy, "goal", before.get("goal") if form.get("goal", "keep") == "keep" else goal(form["goal"]))
-    _put(policy, "leave_out_days", _whole(form, "leave_out_days"))
-    cap = _whole(form, "cap_n")
-    if cap is not None:
-        policy["cap"] = {"n": cap, "days": _whole(form, "cap_days") or 30}
+    for field in FIELDS:
+        _put(policy, field.key, _numbers(form, field))
     if form.get("quiet_from") or form.get("quiet_to"):
         policy["quiet_hours"] = {"from": form.get("quiet_from", "")[:5], "to": form.get("quiet_to", "")[:5]}
     rate = _whole(form, "rate_n")
@@ -69,6 +69,14 @@ def policy_of(form: MultiDict[str, str], before: Mapping[str, Any], goal: Goal) 
 def _put(policy: dict[str, Any], key: str, value: Any) -> None:
     if value is not None:
         policy[key] = value
+
+
+def _numbers(form: MultiDict[str, str], field: Field) -> Any:
+    """Return what the form says of a rule as the campaign file holds it; None: its first box is empty."""
+    first, *rest = [(_whole(form, name), number) for name, number in field.inputs()]
+    if first[0] is None:
+        return None
+    return field.written([first[0], *(value or number.proposed or 1 for value, number in rest)])
 
 
 def _whole(form: MultiDict[str, str], name: str) -> int | None:

@@ -1,5 +1,6 @@
 """The third step: whom to spare, until when, how fast, and when it starts, in a zone that is named."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,6 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns.document.default_policy import proposed, region_of
 from crm_plugin.campaigns.document.goals import GOALS, goal_of, recognise
+from crm_plugin.campaigns.policy.fields import Field
+from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import Text
@@ -44,7 +47,8 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         "policy",
         draft,
         problem,
-        policy={key: policy.get(key) for key in ("leave_out_days", "cap", "quiet_hours", "rate")},
+        policy={key: policy.get(key) for key in ("quiet_hours", "rate")},
+        rules=[_boxes(field, field.read(policy)) for field in FIELDS],
         holdout=f"{draft.holdout * 100:g}" if draft.holdout else "",
         expires_at=_local(datetime.fromisoformat(expires) if expires else None, zone),
         planned_at=_local(draft.planned_at, zone),
@@ -56,6 +60,16 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         topics=_topics(draft),
         **_goals(draft),
     )
+
+
+def _boxes(field: Field, numbers: Sequence[int] | None) -> dict[str, Any]:
+    """Return a rule with the boxes that ask for its numbers; beside an empty first one stand the usual."""
+    values: Sequence[int | str] = numbers or ["", *(one.proposed or "" for one in field.numbers[1:])]
+    boxes = [
+        {"name": name, "value": value, "label": number.label, "unit": number.unit}
+        for (name, number), value in zip(field.inputs(), values, strict=True)
+    ]
+    return {"label": field.label, "hint": field.hint, "boxes": boxes}
 
 
 def _topics(draft: CampaignRow) -> list[TopicRow]:

@@ -1,0 +1,72 @@
+"""What one campaign's policy says, read once, and all else that decides about its people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns.policy.fields import Field, Number
+from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.segments.language.tree import Tree
+
+RATE = Field("rate", (Number("n"), Number("per_seconds", most=31 * 86_400)))
+
+
+@dataclass(slots=True)
+class Policy:
+    """A policy in force; an absent key of the document means that there is no such rule."""
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    quiet: tuple[time, time] | None = None
+    """(from, to): forbidden hours by the recipient's wall clock; may pass midnight."""
+    goal: dict[str, Any] | None = None
+    expires_at: datetime | None = None
+    rate: tuple[int, ...] | None = None
+    """(n, seconds)."""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Policy":
+        """Read a policy document, as the reading of a campaign file accepted it."""
+        quiet, expires = document.get("quiet_hours"), document.get("expires_at")
+        return cls(
+            document=document,
+            quiet=(time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])) if quiet else None,
+            goal=document.get("goal"),
+            expires_at=parse_instant(expires) if expires else None,
+            rate=RATE.read(document),
+        )
+
+
+@dataclass(slots=True)
+class Rules:
+    """All that decides about one campaign's people."""
+
+    campaign_id: int
+    channel: str
+    purpose: str
+    holdout: float
+    policy: Policy
+    goal: Tree | None
+    unknown_is_no: bool
+    """People of unknown consent do not get marketing."""
+    zone: ZoneInfo
+    topic: int | None = None
+    """What the messages are about: whoever wants nothing of it gets none."""
+    stale_hours: int = 0
+    """Age of the school's data above which nothing leaves; 0 = any age will do."""
+    required: tuple[str, ...] = ()
+    """Columns of the person without which they are left out; empty when they would stand in the way."""
+    asked: dict[int, tuple[datetime, sa.Select[Any]]] = field(default_factory=dict, compare=False)
+    """Number of rows → the question about so many at an instant: building it costs more than asking it."""
+
+    @property
+    def marketing(self) -> bool:
+        """Service messages skip consent, holdout, leaving out and caps."""
+        return self.purpose == "marketing"
+
+    def numbers(self, of: Field) -> tuple[int, ...] | None:
+        """Return what the policy holds for a field; None when it has no such rule."""
+        return of.read(self.policy.document)
