@@ -130,9 +130,12 @@ class Gateway:
         self._fields = {stream: frozenset(names) for stream, names in info.fields.items()}
         self._info = info
 
-    def knows(self, stream: str, field: str) -> bool:
-        """Tell whether the host lists a field: only then does None mean "known to be empty"."""
-        return stream in self.info.streams and field in self._fields.get(stream, ())
+    def knows(self, stream: str, field: str = "") -> bool:
+        """Tell whether the host lists a field: only then does None mean "known to be empty".
+
+        :param field: empty asks for the stream.
+        """
+        return stream in self.info.streams and (not field or field in self._fields.get(stream, ()))
 
     def can(self, capability: str) -> bool:
         """Tell whether the host claims a capability, for example ``changes.persons`` or ``message``."""

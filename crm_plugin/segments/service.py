@@ -2,8 +2,8 @@
 
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -19,15 +19,15 @@ from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, s
 from crm_plugin.segments import queries
 from crm_plugin.segments.explain import evaluate, loaded_rows
 from crm_plugin.segments.explain.evaluate import Explanation
-from crm_plugin.segments.language import access
-from crm_plugin.segments.language.catalogue import Catalogue
+from crm_plugin.segments.language.catalogue import Catalogue, check_order
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing import paging
 from crm_plugin.segments.listing.paging import DEFAULT_SORT, Page
 from crm_plugin.segments.listing.stale_references import check_courses
-from crm_plugin.segments.listing.subsets import Part, chosen
+from crm_plugin.segments.listing.subsets import Narrowing, Part, chosen
+from crm_plugin.segments.sql.compile import people
 from crm_plugin.segments.sql.related_rows import Select
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -45,21 +45,41 @@ class Counted:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Search:
+    """A filter document that was read once; hand it on to whatever counts, lists or says it.
+
+    :param document: as it was given.
+    :param present: what it is decided at, and for the courses of which actor.
+    :param people: ``SELECT person id`` of everybody who matches, or of a part of them.
+    """
+
+    document: Any
+    tree: Tree
+    present: Present
+    people: Select
+    actor: Actor | None = None
+
+
 def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
-    """Return what conditions may be made of; for an actor, with the saved searches that they see.
+    """Return what conditions may be made of; for an actor, with the quick queries that they see.
 
     A school that does not answer hides nothing: conditions are then decided on what is stored.
     """
     info = host_info(crm)
     return Catalogue(
-        knows=_knows(crm, info),
+        knows=crm.host.knows if info else _everything,
         zone=school_zone(crm),
         currency=own_currency(crm),
         attributes=_attributes(info),
         currencies=cache(lambda: _currencies(crm)),
         query=lambda ident: _saved(crm, ident, actor),
-        hidden=lambda field: actor is not None and access.is_hidden(field, actor),
+        actor=actor,
     )
+
+
+def _everything(_stream: str, _field: str) -> bool:
+    return True
 
 
 def _saved(crm: Crm, ident: int, actor: Actor | None) -> Mapping[str, Any] | None:
@@ -89,26 +109,68 @@ def present(
     return Present(as_of, school_zone(crm), scope, own_currency(crm), crm.db.dialect, reader)
 
 
-def understood(crm: Crm, document: Any, actor: Actor | None = None, place: str = "") -> Tree:
+def understood(
+    crm: Crm,
+    document: Any,
+    actor: Actor | None = None,
+    place: str = "",
+    inside: frozenset[int] = frozenset(),
+    known: Catalogue | None = None,
+) -> Tree:
     """Parse a document for an actor.
 
+    :param inside: ids of quick queries that it may not lead back to.
+    :param known: the catalogue for this actor, where the caller has it.
     :raises BadInput: ``segment.*`` with the place.
     :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``: conditions on what is not shown to
         the actor.
     """
-    tree = parse(document, catalogue(crm, actor), place)
-    access.check(tree, actor)
+    known = known or catalogue(crm, actor)
+    tree = parse(document, known, place, inside)
+    known.check(tree)
     return tree
+
+
+def selected(
+    crm: Crm,
+    document: Any,
+    at: datetime | None = None,
+    actor: Actor | None = None,
+    known: Catalogue | None = None,
+) -> Search:
+    """Read a document, or a :class:`Part`, for an actor.
+
+    :param known: the catalogue for this actor, where the caller has it.
+    :raises BadInput: ``segment.*`` with the place, or ``input.bad`` for an unknown part.
+    :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``.
+    """
+    part = document if isinstance(document, Part) else Part(document)
+    now = _present(crm, at, actor)
+    tree = understood(crm, part.document, actor, known=known)
+    found = chosen(crm, tree, now, part.narrowing) if part.narrowing else people(tree, now)
+    return Search(part.document, tree, now, found, actor)
+
+
+def narrowed(crm: Crm, search: Search, narrowing: Narrowing) -> Search:
+    """Return the part of a search that a higher capability tells apart.
+
+    :raises BadInput: ``input.bad`` for an unknown part.
+    """
+    return replace(search, people=chosen(crm, search.tree, search.present, narrowing))
 
 
 def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Counted:
     """Count the people that a document, or a :class:`Part`, matches."""
-    found, now = selected(crm, document, at, actor)
+    return counted(crm, selected(crm, document, at, actor))
+
+
+def counted(crm: Crm, search: Search) -> Counted:
+    """Count the people of a search."""
     started = time.perf_counter()
-    number_of = sa.select(sa.func.count()).select_from(found.subquery())
+    number_of = sa.select(sa.func.count()).select_from(search.people.subquery())
     with crm.db.read() as session:
         number = session.scalar(number_of) or 0
-    return Counted(number, now.as_of, round(time.perf_counter() - started, 3))
+    return Counted(number, search.present.as_of, round(time.perf_counter() - started, 3))
 
 
 def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Iterator[str]:
@@ -118,32 +180,14 @@ def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | N
 
     Bad input is raised at once; the ids are read in portions.
     """
-    found, _now = selected(crm, document, at, actor)
-    return _host_ids(crm, found)
+    return _host_ids(crm, selected(crm, document, at, actor).people)
 
 
-def person_ids(crm: Crm, document: Any, actor: Actor) -> "array[int]":
-    """Return our ids of everybody whom an actor finds, ascending: one statement decides, 8 bytes a person.
-
-    :raises BadInput: as :func:`selected`.
-    """
-    found, _now = selected(crm, document, None, actor)
+def person_ids(crm: Crm, search: Search) -> "array[int]":
+    """Return our ids of everybody in a search, ascending: one statement decides, 8 bytes a person."""
     with crm.db.read() as session:
-        ids = array("q", session.scalars(found.execution_options(yield_per=PORTION)))
+        ids = array("q", session.scalars(search.people.execution_options(yield_per=PORTION)))
     return array("q", sorted(ids))
-
-
-def selected(
-    crm: Crm, document: Any, at: datetime | None = None, actor: Actor | None = None
-) -> tuple[Select, Present]:
-    """Return ``SELECT person id`` of who matches a document, or a :class:`Part`, and the present.
-
-    :raises BadInput: ``segment.*`` with the place, or ``input.bad`` for an unknown part.
-    :raises Refused: ``segment.needs_contacts``.
-    """
-    part = document if isinstance(document, Part) else Part(document)
-    now = _present(crm, at, actor)
-    return chosen(crm, understood(crm, part.document, actor), now, part.narrowing), now
 
 
 def _host_ids(crm: Crm, found: Select) -> Iterator[str]:
@@ -163,19 +207,29 @@ def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
     after: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Return one page of the people that a document, or a :class:`Part`, matches.
+    """Return one page of the people that a document, or a :class:`Part`, matches; see :func:`listed`.
+
+    :raises BadInput: for a bad document, order or ``after``.
+    :raises Refused: for an order by what the actor may not see.
+    """
+    return listed(crm, selected(crm, document, at, actor), sort, after, limit)
+
+
+def listed(
+    crm: Crm, search: Search, sort: str = DEFAULT_SORT, after: str | None = None, limit: int = 50
+) -> Page:
+    """Return one page of the people of a search.
 
     :param sort: a name of :data:`~crm_plugin.segments.listing.paging.SORTS`; a minus before it reverses.
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
-    :raises BadInput: for a bad document, order or ``after``.
-    :raises Refused: for an order by what the actor may not see.
+    :raises BadInput: for a bad order or ``after``.
+    :raises Refused: for an order by what the search's actor may not see.
     """
-    if actor is not None:
-        access.check_order(sort, actor)
-    found, now = selected(crm, document, at, actor)
+    if search.actor is not None:
+        check_order(sort, search.actor)
     with crm.db.read() as session:
-        return paging.page(session, found, now, sort, after, limit)
+        return paging.page(session, search.people, search.present, sort, after, limit)
 
 
 def explain(
@@ -185,11 +239,16 @@ def explain(
     at: datetime | None = None,
     actor: Actor | None = None,
 ) -> Explanation:
-    """Tell for one person which conditions are fulfilled and which are not, with the values seen.
+    """Tell for one person which conditions are fulfilled and which are not; see :func:`explained`."""
+    return explained(crm, selected(crm, document, at, actor), person_host_id)
+
+
+def explained(crm: Crm, search: Search, person_host_id: str) -> Explanation:
+    """Tell for one person which conditions of a search are fulfilled, with the values seen.
 
     :raises NotFound: ``object.missing``; also for a person outside the actor's scope.
     """
-    tree, now = understood(crm, document, actor), _present(crm, at, actor)
+    tree, now = search.tree, search.present
     with crm.db.read() as session:
         found = session.scalar(sa.select(m.Person.id).where(m.Person.host_id == person_host_id))
         loaded = loaded_rows.load(session, tree, [found], now) if found is not None else None
@@ -200,13 +259,6 @@ def explain(
 
 def _present(crm: Crm, at: datetime | None, actor: Actor | None) -> Present:
     return present(crm, at, actor.scope, actor.id) if actor else present(crm, at)
-
-
-def _knows(crm: Crm, info: HostInfo | None) -> Callable[[str, str], bool]:
-    if info is None:
-        return lambda _stream, _field: True
-    streams = frozenset(info.streams)
-    return lambda stream, field: crm.host.knows(stream, field) if field else stream in streams
 
 
 def _attributes(info: HostInfo | None) -> tuple[str, ...]:

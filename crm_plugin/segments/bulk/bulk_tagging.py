@@ -60,12 +60,12 @@ def put_tag(crm: Crm, actor: Actor, document: Any, tag: str) -> Tagged:
     :raises Refused: without ``crm.edit``.
     :raises BadInput: when the document or the tag is bad.
     """
-    return tags.put(crm, actor, service.selected(crm, document, actor=actor)[0], tag)
+    return tags.put(crm, actor, service.selected(crm, document, actor=actor).people, tag)
 
 
 def take_tag_off(crm: Crm, actor: Actor, document: Any, tag: str) -> Tagged:
     """Take a tag off those people; raises as :func:`put_tag`."""
-    return tags.take_off(crm, actor, service.selected(crm, document, actor=actor)[0], tag)
+    return tags.take_off(crm, actor, service.selected(crm, document, actor=actor).people, tag)
 
 
 def request(crm: Crm, actor: Actor, part: Part, tag: str, *, put: bool) -> Tagged | int:
@@ -78,11 +78,12 @@ def request(crm: Crm, actor: Actor, part: Part, tag: str, *, put: bool) -> Tagge
     """
     need(actor, "crm.edit")
     wanted = Tag.read(tag)
-    total = service.count(crm, part, actor=actor).count
+    search = service.selected(crm, part, actor=actor)
+    total = service.counted(crm, search).count
     if total > MOST:
         raise BadInput("tag.too_many", limit=MOST)
     if total <= AT_ONCE:
-        return (put_tag if put else take_tag_off)(crm, actor, part, tag)
+        return (tags.put if put else tags.take_off)(crm, actor, search.people, tag)
     row = {
         **bulk_jobs.begun(crm, actor, part, total),
         "author_name": actor.display_name,
@@ -152,7 +153,7 @@ def remove_old(crm: Crm) -> None:
 
 def _tag(crm: Crm, row: Tagging) -> None:
     actor = bulk_jobs.author_of(row, row.author_name)
-    ids = service.person_ids(crm, bulk_jobs.part_of(row), actor)
+    ids = service.person_ids(crm, service.selected(crm, bulk_jobs.part_of(row), actor=actor))
     if len(ids) > MOST:
         raise BadInput("tag.too_many", limit=MOST)
     deed = tags.Deed(Tag.read(row.tag), row.put, row.batch)

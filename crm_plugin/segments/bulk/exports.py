@@ -25,6 +25,7 @@ from crm_plugin.segments.bulk.spreadsheet import MOST_ROWS, csv_parts, write_xls
 from crm_plugin.segments.listing.columns import COLUMNS, Column, exported, offered
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export
+from crm_plugin.segments.service import Search
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,16 @@ class Wanted:
     columns: Sequence[str]
     format: str
     locale: str = "en"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What may be taken away, and of whom."""
+
+    columns: list[Column]
+    heading: list[str]
+    search: Search
+    total: int
 
 
 @dataclass(frozen=True)
@@ -80,12 +91,12 @@ def request(crm: Crm, actor: Actor, wanted: Wanted) -> Table | int:
     :raises Refused: without ``crm.export``.
     :raises BadInput: ``export.too_many_rows``, ``input.bad``, ``segment.*``.
     """
-    columns, heading, total = _prepared(crm, actor, wanted)
-    if total > AT_ONCE:
-        return _queued(crm, actor, wanted, (columns, heading, total))
-    ids = service.person_ids(crm, wanted.part, actor)
+    made = _prepared(crm, actor, wanted)
+    if made.total > AT_ONCE:
+        return _queued(crm, actor, wanted, made)
+    ids = service.person_ids(crm, made.search)
     _audit(crm, actor.id, len(ids), wanted.format)
-    return Table(heading, _rows(crm, actor, ids, columns))
+    return Table(made.heading, _rows(crm, actor, ids, made.columns))
 
 
 def queue(crm: Crm, actor: Actor, wanted: Wanted) -> int:
@@ -97,26 +108,26 @@ def queue(crm: Crm, actor: Actor, wanted: Wanted) -> int:
     return _queued(crm, actor, wanted, _prepared(crm, actor, wanted))
 
 
-def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> tuple[list[Column], list[str], int]:
-    """Return (columns, heading, how many people) of what may be taken away."""
+def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> _Prepared:
     need(actor, "crm.export")
     if wanted.format not in FORMATS:
         raise BadInput("input.bad", "format", reason=one_of(FORMATS))
-    columns = exported(offered(service.catalogue(crm, actor), actor), actor)
+    known = service.catalogue(crm, actor)
+    columns = exported(offered(known, actor), actor)
     columns = [one for one in columns if one.key in wanted.columns] or columns[:1]
     heading = [one.label.of(wanted.locale) for one in columns]
-    total = service.count(crm, wanted.part, actor=actor).count
+    search = service.selected(crm, wanted.part, actor=actor, known=known)
+    total = service.counted(crm, search).count
     if wanted.format == "xlsx" and total > MOST_ROWS:
         raise BadInput("export.too_many_rows", count=total, limit=MOST_ROWS)
-    return columns, heading, total
+    return _Prepared(columns, heading, search, total)
 
 
-def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: tuple[list[Column], list[str], int]) -> int:
-    columns, heading, total = made
+def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: _Prepared) -> int:
     row = Export(
-        **bulk_jobs.begun(crm, actor, wanted.part, total),
-        columns=[one.key for one in columns],
-        heading=heading,
+        **bulk_jobs.begun(crm, actor, wanted.part, made.total),
+        columns=[one.key for one in made.columns],
+        heading=made.heading,
         format=wanted.format,
     )
     with crm.db.begin() as session:
@@ -192,7 +203,7 @@ def remove_old(crm: Crm) -> None:
 def _make(crm: Crm, row: Export) -> None:
     actor = bulk_jobs.author_of(row)
     chosen = [one for one in COLUMNS if one.key in row.columns]
-    ids = service.person_ids(crm, bulk_jobs.part_of(row), actor)
+    ids = service.person_ids(crm, service.selected(crm, bulk_jobs.part_of(row), actor=actor))
     path = _path(crm, row.id, row.token, row.format)
     unfinished = path.with_suffix(".part")
 

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.course_sources import Place, root_ids
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.fields import Field, Relation
-from crm_plugin.segments.language.sources import Row, Source, chunks
+from crm_plugin.segments.language.sources import Row, Source
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 
 

@@ -1,4 +1,7 @@
-"""What conditions may be made of here and now: the fields that the school tells, its zone and currency."""
+"""What conditions may be made of here and now: fields that the school tells and the actor may ask for.
+
+A condition or an order by what is not shown to an actor would tell it by and by.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,8 +9,14 @@ from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm_plugin.kernel.errors import Clause
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import Clause, Refused
+from crm_plugin.segments.language.course_sources import CourseValue
 from crm_plugin.segments.language.fields import CHANNELS, FAMILIES, FIELDS, RELATIONS, Field, Relation
+from crm_plugin.segments.language.sources import Whole
+from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.language.value_types import MONEY
 
 Knows = Callable[[str, str], bool]
 
@@ -21,8 +30,8 @@ class Catalogue:
     :param currency: the school's own (ISO 4217), empty when it has told none.
     :param attributes: names of the fields that only this school has.
     :param currencies: returns every currency of the school's orders.
-    :param query: id → document of a saved search, None when there is none.
-    :param hidden: whether menus leave a field out, as the actor may not ask for it.
+    :param query: id → document of a quick query, None when there is none.
+    :param actor: who asks; None = the operator, who may ask everything.
     """
 
     knows: Knows = lambda _stream, _field: True
@@ -31,7 +40,7 @@ class Catalogue:
     attributes: tuple[str, ...] = ()
     currencies: Callable[[], frozenset[str]] = frozenset
     query: Callable[[int], Mapping[str, Any] | None] = lambda _id: None
-    hidden: Callable[[Field], bool] = lambda _field: False
+    actor: Actor | None = None
 
     def field(self, name: str) -> Field | None:
         """Return a field of a person by its name, offered or not."""
@@ -53,7 +62,7 @@ class Catalogue:
 
     def fields(self) -> list[Field]:
         """Return every field of a person on offer, in the order of a menu."""
-        return [one for one in self._all() if self.offers(one) and not self.hidden(one)]
+        return [one for one in self._all() if self.offers(one) and not self.hides(one)]
 
     def relations(self) -> list[Relation]:
         """Return the related rows on offer."""
@@ -62,7 +71,33 @@ class Catalogue:
     def fields_of(self, relation: Relation) -> list[Field]:
         """Return the fields of related rows on offer."""
         fields = (one for _name, one in relation.fields.items())
-        return [one for one in fields if self.offers(one) and not self.hidden(one)]
+        return [one for one in fields if self.offers(one) and not self.hides(one)]
+
+    def hides(self, field: Field) -> bool:
+        """Tell whether menus leave a field out, as the actor may not ask for it."""
+        if self.actor is None:
+            return False
+        if field.private:
+            return not self.actor.may("crm.contacts")
+        if isinstance(field.source, Whole):
+            return self.actor.scope is not None
+        return is_revenue(field) and not self.actor.may("crm.money")
+
+    def check(self, tree: Tree) -> None:
+        """Refuse conditions on contacts and on what people paid to an actor who may not see these.
+
+        A quick query that a colleague shares may ask more than its readers could: its owner decided that.
+
+        :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``, with the place.
+        """
+        if self.actor is None:
+            return
+        if tree.private and not self.actor.may("crm.contacts"):
+            place, name = tree.private[0]
+            raise Refused("segment.needs_contacts", place, field=name)
+        if tree.revenue and not self.actor.may("crm.money"):
+            place, name = tree.revenue[0]
+            raise Refused("segment.needs_money", place, field=name)
 
     def _all(self) -> Iterator[Field]:
         yield from (one for _name, one in FIELDS.items())
@@ -73,6 +108,22 @@ class Catalogue:
     def _told(self, need: str) -> bool:
         stream, _dot, name = need.partition(".")
         return self.knows(stream, name)
+
+
+def is_revenue(field: Field) -> bool:
+    """Tell whether a field says what somebody paid; the price of a course is no secret."""
+    return field.kind is MONEY and not isinstance(field.source, CourseValue)
+
+
+def check_order(sort: str, actor: Actor) -> None:
+    """Refuse to sort people by what the actor may not see.
+
+    :param sort: a name of :data:`crm_plugin.segments.listing.paging.SORTS`, perhaps with a minus before it.
+    :raises Refused: ``access.refused``.
+    """
+    field = FIELDS.get(sort.removeprefix("-"))
+    if field is not None and is_revenue(field):
+        need(actor, "crm.money")
 
 
 def hint(name: str, known: list[str]) -> str:

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.dates import Present
-from crm_plugin.segments.language.sources import Many, Row, chunks, untrue
+from crm_plugin.segments.language.sources import Many, Row, untrue
 from crm_plugin.segments.language.value_types import ABSENT, LISTS, Condition, Kind
 
 Select = sa.Select[Any]

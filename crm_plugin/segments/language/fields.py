@@ -24,8 +24,7 @@ from crm_plugin.segments.language.definitions import (
     add_relation,
     row_field,
 )
-from crm_plugin.segments.language.fact_sources import Fact, Whole
-from crm_plugin.segments.language.sources import Column, Computed, Row, Side, Suppressed
+from crm_plugin.segments.language.sources import Column, Computed, Fact, Row, Side, Suppressed, Whole
 from crm_plugin.segments.language.value_types import CODE, DAY, FLAG, INSTANT, MONEY, NUMBER, SET, TEXT, Kind
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments.language.catalogue import Catalogue, hint
+from crm_plugin.segments.language.catalogue import Catalogue, hint, is_revenue
 from crm_plugin.segments.language.fields import RELATIONS, Field, Relation
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
@@ -58,7 +58,13 @@ def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozense
     """
     parser = _Parser(catalogue, inside)
     root = parser.group(document, _Spot(place, 1, None, inside), empty=True)
-    return Tree(root, tuple(parser.private))
+    return Tree(
+        root,
+        tuple(parser.private),
+        tuple(parser.revenue),
+        frozenset(parser.references),
+        frozenset(parser.courses),
+    )
 
 
 def load(text: str | bytes) -> Any:
@@ -122,6 +128,9 @@ class _Parser:
     rules: int = 0
     values: int = 0
     private: list[tuple[str, str]] = field(default_factory=list)
+    revenue: list[tuple[str, str]] = field(default_factory=list)
+    references: set[int] = field(default_factory=set)
+    courses: set[str] = field(default_factory=set)
 
     def group(self, found: Any, spot: _Spot, empty: bool = False) -> Group:
         if not isinstance(found, Mapping) or "field" in found:
@@ -185,9 +194,19 @@ class _Parser:
         operand = self.operand(found, operator, about.kind, about.name, spot)
         if about.values and operator not in KNOWN:
             _enumerated(about, found["value"], self.catalogue.zone, spot)
-        if about.private and spot.inside == self.inside:
-            self.private.append((spot.at("field"), about.name))
+        if about.kind is KEYS and found.get("value") is not None:
+            self.courses.update(_listed(found["value"]))
+        self.guarded(about, spot)
         return Rule(spot.place, about, operator, operand, found.get("value"))
+
+    def guarded(self, about: Field, spot: _Spot) -> None:
+        """Note a condition of the document itself that needs a permission."""
+        if spot.inside != self.inside:
+            return
+        if about.private:
+            self.private.append((spot.at("field"), about.name))
+        if is_revenue(about):
+            self.revenue.append((spot.place, about.name))
 
     def operand(self, found: Mapping[str, Any], operator: str, kind: Kind, name: str, spot: _Spot) -> Any:
         value = found.get("value")
@@ -230,6 +249,8 @@ class _Parser:
     def aggregate(self, found: Mapping[str, Any], relation: Relation, spot: _Spot) -> Aggregate:
         _only(found, _AGGREGATE_KEYS, spot)
         function, about = self.function(found["aggregate"], relation, spot)
+        if about is not None:
+            self.guarded(about, spot)
         kind = _result_kind(function, about)
         takes = [one for one in kind.operators if one not in LISTS]
         if function in ("sum", "count", "distinct"):
@@ -282,6 +303,7 @@ class _Parser:
         document = self.catalogue.query(ident)
         if document is None:
             raise BadInput("segment.missing_query", spot.at("value"), id=ident)
+        self.references.add(ident)
         inner = _Spot(spot.at(f"value({ident})"), spot.depth + 1, None, spot.inside | {ident})
         return Reference(spot.place, ident, operator == "!=", self.group(document, inner, empty=True))
 
@@ -306,13 +328,16 @@ def _operator(found: Mapping[str, Any], name: str, known: tuple[str, ...], spot:
 
 
 def _enumerated(about: Field, value: Any, zone: ZoneInfo, spot: _Spot) -> None:
-    listed = value if isinstance(value, list) else [value]
-    for index, one in enumerate(listed):
+    for index, one in enumerate(_listed(value)):
         if about.kind.read_one(one, zone) not in about.values:
             place = spot.at(f"value[{index}]" if isinstance(value, list) else "value")
             near = hint(one, list(about.values))
             expected = Clause("one of {known}{hint}", known=", ".join(about.values), hint=near)
             raise _bad(place, about.name, one, expected)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _bad(place: str, name: str, value: Any, expected: Clause) -> BadInput:

@@ -6,7 +6,7 @@ condition.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import Grouping
 
+from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.profiles.facts.scoped import fact
 from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.course_scope import members
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.value_types import ABSENT, KNOWN, LISTS, MONEY, SET, Condition, Kind
 
 Row = Mapping[str, Any]
-CHUNK = 500
-"""Ids of one loading statement."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,6 @@ def untrue(condition: Condition) -> Condition:
     return Grouping(condition).is_not(sa.true())
 
 
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield the ids in portions that every database takes as parameters."""
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of the row itself."""
@@ -97,6 +92,44 @@ class Column:
     def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
         value = row[self.name]
         return None if value is None else kind.stored(value)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A column that is kept over all courses: for a reader with a scope, the same over theirs alone."""
+
+    name: str
+
+    def test(
+        self, kind: Kind, operator: str, operand: Any, row: Any, present: Present
+    ) -> Condition | Members:
+        if present.scope is None:
+            return Column(self.name).test(kind, operator, operand, row, present)
+        # A set of its own: dates compare with many ranges, and the fact must not stand in each of them.
+        person = aliased(m.Person)
+        chosen = sa.select(person.id, of_person(self.name, person, present).label("value"))
+        here = chosen.where(person.id.in_(members(present.scope))).subquery()
+        value = sa.type_coerce(here.c.value, sa.BigInteger) if kind is MONEY else here.c.value
+        return Members(sa.select(here.c.id).where(kind.condition(operator, operand, value, present)))
+
+    def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> Any:
+        if present.scope is None:
+            return None
+        person = aliased(m.Person)
+        found: dict[int, Any] = {}
+        for some in chunks(people):
+            chosen = sa.select(person.id, of_person(self.name, person, present)).where(person.id.in_(some))
+            found.update((ident, value) for ident, value in session.execute(chosen))
+        return found
+
+    def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
+        value = row[self.name] if present.scope is None else data.get(row["id"])
+        return None if value is None else kind.stored(value)
+
+
+def of_person(name: str, person: Any, present: Present) -> Any:
+    """Return a column of a person as the actor of this present may see it."""
+    return fact(name, person, present.scope, present.currency, present.dialect)
 
 
 @dataclass(frozen=True)
@@ -161,6 +194,20 @@ class Side:
     def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
         values = data.get(row["id"], set())
         return frozenset(values) if kind is SET else next(iter(values), None)
+
+
+@dataclass(frozen=True)
+class Whole(Side):
+    """Values that come from all courses and cannot be taken apart: with a scope nobody has any."""
+
+    def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
+        found = super().test(kind, operator, operand, row, present)
+        return found if present.scope is None else Members(found.select.where(sa.false()), found.negative)
+
+    def load(
+        self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present
+    ) -> dict[int, set[Any]]:
+        return super().load(session, people, rows, present) if present.scope is None else {}
 
 
 @dataclass(frozen=True)

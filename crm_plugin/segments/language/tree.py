@@ -88,16 +88,17 @@ Node = Group | Rule | Related | Aggregate | Reference
 class Tree:
     """An understood document.
 
-    :param private: (place, field) of its own conditions on contacts; those of saved searches do not count.
+    :param private: (place, field) of its own conditions on contacts; those of quick queries do not count.
+    :param revenue: likewise of its own conditions on what people paid.
+    :param references: ids of the quick queries that it stands on, directly or by others.
+    :param courses: the school's ids of the courses that it names, itself or in a quick query.
     """
 
     root: Group
     private: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def references(self) -> frozenset[int]:
-        """Ids of the saved searches that it stands on, directly or by others."""
-        return frozenset(node.query_id for node in walk(self.root) if isinstance(node, Reference))
+    revenue: tuple[tuple[str, str], ...] = ()
+    references: frozenset[int] = frozenset()
+    courses: frozenset[str] = frozenset()
 
 
 def walk(node: Node) -> Iterator[Node]:

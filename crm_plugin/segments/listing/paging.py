@@ -15,7 +15,7 @@ from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.dates import Present
-from crm_plugin.segments.language.fact_sources import of_person
+from crm_plugin.segments.language.sources import of_person
 from crm_plugin.segments.sql.related_rows import Select
 
 SORTS = {

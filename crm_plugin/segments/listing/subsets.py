@@ -18,7 +18,6 @@ from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
-from crm_plugin.segments.sql.compile import people
 from crm_plugin.segments.sql.related_rows import Select
 
 Narrowing = Mapping[str, Any]
@@ -36,13 +35,11 @@ class Part:
     narrowing: Narrowing | None = None
 
 
-def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing | None = None) -> Select:
-    """Return ``SELECT person id`` of the people whom a tree matches, or of a part of them.
+def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Select:
+    """Return ``SELECT person id`` of a part of the people whom a tree matches.
 
     :raises BadInput: ``input.bad`` for an unknown part.
     """
-    if narrowing is None:
-        return people(tree, present)
     narrow = NARROWINGS.get(str(narrowing.get("by", "")))
     if narrow is None:
         raise BadInput("input.bad", reason=Clause("there is no such part of a search's people"))

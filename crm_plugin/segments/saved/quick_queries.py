@@ -16,9 +16,6 @@ from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.store.recompute_queue import moved_at
 from crm_plugin.segments import queries, service
-from crm_plugin.segments.language import access
-from crm_plugin.segments.language.parse import parse
-from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import undo as undoing
@@ -40,7 +37,7 @@ def save(
     :raises BadInput: when the document or the name is bad.
     """
     need(actor, "crm.edit")
-    _understood(crm, actor, document, frozenset())
+    service.understood(crm, document, actor)
     now = crm.clock()
     with crm.db.begin() as session:
         last = session.scalar(sa.select(sa.func.max(QuickQuery.position)))
@@ -68,7 +65,7 @@ def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
 
     :raises BadInput: ``segment.cycle`` when it would lead back to itself.
     """
-    _understood(crm, actor, document, frozenset({ident}))
+    service.understood(crm, document, actor, inside=frozenset({ident}))
     return _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
 
 
@@ -212,12 +209,6 @@ def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
     if not queries.owns(query, actor):
         raise Refused("access.refused", permission="crm.admin")
     return query
-
-
-def _understood(crm: Crm, actor: Actor, document: Any, inside: frozenset[int]) -> Tree:
-    tree = parse(document, service.catalogue(crm, actor), inside=inside)
-    access.check(tree, actor)
-    return tree
 
 
 def _name(name: str) -> str:
