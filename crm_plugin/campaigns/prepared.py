@@ -14,7 +14,7 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
-from crm_plugin.channels.registry import CHANNELS, carrier_for
+from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.settings import Settings
@@ -90,7 +90,7 @@ def load(crm: Crm, campaign_id: int) -> Running | None:
 
 
 def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
-    compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+    compiled = compiled_of(crm, session, campaign)
     return Running(
         id=campaign.id,
         state=campaign.state,
@@ -127,15 +127,13 @@ def _has_link(compiled: Compiled, content: Mapping[str, str]) -> bool:
     return "link" in compiled.variables and bool(content.get("link"))
 
 
-def compile_content(
-    crm: Crm, session: Session, channel: str, purpose: str, content: Mapping[str, object]
-) -> Compiled:
-    """Make a content ready to render.
+def compiled_of(crm: Crm, session: Session, campaign: Campaign) -> Compiled:
+    """Return a campaign's content ready to render.
 
     :raises BadInput: the first thing that is wrong with it.
     """
-    context = channel_service.context(crm, session, content)
-    return CHANNELS[channel].compile(content, purpose, context)
+    made = channel_service.compile_content(crm, session, campaign.channel, campaign.content, campaign.purpose)
+    return made.ready()
 
 
 def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> Rules:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities, LinkMode
 from crm_plugin.kernel.clock import Clock, system_clock
+from crm_plugin.kernel.errors import BadInput
 
 MARKETING = "marketing"
 SERVICE = "service"
@@ -167,6 +168,26 @@ class Compiled(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a channel makes of a content, read once: ready to render, and what is wrong with it."""
+
+    compiled: Compiled | None
+    """None when a problem is severe."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def ready(self) -> Compiled:
+        """Return the content ready to render.
+
+        :raises BadInput: the first severe problem.
+        """
+        for problem in self.problems:
+            if problem.severe:
+                raise BadInput(problem.code, problem.place, **problem.params)
+        assert self.compiled is not None
+        return self.compiled
+
+
 class Channel(Protocol):
     """One way to reach people."""
 
@@ -177,14 +198,8 @@ class Channel(Protocol):
     address: str
     """What it writes to: ``phone``, ``email`` or ``person``."""
 
-    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
-        """Return what is wrong with a content, without raising."""
-
-    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Compiled:
-        """Return the content ready to render.
-
-        :raises BadInput: the first severe problem of :meth:`check`.
-        """
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
+        """Return the content ready to render and what is wrong with it, without raising."""
 
     def carrier(self, crm: Any) -> str:
         """Return the name of the carrier that this installation uses for the channel."""

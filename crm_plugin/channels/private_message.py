@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm_plugin.channels import content as parts
-from crm_plugin.channels.base import Context, Message, Problem, Receipt, Recipient, not_called
-from crm_plugin.channels.content import Piece, Template
+from crm_plugin.channels.base import Context, Made, Message, Problem, Receipt, Recipient, not_called
+from crm_plugin.channels.content import Template
 from crm_plugin.channels.shared_checks import (
     constants,
-    cushioned,
-    first_severe,
-    known,
     link_problems,
+    read_part,
+    severe,
     unsubscribe_problems,
 )
 from crm_plugin.host.context import Crm
@@ -67,32 +66,24 @@ class MessageChannel:
     label = ("private message", "站内信")
     address = "person"
 
-    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
-        """Return what is wrong with subject and text."""
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
+        """Return subject and text ready to render, and what is wrong with them."""
         try:
-            subject, text = _read(content, "subject"), _read(content, "text")
+            subject, text = read_part(content, "subject"), read_part(content, "text")
         except BadInput as error:
-            return [Problem(error.code, error.place, error.params)]
+            return Made(None, [severe(error)])
         if not text:
-            return [Problem("content.missing", "text", {"part": "text"})]
+            return Made(None, [Problem("content.missing", "text", {"part": "text"})])
         used = parts.names(subject) | parts.names(text)
         problems = link_problems(used, content) + unsubscribe_problems(used, purpose, "text")
         literal = sum(len(piece) for piece in text if isinstance(piece, str))
         if context.max_chars is not None and literal > context.max_chars:
             problems.append(Problem("content.too_many_letters", "text", {"limit": context.max_chars}))
-        return problems
-
-    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledMessage:
-        """Return subject and text ready to render.
-
-        :raises BadInput: the first severe problem.
-        """
-        first_severe(self.check(content, purpose, context))
+        if any(problem.severe for problem in problems):
+            return Made(None, problems)
         values = constants(content)
-        subject, text = (
-            parts.template(_read(content, part), values, parts.as_is) for part in ("subject", "text")
-        )
-        return CompiledMessage(subject, text)
+        made = [parts.template(part, values, parts.as_is) for part in (subject, text)]
+        return Made(CompiledMessage(made[0], made[1]), problems)
 
     def carrier(self, crm: Crm) -> str:
         """Return the school's own messages where it has them, else the outbox."""
@@ -101,10 +92,6 @@ class MessageChannel:
         except CrmError:
             # A school that does not answer now must not make real messages vanish into the outbox.
             return "outbox" if crm.host.plugin is None else "host"
-
-
-def _read(content: Mapping[str, Any], part: str) -> list[Piece]:
-    return cushioned(parts.parse(str(content.get(part) or ""), known(content), part), content)
 
 
 class HostCarrier:

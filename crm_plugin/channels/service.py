@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.channels.base import Channel, Compiled, Context, Problem
+from crm_plugin.channels.base import Channel, Context, Made, Problem
 from crm_plugin.channels.capabilities import link_mode_of
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
@@ -62,17 +62,6 @@ PINNED = ("template_version", "link_mode")
 """Keys of a content that a launch writes; a copy goes by what is in force by then."""
 
 
-def check(
-    crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
-) -> list[Problem]:
-    """Return what is wrong with a content or with its carrier, for pre-flight.
-
-    :raises BadInput: ``campaign.unknown_channel``.
-    """
-    problems = _channel(channel).check(content, purpose, context(crm, session, content))
-    return problems + carrier_problems(crm, channel)
-
-
 def carrier_problems(crm: Crm, channel: str) -> list[Problem]:
     """Tell that a channel's carrier is not there or lacks a setting; calls nobody."""
     try:
@@ -84,10 +73,10 @@ def carrier_problems(crm: Crm, channel: str) -> list[Problem]:
 
 def compile_content(
     crm: Crm, session: Session, channel: str, content: Mapping[str, Any], purpose: str
-) -> Compiled:
-    """Return a content ready to render, once per campaign and process.
+) -> Made:
+    """Return a content ready to render and what is wrong with it, read once.
 
-    :raises BadInput: ``campaign.unknown_channel``, or the first severe problem of the content.
+    :raises BadInput: ``campaign.unknown_channel``, ``settings.bad_value``.
     """
     return _channel(channel).compile(content, purpose, context(crm, session, content))
 

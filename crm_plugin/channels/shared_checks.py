@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from crm_plugin.channels.base import MARKETING, Problem
-from crm_plugin.channels.content import VARIABLES, Piece, Slot
+from crm_plugin.channels.content import VARIABLES, Piece, Slot, parse
 from crm_plugin.kernel.errors import BadInput
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -30,6 +30,14 @@ def check_name(name: str, place: str) -> None:
 def known(content: Mapping[str, Any]) -> frozenset[str]:
     """Return every word that a content may use: those of all contents, and the campaign's own."""
     return frozenset((*VARIABLES, *constants(content), *content.get("personal", {})))
+
+
+def read_part(content: Mapping[str, Any], part: str) -> list[Piece]:
+    """Return a text of a content in pieces.
+
+    :raises BadInput: ``content.*``, with the part as its place.
+    """
+    return cushioned(parse(str(content.get(part) or ""), known(content), part), content)
 
 
 def cushioned(pieces: list[Piece], content: Mapping[str, Any]) -> list[Piece]:
@@ -75,11 +83,6 @@ def unsubscribe_problems(used: Iterable[str], purpose: str, place: str) -> list[
     return []
 
 
-def first_severe(problems: Iterable[Problem]) -> None:
-    """Raise the first severe problem.
-
-    :raises BadInput: with its code and place.
-    """
-    for problem in problems:
-        if problem.severe:
-            raise BadInput(problem.code, problem.place, **problem.params)
+def severe(error: BadInput) -> Problem:
+    """Return what stopped the reading of a content as a problem of it."""
+    return Problem(error.code, error.place, error.params)

@@ -23,7 +23,7 @@ OPT_OUT = "https://s.example/u/email-k7WQp2mXv9RtLe"
 
 def written(content: dict[str, Any], address: str = "ann@a.example", **values: str) -> bytes:
     """The bytes that a mail server would get."""
-    made = EMAIL.compile({"subject": "Hello", **content}, "marketing", CONTEXT)
+    made = EMAIL.compile({"subject": "Hello", **content}, "marketing", CONTEXT).ready()
     message = made.render(Recipient("17-4", "7", address, {"unsubscribe": OPT_OUT, **values}, (), 17))
     assert message.mime is not None
     return message.mime(True)

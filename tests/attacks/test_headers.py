@@ -72,7 +72,7 @@ SENDERS = [
 @pytest.mark.parametrize("sender", SENDERS, ids=repr)
 def test_a_sender_that_is_no_mailbox_is_named_before_launch(sender: str) -> None:
     context = Context(sender=sender, clock=CONTEXT.clock)
-    (problem,) = EMAIL.check({"subject": "x", "html": "<p>x</p>"}, "marketing", context)
+    (problem,) = EMAIL.compile({"subject": "x", "html": "<p>x</p>"}, "marketing", context).problems
     assert problem.code in ("content.bad_header", "channel.bad_address")
 
 
@@ -99,7 +99,7 @@ def test_an_opt_out_address_is_one_address(url: str) -> None:
 
 @pytest.mark.parametrize("extra", ["\r\nBcc: eve@x.example", "\x00", "\n", " , <mailto:eve@x.example>"])
 def test_an_opt_out_address_with_more_in_it_sends_nothing(extra: str) -> None:
-    made = EMAIL.compile({"subject": "x", "html": "<p>x</p>"}, "marketing", CONTEXT)
+    made = EMAIL.compile({"subject": "x", "html": "<p>x</p>"}, "marketing", CONTEXT).ready()
     values = {"unsubscribe": OPT_OUT + extra}
     message, code = tried(made.render, Recipient("1-1", "7", "ann@a.example", values))
     line = message.headers["List-Unsubscribe"] if message else "<\n"
@@ -108,7 +108,7 @@ def test_an_opt_out_address_with_more_in_it_sends_nothing(extra: str) -> None:
 
 
 def test_a_key_of_a_message_is_only_letters_in_its_id() -> None:
-    made = EMAIL.compile({"subject": "x", "html": "<p>x</p>"}, "marketing", CONTEXT)
+    made = EMAIL.compile({"subject": "x", "html": "<p>x</p>"}, "marketing", CONTEXT).ready()
     message = made.render(Recipient("1-1>\r\nBcc: eve", "7", "ann@a.example", {"unsubscribe": OPT_OUT}))
     assert message.mime is not None
     assert {*read(message.mime(True)).keys()} == OURS

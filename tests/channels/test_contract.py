@@ -209,11 +209,11 @@ def test_what_every_channel_keeps(name: str) -> None:
         "School", "en", "a@b.example", SmsText("t", "${username} ${link}", "marketing", "approved")
     )
     content = {**CONTENTS[name], "link": "https://a.example/"}
-    assert channel.check(content, "marketing", context) == []
-    assert [problem.code for problem in channel.check({**content, "link": ""}, "marketing", context)] == [
-        "content.no_link"
-    ]
-    made = channel.compile(content, "marketing", context)
+    assert channel.compile(content, "marketing", context).problems == []
+    assert [
+        problem.code for problem in channel.compile({**content, "link": ""}, "marketing", context).problems
+    ] == ["content.no_link"]
+    made = channel.compile(content, "marketing", context).ready()
     assert {"username", "link"} <= made.required <= made.variables
     values = {"username": "ann", "link": "https://s.example/r/x", "unsubscribe": "https://s.example/u/y"}
     found = made.render(Recipient("k", "7", "a@b.example", values, campaign_id=3))
@@ -236,14 +236,14 @@ def test_the_context_comes_from_school_and_settings(database: Database) -> None:
         bare = service.context(make_crm(database), session, {})
         assert (bare.site_name, bare.locale, bare.sms) == ("", "en", None)
         with pytest.raises(BadInput) as refused:
-            service.check(crm, session, "pigeon", {}, "marketing")
+            service.compile_content(crm, session, "pigeon", {}, "marketing")
     assert refused.value.code == "campaign.unknown_channel"
 
 
 def test_a_private_message_must_fit(database: Database) -> None:
     channel, context = CHANNELS["message"], Context(max_chars=10)
-    codes = [problem.code for problem in channel.check({"text": "x" * 11}, "service", context)]
+    codes = [problem.code for problem in channel.compile({"text": "x" * 11}, "service", context).problems]
     assert codes == ["content.too_many_letters"]
-    assert [p.code for p in channel.check({"text": ""}, "service", context)] == ["content.missing"]
-    unsubscribing = channel.check({"text": "{{ unsubscribe }}"}, "service", context)
+    assert [p.code for p in channel.compile({"text": ""}, "service", context).problems] == ["content.missing"]
+    unsubscribing = channel.compile({"text": "{{ unsubscribe }}"}, "service", context).problems
     assert [(p.code, p.severe) for p in unsubscribing] == [("content.service_unsubscribe", False)]

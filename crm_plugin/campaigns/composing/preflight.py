@@ -21,7 +21,6 @@ from crm_plugin.campaigns.prepared import present_of, rules_of, targets, tree_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Compiled, Problem
 from crm_plugin.channels.content import ADDRESSES
-from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import draft_link_check
@@ -66,13 +65,12 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
     """
     with crm.db.read() as session:
         campaign = queries.one(session, campaign_id)
-        context = channel_service.context(crm, session, campaign.content)
-        channel = CHANNELS[campaign.channel]
-        problems = channel.check(campaign.content, campaign.purpose, context)
-        problems += channel_service.carrier_problems(crm, campaign.channel)
+        made = channel_service.compile_content(
+            crm, session, campaign.channel, campaign.content, campaign.purpose
+        )
+        compiled = made.compiled
+        problems = [*made.problems, *channel_service.carrier_problems(crm, campaign.channel)]
         age = data_freshness.age(session, crm.clock())
-        severe = any(problem.severe for problem in problems)
-        compiled = None if severe else channel.compile(campaign.content, campaign.purpose, context)
         found = Preflight(data_as_of=None if age is None else crm.clock() - age)
         try:
             decision = _decided(crm, campaign, compiled)

@@ -12,7 +12,6 @@ from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Compiled, Message, Problem, Recipient
-from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.links import service as links
@@ -44,18 +43,16 @@ def preview(
     with crm.db.read() as session:
         campaign = queries.one(session, campaign_id)
         content = campaign.content if content is None else content
-        context = channel_service.context(crm, session, content)
-        channel = CHANNELS[campaign.channel]
-        found = Preview(channel.check(content, campaign.purpose, context))
-        if any(problem.severe for problem in found.problems):
+        made = channel_service.compile_content(crm, session, campaign.channel, content, campaign.purpose)
+        found = Preview(made.problems)
+        if made.compiled is None:
             return found
         named = _somebody(crm, session, campaign, person_host_id) if person_host_id else None
         person = named or _somebody(crm, session, campaign, None)
         try:
-            compiled = channel.compile(content, campaign.purpose, context)
-            values = _values(crm, person, content, compiled)
-            short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in compiled.targets]
-            found.message = compiled.render(
+            values = _values(crm, person, content, made.compiled)
+            short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in made.compiled.targets]
+            found.message = made.compiled.render(
                 Recipient("preview", person.host_id if person else "", "", values, short)
             )
         except BadInput as error:

@@ -14,9 +14,10 @@ from crm_plugin.campaigns import queries
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import compile_content, load, present_of, tree_of
+from crm_plugin.campaigns.prepared import load, present_of, tree_of
 from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.campaigns.rates.slot import slot_of
+from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import Receipt, Recipient
 from crm_plugin.channels.rates.throttle import Throttle
 from crm_plugin.channels.registry import carrier_for
@@ -57,7 +58,7 @@ def send_test(
         to = _address(crm, campaign.channel, address)
         person = person_for(crm, session, campaign, person_host_id)
         content = _labelled(campaign.content)
-        compiled = compile_content(crm, session, campaign.channel, campaign.purpose, content)
+        compiled = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose).ready()
         values = personalisation.values_of(person, content)
         # Not a working opt-out: the tester must not end the consent of the person whose data they borrow.
         values["unsubscribe"] = links.opt_out_url(crm.settings, "test")

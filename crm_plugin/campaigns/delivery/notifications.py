@@ -88,7 +88,7 @@ def _send(crm: Crm, news: News) -> None:
             # The name is staff's own words: given as values, they cannot be read as placeholders.
             own = {"notice": subject.format(**words), "details": text.format(**words)}
             content = {"subject": "{{ notice }}", "text": "{{ details }}", "variables": own}
-            compiled = channels.compile_content(crm, session, "email", content, SERVICE)
+            compiled = channels.compile_content(crm, session, "email", content, SERVICE).ready()
         message = compiled.render(Recipient(news.key, "", crm.settings.notify_email))
         (receipt,) = carrier_for(crm, "email").submit([message], lambda: True)
     except CrmError as error:

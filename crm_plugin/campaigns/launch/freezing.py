@@ -5,7 +5,7 @@ import logging
 from crm_plugin.campaigns.launch import lifecycle, staging
 from crm_plugin.campaigns.launch.staging import Freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import compile_content, present_of, rules_of, targets, tree_of
+from crm_plugin.campaigns.prepared import compiled_of, present_of, rules_of, targets, tree_of
 from crm_plugin.channels.base import Compiled
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
@@ -50,7 +50,7 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
 
 def _store_links(crm: Crm, campaign: Campaign) -> Compiled:
     with crm.db.begin() as session:
-        compiled = compile_content(crm, session, campaign.channel, campaign.purpose, campaign.content)
+        compiled = compiled_of(crm, session, campaign)
         make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())
     fixed: str = getattr(compiled, "fixed_text", "")
     if short_url(crm.settings, "") in fixed:

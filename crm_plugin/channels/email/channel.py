@@ -10,7 +10,7 @@ from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
 from crm_plugin.channels import content as parts
-from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient
+from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient
 from crm_plugin.channels.content import Piece, Prepared, Slot, Template
 from crm_plugin.channels.email import footer, html
 from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
@@ -18,10 +18,9 @@ from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.email.placeholders import Marker
 from crm_plugin.channels.shared_checks import (
     constants,
-    cushioned,
-    first_severe,
-    known,
     link_problems,
+    read_part,
+    severe,
     unsubscribe_problems,
 )
 from crm_plugin.kernel.clock import Clock
@@ -113,34 +112,30 @@ class EmailChannel:
     label = ("e-mail", "邮件")
     address = "email"
 
-    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
-        """Return what is wrong with subject, HTML and text."""
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
+        """Return subject, HTML and text ready to render, and what is wrong with them."""
         try:
             draft = _read(content)
-            mailbox_header("From", context.sender)
+            sender = mailbox_header("From", context.sender)
         except BadInput as error:
-            return [Problem(error.code, error.place, error.params)]
+            return Made(None, [severe(error)])
         used = parts.names(draft.subject) | draft.used
         found = link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
         if draft.size > html.CLIPPED:
             found.append(Problem("content.clipped", "html", {"size": draft.size // 1000}, severe=False))
-        return found
+        if any(problem.severe for problem in found):
+            return Made(None, found)
+        return Made(self._compiled(draft, constants(content), sender, purpose == MARKETING, context), found)
 
-    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledEmail:
-        """Return the content ready to render.
-
-        :raises BadInput: the first severe problem.
-        """
-        first_severe(self.check(content, purpose, context))
-        draft, known = _read(content), constants(content)
-        marketing = purpose == MARKETING
+    def _compiled(
+        self, draft: "_Draft", known: Mapping[str, str], sender: str, marketing: bool, context: Context
+    ) -> CompiledEmail:
         text, page = draft.text, draft.page
         locale = footer.locale_of([*draft.subject, *text], context.locale)
         if marketing and "unsubscribe" not in _names(text):
             text = [*text, *_prepared(footer.text_footer(locale, context.site_name))]
         if page and marketing and "unsubscribe" not in _names(page):
             page = [*page[:-1], *footer.html_footer(locale, context.site_name), page[-1]]
-        sender = mailbox_header("From", context.sender)
         domain = sender.rpartition("@")[2].strip(">\r\n")
         return CompiledEmail(
             parts.template(draft.subject, known, parts.as_is),
@@ -174,15 +169,15 @@ class _Draft:
 
 
 def _read(content: Mapping[str, Any]) -> _Draft:
-    subject = _parsed(content, "subject")
+    subject = read_part(content, "subject")
     if not subject:
         raise BadInput("content.missing", "subject", part=Clause("subject"))
     if any(
         isinstance(piece, str) and ("\n" in piece or parts.clean(piece) != piece.strip()) for piece in subject
     ):
         raise BadInput("content.bad_header", "subject", part=Clause("subject"))
-    text = _prepared(_parsed(content, "text"))
-    source = _parsed(content, "html")
+    text = _prepared(read_part(content, "text"))
+    source = read_part(content, "html")
     if not source:
         if not text:
             raise BadInput("content.missing", "html", part="html")
@@ -190,10 +185,6 @@ def _read(content: Mapping[str, Any]) -> _Draft:
     marker = Marker()
     body = html.read(source, constants(content), marker)
     return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets, body.size)
-
-
-def _parsed(content: Mapping[str, Any], part: str) -> list[Piece]:
-    return cushioned(parts.parse(str(content.get(part) or ""), known(content), part), content)
 
 
 def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crm_plugin.channels import content as parts
-from crm_plugin.channels.base import MARKETING, Context, Message, Problem, Recipient, SmsText
+from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient, SmsText
 from crm_plugin.channels.content import Piece, Slot, Template
-from crm_plugin.channels.shared_checks import constants, cushioned, first_severe, known, link_problems
+from crm_plugin.channels.shared_checks import constants, cushioned, known, link_problems, severe
 from crm_plugin.channels.sms.carrier_rules import carrier_rules, lacks_code
 from crm_plugin.channels.sms.template_states import APPROVED
 from crm_plugin.channels.sms.templates import parse, placeholders
@@ -82,12 +82,26 @@ class SmsChannel:
     label = ("SMS", "短信")
     address = "phone"
 
-    def check(self, content: Mapping[str, Any], purpose: str, context: Context) -> list[Problem]:
-        """Return what is wrong with the template or the values given for it."""
+    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
+        """Return the template ready to render, and what is wrong with it or the values given for it."""
         if context.sms is None:
-            return [_no_template(content)]
+            return Made(None, [_no_template(content)])
+        problems = self._template_problems(content, purpose, context.sms, context)
+        try:
+            pieces = _pieces(context.sms, content)
+        except BadInput as error:
+            return Made(None, [*problems, severe(error)])
+        values = constants(content)
+        problems += carrier_rules(context, pieces, {**content.get("fallbacks", {}), **values})
+        problems += link_problems(parts.names(pieces), content)
+        if any(problem.severe for problem in problems):
+            return Made(None, problems)
+        return Made(_compiled(context.sms, pieces, values, purpose, context), problems)
+
+    def _template_problems(
+        self, content: Mapping[str, Any], purpose: str, template: SmsText, context: Context
+    ) -> list[Problem]:
         problems = []
-        template = context.sms
         if template.archived and content.get("template_version") is None:
             # What was launched before goes on with the text that it began with.
             problems.append(Problem("campaign.template_archived", "template", {"name": template.name}))
@@ -99,32 +113,22 @@ class SmsChannel:
         if purpose == MARKETING != template.purpose and context.sms_rules.needs_template:
             # The carrier sends the text that it approved, and that one has no words of opting out.
             problems.append(Problem("sms.service_template", "purpose", {"template": template.key}))
-        try:
-            pieces = _pieces(template, content)
-        except BadInput as error:
-            return [*problems, Problem(error.code, error.place, error.params)]
-        problems += carrier_rules(context, pieces, {**content.get("fallbacks", {}), **constants(content)})
-        return problems + link_problems(parts.names(pieces), content)
-
-    def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> CompiledSms:
-        """Return the template ready to render.
-
-        :raises BadInput: the first severe problem.
-        """
-        first_severe(self.check(content, purpose, context))
-        assert context.sms is not None  # else that was a severe problem
-        values = constants(content)
-        pieces = _pieces(context.sms, content)
-        slots = {piece.name: piece for piece in pieces if isinstance(piece, Slot)}
-        whole = [_signature(context), *pieces, *_tail(purpose, context.sms)]
-        body = parts.template(_spaced(whole), values, parts.as_is)
-        code = context.sms.carrier_codes.get(context.sms_carrier)
-        shared = context.link_mode != "per_recipient"
-        return CompiledSms(body, values, tuple(slots.values()), code, context.sms.signature, shared)
+        return problems
 
     def carrier(self, crm: Any) -> str:
         """Return the carrier that the setting names."""
         return str(crm.settings.sms_carrier)
+
+
+def _compiled(
+    template: SmsText, pieces: list[Piece], values: Mapping[str, str], purpose: str, context: Context
+) -> CompiledSms:
+    slots = {piece.name: piece for piece in pieces if isinstance(piece, Slot)}
+    whole = [_signature(context), *pieces, *_tail(purpose, template)]
+    body = parts.template(_spaced(whole), values, parts.as_is)
+    code = template.carrier_codes.get(context.sms_carrier)
+    shared = context.link_mode != "per_recipient"
+    return CompiledSms(body, values, tuple(slots.values()), code, template.signature, shared)
 
 
 def _no_template(content: Mapping[str, Any]) -> Problem:

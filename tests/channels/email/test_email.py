@@ -29,7 +29,7 @@ LINK = "https://s.example/r/k7WQp2mXv9RtLe"
 
 def compiled(html: str = "", purpose: str = "marketing", context: Context = CONTEXT, **content: Any) -> Any:
     document = {"subject": "Hello", "html": html, "link": "https://a.example/", **content}
-    return EMAIL.compile(document, purpose, context)
+    return EMAIL.compile(document, purpose, context).ready()
 
 
 def rendered(made: Any, links: tuple[str, ...] = (), **values: str) -> Message:
@@ -271,10 +271,10 @@ def test_a_text_of_the_authors_own_is_taken_and_html_may_be_left_out() -> None:
     ],
 )
 def test_what_is_wrong_is_named_before_launch(content: dict[str, str], code: str, place: str) -> None:
-    (problem,) = EMAIL.check(content, "marketing", CONTEXT)
+    (problem,) = EMAIL.compile(content, "marketing", CONTEXT).problems
     assert (problem.code, problem.place, problem.severe) == (code, place, True)
     with pytest.raises(BadInput):
-        EMAIL.compile(content, "marketing", CONTEXT)
+        EMAIL.compile(content, "marketing", CONTEXT).ready()
 
 
 @given(st.text(max_size=200))

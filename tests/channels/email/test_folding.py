@@ -14,7 +14,7 @@ WORDS = "words that go on and on " * 200
 
 def mime_of(html: str) -> bytes:
     content = {"subject": "Hello", "html": html}
-    compiled = EMAIL.compile(content, "service", CONTEXT)
+    compiled = EMAIL.compile(content, "service", CONTEXT).ready()
     message = compiled.render(Recipient("1-2", "p1", "a@mail.example", {"display_name": "Ann " * 40}))
     assert message.mime is not None
     return message.mime(True)

@@ -62,7 +62,7 @@ def compiled(text: str, purpose: str = "marketing", variables: Any = None, **con
     content = {"template": "t", "variables": variables or {}, "link": "https://a.example/"}
     return SMS.compile(
         content, purpose, Context(sms=sms, site_name=context.pop("site_name", "网校"), **context)
-    )
+    ).ready()
 
 
 def text_of(made: Any, **values: str) -> str:
@@ -125,12 +125,14 @@ def test_telephones_find_the_link_whatever_stands_beside_it(text: str) -> None:
 )
 def test_what_cannot_be_sent_is_refused(sms: SmsText | None, code: str) -> None:
     with pytest.raises(BadInput) as refused:
-        SMS.compile({"template": "t"}, "marketing", Context(sms=sms))
+        SMS.compile({"template": "t"}, "marketing", Context(sms=sms)).ready()
     assert refused.value.code == code
 
 
 def test_a_marketing_text_is_no_service_message() -> None:
-    found = SMS.check({"template": "t"}, "service", Context(sms=SmsText("t", "x", "marketing", "approved")))
+    found = SMS.compile(
+        {"template": "t"}, "service", Context(sms=SmsText("t", "x", "marketing", "approved"))
+    ).problems
     assert [problem.code for problem in found] == ["sms.marketing_template"]
 
 

@@ -49,7 +49,7 @@ def problems(text: str, variables: dict[str, str] | None = None, **context: Any)
     carrier = context.pop("carrier", "aliyun")
     known = Context(sms=template, sms_carrier=carrier, sms_rules=capabilities_of(carrier), **context)
     content = {"template": "t", "variables": variables or {}, "link": "https://a.example/"}
-    found = SMS.check(content, "service", known)
+    found = SMS.compile(content, "service", known).problems
     assert all(problem.severe is (problem.code != "sms.shared_link") for problem in found)
     return [(problem.code, problem.place) for problem in found]
 
@@ -95,7 +95,7 @@ def test_a_carrier_of_free_text_fills_in_one_link_for_all(text: str, codes: list
 def test_marketing_goes_out_with_its_opt_out_words(carrier: str, codes: list[str]) -> None:
     template = SmsText("t", "欢迎", "service", "approved", carrier_codes={"aliyun": "SMS_1"})
     known = Context(sms=template, sms_carrier=carrier, sms_rules=capabilities_of(carrier))
-    assert [problem.code for problem in SMS.check({"template": "t"}, "marketing", known)] == codes
+    assert [problem.code for problem in SMS.compile({"template": "t"}, "marketing", known).problems] == codes
 
 
 def test_values_have_the_carriers_length() -> None:
@@ -115,7 +115,10 @@ def test_preflight_knows_carrier_link_mode_and_signature(database: Database) -> 
         context = service.context(crm, session, content)
         assert (context.sms_carrier, context.link_mode) == ("aliyun", "per_campaign")
         assert context.sms_signature == "网校"
-        codes = {problem.code for problem in service.check(crm, session, "sms", content, "marketing")}
+        codes = {
+            problem.code
+            for problem in service.compile_content(crm, session, "sms", content, "marketing").problems
+        }
         assert {"sms.no_template_code", "sms.personal_link"} <= codes
         own = make_crm(database, **{**settings, "sms_link_mode": "per_recipient"})
         assert service.context(own, session, content).link_mode == "per_recipient"
