@@ -16,6 +16,7 @@ from crm_plugin.channels.email.feedback.bounces import held_on as bounces_of
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.channels.sms_templates.editing import USERS as TEMPLATE_USERS
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.links.measures import clicked_deliveries
 from crm_plugin.links.topic_optout import MESSAGE_TOPICS
@@ -28,7 +29,7 @@ from crm_plugin.profiles.privacy.merge import MERGES
 from crm_plugin.profiles.privacy.requests import EXPORTS
 from crm_plugin.segments.language import fields
 from crm_plugin.segments.language.dates import Present
-from crm_plugin.segments.language.fields import Label, Relation, row_field
+from crm_plugin.segments.language.fields import Relation, row_field
 from crm_plugin.segments.language.sources import Among, Column
 from crm_plugin.segments.language.value_types import CODE, FLAG, INSTANT, NUMBER
 from crm_plugin.segments.saved import quick_queries
@@ -65,16 +66,16 @@ def _own_campaigns(row: Any, present: Present) -> sa.ColumnElement[bool]:
 
 
 def _register_fields() -> None:
-    fields.add_field("marketed_count", "marketing messages received", "已收营销消息数", NUMBER)
-    fields.add_field("last_marketed_at", "last marketed", "最近一次营销", INSTANT)
+    fields.add_field("marketed_count", Text("marketing messages received"), NUMBER)
+    fields.add_field("last_marketed_at", Text("last marketed"), INSTANT)
     fields.add_relation(
         Relation(
-            *("deliveries", Label("campaign messages", "营销消息"), Delivery, Registry("field")),
+            *("deliveries", Text("campaign messages"), Delivery, Registry("field")),
             limit=_own_campaigns,
         ),
-        row_field("campaign_id", "campaign", "活动", NUMBER, picker="campaign"),
-        row_field("channel", "channel", "渠道", CODE, values=tuple(CHANNELS)),
-        row_field("state", "state", "状态", CODE, values=STATES),
-        row_field("sent_at", "sent", "发送时间", INSTANT, Column("handed_at")),
-        row_field("clicked", "clicked", "点击过", FLAG, Among(clicked_deliveries)),
+        row_field("campaign_id", Text("campaign"), NUMBER, picker="campaign"),
+        row_field("channel", Text("channel"), CODE, values=tuple(CHANNELS)),
+        row_field("state", Text("state"), CODE, values=STATES),
+        row_field("sent_at", Text("sent"), INSTANT, Column("handed_at")),
+        row_field("clicked", Text("clicked"), FLAG, Among(clicked_deliveries)),
     )

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities, LinkMode
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.i18n import Text
 
 MARKETING = "marketing"
 SERVICE = "service"
@@ -193,8 +194,8 @@ class Channel(Protocol):
 
     name: str
     """Stands in campaigns, consents and suppressions: at most 16 small letters."""
-    label: tuple[str, str]
-    """Its name for people: English, Chinese."""
+    label: Text
+    """Its name for people, as it stands inside a sentence."""
     address: str
     """What it writes to: ``phone``, ``email`` or ``person``."""
 

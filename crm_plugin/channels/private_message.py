@@ -17,6 +17,7 @@ from crm_plugin.channels.shared_checks import (
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MessageRequest
 from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.kernel.i18n import Text
 
 PAUSE = 10.0
 """Seconds to wait when the school cannot be called now."""
@@ -63,7 +64,7 @@ class MessageChannel:
     """Reaches people in the school's own inbox."""
 
     name = "message"
-    label = ("private message", "站内信")
+    label = Text("private message")
     address = "person"
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:

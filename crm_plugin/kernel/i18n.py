@@ -10,7 +10,7 @@ from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from babel import Locale
 from babel.messages.mofile import write_mo
@@ -28,19 +28,27 @@ class Text(str):
 
     :param text: English, the key of its translations.
     :param context: what is meant, where one English text means two things.
+    :param blanks: what fills in its ``{names}``: texts again, or what no language changes.
     """
 
+    key: str
     context: str
+    blanks: dict[str, Any]
 
-    def __new__(cls, text: str, /, context: str = "") -> Self:
+    def __new__(cls, text: str, context: str = "", /, **blanks: Any) -> Self:
         """Make the text."""
-        made = super().__new__(cls, text)
-        made.context = context
+        made = super().__new__(cls, text.format(**blanks) if blanks else text)
+        made.key, made.context, made.blanks = text, context, blanks
         return made
 
     def of(self, locale: str) -> str:
         """Return the text in a language; in English where it is not translated."""
-        return translate(self, locale, self.context)
+        said = translate(self.key, locale, self.context)
+        if not self.blanks:
+            return said
+        return said.format(
+            **{name: one.of(locale) if isinstance(one, Text) else one for name, one in self.blanks.items()}
+        )
 
 
 @lru_cache(maxsize=1)

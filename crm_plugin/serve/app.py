@@ -1,5 +1,6 @@
 """The shell's Flask application."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Response
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel import accounts
+from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import SIGNED_IN, ShellHost
@@ -49,7 +51,9 @@ def _protect(response: Response) -> Response:
 
 
 def _login_page(trouble: str = "") -> str:
-    return render_template("login.html", trouble=trouble, next=request.values.get("next", ""))
+    locale = choose(None, request.headers.get("Accept-Language"))
+    shown = {"trouble": trouble, "next": request.values.get("next", ""), "locale": locale}
+    return render_template("login.html", **shown, _=partial(translate, locale=locale))
 
 
 def _pages(crm: Crm) -> Blueprint:

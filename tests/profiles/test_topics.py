@@ -67,7 +67,7 @@ def refusing(crm: Crm, topic: int, channel: str = "sms") -> set[str]:
 @on_sqlite
 def test_the_list_is_kept_by_administrators_and_on_record(crm: Crm) -> None:
     first = listed(crm)
-    assert [one.name for one in first] == [name for name, _ in topics.PROPOSED]
+    assert [one.name for one in first] == list(topics.PROPOSED)
     assert first[0].label("zh") == "新课上线"
     topics.begin(crm, ADMIN)
     assert listed(crm) == first, "a list that is there is not begun again"

@@ -21,6 +21,7 @@ from tests.project.tree import RESOURCES, ROOT
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
 _BLOCK = re.compile(r"^<!-- (new|below|instead) (\S+?)(?:: ([^\n]+))? -->\n```\w+\n(.*?)^```", re.M | re.S)
+CHINESE = "crm_plugin/translations/zh/LC_MESSAGES/crm.po"
 _BEFORE: dict[Path, dict[str, bytes]] = {}
 _COPIED = ("crm_plugin", "tests", "pyproject.toml", *RESOURCES)
 
@@ -102,14 +103,15 @@ def changed(tree: Path) -> set[str]:
 
 def test_a_field_is_one_row(copy: Path) -> None:
     assert "timezone" not in FIELDS
-    assert follow(copy, "A field to filter by") == {"crm_plugin/segments/language/fields.py"}
+    files = {"crm_plugin/segments/language/fields.py", CHINESE}
+    assert follow(copy, "A field to filter by") == files
     assert use(copy, "field") == {
         "ids": ["bo"],
         "decided": [False, True, False],
         "offered": True,
         "builder": [True, True],
     }
-    assert changed(copy) == {"crm_plugin/segments/language/fields.py"}
+    assert changed(copy) == files
 
 
 def test_an_sms_carrier_is_one_file_and_its_registration(copy: Path) -> None:
@@ -122,7 +124,7 @@ def test_an_sms_carrier_is_one_file_and_its_registration(copy: Path) -> None:
 
 def test_a_channel_is_one_file_and_its_registration(copy: Path) -> None:
     assert "kite" not in CHANNELS
-    files = {"crm_plugin/channels/kite.py", "crm_plugin/channels/registry.py"}
+    files = {"crm_plugin/channels/kite.py", "crm_plugin/channels/registry.py", CHINESE}
     assert follow(copy, "A channel") == files
     names = ("Ada", "Bo", "Cy")
     assert use(copy, "channel") == {

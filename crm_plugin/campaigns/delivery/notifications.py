@@ -14,16 +14,15 @@ from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.key_value import Kept, keep
 
 log = logging.getLogger(__name__)
 
 _TOLD = "campaigns.told"
 _BY_HAND = "by_hand"
-_WORDS = {
-    "en": ("“{name}” has stopped", "The campaign “{name}” ({id}) is {state}: {reason}. It waits for you."),
-    "zh": ("“{name}”已停止", "活动“{name}”（{id}）当前状态：{state}，原因：{reason}。请前往处理。"),
-}
+_SUBJECT = Text("“{name}” has stopped")
+_TEXT = Text("The campaign “{name}” ({id}) is {state}: {reason}. It waits for you.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _send(crm: Crm, news: News) -> None:
     try:
         with crm.db.read() as session:
             context = channels.context(crm, session, {})
-            subject, text = _WORDS["zh" if context.locale.startswith("zh") else "en"]
+            subject, text = _SUBJECT.of(context.locale), _TEXT.of(context.locale)
             words = {"name": news.name, "id": news.campaign_id, "state": news.state, "reason": news.reason}
             # The name is staff's own words: given as values, they cannot be read as placeholders.
             own = {"notice": subject.format(**words), "details": text.format(**words)}

@@ -25,6 +25,7 @@ from crm_plugin.channels.shared_checks import (
 )
 from crm_plugin.kernel.clock import Clock
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.i18n import Text
 
 ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 """RFC 8058 3.1; both headers must be inside the DKIM signature that the mail server makes."""
@@ -109,7 +110,7 @@ class EmailChannel:
     """Reaches people by e-mail."""
 
     name = "email"
-    label = ("e-mail", "邮件")
+    label = Text("e-mail")
     address = "email"
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:

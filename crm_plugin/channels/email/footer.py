@@ -1,32 +1,32 @@
-"""What a marketing e-mail ends with when its author left the opt-out out; in both languages."""
+"""What a marketing e-mail ends with when its author left the opt-out out; in the language of its text."""
 
 import re
 from collections.abc import Iterable
 
 from crm_plugin.channels.content import Piece, Prepared, Slot, clean
 from crm_plugin.channels.email.html import escape_html
+from crm_plugin.kernel.i18n import Text, locales
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[A-Za-z]{3}")
 UNSUBSCRIBE = Slot("unsubscribe")
 
-_WORDS = {
-    "en": ("You receive this e-mail as a learner of {site}.", "Unsubscribe"),
-    "zh": ("您收到此邮件，是因为您是 {site} 的学员。", "退订"),
-}
+_SENTENCE = Text("You receive this e-mail as a learner of {site}.", "e-mail footer")
+_UNSUBSCRIBE = Text("Unsubscribe", "e-mail footer")
 
 
 def _words(locale: str, site: str) -> tuple[str, str]:
-    sentence, word = _WORDS["zh" if locale.startswith("zh") else "en"]
-    return sentence.format(site=clean(site) or "—"), word
+    return _SENTENCE.of(locale).format(site=clean(site) or "—"), _UNSUBSCRIBE.of(locale)
 
 
 def locale_of(pieces: Iterable[Prepared | Piece], school: str) -> str:
     """Return the language that a content is written in; the school's where too little is written to tell."""
     written = " ".join(piece for piece in pieces if isinstance(piece, str))
-    if _HAN.search(written):
-        return "zh"
-    return "en" if _WORD.search(written) else school
+    han = bool(_HAN.search(written))
+    if not han and not _WORD.search(written):
+        return school
+    alike = (one for one in (school, *locales()) if bool(_HAN.search(_SENTENCE.of(one))) == han)
+    return next(alike, school)
 
 
 def html_footer(locale: str, site: str) -> list[Prepared]:

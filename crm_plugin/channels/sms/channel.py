@@ -12,9 +12,11 @@ from crm_plugin.channels.sms.carrier_rules import carrier_rules, lacks_code
 from crm_plugin.channels.sms.template_states import APPROVED
 from crm_plugin.channels.sms.templates import parse, placeholders
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.i18n import Text
 
-TAILS = {"zh": " 拒收请回复R", "en": " Reply STOP to opt out"}
-"""What a marketing SMS ends with, where the carrier adds nothing itself; by locale."""
+TAIL = Text(" Reply STOP to opt out", "end of an SMS")
+"""What a marketing SMS ends with, where the carrier adds nothing itself."""
+_SIGNATURE = Text("{name}: ", "begin of an SMS")
 _BEFORE_LINK = "abcdefghijklmnopqrstuvwxyz0123456789/:.-_@"
 
 
@@ -79,7 +81,7 @@ class SmsChannel:
     """Reaches people by SMS."""
 
     name = "sms"
-    label = ("SMS", "短信")
+    label = Text("SMS")
     address = "phone"
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
@@ -148,13 +150,13 @@ def _signature(context: Context) -> str:
     locale = context.sms.locale if context.sms else context.locale
     if not name:
         return ""
-    return f"【{name}】" if locale.startswith("zh") else f"{name}: "
+    return _SIGNATURE.of(locale).format(name=name)
 
 
 def _tail(purpose: str, template: SmsText) -> list[str]:
     if purpose != MARKETING:
         return []
-    tail = TAILS["zh" if template.locale.startswith("zh") else "en"]
+    tail = TAIL.of(template.locale)
     return [] if template.text.endswith(tail.strip()) else [tail]
 
 

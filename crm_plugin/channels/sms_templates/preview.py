@@ -12,22 +12,14 @@ from crm_plugin.channels.sms.segments import Length, extensions, foreign, measur
 from crm_plugin.channels.sms.templates import declared, placeholders
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.i18n import Text
 
-EXAMPLES: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "username": "alexm",
-        "display_name": "Alex",
-        "real_name": "Alex Morgan",
-        "course_title": "Calculus I",
-        "class_title": "Autumn class",
-    },
-    "zh": {
-        "username": "xiaoming",
-        "display_name": "小明",
-        "real_name": "王小明",
-        "course_title": "微积分入门",
-        "class_title": "秋季一班",
-    },
+EXAMPLES: Mapping[str, Text] = {
+    "username": Text("alexm", "example"),
+    "display_name": Text("Alex", "example"),
+    "real_name": Text("Alex Morgan", "example"),
+    "course_title": Text("Calculus I", "example"),
+    "class_title": Text("Autumn class", "example"),
 }
 """What stands in for people and courses; declared variables have examples of their own."""
 LONG: Mapping[str, int] = {
@@ -36,6 +28,7 @@ LONG: Mapping[str, int] = {
 }
 """Letters that are long for a value, yet happen; a declared variable counts twice its example."""
 LONG_VALUE = 20
+_LETTER = Text("x", "any letter of the language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +74,7 @@ def look(crm: Crm, template: SmsText) -> Look:
 
 
 def _values(crm: Crm, template: SmsText) -> dict[str, str]:
-    known = EXAMPLES["zh" if template.locale.startswith("zh") else "en"]
+    known = {name: text.of(template.locale) for name, text in EXAMPLES.items()}
     public = crm.settings.public_url.rstrip("/")
     own = {name: template.examples.get(name) or f"({name})" for name in declared(template.text)}
     return {
@@ -93,7 +86,7 @@ def _values(crm: Crm, template: SmsText) -> dict[str, str]:
 
 
 def _long_values(crm: Crm, template: SmsText) -> dict[str, str]:
-    letter = "字" if template.locale.startswith("zh") else "x"
+    letter = _LETTER.of(template.locale)
     values = _values(crm, template)
     for name in placeholders(template.text):
         if name in LONG:

@@ -13,6 +13,7 @@ from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.models.topics import NAME, Topic, TopicOptOut
@@ -21,12 +22,12 @@ from crm_plugin.profiles.store.normalise import fold
 MOST = 12
 """Topics that are offered at once: people read through all of them before they choose."""
 PROPOSED = (
-    ("New courses", "新课上线"),
-    ("Offers and discounts", "优惠与折扣"),
-    ("Study reminders", "学习提醒"),
-    ("Events and open classes", "活动与公开课"),
+    Text("New courses", "topic"),
+    Text("Offers and discounts", "topic"),
+    Text("Study reminders", "topic"),
+    Text("Events and open classes", "topic"),
 )
-"""(name, name in Chinese) of the list that a school may begin with."""
+"""The list that a school may begin with."""
 USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of topics")
 """Capability → function of (session, topic) that names what of its own still needs a topic."""
 
@@ -99,7 +100,7 @@ def begin(crm: Crm, actor: Actor) -> None:
     with crm.db.read() as session:
         there = session.scalar(sa.select(sa.func.count()).select_from(Topic))
     if not there:
-        _create(crm, actor, PROPOSED)
+        _create(crm, actor, [(name, name.of("zh")) for name in PROPOSED])
 
 
 def rename(crm: Crm, actor: Actor, ident: int, name: str, name_zh: str = "") -> None:

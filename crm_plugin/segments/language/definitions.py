@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.segments.language.course_sources import (
     CourseFamily,
@@ -20,18 +21,6 @@ from crm_plugin.segments.language.value_types import CODE, FLAG, KEYS, SET, TEXT
 
 
 @dataclass(frozen=True)
-class Label:
-    """Words for people."""
-
-    en: str
-    zh: str
-
-    def of(self, locale: str) -> str:
-        """Return the words of a locale; English unless it is Chinese."""
-        return self.zh if locale.lower().startswith("zh") else self.en
-
-
-@dataclass(frozen=True)
 class Field:
     """One row of the table.
 
@@ -42,7 +31,7 @@ class Field:
     """
 
     name: str
-    label: Label
+    label: Text
     kind: Kind
     source: Source
     needs: tuple[str, ...] = ()
@@ -62,7 +51,7 @@ class Relation:
     """
 
     name: str
-    label: Label
+    label: Text
     table: type[Any]
     fields: Registry[Field] = field(hash=False, compare=False)
     needs: tuple[str, ...] = ()
@@ -79,9 +68,9 @@ FAMILIES: Registry[Callable[[str], Field | None]] = Registry("family of fields")
 """Prefix → function that makes the field ``prefix.<name>``, None when there is no such name."""
 
 
-def add_field(name: str, en: str, zh: str, kind: Kind, source: Source | None = None, **more: Any) -> Field:
+def add_field(name: str, label: Text, kind: Kind, source: Source | None = None, **more: Any) -> Field:
     """Register a field of a person; without ``source`` it is the column of its name."""
-    return FIELDS.add(name, Field(name, Label(en, zh), kind, source or column_of(name, kind), **more))
+    return FIELDS.add(name, Field(name, label, kind, source or column_of(name, kind), **more))
 
 
 def add_relation(relation: Relation, *fields: Field) -> Relation:
@@ -91,20 +80,19 @@ def add_relation(relation: Relation, *fields: Field) -> Relation:
     return RELATIONS.add(relation.name, relation)
 
 
-def row_field(name: str, en: str, zh: str, kind: Kind, source: Source | None = None, **more: Any) -> Field:
+def row_field(name: str, label: Text, kind: Kind, source: Source | None = None, **more: Any) -> Field:
     """Make a field of related rows; without ``source`` it is the column of its name."""
-    return Field(name, Label(en, zh), kind, source or column_of(name, kind), **more)
+    return Field(name, label, kind, source or column_of(name, kind), **more)
 
 
 def course_fields(reach: Reach) -> tuple[Field, ...]:
     """Make the fields of the course behind a related row."""
     return (
-        row_field("course_id", "course", "课程", KEYS, CourseFamily(reach), picker="course"),
-        row_field("course_title", "course title", "课程名称", TEXT, CourseValue(reach, "title_folded")),
+        row_field("course_id", Text("course"), KEYS, CourseFamily(reach), picker="course"),
+        row_field("course_title", Text("course title"), TEXT, CourseValue(reach, "title_folded")),
         row_field(
             "course_tag",
-            "course tag",
-            "课程标签",
+            Text("course tag"),
             SET,
             CourseLabels(reach, "tag"),
             needs=("courses.tags",),
@@ -112,8 +100,7 @@ def course_fields(reach: Reach) -> tuple[Field, ...]:
         ),
         row_field(
             "course_category",
-            "course category",
-            "课程分类",
+            Text("course category"),
             SET,
             CourseLabels(reach, "category"),
             needs=("courses.category",),
@@ -121,8 +108,7 @@ def course_fields(reach: Reach) -> tuple[Field, ...]:
         ),
         row_field(
             "course_kind",
-            "kind of course",
-            "课程类型",
+            Text("kind of course"),
             CODE,
             CourseValue(reach, "kind"),
             values=("course", "class", "open"),
@@ -134,10 +120,8 @@ def pair_fields(reach: Reach) -> tuple[Field, ...]:
     """Make the fields that ask whether the person and the row's course are a pair."""
     bought = Pair(reach, ever_bought)
     return (
-        row_field(
-            "enrolled_now", "is enrolled in that course", "当前在学该课程", FLAG, Pair(reach, enrolled_now)
-        ),
-        row_field("ever_bought", "ever bought that course", "曾购买该课程", FLAG, bought, needs=("orders",)),
+        row_field("enrolled_now", Text("is enrolled in that course"), FLAG, Pair(reach, enrolled_now)),
+        row_field("ever_bought", Text("ever bought that course"), FLAG, bought, needs=("orders",)),
     )
 
 

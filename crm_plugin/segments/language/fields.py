@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.channels.registry import CHANNELS as REGISTERED
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.staff import CrmTag
 from crm_plugin.profiles.staff.tags import ON
@@ -18,7 +19,6 @@ from crm_plugin.segments.language.definitions import (
     FIELDS,
     RELATIONS,
     Field,
-    Label,
     Relation,
     add_field,
     add_relation,
@@ -33,7 +33,6 @@ __all__ = [
     "FIELDS",
     "RELATIONS",
     "Field",
-    "Label",
     "Relation",
     "add_field",
     "add_relation",
@@ -41,12 +40,12 @@ __all__ = [
 ]
 
 
-def _person(name: str, en: str, zh: str, kind: Kind, **more: Any) -> Field:
-    return add_field(name, en, zh, kind, needs=(f"persons.{name}",), **more)
+def _person(name: str, label: Text, kind: Kind, **more: Any) -> Field:
+    return add_field(name, label, kind, needs=(f"persons.{name}",), **more)
 
 
-def _fact(name: str, en: str, zh: str, kind: Kind, need: str) -> Field:
-    return add_field(name, en, zh, kind, Fact(name), needs=(need,))
+def _fact(name: str, label: Text, kind: Kind, need: str) -> Field:
+    return add_field(name, label, kind, Fact(name), needs=(need,))
 
 
 def _has(column: str) -> Computed:
@@ -78,74 +77,69 @@ def _age(row: Row, present: Present) -> int | None:
 _STATUS = ("active", "suspended", "unconfirmed")
 _ROLES = ("learner", "teacher", "staff", "admin")
 
-add_field("id", "id", "用户编号", CODE, Column("host_id"))
-add_field("status", "account status", "账号状态", CODE, values=_STATUS)
-_person("username", "user name", "用户名", TEXT, private=True)
-_person("display_name", "display name", "昵称", TEXT)
-_person("real_name", "real name", "真实姓名", TEXT)
-_person("email", "e-mail address", "邮箱", TEXT, private=True)
-add_field("has_email", "has an e-mail address", "有邮箱", FLAG, _has("email_key"), needs=("persons.email",))
-_person("email_verified", "e-mail verified", "邮箱已验证", FLAG)
-_person("email_stopped", "e-mail stopped", "已停收邮件", FLAG)
-_person("phone", "telephone", "手机号", TEXT, private=True)
-add_field(
-    "has_phone", "has a mobile telephone", "有手机号", FLAG, _has("phone_key"), needs=("persons.phone",)
-)
-_person("phone_verified", "telephone verified", "手机已验证", FLAG)
-_person("gender", "gender", "性别", TEXT)
-_person("birthday", "birthday", "生日", DAY)
-add_field("age", "age", "年龄", NUMBER, Computed(_age_sql, _age), needs=("persons.birthday",))
-_person("country", "country", "国家", TEXT)
-_person("city", "city", "城市", TEXT)
-_person("locale", "language", "语言", TEXT)
-_person("company", "company", "公司", TEXT)
-_person("registered_at", "registered", "注册时间", INSTANT)
-_person("last_login_at", "last signed in", "最近登录", INSTANT)
-_fact("last_active_at", "last active", "最近活跃", INSTANT, "persons.last_active_at|signals")
-_fact("last_learned_at", "last learned", "最近学习", INSTANT, "enrolments.last_learned_at")
-_person("roles", "roles", "角色", SET, source=Side(m.PersonTag, "folded", (("kind", "role"),)), values=_ROLES)
-_person("tags", "tags", "标签", SET, source=Side(m.PersonTag, "folded", (("kind", "tag"),)), picker="tag")
+add_field("id", Text("id"), CODE, Column("host_id"))
+add_field("status", Text("account status"), CODE, values=_STATUS)
+_person("username", Text("user name"), TEXT, private=True)
+_person("display_name", Text("display name"), TEXT)
+_person("real_name", Text("real name"), TEXT)
+_person("email", Text("e-mail address"), TEXT, private=True)
+add_field("has_email", Text("has an e-mail address"), FLAG, _has("email_key"), needs=("persons.email",))
+_person("email_verified", Text("e-mail verified"), FLAG)
+_person("email_stopped", Text("e-mail stopped"), FLAG)
+_person("phone", Text("telephone"), TEXT, private=True)
+add_field("has_phone", Text("has a mobile telephone"), FLAG, _has("phone_key"), needs=("persons.phone",))
+_person("phone_verified", Text("telephone verified"), FLAG)
+_person("gender", Text("gender"), TEXT)
+_person("birthday", Text("birthday"), DAY)
+add_field("age", Text("age"), NUMBER, Computed(_age_sql, _age), needs=("persons.birthday",))
+_person("country", Text("country"), TEXT)
+_person("city", Text("city"), TEXT)
+_person("locale", Text("language"), TEXT)
+_person("company", Text("company"), TEXT)
+_person("registered_at", Text("registered"), INSTANT)
+_person("last_login_at", Text("last signed in"), INSTANT)
+_fact("last_active_at", Text("last active"), INSTANT, "persons.last_active_at|signals")
+_fact("last_learned_at", Text("last learned"), INSTANT, "enrolments.last_learned_at")
+_person("roles", Text("roles"), SET, source=Side(m.PersonTag, "folded", (("kind", "role"),)), values=_ROLES)
+_person("tags", Text("tags"), SET, source=Side(m.PersonTag, "folded", (("kind", "tag"),)), picker="tag")
 add_field(
     "crm_tags",
-    "CRM tags",
-    "CRM 标签",
+    Text("CRM tags"),
     SET,
     Side(CrmTag, "folded", (("state", ON),)),
     picker="crm_tag",
 )
 add_field(
     "interest_tags",
-    "interests",
-    "兴趣标签",
+    Text("interests"),
     SET,
     Whole(m.Interest, "folded"),
     needs=("courses.tags",),
     picker="tag",
 )
-_person("member_level", "membership level", "会员等级", TEXT)
-_person("member_rank", "membership rank", "会员级别", NUMBER)
-_person("member_since", "member since", "会员开始时间", INSTANT)
-_person("member_until", "membership ends", "会员到期时间", INSTANT)
+_person("member_level", Text("membership level"), TEXT)
+_person("member_rank", Text("membership rank"), NUMBER)
+_person("member_since", Text("member since"), INSTANT)
+_person("member_until", Text("membership ends"), INSTANT)
 add_field(
     "is_member",
-    "is a member",
-    "是会员",
+    Text("is a member"),
     FLAG,
     Computed(_member_sql, _is_member),
     needs=("persons.member_level",),
 )
-_fact("paid_count", "number of purchases", "购买次数", NUMBER, "orders")
-_fact("paid_total", "spent in total", "消费总额", MONEY, "orders")
-_fact("first_paid_at", "first purchase", "首次购买", INSTANT, "orders")
-_fact("last_paid_at", "latest purchase", "最近购买", INSTANT, "orders")
-_fact("refunded_total", "refunded in total", "退款总额", MONEY, "orders")
-_fact("unpaid_count", "number of unpaid orders", "未支付订单数", NUMBER, "orders")
+_fact("paid_count", Text("number of purchases"), NUMBER, "orders")
+_fact("paid_total", Text("spent in total"), MONEY, "orders")
+_fact("first_paid_at", Text("first purchase"), INSTANT, "orders")
+_fact("last_paid_at", Text("latest purchase"), INSTANT, "orders")
+_fact("refunded_total", Text("refunded in total"), MONEY, "orders")
+_fact("unpaid_count", Text("number of unpaid orders"), NUMBER, "orders")
 
 
 def _attribute(name: str) -> Field:
     return Field(
         f"attributes.{name}",
-        Label(name, name),
+        Text(name),
         TEXT,
         Side(m.PersonAttribute, "folded", (("name", name),)),
         needs=(f"persons.attributes.{name}",),
@@ -164,7 +158,7 @@ def _consent(channel: str) -> Field | None:
     one = REGISTERED.get(channel)
     if one is None:
         return None
-    label = Label(f"consent to {one.label[0]}", f"同意接收{one.label[1]}")
+    label = Text("consent to {channel}", channel=one.label)
     source = Side(m.Consent, "state", (("channel", channel),))
     return Field(f"consent.{channel}", label, CODE, source, values=("granted", "denied"))
 
@@ -174,7 +168,7 @@ def _suppressed(channel: str) -> Field | None:
     if one is None:
         return None
     key, need = _ADDRESSES[one.address]
-    label = Label(f"{one.label[0]} suppressed", f"{one.label[1]}已屏蔽")
+    label = Text("{channel} suppressed", channel=one.label)
     return Field(f"suppressed.{channel}", label, FLAG, Suppressed(channel, key), needs=(need,))
 
 

@@ -1,10 +1,10 @@
-"""What lists and exports of people can show: one row a column, with its name in both languages."""
+"""What lists and exports of people can show: one row a column, with its name."""
 
 from dataclasses import dataclass
 
 from crm_plugin.host.records import Actor
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments.language.catalogue import Catalogue
-from crm_plugin.segments.language.fields import Label
 
 
 @dataclass(frozen=True)
@@ -17,37 +17,37 @@ class Column:
     """
 
     key: str
-    label: Label
+    label: Text
     kind: str = "text"
     private: bool = False
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("display_name", Label("Name", "姓名")),
-    Column("host_id", Label("Id at the school", "学校编号")),
-    Column("real_name", Label("Real name", "真实姓名")),
-    Column("username", Label("User name", "用户名"), private=True),
-    Column("status", Label("State", "状态"), "status"),
-    Column("phone", Label("Telephone", "手机"), private=True),
-    Column("email", Label("E-mail", "邮箱"), private=True),
-    Column("gender", Label("Gender", "性别")),
-    Column("country", Label("Country", "国家")),
-    Column("city", Label("City", "城市")),
-    Column("company", Label("Company", "公司")),
-    Column("registered_at", Label("Registered", "注册时间"), "instant"),
-    Column("last_login_at", Label("Last signed in", "最近登录"), "instant"),
-    Column("last_active_at", Label("Last active", "最近活跃"), "instant"),
-    Column("last_learned_at", Label("Last learned", "最近学习"), "instant"),
-    Column("member_level", Label("Membership", "会员等级")),
-    Column("member_until", Label("Member until", "会员到期"), "instant"),
-    Column("paid_count", Label("Orders", "订单数"), "number"),
-    Column("paid_total", Label("Spent", "消费金额"), "money"),
-    Column("first_paid_at", Label("First purchase", "首次购买"), "instant"),
-    Column("last_paid_at", Label("Latest purchase", "最近购买"), "instant"),
-    Column("refunded_total", Label("Refunded", "退款金额"), "money"),
-    Column("unpaid_count", Label("Unpaid orders", "待付订单数"), "number"),
-    Column("marketed_count", Label("Messages received", "已收营销消息数"), "number"),
-    Column("last_marketed_at", Label("Last marketed", "最近一次营销"), "instant"),
+    Column("display_name", Text("Name", "column")),
+    Column("host_id", Text("Id at the school", "column")),
+    Column("real_name", Text("Real name", "column")),
+    Column("username", Text("User name", "column"), private=True),
+    Column("status", Text("State", "column"), "status"),
+    Column("phone", Text("Telephone", "column"), private=True),
+    Column("email", Text("E-mail", "column"), private=True),
+    Column("gender", Text("Gender", "column")),
+    Column("country", Text("Country", "column")),
+    Column("city", Text("City", "column")),
+    Column("company", Text("Company", "column")),
+    Column("registered_at", Text("Registered", "column"), "instant"),
+    Column("last_login_at", Text("Last signed in", "column"), "instant"),
+    Column("last_active_at", Text("Last active", "column"), "instant"),
+    Column("last_learned_at", Text("Last learned", "column"), "instant"),
+    Column("member_level", Text("Membership", "column")),
+    Column("member_until", Text("Member until", "column"), "instant"),
+    Column("paid_count", Text("Orders", "column"), "number"),
+    Column("paid_total", Text("Spent", "column"), "money"),
+    Column("first_paid_at", Text("First purchase", "column"), "instant"),
+    Column("last_paid_at", Text("Latest purchase", "column"), "instant"),
+    Column("refunded_total", Text("Refunded", "column"), "money"),
+    Column("unpaid_count", Text("Unpaid orders", "column"), "number"),
+    Column("marketed_count", Text("Messages received", "column"), "number"),
+    Column("last_marketed_at", Text("Last marketed", "column"), "instant"),
 )
 """In the order in which they stand."""
 NAME = COLUMNS[0]

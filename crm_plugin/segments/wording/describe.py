@@ -1,4 +1,4 @@
-"""Say a tree as one sentence, in English or Chinese."""
+"""Say a tree as one sentence, in the language of its reader."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from typing import Any
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people import queries as profiles
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.explain.evaluate import Explanation
@@ -31,7 +32,7 @@ def describe(
 ) -> str:
     """Return a filter document as a sentence, with courses and saved searches by their names.
 
-    :param locale: Chinese when it begins with ``zh``, else English.
+    :param locale: the language to say it in.
     :param namer: words for states, kinds and roles.
     :raises BadInput: when the document cannot be understood.
     """
@@ -145,8 +146,8 @@ class Speaker:
     def phrase(self, key: str, **values: Any) -> str:
         return self.of(PHRASES[key]).format(**values)
 
-    def of(self, words: tuple[str, str]) -> str:
-        return words[1] if self.locale.lower().startswith("zh") else words[0]
+    def of(self, words: Text) -> str:
+        return words.of(self.locale)
 
     def group(self, group: Group) -> str:
         parts = [self.inner(one, len(group.members) > 1) for one in group.members]

@@ -9,9 +9,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models.school import HELD_MONEY
-from crm_plugin.segments.language.definitions import Label
-from crm_plugin.segments.wording.phrases import Words
 
 Document = dict[str, Any]
 INTEREST = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
@@ -26,7 +25,7 @@ class Shape:
     """A piece of a document that has words of its own.
 
     :param name: what the builder's form posts for it; a tilde tells it from a field.
-    :param says: operator → sentence with ``{value}``, in both languages, in the order of a menu.
+    :param says: operator → sentence with ``{value}``, in the order of a menu.
     :param picker: what is chosen from: ``course``, ``category``, ``tag``, or nothing.
     :param needs: what the school must tell, as fields say it.
     :param make: (operator, value) → document.
@@ -34,8 +33,8 @@ class Shape:
     """
 
     name: str
-    label: Label
-    says: Mapping[str, Words]
+    label: Text
+    says: Mapping[str, Text]
     picker: str
     needs: tuple[str, ...]
     make: Callable[[str, Any], Document]
@@ -110,15 +109,15 @@ def _read_quiet(document: Document) -> tuple[str, Any] | None:
 _PAID = rule("state", "in", list(HELD_MONEY))
 
 
-def _bought(name: str, label: Label, field: str, some: Words, none: Words, **more: Any) -> Shape:
+def _bought(name: str, label: Text, field: str, some: Text, none: Text, **more: Any) -> Shape:
     return Shape(name, label, {ANY: some, NO_ONE: none}, **more, **_rows("orders", _PAID, field))
 
 
 SHAPES: tuple[Shape, ...] = (
     Shape(
         "~quiet",
-        Label("Not active (or never)", "未活跃（含从未活跃）"),
-        {"olderThan": ("not active for {value} (or never)", "已有 {value}未活跃（含从未活跃）")},
+        Text("Not active (or never)"),
+        {"olderThan": Text("not active for {value} (or never)")},
         "",
         ("persons.last_active_at|signals",),
         _quiet,
@@ -126,39 +125,39 @@ SHAPES: tuple[Shape, ...] = (
     ),
     _bought(
         "~bought",
-        Label("Courses bought", "购买过的课程"),
+        Text("Courses bought"),
         "course_id",
-        ("has bought any of {value}", "买过其中任一：{value}"),
-        ("has not bought any of {value}", "没有买过其中任何一个：{value}"),
+        Text("has bought any of {value}"),
+        Text("has not bought any of {value}"),
         picker="course",
         needs=("orders",),
     ),
     _bought(
         "~bought_category",
-        Label("Course categories bought from", "购买过的课程分类"),
+        Text("Course categories bought from"),
         "course_category",
-        ("has bought from any of {value}", "买过其中任一分类：{value}"),
-        ("has not bought from any of {value}", "没有买过其中任何分类：{value}"),
+        Text("has bought from any of {value}"),
+        Text("has not bought from any of {value}"),
         picker="category",
         needs=("orders", "courses.category"),
     ),
     _bought(
         "~bought_tag",
-        Label("Course tags bought", "购买过的课程标签"),
+        Text("Course tags bought"),
         "course_tag",
-        ("has bought courses tagged any of {value}", "买过带其中任一标签的课程：{value}"),
-        ("has not bought courses tagged any of {value}", "没有买过带其中任何标签的课程：{value}"),
+        Text("has bought courses tagged any of {value}"),
+        Text("has not bought courses tagged any of {value}"),
         picker="tag",
         needs=("orders", "courses.tags"),
     ),
     Shape(
         "~enrolled",
-        Label("Courses and classes attended now", "当前在学的课程或班级"),
+        Text("Courses and classes attended now"),
         {
-            ANY: ("is enrolled now in any of {value}", "当前在学其中任一：{value}"),
-            NO_ONE: ("is not enrolled now in any of {value}", "当前未在学其中任何一个：{value}"),
-            EVER: ("is enrolled somewhere now", "当前有在学课程"),
-            NEVER: ("is enrolled nowhere now", "当前没有在学课程"),
+            ANY: Text("is enrolled now in any of {value}"),
+            NO_ONE: Text("is not enrolled now in any of {value}"),
+            EVER: Text("is enrolled somewhere now"),
+            NEVER: Text("is enrolled nowhere now"),
         },
         "course",
         ("enrolments",),
@@ -166,12 +165,12 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "~trial",
-        Label("Trial lessons", "试听"),
+        Text("Trial lessons"),
         {
-            EVER: ("took a trial lesson", "试听过课程"),
-            NEVER: ("took no trial lesson", "没有试听过课程"),
-            ANY: ("took a trial lesson of any of {value}", "试听过其中任一：{value}"),
-            NO_ONE: ("took no trial lesson of any of {value}", "没有试听过其中任何一个：{value}"),
+            EVER: Text("took a trial lesson"),
+            NEVER: Text("took no trial lesson"),
+            ANY: Text("took a trial lesson of any of {value}"),
+            NO_ONE: Text("took no trial lesson of any of {value}"),
         },
         "course",
         ("signals",),
@@ -179,10 +178,10 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "~interest",
-        Label("Courses looked at, tried or asked about", "看过、试听过或咨询过的课程"),
+        Text("Courses looked at, tried or asked about"),
         {
-            ANY: ("showed interest in any of {value}", "对其中任一感兴趣：{value}"),
-            NO_ONE: ("showed no interest in any of {value}", "对其中任何一个都没有兴趣：{value}"),
+            ANY: Text("showed interest in any of {value}"),
+            NO_ONE: Text("showed no interest in any of {value}"),
         },
         "course",
         ("signals",),

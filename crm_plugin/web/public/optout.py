@@ -10,6 +10,7 @@ from jinja2 import FileSystemLoader
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.i18n import choose, locales, own_name
 from crm_plugin.kernel.resources import folder
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked, Standing
@@ -20,7 +21,7 @@ from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.profiles.store.host_info_cache import stored
 from crm_plugin.web.public import topic_choices
 from crm_plugin.web.public.http import Environ, Response, form_of, headers_of, query_of
-from crm_plugin.web.public.words import LOCALES, VERSION, choose, joined, labels, words_of
+from crm_plugin.web.public.words import VERSION, joined, labels, words_of
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ class _Page:
             .render(
                 words=words_of(self._locale),
                 locale=self._locale,
-                locales=LOCALES,
+                locales={name: own_name(name) for name in locales()},
                 school=self._school,
                 name=self._name,
                 style=STYLE,

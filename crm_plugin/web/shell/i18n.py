@@ -6,7 +6,7 @@ from typing import Any
 from flask import g, has_request_context, request
 
 from crm_plugin.kernel.errors import CODES, Clause, CrmError
-from crm_plugin.kernel.i18n import SOURCE, choose, translate, translate_plural
+from crm_plugin.kernel.i18n import SOURCE, Text, choose, translate, translate_plural
 
 
 def locale() -> str:
@@ -21,7 +21,7 @@ def locale() -> str:
 
 def plain(text: str) -> str:
     """Return the translation of ``text``, its ``%(name)s`` left alone (Jinja fills them in)."""
-    return translate(text, locale(), getattr(text, "context", ""))
+    return text.of(locale()) if isinstance(text, Text) else translate(text, locale())
 
 
 def in_context(context: str, text: str) -> str:

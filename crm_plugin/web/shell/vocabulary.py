@@ -258,7 +258,7 @@ def word(table: str, name: str | None) -> str:
     if text is None and table == "reason":
         return _refusal(name)
     if text is None and table == "channel" and name in CHANNELS:
-        return CHANNELS[name].label[locale() == "zh"]
+        return CHANNELS[name].label.of(locale())
     return name if text is None else plain(text)
 
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.base import PURPOSES, SmsText
 from crm_plugin.channels.capabilities import link_mode_of
-from crm_plugin.channels.sms.channel import TAILS
+from crm_plugin.channels.sms.channel import TAIL
 from crm_plugin.channels.sms.template_states import DRAFT
 from crm_plugin.channels.sms.templates import declared
 from crm_plugin.channels.sms_templates import approval, editing
@@ -74,7 +74,7 @@ def _editor(key: str, written: Written, problem: str = "") -> Response:
         locales=locales(),
         purposes=PURPOSES,
         pieces=[piece for piece in PIECES if piece[0] != "link" or not _is_fixed()],
-        tails=TAILS,
+        tails={name: TAIL.of(name) for name in locales()},
         own_link=_is_fixed(),
         target=request.form.get("target", ""),
         **_beside(written),

@@ -12,6 +12,7 @@ from crm_plugin.channels.sms_templates import preview
 from crm_plugin.channels.sms_templates.preview import look
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.i18n import locales
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
 
@@ -75,9 +76,9 @@ def test_a_look_says_what_is_sent_and_what_it_costs(crm: Crm) -> None:
 
 
 def test_the_values_that_stand_in_are_never_longer_than_long_ones(db_kind: str) -> None:
-    for known in preview.EXAMPLES.values():
-        assert set(known) == set(preview.LONG)
-        assert all(len(value) <= preview.LONG[name] for name, value in known.items())
+    assert set(preview.EXAMPLES) == set(preview.LONG)
+    for name, example in preview.EXAMPLES.items():
+        assert all(len(example.of(locale)) <= preview.LONG[name] for locale in locales())
 
 
 @pytest.mark.parametrize(

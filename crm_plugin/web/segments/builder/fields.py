@@ -145,8 +145,8 @@ class Fields:
 
     def _shape(self, shape: Shape) -> Offered:
         # The value follows in a field of its own; what stands after it in a sentence is in the label.
-        chinese = self._locale == "zh"
-        words = tuple(says[chinese].partition("{value}")[0].strip(" ：") for says in shape.says.values())
+        said = (says.of(self._locale) for says in shape.says.values())
+        words = tuple(text.partition("{value}")[0].strip(" ：") for text in said)
         operators = tuple(shape.says)
         return Offered(
             shape.name,
