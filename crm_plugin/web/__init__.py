@@ -13,21 +13,27 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
 from crm_plugin.web import api, home
 from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
+from crm_plugin.web.admin import words as admin_words
 from crm_plugin.web.campaigns import list_page as campaign_list
 from crm_plugin.web.campaigns import page as campaign_page
 from crm_plugin.web.campaigns import people as campaign_people
 from crm_plugin.web.campaigns import report as campaign_report
+from crm_plugin.web.campaigns import words as campaign_words
 from crm_plugin.web.campaigns.composer import audience, check, content, policy, steps
 from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
+from crm_plugin.web.people import words as people_words
 from crm_plugin.web.person import message, notes
 from crm_plugin.web.person import page as person_page
+from crm_plugin.web.person import words as person_words
 from crm_plugin.web.segments import pickers
-from crm_plugin.web.shell import errors, flash
+from crm_plugin.web.segments import words as segment_words
+from crm_plugin.web.shell import errors, flash, vocabulary
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.guard import ROUTES, guarded
 from crm_plugin.web.shell.menu import host_menu
 from crm_plugin.web.sms import editor, templates
+from crm_plugin.web.sms import words as sms_words
 
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""
@@ -37,6 +43,8 @@ MODULES = (
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics, api),
 )
 """The modules of pages; importing them filled the table of routes."""
+for _words in (segment_words, admin_words, sms_words, campaign_words, people_words, person_words):
+    vocabulary.learn(_words)
 
 
 class Pages(Blueprint):

@@ -13,12 +13,12 @@ from crm_plugin.segments.bulk.spreadsheet import csv_parts, write_xlsx
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.people.results import chosen
+from crm_plugin.web.people.words import asked_problem
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone
 from crm_plugin.web.shell.guard import actor, crm, page
 from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.rendering import fragment, render
-from crm_plugin.web.shell.vocabulary import asked_problem
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",

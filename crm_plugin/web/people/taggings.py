@@ -5,10 +5,10 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.segments.bulk import bulk_tagging
+from crm_plugin.web.people.words import asked_problem
 from crm_plugin.web.shell.guard import actor, crm, page
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
-from crm_plugin.web.shell.vocabulary import asked_problem
 
 
 def _rows() -> dict[str, Any]:
