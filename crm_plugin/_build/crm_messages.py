@@ -27,6 +27,7 @@ KEYWORDS: dict[str, Any] = {
     "gettext": None,
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
+    "Setting": (4,),
 }
 """What a text is handed to, in code and templates."""
 _OTHERS = re.compile(r"crm_plugin/(_build|demo|hostkit|translations|web/assets|web/static)/")

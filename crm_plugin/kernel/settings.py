@@ -94,7 +94,7 @@ TABLE = (
     Setting("stale_data_hours", int, 24, "Age of the school's data above which campaigns wait; 0: never."),
     Setting("pause_after_failures", int, 20, "Failures in a row of a carrier that pause a campaign."),
     Setting("pause_failure_percent", int, 50, "Share of failures that pauses a campaign; 0: never."),
-    Setting("notify_email", str, "", "Who is told by e-mail of campaigns that stop by themselves."),
+    Setting("notify_email", str, "", "Address that gets an e-mail when a campaign stops by itself."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),

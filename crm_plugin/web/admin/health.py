@@ -75,7 +75,7 @@ def _own(asked_at: datetime | None) -> list[Check]:
 
 def _settings() -> list[tuple[str, str, str]]:
     shown = crm().settings.shown()
-    return [(row.name, _set_to(shown[row.name]), row.help) for row in TABLE]
+    return [(row.name, _set_to(shown[row.name]), say(row.help)) for row in TABLE]
 
 
 def _set_to(value: object) -> str:

@@ -38,8 +38,18 @@ def zone() -> ZoneInfo:
 
 def zone_name() -> str:
     """Return the zone's name with its present offset, such as ``Asia/Shanghai (GMT+08:00)``."""
-    here = zone()
-    return f"{here.key} ({get_timezone_gmt(crm().clock().astimezone(here), 'long', locale='en')})"
+    return _zone_at(crm().clock(), zone())
+
+
+_BEIJING = Text("Asia/Shanghai", "time zone")
+"""Named as its people call it, where they have a word of their own."""
+
+
+def _zone_at(value: datetime, where: ZoneInfo) -> str:
+    name = plain(_BEIJING) if where.key == _BEIJING else where.key
+    if name != where.key:
+        return name
+    return f"{name} ({get_timezone_gmt(value.astimezone(where), 'long', locale='en')})"
 
 
 def number(value: float | Decimal | None) -> str:
@@ -102,7 +112,7 @@ def html_language(code: str) -> str:
 def in_zone(value: datetime, where: ZoneInfo) -> str:
     """Return date and time by the clocks of a zone, and the zone's name."""
     told = format_datetime(value.astimezone(where), plain(_MOMENT), locale=babel_locale())
-    return f"{told} {where.key} ({get_timezone_gmt(value.astimezone(where), 'long', locale='en')})"
+    return f"{told} {_zone_at(value, where)}"
 
 
 _MOMENT = Text("d MMM y, HH:mm", "date pattern")
