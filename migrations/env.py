@@ -20,13 +20,23 @@ def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
     return f"db.{type(item).__name__}({length or ''})"
 
 
+def _differs(about: Any, _column: Any, _of_model: Any, found: Any, wanted: Any) -> bool | None:
+    """Tell Alembic of what it does not look at: widths beside texts, collations, parts of a second."""
+    kind = wanted.dialect_impl(about.dialect)
+    kind = getattr(kind, "impl", kind)
+    looked_at = ["fsp", *(name for name in ("length", "collation") if hasattr(kind, name))]
+    if any(getattr(found, name, None) != getattr(kind, name, None) for name in looked_at):
+        return True
+    return None  # the rest is Alembic's own comparison
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     version_table=VERSION_TABLE,
     include_name=_ours,
     render_item=_render,
-    compare_type=False,
+    compare_type=_differs,
 )
 with context.begin_transaction():
     context.run_migrations()
