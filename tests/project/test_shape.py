@@ -17,6 +17,8 @@ TOP_LEVEL = (
 ).split()
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
+MAX_TEMPLATE_WIDTH = 160
+"""A longer line hides in a diff what changed in it."""
 RUN_TIME_EXTRAS = ("embedded", "mariadb", "postgresql", "serve")
 WRITTEN = {".py", ".html", ".js", ".css", ".md", ".toml"}
 
@@ -56,6 +58,17 @@ def test_no_file_is_too_long() -> None:
         and (lines := text_of(path).count("\n")) > MAX_FILE_LINES
     }
     assert not long
+
+
+def test_no_line_of_a_template_is_too_wide() -> None:
+    wide = [
+        f"{path}:{number}"
+        for path in files()
+        if path.parts[0] == "templates" and path.suffix == ".html"
+        for number, line in enumerate(text_of(path).splitlines(), 1)
+        if len(line) > MAX_TEMPLATE_WIDTH
+    ]
+    assert not wide
 
 
 def test_no_function_is_too_long() -> None:
