@@ -12,8 +12,8 @@ from tests.project.tree import RESOURCES, ROOT, files, python_files, text_of
 
 TOP_LEVEL = (
     "pyproject.toml crm_plugin hooks templates migrations sms_templates tests docs README.md Makefile "
-    "LICENSE MANIFEST.in .ci .gitignore .gitattributes .editorconfig requirements*.txt "
-    "package.json package-lock.json"
+    "LICENSE MANIFEST.in .ci .gitignore .gitattributes .git-blame-ignore-revs .editorconfig "
+    "requirements*.txt package.json package-lock.json"
 ).split()
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
