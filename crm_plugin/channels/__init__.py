@@ -1,1 +1,13 @@
-"""How a message reaches a person: SMS, e-mail, private message; content, carriers, rates."""
+"""How a message reaches a person: SMS, e-mail, private message; content, carriers, rates.
+
+Rooms, from the ground up; each imports those below it:
+
+- ``capabilities``, ``models``, ``content``: what a carrier can do, the tables, texts with blanks.
+- ``base``: what a channel and a carrier are. ``rates``: limits over all processes.
+- ``shared_checks``: what every channel asks of a content. ``outbox``: the carrier that only writes down.
+- ``private_message``, ``email``, ``sms``: one channel each, with its carriers.
+- ``registry``: which channels and carriers there are. ``suppressions``: stopped addresses.
+- ``service``: the verbs. ``sms_templates``: writing and approving them. ``jobs``: what workers run.
+
+Whom to write to, and when, is the work of ``campaigns``.
+"""

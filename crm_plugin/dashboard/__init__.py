@@ -1,1 +1,5 @@
-"""The figures of the home page."""
+"""The figures of the home page, asked in few questions over all capabilities below.
+
+Only numbers that no capability has by itself. How they look is in ``web/home``; what one campaign brought is
+in ``campaigns/reporting``.
+"""

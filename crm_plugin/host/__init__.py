@@ -1,1 +1,6 @@
-"""The contract with the school's platform: hooks, records, and the gateway that every call takes."""
+"""The contract with the school's platform, and the one gateway that every call to it takes.
+
+``hookspecs``, ``records`` and ``sql`` are public: adapters in ``hooks/`` and elsewhere import them, so they
+keep their names. The rest checks what a school answers, bounds how long it may take, and finds its plug-in.
+There are no rooms: what is kept of the answers belongs to ``profiles``.
+"""

@@ -1,8 +1,15 @@
-"""The CRM's pages: one blueprint for every way to run, mounted by the school at ``/admin/crm``.
+"""Pages and the JSON API, made of what services answer; and the public routes in front of the school.
 
-``pages(crm)`` gives the blueprint, ``menu()`` the entries for the school's admin panel. Each module of
-pages adds its routes to :data:`crm_plugin.web.shell.guard.ROUTES`; there is no SQL here and no rule of a
-capability: pages ask services, and turn what comes back into HTML.
+No SQL and no rule of a capability belong here. Rooms, from the ground up; each imports those below it:
+
+- ``shell``: what each page stands in.
+- ``segments``: the builder of a search. ``admin``: pages of administrators. ``sms``: SMS templates.
+- ``campaigns``: campaigns and their composer.
+- ``people``: the list of people. ``person``: the page of one.
+- ``home``, and ``api``: the JSON API.
+- ``public``: short links and opt-out pages. It stands apart, in front of the school.
+
+``pages(crm)`` gives the blueprint, ``menu()`` the entries for the school's admin panel.
 """
 
 from flask import Blueprint

@@ -1,1 +1,5 @@
-"""E-mail: sanitised HTML with a text part, MIME made once per campaign, SMTP."""
+"""The channel e-mail: sanitised HTML with a text part, MIME made once for a campaign, and SMTP.
+
+How a message is written and handed over. What comes back from mail servers and providers is read in
+``feedback``; stopping an address for it is in ``campaigns/feedback``.
+"""

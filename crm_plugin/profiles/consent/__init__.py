@@ -1,1 +1,5 @@
-"""Consent."""
+"""What people allow: consent events, suppressed addresses, topics, and who may be written to on a channel.
+
+``channels`` alone knows which address a channel writes to. Words of opt-out pages are in ``web/public``;
+why a campaign leaves somebody out is in ``campaigns/policy``.
+"""

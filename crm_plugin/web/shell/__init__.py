@@ -1,1 +1,5 @@
-"""Shell."""
+"""What every page stands in: the guard of rights, frame and menu, languages, values as text, flash lines.
+
+A page asks this room for its frame and never the other way round. Macros of templates stand beside, in
+``templates/crm/shell``; words of one room's states in that room.
+"""

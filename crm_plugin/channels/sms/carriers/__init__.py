@@ -1,1 +1,5 @@
-"""SMS carriers that are called over HTTP: one file each; what they have in common lies beside them."""
+"""SMS carriers that are called over HTTP, one file each, and what several of them share.
+
+A carrier's requests, its codes of refusal, its delivery reports and the filing of its templates stand here.
+Which carriers there are is written down in ``channels/registry``.
+"""
