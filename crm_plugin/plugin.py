@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from crm_plugin.campaigns import jobs as campaigns_jobs
-from crm_plugin.campaigns import registration
-from crm_plugin.channels import jobs as channels_jobs
+from crm_plugin.campaigns.capability import CAMPAIGNS
+from crm_plugin.channels.capability import CHANNELS
 from crm_plugin.channels.sms.templates import load_stock
-from crm_plugin.host.context import Crm, current, install
+from crm_plugin.host.context import Crm, current, installed
+from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
+from crm_plugin.host.jobs import Jobs
 from crm_plugin.kernel import daily, embedded
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database, connect
@@ -23,11 +24,11 @@ from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.queue import Queue, resolve
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
-from crm_plugin.links import jobs as links_jobs
-from crm_plugin.profiles import jobs as profiles_jobs
+from crm_plugin.links.capability import LINKS
+from crm_plugin.profiles.capability import PROFILES
 from crm_plugin.profiles.store.host_info_cache import school_today
 from crm_plugin.profiles.sync.events import Sink
-from crm_plugin.segments import jobs as segments_jobs
+from crm_plugin.segments.capability import SEGMENTS
 from crm_plugin.web import menu, pages
 from crm_plugin.web.public import PublicApp
 
@@ -37,20 +38,8 @@ if TYPE_CHECKING:
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
 
-CAPABILITIES: tuple[Any, ...] = (
-    *(profiles_jobs, segments_jobs, campaigns_jobs),
-    *(channels_jobs, links_jobs),
-)
-"""Each with ``PERIODIC``, ``DAILY`` and ``burst``."""
-
-PERIODIC: tuple[tuple[str, int], ...] = (
-    *(job for jobs in CAPABILITIES for job in jobs.PERIODIC),
-    ("crm_plugin.plugin.daily_tick", 300),
-)
-"""What a worker ticks: (job, every how many seconds)."""
-
-DAILY: tuple[str, ...] = tuple(job for jobs in CAPABILITIES for job in jobs.DAILY)
-"""What is done once a business day of the school's zone."""
+CAPABILITIES: tuple[Capability, ...] = (PROFILES, SEGMENTS, CAMPAIGNS, CHANNELS, LINKS)
+"""What an application consists of, in the order in which the data flow."""
 
 
 def init_app(app: "Flask", host: object, settings: Settings | None = None) -> Crm:
@@ -78,19 +67,24 @@ def mount(app: "Flask", crm: Crm) -> None:
 
 
 def open_crm(
-    settings: Settings, *, host: object | None = None, app: "Flask | None" = None, clock: Clock = system_clock
+    settings: Settings,
+    *,
+    host: object | None = None,
+    app: "Flask | None" = None,
+    clock: Clock = system_clock,
+    capabilities: tuple[Capability, ...] = CAPABILITIES,
 ) -> Crm:
     """Make a CRM of its parts.
 
     :param host: the host plug-in; by default the one that the setting ``host`` names, if any.
     :param app: a Flask host, whose database is used when the setting ``database_url`` is empty.
+    :param capabilities: what it consists of.
     :raises BadInput: ``host.unknown``.
     """
     plugin = host if host is not None else load_host(settings)
     settings.secret_key = settings.secret_key or kept_secret(Path(settings.instance) / "secret_key")
-    crm = Crm(settings, _database(settings, app), Gateway(plugin, clock=clock), _queue(settings), clock)
-    compose(crm)
-    return crm
+    gateway = Gateway(plugin, clock=clock)
+    return Crm(settings, _database(settings, app), gateway, _queue(settings), clock, capabilities)
 
 
 def load_host(settings: Settings) -> object | None:
@@ -105,20 +99,21 @@ def load_host(settings: Settings) -> object | None:
     return plugin
 
 
-def compose(crm: Crm) -> None:
-    """Let every capability register what it brings to the ones below it."""
-    registration.compose(crm)
-
-
 def prepare(crm: Crm) -> None:
     """Make or upgrade the tables and put the shipped SMS templates in; sends nothing; safe to repeat."""
     upgrade(crm.db)
     crm.db.run(lambda session: load_stock(session, crm.clock()))
 
 
+def periodic_jobs(crm: Crm) -> tuple[tuple[str, int], ...]:
+    """Return what a worker ticks: (job, every how many seconds)."""
+    every = (job for jobs in crm.contributed(Jobs) for job in jobs.periodic)
+    return (*every, ("crm_plugin.plugin.daily_tick", 300))
+
+
 def burst_rounds(crm: Crm) -> list[Callable[[], bool]]:
     """Return one round of each capability's due work, in the order in which the data flows."""
-    return [partial(jobs.burst, crm) for jobs in CAPABILITIES]
+    return [partial(jobs.burst, crm) for jobs in crm.contributed(Jobs)]
 
 
 def run_daily(crm: Crm) -> list[str]:
@@ -127,7 +122,7 @@ def run_daily(crm: Crm) -> list[str]:
     A job that fails gives its claim back, so that the next tick tries it again.
     """
     day = school_today(crm)
-    return [job for job in DAILY if _once(crm, job, day)]
+    return [job for jobs in crm.contributed(Jobs) for job in jobs.daily if _once(crm, job, day)]
 
 
 def daily_tick() -> None:
@@ -139,9 +134,9 @@ def _once(crm: Crm, job: str, day: date) -> bool:
     token = str(uuid4())
     if not crm.db.run(lambda session: daily.claim(session, job, day, crm.clock(), token)):
         return False
-    install(crm)
     try:
-        resolve(job)()
+        with installed(crm):
+            resolve(job)()
     except BaseException:
         crm.db.run(lambda session: daily.give_back(session, job, day, token))
         raise

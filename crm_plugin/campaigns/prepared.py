@@ -27,8 +27,6 @@ from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
 
-_KEPT = "campaigns.running"
-
 
 @dataclass(slots=True)
 class Running:
@@ -74,13 +72,20 @@ class Running:
         return links.return_path(self.settings, self.signer.bounce_code(row.person_id, row.id))
 
 
+@dataclass
+class KeptCampaigns:
+    """The campaigns that this process has made ready, by their ids."""
+
+    running: dict[int, Running] = field(default_factory=dict)
+
+
 def load(crm: Crm, campaign_id: int) -> Running | None:
     """Return a campaign ready to send, from this process's memory when it has not changed."""
     with crm.db.read() as session:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None:
             return None
-        kept: dict[int, Running] = crm.extras.setdefault(_KEPT, {})
+        kept = crm.state(KeptCampaigns).running
         running = kept.get(campaign_id)
         if running is None or running.changed_at != campaign.updated_at:
             running = kept[campaign_id] = _make(crm, session, campaign)

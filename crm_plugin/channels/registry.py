@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from crm_plugin.channels.base import Carrier, Channel
 from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities
@@ -43,6 +44,13 @@ CARRIERS.add("tencent", TencentCarrier)
 CARRIERS.add("twilio", TwilioCarrier)
 
 
+@dataclass
+class KeptCarriers:
+    """The carriers that an installation uses: (name, process) → carrier."""
+
+    carriers: dict[tuple[str, int], Carrier] = field(default_factory=dict)
+
+
 def capabilities_of(carrier: str) -> Capabilities:
     """Return what an SMS carrier declares of itself."""
     found = getattr(CARRIERS.get(carrier), "capabilities", FREE_TEXT)
@@ -66,7 +74,7 @@ def carrier_for(crm: Crm, channel: str) -> Carrier:
     if factory is None:
         raise BadInput("channel.unknown_carrier", carrier=name, known=", ".join(CARRIERS))
     # A forked worker must not write to its parent's connection.
-    kept: dict[tuple[str, int], Carrier] = crm.extras.setdefault("carriers", {})
+    kept = crm.state(KeptCarriers).carriers
     place = (name, os.getpid())
     if place not in kept:
         kept[place] = factory(crm)

@@ -75,7 +75,7 @@ def block(crm: Crm, actor: Actor, channel: str, address: str) -> None:
         raise BadInput("channel.bad_address", "address", address=address[:100], channel=channel)
 
     def work(session: Session) -> None:
-        ledger.suppress(session, channel, key, "all", "manual", crm.clock(), f"staff {actor.id}")
+        ledger.suppress(crm, session, channel, key, "all", "manual", crm.clock(), f"staff {actor.id}")
         audit.record(session, crm.clock(), actor.id, "address.block", ("channel", channel))
 
     crm.db.run(work)

@@ -27,5 +27,5 @@ def seed(crm: Crm) -> None:
     with crm.db.begin() as session:
         for topic, step in zip(topics.offered(session), EVERY, strict=True):
             for person in people[step // 2 :: step]:
-                topic_consent.opt_out(session, person, topic.id, crm.clock(), "choices")
+                topic_consent.opt_out(crm, session, person, topic.id, crm.clock(), "choices")
         keep(session, _KEPT, True)

@@ -1,27 +1,50 @@
 """What one installation of the CRM is made of; handed to every service and job."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from crm_plugin.host.contributions import Capability, parts_of
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 
+T = TypeVar("T")
+
 
 @dataclass
 class Crm:
-    """One CRM: its settings, database, school, queue and clock; composed in :mod:`crm_plugin.plugin`."""
+    """One CRM: its settings, database, school, queue and clock; composed in :mod:`crm_plugin.plugin`.
+
+    :param capabilities: what it consists of, the lower rows first.
+    """
 
     settings: Settings
     db: Database
     host: Gateway
     queue: Queue
     clock: Clock = system_clock
-    extras: dict[str, Any] = field(default_factory=dict)
-    """State that a capability keeps for this installation (carriers, compiled contents); by its name."""
+    capabilities: tuple[Capability, ...] = ()
+    _states: dict[type[Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def contributed(self, kind: type[T]) -> tuple[T, ...]:
+        """Return what the capabilities bring of a type, the lower rows first."""
+        return parts_of(self.capabilities, kind)
+
+    def state(self, kind: type[T]) -> T:
+        """Return what this installation keeps in this process of a type; made empty when first asked for.
+
+        :param kind: a class of the capability that keeps it, made without arguments.
+        """
+        if kind not in self._states:
+            self._states.setdefault(kind, kind())
+        found: T = self._states[kind]
+        return found
 
     @property
     def instance(self) -> Path:
@@ -39,19 +62,30 @@ class Crm:
         self.db.close()
 
 
-_current: list[Crm] = []
+_current: ContextVar[Crm] = ContextVar("crm")
 
 
 def install(crm: Crm) -> None:
     """Make ``crm`` the one that jobs of this process use (a worker has exactly one)."""
-    _current[:] = [crm]
+    _current.set(crm)
+
+
+@contextmanager
+def installed(crm: Crm) -> Iterator[None]:
+    """Make ``crm`` the one that jobs use, as long as the block lasts."""
+    before = _current.set(crm)
+    try:
+        yield
+    finally:
+        _current.reset(before)
 
 
 def current() -> Crm:
-    """Return the CRM of this worker process.
+    """Return the CRM that jobs work for.
 
     :raises RuntimeError: outside a worker.
     """
-    if not _current:
+    crm = _current.get(None)
+    if crm is None:
         raise RuntimeError("no CRM is installed in this process: start jobs with crm worker")
-    return _current[0]
+    return crm

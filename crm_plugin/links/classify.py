@@ -16,7 +16,6 @@ CONFIRMED, NEW = "confirmed", "new"
 
 Facts = Mapping[int, tuple[datetime | None, int]]
 """Ledger row → (when it was handed over, our id of the person)."""
-FactsOf = Callable[[Any, Sequence[int]], Facts]
 
 AT_ONCE = timedelta(seconds=5)
 """Nobody has read a message that soon after it was handed over."""

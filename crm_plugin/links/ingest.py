@@ -13,9 +13,10 @@ from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.spool import Records, drain
 from crm_plugin.links.bot_agents import is_program
-from crm_plugin.links.classify import NEW, Facts, FactsOf, Judged, Message, Raw, crowded, judge
+from crm_plugin.links.classify import NEW, Facts, Judged, Message, Raw, crowded, judge
 from crm_plugin.links.codes import Signer
 from crm_plugin.links.measures import NOT_HITS, recount
+from crm_plugin.links.message_source import MessageSource
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
 from crm_plugin.links.spool_line import FOLDER, Click, load, load_lost
@@ -147,8 +148,9 @@ def _together(hits: Sequence[Hit]) -> list[list[Hit]]:
 
 
 def _facts(crm: Crm, session: Session, deliveries: Sequence[int]) -> Facts:
-    ask: FactsOf | None = crm.extras.get("delivery_facts")
-    return ask(session, [row for row in deliveries if row]) if ask else {}
+    rows = [row for row in deliveries if row]
+    found = (source.facts(session, rows) for source in crm.contributed(MessageSource))
+    return {row: fact for facts in found for row, fact in facts.items()}
 
 
 def _links_of(session: Session, campaigns: set[int]) -> dict[int | None, int]:

@@ -82,11 +82,11 @@ def stop(
 
     def work(session: Session) -> list[str]:
         person_id = person_now(session, asked.person_id)
-        ledger.lock_person(session, person_id, covered)
+        ledger.lock_person(crm, session, person_id, covered)
         before = [one.channel for one in _standing(session, person_id) if one.on and one.channel in covered]
         for channel in covered:
             told = (crm.clock(), answer.source, answer.text_version)
-            ledger.opt_out(session, person_id, channel, *told, scope=scope)
+            ledger.opt_out(crm, session, person_id, channel, *told, scope=scope)
         return before
 
     try:
@@ -102,9 +102,9 @@ def resume(crm: Crm, asked: Asked, covered: Collection[str], answer: Answer) -> 
 
     def work(session: Session) -> None:
         person_id = person_now(session, asked.person_id)
-        ledger.lock_person(session, person_id, covered)
+        ledger.lock_person(crm, session, person_id, covered)
         for channel in covered:
-            ledger.opt_in(session, person_id, channel, crm.clock(), answer.source, answer.text_version)
+            ledger.opt_in(crm, session, person_id, channel, crm.clock(), answer.source, answer.text_version)
 
     try:
         crm.db.run(work)

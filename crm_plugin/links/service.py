@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -88,17 +89,25 @@ def add_key(session: Session, at: datetime) -> int:
     return number
 
 
+@dataclass
+class KeptSigner:
+    """The signer of an installation as this process last read it."""
+
+    read_at: float = 0.0
+    signer: Signer | None = None
+
+
 def signer(crm: Crm) -> Signer:
     """Return the signer of this installation; the first key is made when there is none."""
-    kept: tuple[float, Signer] | None = crm.extras.get("links.signer")
-    if kept is not None and time.monotonic() - kept[0] < KEEP_SECONDS:
-        return kept[1]
+    kept = crm.state(KeptSigner)
+    if kept.signer is not None and time.monotonic() - kept.read_at < KEEP_SECONDS:
+        return kept.signer
     with crm.db.read() as session:
         keys = load_keys(session)
     if not keys:
         keys = crm.db.run(lambda session: _first_key(session, crm.clock()))
     made = Signer(keys)
-    crm.extras["links.signer"] = (time.monotonic(), made)
+    kept.read_at, kept.signer = time.monotonic(), made
     return made
 
 

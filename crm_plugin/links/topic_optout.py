@@ -7,15 +7,12 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
-from crm_plugin.kernel.registry import Registry
+from crm_plugin.links.message_source import MessageSource
 from crm_plugin.links.optout import Answer, Asked, person_now
 from crm_plugin.profiles.consent import ledger, topic_consent
 from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.consent.topic_consent import TopicChoice
 from crm_plugin.profiles.models.school import Person
-
-MESSAGE_TOPICS: Registry[Callable[[Session, int], int | None]] = Registry("topic of a message")
-"""Capability → function of (session, ledger row) that returns the topic of its campaign, if it had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ def standing(crm: Crm, asked: Asked) -> Standing:
         if session.get(Person, person_id) is None:
             return Standing()
         found = tuple(one for one in topic_consent.chosen(session, person_id) if not one.topic.archived)
-        topic = _of_message(session, asked.delivery_id)
+        topic = _of_message(crm, session, asked.delivery_id)
         return Standing(found, next((one for one in found if one.topic.id == topic), None))
 
 
@@ -51,9 +48,9 @@ def resume(crm: Crm, asked: Asked, wanted: Collection[int], answer: Answer) -> N
 def _say(crm: Crm, asked: Asked, wanted: Collection[int], answer: Answer, verb: Callable[..., None]) -> None:
     def work(session: Session) -> None:
         person_id = person_now(session, asked.person_id)
-        ledger.lock_person(session, person_id, channels())
+        ledger.lock_person(crm, session, person_id, channels())
         for topic in wanted:
-            verb(session, person_id, topic, crm.clock(), answer.source, answer.text_version)
+            verb(crm, session, person_id, topic, crm.clock(), answer.source, answer.text_version)
 
     try:
         if wanted:
@@ -62,6 +59,6 @@ def _say(crm: Crm, asked: Asked, wanted: Collection[int], answer: Answer, verb: 
         return
 
 
-def _of_message(session: Session, delivery_id: int) -> int | None:
-    found = (topic_of(session, delivery_id) for _, topic_of in MESSAGE_TOPICS.items())
+def _of_message(crm: Crm, session: Session, delivery_id: int) -> int | None:
+    found = (source.topic(session, delivery_id) for source in crm.contributed(MessageSource))
     return next((topic for topic in found if topic is not None), None)

@@ -19,6 +19,7 @@ from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, s
 from crm_plugin.segments import queries
 from crm_plugin.segments.explain import evaluate, loaded_rows
 from crm_plugin.segments.explain.evaluate import Explanation
+from crm_plugin.segments.extension import Narrowing, fields_of, relations_of
 from crm_plugin.segments.language.catalogue import Catalogue, check_order
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
@@ -26,7 +27,7 @@ from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing import paging
 from crm_plugin.segments.listing.paging import DEFAULT_SORT, Page
 from crm_plugin.segments.listing.stale_references import check_courses
-from crm_plugin.segments.listing.subsets import Narrowing, Part, chosen
+from crm_plugin.segments.listing.subsets import Part, chosen
 from crm_plugin.segments.sql.compile import people
 from crm_plugin.segments.sql.related_rows import Select
 
@@ -75,6 +76,8 @@ def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
         currencies=cache(lambda: _currencies(crm)),
         query=lambda ident: _saved(crm, ident, actor),
         actor=actor,
+        persons=fields_of(crm),
+        related=relations_of(crm),
     )
 
 

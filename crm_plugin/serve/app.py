@@ -14,6 +14,7 @@ from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import SIGNED_IN, ShellHost
+from crm_plugin.web.shell.rendering import SignOut
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -33,7 +34,7 @@ def create_app(crm: Crm, adapter: object) -> Flask:
     app.register_error_handler(CSRFError, _stale)
     app.after_request(_protect)
     crm.host = Gateway(ShellHost(adapter, crm.db), clock=crm.clock)
-    crm.extras["sign_out"] = lambda: url_for("shell.logout")
+    crm.state(SignOut).address = lambda: url_for("shell.logout")
     mount(app, crm)
     app.register_blueprint(_pages(crm))
     return app

@@ -18,6 +18,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
+from crm_plugin.segments.saved.home_pins import PinAddress
 from crm_plugin.web import api, home
 from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
@@ -71,7 +72,7 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
         "crm", __name__, url_prefix=prefix, static_folder=str(STATIC), static_url_path="/static"
     )
 
-    crm.extras["query_url"] = lambda ident: f"{prefix}/people?query={ident}"
+    crm.state(PinAddress).page = prefix + "/people?query={id}"
     for route in ROUTES:
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     blueprint.record_once(_free_api)

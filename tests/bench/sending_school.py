@@ -24,7 +24,7 @@ from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.plugin import compose
+from crm_plugin.plugin import CAPABILITIES
 from tests.bench.rig import cpu_seconds, peak_memory, say
 from tests.bench.sinks import Sink
 from tests.fakes.host import FakeHost
@@ -46,8 +46,8 @@ SMS: dict[str, Any] = {"channel": "sms", "template": "hello", "link": "https://s
 def open_crm(database: Database, **settings: Any) -> Crm:
     """Return a CRM with the machine's own clock on a database."""
     values = {"secret_key": "a secret of at least thirty-two letters", "consent_unknown": "send", **settings}
-    crm = Crm(Settings(**values), database, Gateway(FakeHost(), clock=system_clock), Queue(), system_clock)
-    compose(crm)
+    gateway = Gateway(FakeHost(), clock=system_clock)
+    crm = Crm(Settings(**values), database, gateway, Queue(), system_clock, CAPABILITIES)
     install(crm)
     return crm
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,32 @@ from tests.fakes.host import FakeHost
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 BOOKS = "books"
 
+
+@dataclass
+class Books:
+    """The carrier with books of one CRM."""
+
+    carrier: BookCarrier | None = None
+
+
+def keep_books(crm: Crm, carrier: BookCarrier) -> None:
+    """Let the SMS of a CRM go to a carrier with books."""
+    crm.state(Books).carrier = carrier
+
+
+def books_of(crm: Crm) -> BookCarrier:
+    """Return the carrier with books of a CRM."""
+    carrier = crm.state(Books).carrier
+    assert carrier is not None
+    return carrier
+
+
 if BOOKS not in CARRIERS:
-    CARRIERS.add(BOOKS, lambda crm: crm.extras["books"])
+    CARRIERS.add(BOOKS, books_of)
 
 
 def world(database: Database, folder: Path, people: int = 0, **settings: Any) -> Crm:
-    """A CRM whose SMS go to a :class:`BookCarrier` (``crm.extras["books"]``)."""
+    """A CRM whose SMS go to a :class:`BookCarrier` (:func:`books_of`)."""
     values = {
         "sms_carrier": BOOKS,
         "consent_unknown": "send",
@@ -42,7 +63,7 @@ def world(database: Database, folder: Path, people: int = 0, **settings: Any) ->
         **settings,
     }
     crm = make_crm(database, FakeHost(), **values)
-    crm.extras["books"] = BookCarrier(folder / "books.txt")
+    keep_books(crm, BookCarrier(folder / "books.txt"))
     with crm.db.begin() as session:
         session.add(
             SmsTemplate(
@@ -145,7 +166,7 @@ def rows(crm: Crm, campaign: int) -> dict[int, Delivery]:
 
 
 def sent(crm: Crm) -> list[str]:
-    return taken(crm.extras["books"].books)
+    return taken(books_of(crm).books)
 
 
 def first_message(crm: Crm, worker: threading.Thread) -> None:
@@ -156,7 +177,7 @@ def first_message(crm: Crm, worker: threading.Thread) -> None:
 
 
 def answers(crm: Crm, answer: Callable[[Message], Receipt]) -> None:
-    crm.extras["books"].answer = answer
+    books_of(crm).answer = answer
 
 
 def marked_behind(crm: Crm, campaign: int, before: Callable[[Session], object]) -> marking.Marked:

@@ -24,7 +24,7 @@ from crm_plugin.kernel import steps
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.carriers_killed import PostHost
-from tests.campaigns.fixtures import BOOKS
+from tests.campaigns.fixtures import BOOKS, keep_books
 from tests.fakes.carrier import BookCarrier
 from tests.fakes.crm import make_crm
 
@@ -42,7 +42,7 @@ def settings(folder: Path) -> dict[str, Any]:
 def open_crm(url: str, folder: Path) -> Crm:
     """A CRM of this process's own on the shared database and the shared carrier's books."""
     crm = make_crm(connect(url), PostHost(folder / "books.txt"), **settings(folder))
-    crm.extras["books"] = BookCarrier(folder / "books.txt", delay=0.01)
+    keep_books(crm, BookCarrier(folder / "books.txt", delay=0.01))
     install(crm)
     return crm
 

@@ -19,7 +19,7 @@ from crm_plugin.host.context import install
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.queue import Queue
-from tests.campaigns.fixtures import BOOKS
+from tests.campaigns.fixtures import BOOKS, keep_books
 from tests.fakes.carrier import BookCarrier
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
@@ -64,7 +64,7 @@ def main() -> None:
     values: dict[str, Any] = {"sms_carrier": BOOKS, "consent_unknown": "send"}
     crm = make_crm(connect(url), FakeHost(), instance=str(folder / "instance"), **values)
     crm.queue, crm.clock = Queue(redis_url), system_clock
-    crm.extras["books"] = TimedCarrier(folder / "books.txt")
+    keep_books(crm, TimedCarrier(folder / "books.txt"))
     vars(grants)["Throttle"] = noted(folder / "granted.txt")
     install(crm)
     while True:

@@ -27,18 +27,18 @@ SERVERS = pytest.mark.parametrize("db_kind", ["postgresql", "mariadb"], indirect
 FIRST = "+8613800000001"
 
 
-def complaint(session: Session) -> None:
-    ledger.suppress(session, "sms", FIRST, "marketing", "complaint", NOW, "carrier")
+def complaint(crm: Crm, session: Session) -> None:
+    ledger.suppress(crm, session, "sms", FIRST, "marketing", "complaint", NOW, "carrier")
 
 
-def opt_out(session: Session) -> None:
-    ledger.opt_out(session, 1, "sms", NOW, "page")
+def opt_out(crm: Crm, session: Session) -> None:
+    ledger.opt_out(crm, session, 1, "sms", NOW, "page")
 
 
 @SERVERS
 @pytest.mark.parametrize("stop", [complaint, opt_out])
 def test_a_message_to_the_address_of_old_waits_too(
-    database: Database, tmp_path: Path, stop: Callable[[Session], None]
+    database: Database, tmp_path: Path, stop: Callable[[Crm, Session], None]
 ) -> None:
     """Person 2 had the address when the campaign was frozen, and has another one by now."""
     crm = world(database, tmp_path, people=3)
@@ -58,7 +58,7 @@ def test_a_message_to_the_address_of_old_waits_too(
 
     worker = threading.Thread(target=mark)
     with crm.db.begin() as session:
-        stop(session)
+        stop(crm, session)
         worker.start()
         worker.join(timeout=0.5)
         assert worker.is_alive(), "it must wait: the address is being stopped"

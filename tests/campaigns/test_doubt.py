@@ -25,6 +25,7 @@ from crm_plugin.kernel.settings import Settings
 from tests.campaigns.fixtures import (
     answers,
     books,
+    books_of,
     launched,
     move_to,
     ready,
@@ -228,7 +229,7 @@ def test_an_error_of_the_program_is_no_lost_database(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     crm = world(database, tmp_path, people=60)
-    crm.extras["books"].in_flight = 20
+    books_of(crm).in_flight = 20
     campaign = ready(crm)
     write, tries = settle.write, []
 

@@ -51,7 +51,7 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
     set_person(crm, 2, is_staff=True, phone_key=None)
     set_person(crm, 3, phone_key=None)
     with crm.db.begin() as session:
-        ledger.opt_out(session, 4, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 4, "sms", NOW, "page")
     with crm.db.begin() as session:
         session.add(Consent(person_id=5, channel="sms", state="denied", origin="host", at=NOW))
     sent_before(crm, 6, days=2)
@@ -77,9 +77,9 @@ def test_each_reason_and_their_order(database: Database, tmp_path: Path) -> None
 def test_a_service_message_skips_what_only_marketing_is_bound_by(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=7)
     with crm.db.begin() as session:
-        ledger.opt_out(session, 1, "sms", NOW, "page")  # of marketing
-        ledger.opt_out(session, 2, "sms", NOW, "page", scope="all")
-        ledger.suppress(session, "sms", "+8613800000003", "marketing", "bounce", NOW, "carrier")
+        ledger.opt_out(crm, session, 1, "sms", NOW, "page")  # of marketing
+        ledger.opt_out(crm, session, 2, "sms", NOW, "page", scope="all")
+        ledger.suppress(crm, session, "sms", "+8613800000003", "marketing", "bounce", NOW, "carrier")
     for person in (4, 5, 6):
         sent_before(crm, person, days=1)
     set_person(crm, 6, status="suspended")
@@ -162,7 +162,7 @@ def test_the_holdout_comes_after_consent_and_before_the_rest(database: Database,
     crm = world(database, tmp_path, people=3)
     sent_before(crm, 1, days=1)
     with crm.db.begin() as session:
-        ledger.opt_out(session, 2, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 2, "sms", NOW, "page")
     campaign = frozen(crm, holdout=1, policy={"leave_out_days": 7})
     assert reasons(crm, campaign) == {1: "holdout", 2: "suppressed", 3: "holdout"}
 
@@ -319,7 +319,7 @@ def test_the_statement_decides_like_plain_python(
         values = dict(values)
         if values.pop("suppressed") and values["phone_key"]:
             with crm.db.begin() as session:
-                ledger.suppress(session, "sms", values["phone_key"], "marketing", "manual", NOW, "t")
+                ledger.suppress(crm, session, "sms", values["phone_key"], "marketing", "manual", NOW, "t")
         add_people(crm, [number], **values)
     add_people(crm, [99])
     assert reasons(crm, frozen(crm, policy={"goal": BOUGHT})) == expected(crm)

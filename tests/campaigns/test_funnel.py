@@ -33,8 +33,8 @@ def troubled(database: Database, folder: Path) -> Crm:
     set_person(crm, 9, phone_key="+8613900000010")
     set_person(crm, 10, phone_key="+8613900000010")
     with crm.db.begin() as session:
-        ledger.opt_out(session, 4, "sms", NOW, "page")
-        ledger.opt_out(session, 5, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 4, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 5, "sms", NOW, "page")
         row = {"channel": "email", "state": "sent", "marketing": True, "handed_at": NOW - timedelta(days=5)}
         session.add(Delivery(campaign_id=1_000_000, person_id=6, **row))
     return crm

@@ -15,7 +15,17 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout
 from crm_plugin.links.optout import Answer, Asked
 from crm_plugin.profiles.consent import ledger
-from tests.campaigns.fixtures import answers, books, marked_behind, ready, rows, sent, set_person, world
+from tests.campaigns.fixtures import (
+    answers,
+    books,
+    books_of,
+    marked_behind,
+    ready,
+    rows,
+    sent,
+    set_person,
+    world,
+)
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 
@@ -32,7 +42,9 @@ def test_a_marking_waits_for_an_opt_out_under_way(database: Database, tmp_path: 
     if who == 4:
         set_person(crm, 3, phone_key="+8613800000002")
         who = 3
-    found = marked_behind(crm, campaign, lambda session: ledger.opt_out(session, who, "sms", NOW, "page"))
+    found = marked_behind(
+        crm, campaign, lambda session: ledger.opt_out(crm, session, who, "sms", NOW, "page")
+    )
     assert rows(crm, campaign)[2].id not in found.ids
     assert rows(crm, campaign)[2].reason == "suppressed"
     assert rows(crm, campaign)[1].id in found.ids
@@ -60,7 +72,7 @@ def test_an_opt_out_waits_for_the_marking_under_way(database: Database, tmp_path
 def test_nobody_is_called_who_opted_out_before_the_marking(database: Database, tmp_path: Path) -> None:
     """Many opt-outs against two workers: each person is marked before their opt-out or gets nothing."""
     crm = world(database, tmp_path, people=400)
-    crm.extras["books"].delay = 0.02
+    books_of(crm).delay = 0.02
     campaign = ready(crm)
     done: dict[str, float] = {}
     called: dict[str, float] = {}

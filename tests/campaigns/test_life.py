@@ -17,7 +17,17 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.segments.saved import quick_queries
-from tests.campaigns.fixtures import books, document, launched, move_to, run, set_person, state, world
+from tests.campaigns.fixtures import (
+    books,
+    books_of,
+    document,
+    launched,
+    move_to,
+    run,
+    set_person,
+    state,
+    world,
+)
 from tests.fakes.carrier import taken
 from tests.fakes.crm import NOW
 from tests.fakes.host import FakeHost
@@ -85,7 +95,7 @@ def test_a_start_that_is_too_late_waits_for_a_person(
     assert state(crm, campaign) == expected
     if expected == "held":
         assert service.get(crm, campaign).reason == "late"
-        assert taken(crm.extras["books"].books) == []
+        assert taken(books_of(crm).books) == []
         assert service.resume(crm, campaign, "tester") == "freezing"
         run(crm)
     assert books(crm, campaign) == {"considered": 1, "sent": 1}
@@ -118,7 +128,7 @@ def test_a_copied_database_sends_nothing_until_somebody_confirms(database: Datab
     assert service.get(crm, under_way).reason == "copied"
     assert launched(crm)  # even a new one
     assert [state(crm, campaign.campaign.id) for campaign in service.listing(crm)] == ["held"] * 3
-    assert taken(crm.extras["books"].books) == []
+    assert taken(books_of(crm).books) == []
     service.resume(crm, under_way, "admin")
     run(crm)
     assert state(crm, under_way) == "finished"
@@ -262,7 +272,7 @@ def test_a_single_message_is_a_campaign_of_one_off_the_list(database: Database, 
     run(crm)
     assert books(crm, single) == {"considered": 1, "sent": 1}
     assert service.listing(crm) == []
-    assert taken(crm.extras["books"].books) == ["+8613800000002"]
+    assert taken(books_of(crm).books) == ["+8613800000002"]
 
 
 def test_the_list_shows_books_and_pages_by_id(database: Database, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.fixtures import EVERYBODY, books, document, ready, sent, set_person, world
+from tests.campaigns.fixtures import EVERYBODY, books, books_of, document, ready, sent, set_person, world
 
 
 def emailed(crm: Crm, **values: Any) -> int:
@@ -77,7 +77,7 @@ def test_a_campaign_in_its_turn_makes_room_for_others(
     monkeypatch.setattr(sending, "TURN_SECONDS", 0.2)
     monkeypatch.setattr(jobs, "DRAIN_SECONDS", 60.0)
     crm = world(database, tmp_path, people=200)
-    crm.extras["books"].delay, crm.extras["books"].in_flight, crm.extras["books"].batch = 0.1, 2, 2
+    books_of(crm).delay, books_of(crm).in_flight, books_of(crm).batch = 0.1, 2, 2
     long = ready(crm)
     short = service.create(crm, "tester", document(audience=first_of(4)))
     service.launch(crm, short, "tester")

@@ -3,6 +3,7 @@
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import Conflict
 from tests.campaigns.fixtures import (
     add_people,
+    books_of,
     document,
+    keep_books,
     launched,
     move_to,
     sent,
@@ -111,8 +114,8 @@ def hosts(database: Database, folder: Path, crm: Crm, count: int) -> list[Crm]:
     """The same installation on other machines."""
     found = []
     for number in range(count):
-        other = Crm(crm.settings, connect(database.engine.url), crm.host, crm.queue, crm.clock)
-        other.extras |= {"books": crm.extras["books"], "delivery_facts": crm.extras["delivery_facts"]}
+        other = replace(crm, db=connect(database.engine.url))
+        keep_books(other, books_of(crm))
         assert other.db is not crm.db, number
         found.append(other)
     return found

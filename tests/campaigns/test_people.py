@@ -24,7 +24,18 @@ from crm_plugin.profiles.models.school import ConsentRecord, Person, Suppression
 from crm_plugin.profiles.privacy import merge, requests
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
-from tests.campaigns.fixtures import books, launched, ready, rows, run, sent, set_person, state, world
+from tests.campaigns.fixtures import (
+    books,
+    books_of,
+    launched,
+    ready,
+    rows,
+    run,
+    sent,
+    set_person,
+    state,
+    world,
+)
 from tests.fakes.crm import NOW
 
 CAP = {"cap": {"n": 2, "days": 30}}
@@ -36,7 +47,7 @@ def merged(crm: Crm, source: int, target: int) -> None:
     values = {"status": "erased", "merged_into": f"p{target}", "phone_key": None, "phone": None}
     with crm.db.begin() as session:
         session.execute(sa.update(Person).where(Person.id == source).values(**values))
-        batch = WriteBatch(session, NOW, None, secret)
+        batch = WriteBatch(crm, session, None, secret)
         merge.merge(batch, (source, f"p{source}"), (target, f"p{target}"))
         merge.merge(batch, (source, f"p{source}"), (target, f"p{target}"))
         compute.touch(session, batch.touched)
@@ -106,7 +117,7 @@ def test_a_campaign_that_considered_both_keeps_a_row_for_each(database: Database
 def test_who_had_it_by_the_old_account_does_not_get_it_again(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=3)
     campaign = ready(crm)
-    crm.extras["books"].in_flight = 1
+    books_of(crm).in_flight = 1
     drain(crm, campaign, 0)
     with crm.db.begin() as session:
         session.execute(
@@ -176,7 +187,7 @@ def test_erasing_takes_address_and_text_and_stops_what_has_not_left(
         session.add(Staged(campaign_id=frozen, person_id=1, address="+8613800000001", address_key="x"))
         row = {"text": "Dear Person 1", "address": "+8613912345678", "at": NOW, "channel": "sms"}
         session.add(OutboxMessage(key="test-1", person="p1", **row))
-        ledger.opt_out(session, 1, "message", NOW, "page")
+        ledger.opt_out(crm, session, 1, "message", NOW, "page")
     assert requests.export(crm, 1)["messages"][0]["address"] == "+8613800000001"
     requests.forget(crm, 1)
     assert owners(crm, waiting)[1] == ("excluded", "status")

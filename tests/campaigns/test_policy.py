@@ -41,12 +41,12 @@ BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=
 
 def opted_out(crm: Crm) -> None:
     with crm.db.begin() as session:
-        ledger.opt_out(session, 2, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 2, "sms", NOW, "page")
 
 
 def bounced(crm: Crm) -> None:
     with crm.db.begin() as session:
-        ledger.suppress(session, "sms", "+8613800000002", "all", "bounce", NOW, "carrier")
+        ledger.suppress(crm, session, "sms", "+8613800000002", "all", "bounce", NOW, "carrier")
 
 
 def moved_away(crm: Crm) -> None:

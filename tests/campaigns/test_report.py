@@ -19,15 +19,26 @@ from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from crm_plugin.links import measures
+from crm_plugin.links.message_source import MessageSource
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
 from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import Consent, Suppression
-from crm_plugin.profiles.people.timeline import Window
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.segments import service as segments
-from tests.campaigns.fixtures import add_people, books, document, launched, move_to, run, set_person, world
+from tests.campaigns.fixtures import (
+    add_people,
+    books,
+    books_of,
+    document,
+    launched,
+    move_to,
+    run,
+    set_person,
+    world,
+)
 from tests.fakes.carrier import receipt, taken
 from tests.fakes.crm import NOW
 
@@ -92,7 +103,7 @@ def test_every_number_opens_exactly_its_people(database: Database, tmp_path: Pat
     def answer(message: Message) -> Receipt:
         return receipt(message, statuses.get(message.person, "accepted"))
 
-    crm.extras["books"].answer = answer
+    books_of(crm).answer = answer
     campaign = launched(crm)
     run(crm)
     numbers = report.report(crm, campaign).books
@@ -174,7 +185,7 @@ def test_links_learn_who_is_behind_a_delivery(database: Database, tmp_path: Path
     crm, _ = linked(database, tmp_path, people=2)
     with crm.db.read() as session:
         rows = {row.id: (row.handed_at, row.person_id) for row in session.scalars(sa.select(Delivery))}
-        assert crm.extras["delivery_facts"](session, [*rows, 4711]) == rows
+        assert [source.facts(session, [*rows, 4711]) for source in crm.contributed(MessageSource)] == [rows]
 
 
 def test_the_archive_and_the_export_tell_of_messages_and_erasing_takes_the_address(
@@ -197,7 +208,7 @@ def test_a_test_send_leaves_no_trace_but_the_audit(database: Database, tmp_path:
     crm = world(database, tmp_path, people=2, sms_carrier="outbox")
     with crm.db.begin() as session:
         session.execute(sa.text("UPDATE crm_sms_template SET text = 'Hi ${display_name}: ${link}'"))
-        ledger.opt_out(session, 1, "sms", NOW, "page")
+        ledger.opt_out(crm, session, 1, "sms", NOW, "page")
     campaign = service.create(crm, "tester", document(link=TARGET))
     answer = service.send_test(crm, campaign, "13912345678", "p2", "tester")
     assert answer.status == "accepted"
@@ -245,7 +256,7 @@ def test_tests_are_no_way_to_send_by_hand(database: Database, tmp_path: Path) ->
     service.send_test(crm, other, "13912345678", None, "a colleague")
     move_to(crm, NOW + timedelta(hours=24, seconds=1))
     service.send_test(crm, one, "13912345678", None, "tester")
-    assert len(taken(crm.extras["books"].books)) == 4
+    assert len(taken(books_of(crm).books)) == 4
 
 
 def test_tests_keep_to_the_limits_of_the_carrier(
@@ -259,7 +270,7 @@ def test_tests_keep_to_the_limits_of_the_carrier(
         service.send_test(crm, campaign, "13912345678", None, "tester")
     assert refused.value.code == "campaign.test_later"
     assert 1 < refused.value.params["seconds"] <= 63
-    assert len(taken(crm.extras["books"].books)) == 1
+    assert len(taken(books_of(crm).books)) == 1
     with crm.db.read() as session:
         audits = session.scalars(sa.select(AuditRow.action)).all()
     assert audits.count("campaign.test") == 1, "what did not leave is not counted"
@@ -273,4 +284,4 @@ def test_a_test_send_to_nonsense(database: Database, tmp_path: Path) -> None:
             service.send_test(crm, campaign, address)
     with pytest.raises(NotFound):
         service.send_test(crm, campaign, "13912345678", "nobody")
-    assert taken(crm.extras["books"].books) == []
+    assert taken(books_of(crm).books) == []

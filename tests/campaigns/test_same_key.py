@@ -13,7 +13,18 @@ from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
-from tests.campaigns.fixtures import add_people, answers, books, move_to, ready, rows, run, state, world
+from tests.campaigns.fixtures import (
+    add_people,
+    answers,
+    books,
+    books_of,
+    move_to,
+    ready,
+    rows,
+    run,
+    state,
+    world,
+)
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
 
@@ -25,7 +36,7 @@ class OnceCarrier:
         self.went: list[str] = []
         self.calls: list[str] = []
         self.silent = True
-        crm.extras["books"].idempotent = True
+        books_of(crm).idempotent = True
         answers(crm, self)
 
     def __call__(self, message: Message) -> Receipt:
@@ -78,7 +89,7 @@ def test_no_answer_leaves_it_in_doubt_and_is_not_asked_for_all_the_time(
 def test_a_carrier_without_keys_is_never_called_again(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=3, pause_after_failures=99)
     campaign, carrier = in_doubt(crm)
-    crm.extras["books"].idempotent = False
+    books_of(crm).idempotent = False
     later(crm)
     carrier.silent = False
     assert resubmit.clear(crm) == 0
@@ -94,7 +105,7 @@ def test_who_must_not_be_written_to_stays_with_a_person(database: Database, tmp_
     carrier.silent = False
     if why == "opted out":
         with crm.db.begin() as session:
-            ledger.opt_out(session, 2, "sms", NOW, "page")
+            ledger.opt_out(crm, session, 2, "sms", NOW, "page")
     elif why == "a day ago":
         move_to(crm, NOW + timedelta(hours=24))
     elif why == "asleep":

@@ -24,6 +24,7 @@ from crm_plugin.profiles.models.school import Person
 from tests.campaigns.fixtures import (
     answers,
     books,
+    books_of,
     first_message,
     launched,
     move_to,
@@ -170,8 +171,8 @@ def test_a_streak_of_failures_pauses_the_campaign_and_rejections_do_not(
 
 def test_pause_takes_effect_while_a_slow_batch_is_at_the_carrier(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=100)
-    crm.extras["books"].batch = 1
-    crm.extras["books"].delay = 0.2
+    books_of(crm).batch = 1
+    books_of(crm).delay = 0.2
     campaign = ready(crm)
     worker = threading.Thread(target=drain, args=(crm, campaign))
     worker.start()
@@ -182,7 +183,7 @@ def test_pause_takes_effect_while_a_slow_batch_is_at_the_carrier(database: Datab
     assert time.monotonic() - started < 2.0
     found = books(crm, campaign)
     assert found == {"considered": 100, "sent": len(sent(crm)), "pending": 100 - len(sent(crm))}
-    crm.extras["books"].delay = 0
+    books_of(crm).delay = 0
     service.resume(crm, campaign, "tester")
     run(crm)
     assert books(crm, campaign) == {"considered": 100, "sent": 100}
@@ -191,8 +192,8 @@ def test_pause_takes_effect_while_a_slow_batch_is_at_the_carrier(database: Datab
 
 def test_nobody_is_called_after_the_deadline(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=40, lease_seconds=1)
-    crm.extras["books"].batch = 1
-    crm.extras["books"].delay = 0.4
+    books_of(crm).batch = 1
+    books_of(crm).delay = 0.4
     campaign = ready(crm)
     drain(crm, campaign, 0.1)
     found = books(crm, campaign)
@@ -211,7 +212,7 @@ def test_cancel_takes_what_has_not_left(database: Database, tmp_path: Path) -> N
 
     answers(crm, answer)
     if database.dialect == "sqlite":
-        crm.extras["books"].batch = 20
+        books_of(crm).batch = 20
     drain(crm, campaign)
     # The row that would have waited is cancelled instead.
     assert books(crm, campaign) == {"considered": 40, "sent": 19, "cancelled": 21}

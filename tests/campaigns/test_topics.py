@@ -45,7 +45,7 @@ def school(database: Database, folder: Path, people: int, **settings: Any) -> tu
 
 def refuse(crm: Crm, person: int, topic: int) -> None:
     with crm.db.begin() as session:
-        topic_consent.opt_out(session, person, topic, NOW, "page")
+        topic_consent.opt_out(crm, session, person, topic, NOW, "page")
 
 
 def test_who_refused_the_topic_is_left_out_with_a_reason_of_its_own(
@@ -96,7 +96,7 @@ def test_a_marking_waits_for_an_opt_out_of_the_topic(database: Database, tmp_pat
     crm, offers, _ = school(database, tmp_path, people=2)
     campaign = ready(crm, topic=offers)
     found = marked_behind(
-        crm, campaign, lambda session: topic_consent.opt_out(session, 2, offers, NOW, "page")
+        crm, campaign, lambda session: topic_consent.opt_out(crm, session, 2, offers, NOW, "page")
     )
     assert found.ids == {rows(crm, campaign)[1].id}
     assert rows(crm, campaign)[2].reason == "topic"

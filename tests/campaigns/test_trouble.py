@@ -9,10 +9,11 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.circuit_breaker import Watch
 from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.prepared import KeptCampaigns
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.fixtures import answers, books, ready, run, state, world
+from tests.campaigns.fixtures import answers, books, books_of, ready, run, state, world
 from tests.fakes.carrier import receipt
 
 
@@ -21,7 +22,7 @@ def reason(crm: Crm, campaign: int) -> str | None:
 
 
 def small_steps(crm: Crm, size: int) -> None:
-    crm.extras["books"].in_flight = crm.extras["books"].batch = size
+    books_of(crm).in_flight = books_of(crm).batch = size
 
 
 def one_call(crm: Crm, campaign: int, answer: Callable[[Message], Receipt]) -> None:
@@ -36,7 +37,7 @@ def one_call(crm: Crm, campaign: int, answer: Callable[[Message], Receipt]) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sending, "stopping", lambda: bool(called))
         drain(crm, campaign)
-    crm.extras.pop("campaigns.running")
+    crm.state(KeptCampaigns).running.clear()
 
 
 def failing(message: Message) -> Receipt:

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.links.service import KeptSigner
 from crm_plugin.plugin import init_app, prepare
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
@@ -158,7 +159,7 @@ def test_two_crms_in_one_process_do_not_mix(make: Make) -> None:
     assert "Person 03" not in texts[1]
     assert "Person 04" in texts[1]
     assert crm.db is not other.db
-    assert crm.extras is not other.extras
+    assert crm.state(KeptSigner) is not other.state(KeptSigner)
 
 
 def test_installing_opens_no_database(make: Make, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.plugin import compose
+from crm_plugin.plugin import CAPABILITIES
 from tests.fakes.clock import FixedClock
 
 NOW = datetime(2026, 11, 15, 12, 0, tzinfo=UTC)
@@ -19,6 +19,5 @@ def make_crm(database: Database, host: object | None = None, now: datetime = NOW
     """Compose a CRM without a queue; its clock is a :class:`FixedClock` at ``now``."""
     clock = FixedClock(now)
     values = {"secret_key": "a secret of at least thirty-two letters", **settings}
-    crm = Crm(Settings(**values), database, Gateway(host, clock=clock), Queue(), clock)
-    compose(crm)
-    return crm
+    gateway = Gateway(host, clock=clock)
+    return Crm(Settings(**values), database, gateway, Queue(), clock, CAPABILITIES)

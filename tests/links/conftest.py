@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.contributions import Capability
 from crm_plugin.kernel.db.engine import Database
+from crm_plugin.links.message_source import MessageSource
 from crm_plugin.links.service import make_links, signer
+from crm_plugin.profiles.capability import PROFILES
 from tests.fakes.crm import NOW, make_crm
 
 
@@ -19,7 +22,8 @@ class Sent:
     def __init__(self, crm: Crm) -> None:
         self.crm = crm
         self.facts: dict[int, tuple[datetime | None, int]] = {}
-        crm.extras["delivery_facts"] = self._facts
+        known = MessageSource(self._facts, lambda _session, _row: None)
+        crm.capabilities = (PROFILES, Capability("campaigns", (known,)))
 
     def _facts(self, session: Session, ids: Sequence[int]) -> dict[int, tuple[datetime | None, int]]:
         return {row: self.facts[row] for row in ids if row in self.facts}

@@ -18,7 +18,7 @@ from crm_plugin.links import target_cache
 from crm_plugin.links.codes import ALPHABET
 from crm_plugin.links.ingest import drain_clicks, lost_clicks
 from crm_plugin.links.redirect import GUESSES, Answer, Redirector, as_header
-from crm_plugin.links.service import add_key, check_target, make_links, signer, targets_of
+from crm_plugin.links.service import KeptSigner, add_key, check_target, make_links, signer, targets_of
 from crm_plugin.links.spool_line import FOLDER
 from tests.links.conftest import Sent
 
@@ -121,7 +121,7 @@ def test_a_new_key_signs_and_old_codes_go_on(crm: Crm, sent: Sent) -> None:
     assert go(redirector, old).location
     with crm.db.begin() as session:
         assert add_key(session, crm.clock()) == 2
-    crm.extras.pop("links.signer")
+    crm.state(KeptSigner).signer = None
     new = sent.code(link, 1)
     assert new != old
     assert signer(crm).newest == 2

@@ -13,6 +13,7 @@ from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.profiles.capability import PROFILES
 from crm_plugin.profiles.sync.health import StreamHealth, streams
 from tests.fakes.clock import FixedClock
 from tests.fakes.host import FakeHost
@@ -26,7 +27,8 @@ def crm_on(database: Database, host: FakeHost, folder: Path, **settings: Any) ->
     """Return a CRM whose clock stands at NOW."""
     clock = FixedClock(NOW)
     values = {"instance": str(folder), "secret_key": "s" * 40} | settings
-    return Crm(Settings(**values), database, Gateway(host, clock=clock, budget=10), Queue(), clock)
+    gateway = Gateway(host, clock=clock, budget=10)
+    return Crm(Settings(**values), database, gateway, Queue(), clock, (PROFILES,))
 
 
 @pytest.fixture

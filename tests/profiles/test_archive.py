@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import NotFound
+from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.jobs import burst
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.people import queries
 from crm_plugin.profiles.people.archive import archive
 from crm_plugin.profiles.people.masking import mask_email, mask_phone, mask_username
-from crm_plugin.profiles.people.timeline import Window, timeline
+from crm_plugin.profiles.people.timeline import timeline
 from crm_plugin.profiles.privacy.requests import export, forget
 from crm_plugin.profiles.sync.events import FOLDER, Sink, emit, read_events
 from crm_plugin.profiles.sync.service import sync
@@ -97,7 +98,7 @@ def test_an_archive_shows_what_is_held(make_crm: MakeCrm) -> None:
     sync(crm)
     with crm.db.read() as session:
         found = archive(session, id_of(crm, "ada"))
-        moments = timeline(session, id_of(crm, "ada"), Window(50)).moments
+        moments = timeline(crm, session, id_of(crm, "ada"), Window(50)).moments
         with pytest.raises(NotFound):
             archive(session, 10**9)
     assert (found.tags, found.roles, found.attributes) == (["vip"], ["learner"], {"source": "fair"})

@@ -90,7 +90,7 @@ def test_an_opt_out_binds_whoever_shares_the_address(make_crm: MakeCrm) -> None:
     crm = make_crm(host)
     sync(crm)
     with crm.db.begin() as session:
-        consent.opt_out(session, ids(crm)["mother"], "sms", NOW, "link", "v1")
+        consent.opt_out(crm, session, ids(crm)["mother"], "sms", NOW, "link", "v1")
     assert matching(crm, eligibility.suppressed("sms", "marketing")) == {"mother", "child"}
     assert matching(crm, eligibility.suppressed("sms", "service")) == set()
     assert matching(crm, eligibility.lacks_consent("sms", False)) == {"mother"}
@@ -99,7 +99,7 @@ def test_an_opt_out_binds_whoever_shares_the_address(make_crm: MakeCrm) -> None:
     sync(crm)
     assert matching(crm, eligibility.lacks_consent("sms", False)) == {"mother"}
     with crm.db.begin() as session:
-        consent.opt_in(session, ids(crm)["child"], "sms", NOW, "page", "v2")
+        consent.opt_in(crm, session, ids(crm)["child"], "sms", NOW, "page", "v2")
     assert matching(crm, eligibility.suppressed("sms", "marketing")) == set()
     assert ("sms", "granted", "page") in ledger(crm)
 
@@ -109,10 +109,10 @@ def test_a_global_opt_out_a_bounce_and_a_complaint_bind_service_messages(make_cr
     crm = make_crm(host)
     sync(crm)
     with crm.db.begin() as session:
-        consent.opt_out(session, ids(crm)["p0"], "email", NOW, "page", scope="all")
-        consent.suppress(session, "email", "p1@x.example", "marketing", "bounce", NOW, "550")
-        consent.suppress(session, "email", "p1@x.example", "marketing", "bounce", NOW, "550 again")
-        consent.suppress(session, "email", "p2@x.example", "marketing", "manual", NOW, "staff")
+        consent.opt_out(crm, session, ids(crm)["p0"], "email", NOW, "page", scope="all")
+        consent.suppress(crm, session, "email", "p1@x.example", "marketing", "bounce", NOW, "550")
+        consent.suppress(crm, session, "email", "p1@x.example", "marketing", "bounce", NOW, "550 again")
+        consent.suppress(crm, session, "email", "p2@x.example", "marketing", "manual", NOW, "staff")
     assert matching(crm, eligibility.suppressed("email", "service")) == {"p0", "p1"}
     assert matching(crm, eligibility.suppressed("email", "marketing")) == {"p0", "p1", "p2"}
     assert count(crm, m.Suppression) == 3
@@ -125,7 +125,7 @@ def test_a_global_opt_out_a_bounce_and_a_complaint_bind_service_messages(make_cr
 def test_nobody_can_opt_out_for_a_person_who_is_not_there(make_crm: MakeCrm) -> None:
     crm = make_crm(FakeHost())
     with pytest.raises(NotFound), crm.db.begin() as session:
-        consent.opt_out(session, 77, "sms", NOW, "link")
+        consent.opt_out(crm, session, 77, "sms", NOW, "link")
 
 
 def test_unknown_consent_is_decided_by_setting_or_region() -> None:
@@ -143,7 +143,7 @@ def test_the_school_is_told_of_opt_outs_until_it_took_them(make_crm: MakeCrm) ->
     crm = make_crm(host)
     sync(crm)
     with crm.db.begin() as session:
-        consent.opt_out(session, ids(crm)["p"], "sms", NOW, "link")
+        consent.opt_out(crm, session, ids(crm)["p"], "sms", NOW, "link")
     host.fail("host_push_consent")
     burst(crm)
     host.pushed.clear()
@@ -164,9 +164,9 @@ def test_a_merge_moves_rows_and_keeps_the_strictest(make_crm: MakeCrm) -> None:
     crm = make_crm(host)
     sync(crm)
     with crm.db.begin() as session:
-        consent.opt_out(session, ids(crm)["old"], "sms", EARLY, "link")
-        consent.opt_out(session, ids(crm)["old"], "message", EARLY, "link")
-        consent.opt_in(session, ids(crm)["new"], "sms", LATE, "page")
+        consent.opt_out(crm, session, ids(crm)["old"], "sms", EARLY, "link")
+        consent.opt_out(crm, session, ids(crm)["old"], "message", EARLY, "link")
+        consent.opt_in(crm, session, ids(crm)["new"], "sms", LATE, "page")
     host.put(r.Person("old", merged_into="new"))
     sync(crm)
     assert count(crm, m.Enrolment, m.Enrolment.person_id == ids(crm)["new"]) == 1

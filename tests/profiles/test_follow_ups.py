@@ -9,9 +9,10 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.models.staff import FollowUp
 from crm_plugin.profiles.people.queries import person_id_of
-from crm_plugin.profiles.people.timeline import Window, timeline
+from crm_plugin.profiles.people.timeline import timeline
 from crm_plugin.profiles.privacy.requests import export, forget
 from crm_plugin.profiles.staff import follow_ups
 from crm_plugin.profiles.staff.follow_ups import Entry
@@ -129,15 +130,15 @@ def test_the_timeline_has_them_and_pages_through_moments_of_one_instant(crm: Crm
     seen, after = [], None
     with crm.db.read() as session:
         while True:
-            page = timeline(session, ada, Window(2), only=["notes"], after=after)
+            page = timeline(crm, session, ada, Window(2), only=["notes"], after=after)
             assert {moment.source for moment in page.moments} == {"notes"}
             seen += [moment.title for moment in page.moments]
             after = page.next
             if after is None:
                 break
-        assert timeline(session, ada, Window(2), only=["purchases"]).moments == []
+        assert timeline(crm, session, ada, Window(2), only=["purchases"]).moments == []
         with pytest.raises(BadInput):
-            timeline(session, ada, Window(2), after="yesterday")
+            timeline(crm, session, ada, Window(2), after="yesterday")
     assert seen == ["6", "5", "4", "3", "2", "1", "0"]
 
 

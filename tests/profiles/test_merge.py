@@ -64,7 +64,7 @@ def ids(crm: Crm) -> dict[str, int]:
 def says(crm: Crm, name: str, verb: Any, channel: str = "email", **values: Any) -> None:
     who = ids(crm)[name]
     with crm.db.begin() as session:
-        verb(session, who, channel, clock_of(crm)(), "page", **values)
+        verb(crm, session, who, channel, clock_of(crm)(), "page", **values)
     clock_of(crm).move(seconds=1)
 
 
@@ -101,7 +101,7 @@ def test_a_merge_of_merges_ends_at_the_last_whatever_comes_first(
 ) -> None:
     into = {"ann": "bob", "bob": "eve"}
     with crm.db.begin() as session:
-        ledger.suppress(session, "message", "ann", "all", "complaint", NOW, "school")
+        ledger.suppress(crm, session, "message", "ann", "all", "complaint", NOW, "school")
     for name in order:
         round_of(crm, host, r.Person(name, merged_into=into[name]))
     assert owners(crm) == [{"eve"}] * 4
@@ -129,7 +129,7 @@ def test_the_strictest_answer_stays_whoever_said_it_and_when(crm: Crm, host: Fak
 def test_a_wish_holds_at_the_other_address_too_and_a_bounce_does_not(crm: Crm, host: FakeHost) -> None:
     says(crm, "ann", ledger.opt_out, scope="all")
     with crm.db.begin() as session:
-        ledger.suppress(session, "email", "ann@school.example", "all", "bounce", NOW, "smtp")
+        ledger.suppress(crm, session, "email", "ann@school.example", "all", "bounce", NOW, "smtp")
     round_of(crm, host, r.Person("ann", merged_into="bob"))
     assert suppressed(crm, "email") == {
         ("ann@school.example", "opt_out", "all"),

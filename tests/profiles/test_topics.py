@@ -55,7 +55,7 @@ def ident(crm: Crm, host_id: str) -> int:
 def says(crm: Crm, verb: Any, host_id: str, topic: int, at: Any = NOW) -> None:
     who = ident(crm, host_id)
     with crm.db.begin() as session:
-        verb(session, who, topic, at, "page", "v1")
+        verb(crm, session, who, topic, at, "page", "v1")
 
 
 def refusing(crm: Crm, topic: int, channel: str = "sms") -> set[str]:

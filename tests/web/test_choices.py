@@ -118,7 +118,7 @@ def test_one_click_shows_no_words_and_keeps_none(crm: Crm, client: Client, path:
 
 def test_what_came_back_or_was_called_spam_is_not_lifted_here(crm: Crm, client: Client, path: str) -> None:
     with crm.db.begin() as session:
-        ledger.suppress(session, "email", "ann@a.example", "marketing", "complaint", NOW, "mail")
+        ledger.suppress(crm, session, "email", "ann@a.example", "marketing", "complaint", NOW, "mail")
     shown = client.get(path)
     assert WORDS["blocked"] in shown.text
     for scope in ({"scope": "undo", "on:email": "1"}, {**TICKED, "on:email": "on"}):

@@ -139,7 +139,7 @@ def test_a_message_to_one_person_goes_through_the_ledger(school: School) -> None
 def test_a_message_that_policy_forbids_is_refused_with_the_reason(school: School) -> None:
     path = path_of(school)
     with school.crm.db.begin() as session:
-        ledger.opt_out(session, person_id_of(session, "p2"), "message", NOW, "page")
+        ledger.opt_out(school.crm, session, person_id_of(session, "p2"), "message", NOW, "page")
     school.post(f"{path}/message", {"channel": "message", "purpose": "marketing"})
     school.post("/campaigns/1/content/save", {"text": "Buy!"})
     assert "would not get it: opted out or address blocked" in school.get("/campaigns/1/check").text

@@ -31,7 +31,7 @@ def came_back(school: School, address: str = "ann@a.example") -> None:
     event = Event("e-1", address, "hard", "5.1.1", "mail", NOW)
     with school.crm.db.begin() as session:
         bounces.record(session, event)
-        bounces.stop(session, event)
+        bounces.stop(school.crm, session, event)
 
 
 def test_an_address_that_came_back_is_listed_and_may_be_used_again(school: School) -> None:
@@ -82,7 +82,7 @@ def test_what_is_no_address_comes_back_as_it_was_typed(school: School, channel: 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_nobody_takes_an_opt_out_back_for_somebody_else(school: School) -> None:
     with school.crm.db.begin() as session:
-        ledger.suppress(session, "email", "ann@a.example", "marketing", "opt_out", NOW, "page")
+        ledger.suppress(school.crm, session, "email", "ann@a.example", "marketing", "opt_out", NOW, "page")
     assert "only the person can change it" in school.get("/stopped").text
     answer = school.post(f"/stopped/{ident(school)}/lift")
     assert answer.status_code == 409
@@ -105,7 +105,9 @@ def test_the_service_itself_asks_who_it_is(school: School) -> None:
 def test_the_list_is_read_page_by_page(school: School) -> None:
     with school.crm.db.begin() as session:
         for number in range(60):
-            ledger.suppress(session, "sms", f"+86138000000{number:02}", "all", "manual", NOW, "ann")
+            ledger.suppress(
+                school.crm, session, "sms", f"+86138000000{number:02}", "all", "manual", NOW, "ann"
+            )
     first = school.get("/stopped").text
     assert first.count("data-label") // 3 == 50
     following = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")

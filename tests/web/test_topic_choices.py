@@ -12,7 +12,6 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.links.service import signer
-from crm_plugin.plugin import compose
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.models.school import ConsentRecord, Suppression
 from crm_plugin.profiles.models.topics import TopicOptOut
@@ -31,7 +30,6 @@ HOSTILE = "<b>Sales</b> {0} %(x)s"
 @pytest.fixture
 def crm(database: Database, tmp_path: Path) -> Crm:
     made = make_crm(database, FakeHost(), instance=str(tmp_path), public_url="https://s.example")
-    compose(made)
     topics.begin(made, ADMIN)
     return made
 

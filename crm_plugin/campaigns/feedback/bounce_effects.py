@@ -47,7 +47,7 @@ def apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Tak
         enough = _soft_in_a_row(crm, session, event, row)
     if enough:
         # First the people, then the row: as a marking locks them.
-        bounces.stop(session, event)
+        bounces.stop(crm, session, event)
     if row is not None:
         move_row(session, event.kind, event.status, event.at, row.id)
         touch(session, [row.person_id])

@@ -6,6 +6,7 @@ can be asked have ``ask(ref, sent_at)``; it costs a call for each message, so a 
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,12 @@ UNTIL = timedelta(days=3)
 MOST = 50
 SECONDS = 20.0
 
-_CURSOR = "campaigns.asked"
+
+@dataclass
+class Cursor:
+    """The ledger row that this process last asked about; 0 = it begins with the first."""
+
+    after: int = 0
 
 
 def ask(crm: Crm) -> int:
@@ -35,10 +41,11 @@ def ask(crm: Crm) -> int:
     name, question = asked
     until, learnt = time.monotonic() + SECONDS, 0
     rows = _next(crm, name)
-    crm.extras[_CURSOR] = rows[-1][0] if len(rows) == MOST else 0
+    cursor = crm.state(Cursor)
+    cursor.after = rows[-1][0] if len(rows) == MOST else 0
     for id, ref, handed_at in rows:
         if time.monotonic() >= until:
-            crm.extras[_CURSOR] = id - 1
+            cursor.after = id - 1
             break
         report = question(ref, handed_at)
         if report is not None:
@@ -59,7 +66,7 @@ def _asked(crm: Crm) -> tuple[str, Callable[[str, datetime], Report | None]] | N
 def _next(crm: Crm, carrier: str) -> Sequence[Any]:
     """Return (id, reference, handed over) of messages without an end; after the last from the start again."""
     now = crm.clock()
-    after: int = crm.extras.get(_CURSOR, 0)
+    after = crm.state(Cursor).after
     lately = sa.or_(Campaign.finished_at.is_(None), Campaign.finished_at > now - UNTIL)
     query = (
         sa.select(Delivery.id, Delivery.carrier_ref, Delivery.handed_at)

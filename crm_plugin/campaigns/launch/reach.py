@@ -21,9 +21,9 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput, one_of, whole_from
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service
+from crm_plugin.segments.extension import Narrowing
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
-from crm_plugin.segments.listing.subsets import NARROWINGS, Narrowing
 from crm_plugin.segments.sql.related_rows import Select
 
 STEPS = ("matched", "address", "allowed", "rested", "reached")
@@ -89,11 +89,6 @@ def narrow(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Sele
     found = decided(tree, _rules(crm, narrowing.get("channel"), narrowing.get("days")), present)
     lost = [reason for one in STEPS[: STEPS.index(step) + 1] for reason in _LOST[one]]
     return sa.select(found.c.person_id).where(sa.or_(found.c.reason.is_(None), found.c.reason.not_in(lost)))
-
-
-def register() -> None:
-    """Let searches be narrowed to a step; doing it again changes nothing."""
-    NARROWINGS.add(PART, narrow)
 
 
 def _rules(crm: Crm, channel: Any, days: Any, topic: int | None = None) -> Rules:

@@ -16,7 +16,7 @@ from crm_plugin.channels import outbox
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.links import measures
-from crm_plugin.profiles.consent.address_locks import Address
+from crm_plugin.profiles.extension import Address
 from crm_plugin.profiles.models.school import Person
 
 NOT_LEFT = ("pending", "waiting", "leased")

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from crm_plugin.campaigns.ledger.lease import Row
@@ -12,7 +13,12 @@ from crm_plugin.campaigns.rates.slot import ANY
 from crm_plugin.channels.rates.throttle import Throttle, share
 from crm_plugin.host.context import Crm
 
-_CALL = "campaigns.call_seconds."
+
+@dataclass
+class CallSeconds:
+    """What one message takes at a carrier, learnt from calls: name of the carrier → seconds."""
+
+    each: dict[str, float] = field(default_factory=dict)
 
 
 class Grants:
@@ -44,14 +50,14 @@ class Grants:
         if not self._tight or not self._limits or carrier.batch > 1:
             return size
         shortest = min(limit.per_seconds for limit in self._limits)
-        one = self._crm.extras.get(_CALL + carrier.name, limits.lateness(shortest))
+        one = self._crm.state(CallSeconds).each.get(carrier.name, limits.lateness(shortest))
         return max(1, min(size, int(limits.lateness(shortest) / max(one, 1e-6) / 2)))
 
     def called(self, count: int, seconds: float) -> None:
         """Learn from a call how long one message takes, and whether the moment was met."""
-        name = _CALL + self._running.carrier.name
+        name, each = self._running.carrier.name, self._crm.state(CallSeconds).each
         one = seconds / max(1, count)
-        self._crm.extras[name] = 0.8 * self._crm.extras.get(name, one) + 0.2 * one
+        each[name] = 0.8 * each.get(name, one) + 0.2 * one
         if self._punctual.learn(self.slot):
             self._throttle.take_longer(self._limits)
 

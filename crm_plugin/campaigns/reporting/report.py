@@ -16,8 +16,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.links import measures
+from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.models.school import Person
-from crm_plugin.profiles.people.timeline import Moment, Window
 from crm_plugin.profiles.store.course_scope import Scope, in_scope
 
 EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")

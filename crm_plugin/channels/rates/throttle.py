@@ -11,7 +11,7 @@ stand there yet: where memory was lost, nothing is granted for :data:`SETTLE` fi
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import redis
@@ -42,8 +42,6 @@ _PREFIX = "crm:rate:"
 _LEAD = "crm:rates:lead:"
 _BEGAN = "crm:rates:began"
 """Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
-_FALLEN = "channels.rates_fallen"
-_OFFSETS = "channels.rates_offset"
 _DRIFT = 1e-4
 """Seconds a second by which two machines' clocks may part."""
 
@@ -60,6 +58,16 @@ class Answer:
     """A window is nearly full: the messages belong to that instant, and to no later one."""
     lead: float = LEAD
     """Seconds after that instant at which all processes use what they were granted then."""
+
+
+@dataclass
+class Clocks:
+    """What this process knows of the Redis that keeps the rates."""
+
+    fallen: set[str] = field(default_factory=set)
+    """Limits that the database has granted by meanwhile."""
+    offset: tuple[float, float] | None = None
+    """(least difference of our clock and the server's, when we last saw it)."""
 
 
 class Throttle:
@@ -96,8 +104,7 @@ class Throttle:
 
     def _fallen(self) -> set[str]:
         """Return the limits that the database has granted by meanwhile: Redis does not know of it."""
-        fallen: set[str] = self._crm.extras.setdefault(_FALLEN, set())
-        return fallen
+        return self._crm.state(Clocks).fallen
 
     def _by_redis(self, client: redis.Redis, limits: Sequence[Limit], count: int) -> Answer:
         keys = [_PREFIX + limit.name for limit in limits]
@@ -162,10 +169,11 @@ class Throttle:
         :param before: when the server was asked; it cannot have been earlier, whatever clocks say.
         """
         after = time.monotonic()
-        least, seen = self._crm.extras.get(_OFFSETS, (after - server, after))
+        clocks = self._crm.state(Clocks)
+        least, seen = clocks.offset or (after - server, after)
         # The quickest answer tells the difference best; it is forgotten as slowly as clocks part.
         least = min(after - server, least + _DRIFT * (after - seen))
-        self._crm.extras[_OFFSETS] = (least, after)
+        clocks.offset = (least, after)
         return min(max(server + float(least), before), after)
 
     def _by_database(self, limits: Sequence[Limit], count: int, *, fallback: bool) -> Answer:

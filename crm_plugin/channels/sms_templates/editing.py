@@ -23,15 +23,21 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
 from crm_plugin.kernel.i18n import locales
-from crm_plugin.kernel.registry import Registry
 
 LONGEST_NAME = 100
 LONGEST_SIGNATURE = 32
 LONGEST_EXAMPLE = 100
 _BRACKETS = re.compile("[【】\\[\\]]")
 
-USERS: Registry[Callable[[Session, str, bool], list[str]]] = Registry("users of SMS templates")
-"""Capability → (session, key of a template, also finished ones) → names of what uses it."""
+
+@dataclass(frozen=True)
+class TemplateUsers:
+    """What a higher capability knows of the templates that it uses.
+
+    :param names: of (session, key of a template, also finished ones): returns the names of what uses it.
+    """
+
+    names: Callable[[Session, str, bool], list[str]]
 
 
 @dataclass(slots=True)
@@ -156,7 +162,7 @@ def put_away(crm: Crm, actor: Actor, key: str, away: bool) -> None:
     def work(session: Session) -> None:
         newest(session, key)
         if away:
-            _refuse_used(session, key, ended=False)
+            _refuse_used(crm, session, key, ended=False)
         rows = sa.update(SmsTemplate).where(SmsTemplate.key == key)
         session.execute(rows.values(archived=away, updated_at=crm.clock()))
         _note(session, crm, actor, "archive" if away else "restore", key)
@@ -175,25 +181,25 @@ def delete(crm: Crm, actor: Actor, key: str) -> None:
         newest(session, key)
         if key in stock():
             raise Conflict("sms.stock_stays")
-        _refuse_used(session, key, ended=True)
+        _refuse_used(crm, session, key, ended=True)
         session.execute(sa.delete(SmsTemplate).where(SmsTemplate.key == key))
         _note(session, crm, actor, "delete", key)
 
     crm.db.run(work)
 
 
-def _refuse_used(session: Session, key: str, *, ended: bool) -> None:
-    users = users_of(session, key, ended=ended)
+def _refuse_used(crm: Crm, session: Session, key: str, *, ended: bool) -> None:
+    users = users_of(crm, session, key, ended=ended)
     if users:
         raise Conflict("sms.in_use", users=", ".join(users))
 
 
-def users_of(session: Session, key: str, *, ended: bool) -> list[str]:
+def users_of(crm: Crm, session: Session, key: str, *, ended: bool) -> list[str]:
     """Return the names of what uses a template.
 
     :param ended: also what has finished or was cancelled.
     """
-    return [name for _, users in USERS.items() for name in users(session, key, ended)]
+    return [name for users in crm.contributed(TemplateUsers) for name in users.names(session, key, ended)]
 
 
 def newest(session: Session, key: str) -> SmsTemplate:

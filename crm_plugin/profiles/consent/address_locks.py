@@ -5,22 +5,16 @@ them. Whoever stops an address locks everybody whom a message to it could be mar
 order: then a message is either marked before, or not at all.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent.channels import address_columns
+from crm_plugin.profiles.extension import Address, PersonExtension
 from crm_plugin.profiles.models.school import Person
-
-Address = tuple[str, str]
-"""(channel, key of the address)."""
-
-HOLDERS: Registry[Callable[[Session, Iterable[Address]], Collection[int]]] = Registry("holders")
-"""Who else holds addresses, such as messages on their way to one that its person has changed since:
-name → function of (session, addresses) that returns our ids of persons."""
 
 _ROUNDS = 5
 
@@ -34,14 +28,14 @@ def addresses_of(session: Session, person_id: int, channels: Iterable[str]) -> s
     return {(channel, key) for channel, key in found.items() if key is not None}
 
 
-def lock(session: Session, addresses: Collection[Address], persons: Collection[int] = ()) -> None:
+def lock(crm: Crm, session: Session, addresses: Collection[Address], persons: Collection[int] = ()) -> None:
     """Lock these persons and all who hold one of the addresses, in the order of their ids.
 
     Who came to an address while others were waited for is locked too.
     """
     locked: set[int] = set()
     for _ in range(_ROUNDS):
-        wanted = {*persons, *_holders(session, addresses)}
+        wanted = {*persons, *_holders(crm, session, addresses)}
         if wanted <= locked:
             return
         locked |= wanted
@@ -49,11 +43,12 @@ def lock(session: Session, addresses: Collection[Address], persons: Collection[i
         session.execute(rows.with_for_update())
 
 
-def _holders(session: Session, addresses: Collection[Address]) -> set[int]:
+def _holders(crm: Crm, session: Session, addresses: Collection[Address]) -> set[int]:
     found: set[int] = set()
     for channel, key in addresses:
         column = address_columns(channel)[1]
         found |= set(session.scalars(sa.select(Person.id).where(column == key)))
-    for _, others in HOLDERS.items():
-        found |= set(others(session, addresses))
+    for extension in crm.contributed(PersonExtension):
+        for others in extension.holders:
+            found |= set(others(session, addresses))
     return found

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.consent import address_locks
+from crm_plugin.profiles.extension import Address
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.profiles.store.recompute_queue import touch
 
@@ -93,6 +95,7 @@ _UNSYNCED = {"synchronize_session": False}
 
 
 def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong together
+    crm: Crm,
     session: Session,
     person_id: int,
     channel: str,
@@ -115,20 +118,26 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
     :param scope: ``marketing``, or ``all`` for service messages too.
     :raises NotFound: ``object.missing``.
     """
-    addresses = lock_person(session, person_id, (channel,))
+    addresses = lock_person(crm, session, person_id, (channel,))
     _write(session, own_line(person_id, channel, "denied", at, source, text_version))
     for _, address_key in addresses:
         _suppress(session, channel, address_key, scope, "opt_out", at, source)
 
 
-def opt_in(
-    session: Session, person_id: int, channel: str, at: datetime, source: str, text_version: str = ""
+def opt_in(  # noqa: PLR0913 - as above
+    crm: Crm,
+    session: Session,
+    person_id: int,
+    channel: str,
+    at: datetime,
+    source: str,
+    text_version: str = "",
 ) -> None:
     """Take note that a person agrees to a channel (again); their earlier opt-out ends, and stays on record.
 
     :raises NotFound: ``object.missing``.
     """
-    addresses = lock_person(session, person_id, (channel,))
+    addresses = lock_person(crm, session, person_id, (channel,))
     _write(session, own_line(person_id, channel, "granted", at, source, text_version))
     for _, address_key in addresses:
         for scope in ("marketing", "all"):
@@ -153,7 +162,14 @@ def own_line(
 
 
 def suppress(  # noqa: PLR0913 - the columns of a row
-    session: Session, channel: str, address_key: str, scope: str, reason: str, at: datetime, source: str
+    crm: Crm,
+    session: Session,
+    channel: str,
+    address_key: str,
+    scope: str,
+    reason: str,
+    at: datetime,
+    source: str,
 ) -> None:
     """Write an address down as not to be written to; twice is once. All who have it are locked first.
 
@@ -161,7 +177,7 @@ def suppress(  # noqa: PLR0913 - the columns of a row
     :param scope: ``marketing`` or ``all``.
     :param reason: ``opt_out bounce complaint manual``.
     """
-    address_locks.lock(session, [(channel, address_key)])
+    address_locks.lock(crm, session, [(channel, address_key)])
     _suppress(session, channel, address_key, scope, reason, at, source)
 
 
@@ -208,7 +224,7 @@ def _write(session: Session, line: ConsentRecord) -> None:
     touch(session, [line.person_id])
 
 
-def lock_person(session: Session, person_id: int, channels: Collection[str]) -> set[address_locks.Address]:
+def lock_person(crm: Crm, session: Session, person_id: int, channels: Collection[str]) -> set[Address]:
     """Lock a person and all who share an address with them on these channels; return those addresses.
 
     :raises NotFound: ``object.missing``.
@@ -216,5 +232,5 @@ def lock_person(session: Session, person_id: int, channels: Collection[str]) -> 
     addresses = address_locks.addresses_of(session, person_id, channels)
     if not addresses and session.get(Person, person_id) is None:
         raise NotFound("object.missing", kind=Clause("person"), id=person_id)
-    address_locks.lock(session, addresses, [person_id])
+    address_locks.lock(crm, session, addresses, [person_id])
     return addresses

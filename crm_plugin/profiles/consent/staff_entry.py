@@ -34,9 +34,9 @@ def set_consent(
     def work(session: Session) -> None:
         check(session, actor, person_id)
         if granted:
-            ledger.opt_in(session, person_id, channel, now, SOURCE)
+            ledger.opt_in(crm, session, person_id, channel, now, SOURCE)
         else:
-            ledger.opt_out(session, person_id, channel, now, SOURCE, scope=scope)
+            ledger.opt_out(crm, session, person_id, channel, now, SOURCE, scope=scope)
         action = "consent.grant" if granted else "consent.deny"
         audit.record(session, now, actor.id, action, ("person", person_id), count=1, channel=channel)
 
@@ -56,7 +56,7 @@ def set_topic(crm: Crm, actor: Actor, person_id: int, topic_id: int, *, granted:
 
     def work(session: Session) -> None:
         check(session, actor, person_id)
-        verb(session, person_id, topic_id, now, SOURCE)
+        verb(crm, session, person_id, topic_id, now, SOURCE)
         action = "topic.grant" if granted else "topic.deny"
         audit.record(session, now, actor.id, action, ("person", person_id), count=1, topic=topic_id)
 

@@ -13,11 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.consent import ledger
-from crm_plugin.profiles.consent.address_locks import Address, addresses_of
+from crm_plugin.profiles.consent.address_locks import addresses_of
 from crm_plugin.profiles.consent.channels import OWN_ADDRESS, channels
 from crm_plugin.profiles.consent.topics import TopicRow, every, find
+from crm_plugin.profiles.extension import Address
 from crm_plugin.profiles.models.school import ConsentRecord
 from crm_plugin.profiles.models.topics import Topic, TopicOptOut
 
@@ -48,8 +50,14 @@ class TopicAnswer:
     source: str
 
 
-def opt_out(
-    session: Session, person_id: int, topic_id: int, at: datetime, source: str, text_version: str = ""
+def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong together
+    crm: Crm,
+    session: Session,
+    person_id: int,
+    topic_id: int,
+    at: datetime,
+    source: str,
+    text_version: str = "",
 ) -> None:
     """Take note that a person wants nothing more about a topic; twice is once, each line is kept.
 
@@ -59,7 +67,7 @@ def opt_out(
     :raises NotFound: ``object.missing``.
     """
     find(session, topic_id)
-    addresses = ledger.lock_person(session, person_id, channels())
+    addresses = ledger.lock_person(crm, session, person_id, channels())
     session.add(_line(person_id, topic_id, "denied", at, source, text_version))
     rows = [
         {"topic_id": topic_id, "channel": channel, "address_key": key, "at": at, "source": source}
@@ -68,15 +76,21 @@ def opt_out(
     insert_missing(session, TopicOptOut, rows, _KEY)
 
 
-def opt_in(
-    session: Session, person_id: int, topic_id: int, at: datetime, source: str, text_version: str = ""
+def opt_in(  # noqa: PLR0913 - as above
+    crm: Crm,
+    session: Session,
+    person_id: int,
+    topic_id: int,
+    at: datetime,
+    source: str,
+    text_version: str = "",
 ) -> None:
     """Take note that a person wants to hear about a topic (again); the earlier answer stays on record.
 
     :raises NotFound: ``object.missing``.
     """
     find(session, topic_id)
-    addresses = ledger.lock_person(session, person_id, channels())
+    addresses = ledger.lock_person(crm, session, person_id, channels())
     session.add(_line(person_id, topic_id, "granted", at, source, text_version))
     lifted = sa.delete(TopicOptOut).where(TopicOptOut.topic_id == topic_id, _at(addresses))
     session.execute(lifted.execution_options(synchronize_session=False))
@@ -119,7 +133,7 @@ def denied(session: Session, person_id: int) -> list[int]:
     return [int(one.removeprefix(_PURPOSE)) for one, state in last.items() if state == "denied"]
 
 
-def keep(session: Session, person_id: int, topics: Collection[int], at: datetime) -> None:
+def keep(crm: Crm, session: Session, person_id: int, topics: Collection[int], at: datetime) -> None:
     """Let an account that remains refuse what one that was merged into it refused.
 
     :param topics: what :func:`denied` returned of the account that is gone.
@@ -127,7 +141,7 @@ def keep(session: Session, person_id: int, topics: Collection[int], at: datetime
     standing = _off(session, person_id)
     for topic in topics:
         if topic not in standing:
-            opt_out(session, person_id, topic, at, "merge")
+            opt_out(crm, session, person_id, topic, at, "merge")
 
 
 def forget(session: Session, host_ids: Collection[str]) -> None:

@@ -1,6 +1,6 @@
 """The topics of a school's marketing: a short list that administrators keep, and that people choose from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent.channels import OWN_ADDRESS
+from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.topics import NAME, Topic, TopicOptOut
 from crm_plugin.profiles.store.normalise import fold
 
@@ -28,8 +28,6 @@ PROPOSED = (
     Text("Events and open classes", "topic"),
 )
 """The list that a school may begin with."""
-USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of topics")
-"""Capability → function of (session, topic) that names what of its own still needs a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +144,16 @@ def archive(crm: Crm, actor: Actor, ident: int) -> None:
     _admit(actor)
     with crm.db.begin() as session:
         topic = _one(session, ident)
-        users = [user for _, users_of in USERS.items() for user in users_of(session, ident)]
+        users = _users(crm, session, ident)
         if users:
             raise Conflict("topic.in_use", users=", ".join(users))
         topic.archived_at = topic.archived_at or crm.clock()
         _record(crm, session, actor, "topic.archive", topic)
+
+
+def _users(crm: Crm, session: Session, ident: int) -> list[str]:
+    users = (users_of for extension in crm.contributed(PersonExtension) for users_of in extension.topic_users)
+    return [name for users_of in users for name in users_of(session, ident)]
 
 
 def restore(crm: Crm, actor: Actor, ident: int) -> None:

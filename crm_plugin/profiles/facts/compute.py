@@ -2,11 +2,11 @@
 
 Everything is set-based: one statement for some thousand people. Usually that is whom something touched;
 after the first scan of a stream it is everybody once, in the order of ids. Other capabilities bring facts
-of their own by :data:`FACTS`.
+of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts`.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,29 +17,20 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.key_value import Kept
-from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.facts import interests
 from crm_plugin.profiles.models.school import HELD_MONEY, Enrolment, Order, Person, Signal
 from crm_plugin.profiles.models.streams import Touched
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.profiles.store.recompute_queue import EVERYBODY, Whom, note_moved, touch, touch_all
 
-__all__ = ["FACTS", "recompute", "recompute_some", "register", "touch", "touch_all"]
+__all__ = ["recompute", "recompute_some", "touch", "touch_all"]
 
-Recompute = Callable[[Session, Sequence[int]], None]
-"""Computes facts of these persons (our ids) again, in the caller's transaction."""
-
-FACTS: Registry[Recompute] = Registry("facts")
 CHUNK = 5_000
 """Touched rows, or people of the whole school, that are taken at once."""
 LIFE = ("login", "learn")
 """Kinds of signals that count as activity."""
 _NEVER = datetime(1000, 1, 1, tzinfo=UTC)
-
-
-def register(name: str, recompute_them: Recompute) -> None:
-    """Add facts that another capability keeps on the profile."""
-    FACTS.add(name, recompute_them)
 
 
 def recompute(crm: Crm, until: float | None = None) -> int:
@@ -50,7 +41,7 @@ def recompute(crm: Crm, until: float | None = None) -> int:
     currency, count = own_currency(crm), 0
     for some in (recompute_next, recompute_some):
         while until is None or time.monotonic() < until:
-            done = crm.db.run(lambda session, some=some: some(session, currency, crm.clock()))  # type: ignore[misc]
+            done = crm.db.run(lambda session, some=some: some(crm, session, currency))  # type: ignore[misc]
             if not done:
                 break
             count += done
@@ -59,7 +50,7 @@ def recompute(crm: Crm, until: float | None = None) -> int:
     return count
 
 
-def recompute_next(session: Session, currency: str | None, at: datetime) -> int:
+def recompute_next(crm: Crm, session: Session, currency: str | None) -> int:
     """Go on with a pass over everybody, if one is due; return for how many people.
 
     Its row is locked meanwhile: who asks for another pass waits, and that pass begins anew.
@@ -70,7 +61,7 @@ def recompute_next(session: Session, currency: str | None, at: datetime) -> int:
         return 0
     ids = _locked(session, lambda column: column > int(after))
     if ids:
-        compute(session, ids, lambda column: column.between(ids[0], ids[-1]), currency, at)
+        compute(crm, session, ids, lambda column: column.between(ids[0], ids[-1]), currency)
     # A short portion was the last; people who come later are touched by themselves.
     reached = str(ids[-1]) if len(ids) == CHUNK else None
     change = sa.update(Kept).values(value=reached) if reached else sa.delete(Kept)
@@ -78,7 +69,7 @@ def recompute_next(session: Session, currency: str | None, at: datetime) -> int:
     return len(ids)
 
 
-def recompute_some(session: Session, currency: str | None, at: datetime) -> int:
+def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
     """Take some touched people off the list and compute their facts; return how many they were."""
     taken = session.execute(
         sa.select(Touched.id, Touched.person_id)
@@ -90,7 +81,7 @@ def recompute_some(session: Session, currency: str | None, at: datetime) -> int:
     if not ids:
         return 0
     _locked(session, lambda column: among(session, column, ids))
-    compute(session, ids, lambda column: among(session, column, ids), currency, at)
+    compute(crm, session, ids, lambda column: among(session, column, ids), currency)
     done = sa.delete(Touched).where(among(session, Touched.id, [id for id, _ in taken]))
     session.execute(done, execution_options=_UNSYNCED)
     return len(ids)
@@ -108,15 +99,16 @@ def _locked(session: Session, whom: Whom) -> list[int]:
     return list(session.scalars(persons.with_for_update()))
 
 
-def compute(session: Session, ids: Sequence[int], whom: Whom, currency: str | None, at: datetime) -> None:
+def compute(crm: Crm, session: Session, ids: Sequence[int], whom: Whom, currency: str | None) -> None:
     """Compute all facts of these persons, those of other capabilities included.
 
     :param whom: the condition that a column names one of ``ids``.
     """
     write_columns(session, whom, currency)
-    interests.compute(session, whom, at)
-    for _, recompute_them in FACTS.items():
-        recompute_them(session, ids)
+    interests.compute(session, whom, crm.clock())
+    for extension in crm.contributed(PersonExtension):
+        for recompute_them in extension.facts:
+            recompute_them(session, ids)
 
 
 def write_columns(session: Session, whom: Whom, currency: str | None) -> None:

@@ -9,9 +9,10 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
+from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.people.archive import Archive, archive
 from crm_plugin.profiles.people.queries import PersonRow, people, person_id_of
-from crm_plugin.profiles.people.timeline import Moment, Stretch, Window, timeline
+from crm_plugin.profiles.people.timeline import Stretch, timeline
 from crm_plugin.profiles.store.course_scope import check, sees
 from crm_plugin.profiles.store.host_info_cache import own_currency
 
@@ -89,7 +90,7 @@ def moments(
     one(crm, session, actor, person_id)
     limit, after = place
     window = Window(limit, scope=actor.scope, reader=actor.id)
-    found = timeline(session, person_id, window, only=only, after=after)
+    found = timeline(crm, session, person_id, window, only=only, after=after)
     return (
         found
         if actor.may("crm.money")

@@ -1,60 +1,24 @@
 """A person's timeline: one list of moments from many sources, filtered by source and paged by time.
 
-Each source of :data:`TIMELINE` is a kind that readers can choose. It returns its newest moments up to an
+Each of the :func:`sources` is a kind that readers can choose. It returns its newest moments up to an
 instant, so that a page reads a few rows of each source however long the whole timeline is.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.extension import Moment, PersonExtension, Source, Window
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.models.staff import FollowUp
 from crm_plugin.profiles.store.course_scope import Scope, of_courses
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One line of a timeline."""
-
-    at: datetime
-    kind: str
-    """``paid ordered refunded enrolled completed ended`` or the kind of a signal; others add their own."""
-    title: str = ""
-    """Title of the course or of what it is about."""
-    details: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-    """Name of the source in :data:`TIMELINE`; filled in by :func:`timeline`."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a source is asked for.
-
-    :param limit: how many moments.
-    :param until: only moments at or before it; None = all.
-    :param scope: host ids of the courses that the reader is limited to; None = everything.
-    :param reader: the school's id of the actor who reads.
-    """
-
-    limit: int
-    until: datetime | None = None
-    scope: Scope = None
-    reader: str = ""
-
-    def newest(self, query: Any, at: Any, *ties: Any) -> Any:
-        """Return the rows of a query that lie in the window, by their column of time."""
-        query = query.where(at.is_not(None))
-        if self.until is not None:
-            query = query.where(at <= self.until)
-        return query.order_by(at.desc(), *ties).limit(self.limit)
 
 
 @dataclass(frozen=True)
@@ -65,11 +29,16 @@ class Stretch:
     next: str | None
 
 
-TIMELINE: Registry[Callable[[Session, int, Window], Sequence[Moment]]] = Registry("timeline")
-"""Name of a source → function of (session, person id, window), which returns the newest first."""
+def sources(crm: Crm) -> dict[str, Source]:
+    """Return the sources of this application by name, in the order of a menu."""
+    found: dict[str, Source] = {}
+    for extension in crm.contributed(PersonExtension):
+        found.update(extension.timeline)
+    return found
 
 
 def timeline(
+    crm: Crm,
     session: Session,
     person_id: int,
     window: Window,
@@ -88,7 +57,7 @@ def timeline(
     # One more than is shown tells whether there is another page.
     wanted = replace(window, until=until, limit=window.limit + skipped + 1)
     moments: list[Moment] = []
-    for name, source in TIMELINE.items():
+    for name, source in sources(crm).items():
         if not only or name in only:
             moments += [replace(one, source=name) for one in source(session, person_id, wanted)]
     moments.sort(key=lambda moment: moment.at, reverse=True)
@@ -206,7 +175,10 @@ def _notes(session: Session, person_id: int, window: Window) -> list[Moment]:
     return [Moment(at, kind, text, {"author": author}) for at, kind, text, author in rows]
 
 
-TIMELINE.add("purchases", _purchases)
-TIMELINE.add("learning", _learning)
-TIMELINE.add("signals", _signals)
-TIMELINE.add("notes", _notes)
+TIMELINE: dict[str, Source] = {
+    "purchases": _purchases,
+    "learning": _learning,
+    "signals": _signals,
+    "notes": _notes,
+}
+"""The profiles' own sources."""

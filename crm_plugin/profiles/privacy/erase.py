@@ -1,15 +1,14 @@
 """Empty a person's row: what is personal goes, what the school's books need stays as nobody's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import chunks
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent import topic_consent
+from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
     Enrolment,
@@ -26,10 +25,6 @@ from crm_plugin.profiles.models.staff import CrmTag, FollowUp, Intention, Intent
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import person_columns
-
-ERASURES: Registry[Callable[[Session, Sequence[int]], None]] = Registry("erasure")
-"""What other capabilities forget in the same transaction, while the rows still say who it was: name →
-function of (session, our ids of persons); doing it again must change nothing."""
 
 _EMPTY = {
     **person_columns(r.Person("", "erased", roles=()), None),
@@ -51,8 +46,9 @@ def erase(batch: WriteBatch, ids: Sequence[int], *, forget: bool = False) -> Non
         they prove, and keep, what the person asked for.
     """
     for part in chunks(_with_merged(batch, ids) if forget else ids):
-        for _, erase_theirs in ERASURES.items():
-            erase_theirs(batch.session, part)
+        for extension in batch.crm.contributed(PersonExtension):
+            for erase_theirs in extension.erase:
+                erase_theirs(batch.session, part)
         if forget:
             _forget(batch, part)
         emptied = sa.update(Person).where(Person.id.in_(part)).execution_options(synchronize_session=False)

@@ -1,14 +1,14 @@
 """One person turns out to be another: rows move, the strictest consent stays."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.bulk import among
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent import ledger, topic_consent
+from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
     ConsentRecord,
@@ -24,10 +24,6 @@ from crm_plugin.profiles.models.staff import FollowUp
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import purchase_intent, tags
 from crm_plugin.profiles.store.batch import WriteBatch
-
-MERGES: Registry[Callable[[Session, int, int], None]] = Registry("merge")
-"""What other capabilities do in the same transaction: name → function of (session, our id of the account
-that is gone, our id of the one that remains); doing it again must change nothing."""
 
 _MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp)
 
@@ -50,12 +46,13 @@ def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -
         batch.session.execute(moved.execution_options(synchronize_session=False))
     batch.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
     _keep_strictest(batch, source[0], target[0])
-    topic_consent.keep(batch.session, target[0], refused, batch.at)
+    topic_consent.keep(batch.crm, batch.session, target[0], refused, batch.at)
     _keep_suppressed(batch, source[1], target[1])
     purchase_intent.merge(batch.session, source[0], target[0])
     tags.merge(batch.session, source[0], target[0])
-    for _, merge_theirs in MERGES.items():
-        merge_theirs(batch.session, source[0], target[0])
+    for extension in batch.crm.contributed(PersonExtension):
+        for merge_theirs in extension.merge:
+            merge_theirs(batch.session, source[0], target[0])
     batch.touched.update((source[0], target[0]))
 
 
@@ -89,22 +86,22 @@ def addresses(session: Session, ids: Collection[int]) -> dict[int, Addresses]:
     return {id: {name: key for name, key in zip(keys, found, strict=True) if key} for id, *found in rows}
 
 
-def keep_opt_outs(session: Session, source: Addresses, target: Addresses) -> None:
+def keep_opt_outs(batch: WriteBatch, source: Addresses, target: Addresses) -> None:
     """Let what a person asked for at one address hold at the other; a bounce is of its address only.
 
     :param source: where the account that is gone was reached, ``target`` the one that remains.
     """
     for channel in source.keys() & target.keys():
-        _copy_suppressions(session, channel, (source[channel], target[channel]), ("opt_out",))
+        _copy_suppressions(batch, channel, (source[channel], target[channel]), ("opt_out",))
 
 
 def _keep_suppressed(batch: WriteBatch, source: str, target: str) -> None:
     """Private messages go to host ids: what was suppressed for one id is so for the other."""
-    _copy_suppressions(batch.session, "message", (source, target))
+    _copy_suppressions(batch, "message", (source, target))
 
 
 def _copy_suppressions(
-    session: Session, channel: str, keys: tuple[str, str], reasons: Sequence[str] = ()
+    batch: WriteBatch, channel: str, keys: tuple[str, str], reasons: Sequence[str] = ()
 ) -> None:
     """Suppress the second address as the first is; ``reasons`` empty = for whatever reason."""
     source, target = keys
@@ -112,8 +109,8 @@ def _copy_suppressions(
     held = sa.select(*columns).where(Suppression.channel == channel, Suppression.address_key == source)
     if reasons:
         held = held.where(Suppression.reason.in_(reasons))
-    for scope, reason, at, told_by in session.execute(held).all():
-        ledger.suppress(session, channel, target, scope, reason, at, told_by)
+    for scope, reason, at, told_by in batch.session.execute(held).all():
+        ledger.suppress(batch.crm, batch.session, channel, target, scope, reason, at, told_by)
 
 
 def unmerge(batch: WriteBatch, held: Sequence[int], living: set[str]) -> None:

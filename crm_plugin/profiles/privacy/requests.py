@@ -12,8 +12,8 @@ from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import Clause, NotFound
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent import topic_consent
+from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import (
     Consent,
@@ -33,9 +33,6 @@ from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.staff import purchase_intent
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
-
-EXPORTS: Registry[Any] = Registry("export")
-"""What other capabilities hold on a person: name → function of (session, person id) to a list of dicts."""
 
 _HELD: dict[str, Any] = {
     "tags": PersonTag,
@@ -67,7 +64,7 @@ def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
             is None
         ):
             raise NotFound("object.missing", kind=Clause("person"), id=person_id)
-        erase(WriteBatch(session, crm.clock(), None, secret), [person_id], forget=True)
+        erase(WriteBatch(crm, session, None, secret), [person_id], forget=True)
         compute.touch(session, [person_id])
         audit.record(session, crm.clock(), actor_id, "person.forget", ("person", person_id), count=1)
 
@@ -118,8 +115,8 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
         document["intentions"] = purchase_intent.held_on(session, person_id)
         document["suppressions"] = _suppressions(session, person)
         document["topic_opt_outs"] = topic_consent.held_on(session, person_id)
-        for name, rows_of in EXPORTS.items():
-            document[name] = rows_of(session, person_id)
+        for extension in crm.contributed(PersonExtension):
+            document |= {name: held(session, person_id) for name, held in extension.export.items()}
     return document
 
 

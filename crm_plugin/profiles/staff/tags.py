@@ -26,7 +26,8 @@ LONGEST = 60
 MOST = 200_000
 """People who are tagged at once."""
 ON, OFF = "on", "off"
-_KIND = "tag"
+KIND = "tag"
+"""Of a change that can be taken back."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def finish(session: Session, crm: Crm, actor: Actor, deed: Deed) -> Tagged:
         return Tagged(0, None)
     action, before = ("tag.put", OFF) if deed.is_put else ("tag.take_off", ON)
     audit.record(session, crm.clock(), actor.id, action, ("tag", deed.tag.value), count=count)
-    return Tagged(count, undo.offer(session, crm, actor, _KIND, {"batch": deed.batch, "state": before}))
+    return Tagged(count, undo.offer(session, crm, actor, KIND, {"batch": deed.batch, "state": before}))
 
 
 def _put(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
@@ -191,7 +192,8 @@ def _type(name: str) -> Any:
     return UtcDateTime() if name in ("at", "changed_at") else sa.String()
 
 
-def _revert(session: Session, crm: Crm, _actor: Actor, payload: dict[str, Any]) -> None:
+def revert(session: Session, crm: Crm, _actor: Actor, payload: dict[str, Any]) -> None:
+    """Put tags back as they were before they were put on or taken off."""
     theirs = sa.update(CrmTag).where(CrmTag.batch == payload["batch"])
     values = {"state": payload["state"], "changed_at": crm.clock()}
     session.execute(theirs.values(values), execution_options=_UNSYNCED)
@@ -213,4 +215,3 @@ def merge(session: Session, source: int, target: int) -> None:
 
 
 _UNSYNCED = {"synchronize_session": False}
-undo.UNDOS.add(_KIND, _revert)

@@ -1,6 +1,5 @@
 """Taking a deed back: for a while after it, its author may undo what a slip of the hand has done."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,19 +11,17 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import Conflict
-from crm_plugin.kernel.registry import Registry
+from crm_plugin.profiles.extension import PersonExtension, TakeBack
 from crm_plugin.profiles.models.staff import Undo
 
 KEPT = timedelta(minutes=30)
 """How long a deed can be taken back."""
-UNDOS: Registry[Callable[[Session, Crm, Actor, dict[str, Any]], None]] = Registry("undo")
-"""Kind of deed → function of (session, crm, actor, payload) that takes it back in that transaction."""
 
 
 def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str, Any]) -> int:
     """Keep what is needed to take a deed back, in the transaction of the deed; return the id to undo it by.
 
-    :param kind: one of :data:`UNDOS`.
+    :param kind: one of those in :attr:`crm_plugin.profiles.extension.PersonExtension.undo`.
     :param payload: ready for JSON; ids and earlier values, no contacts.
     """
     now = crm.clock()
@@ -57,7 +54,11 @@ def undo(crm: Crm, actor: Actor, ident: int) -> None:
             raise Conflict("undo.gone")
         kind, payload = row.kind, row.payload
         session.delete(row)
-        UNDOS[kind](session, crm, actor, payload)
+        _take_back(crm, kind)(session, crm, actor, payload)
         audit.record(session, now, actor.id, "undo", ("undo", ident), kind=kind)
 
     crm.db.run(work)
+
+
+def _take_back(crm: Crm, kind: str) -> TakeBack:
+    return next(one.undo[kind] for one in crm.contributed(PersonExtension) if kind in one.undo)

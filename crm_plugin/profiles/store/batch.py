@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many, insert_new, overwrite, unique_violations
 from crm_plugin.kernel.db.types import Base
 from crm_plugin.profiles.models.school import Course, Person
@@ -23,13 +24,12 @@ class WriteBatch:
     """One transaction of the sync.
 
     :param session: the transaction.
-    :param at: the present, for what we write ourselves.
     :param region: by which telephones are read.
     :param key: of the hashes of forgotten ids.
     """
 
+    crm: Crm
     session: Session
-    at: datetime
     region: str | None
     key: bytes
     touched: set[int] = field(default_factory=set)
@@ -42,6 +42,11 @@ class WriteBatch:
     """Rows that were written."""
     ready: Ready | None = None
     """What was made in advance of the rows that are being saved."""
+    at: datetime = field(init=False)
+    """The present, for what we write ourselves."""
+
+    def __post_init__(self) -> None:
+        self.at = self.crm.clock()
 
     def fresh(self, model: Any, rows: Sequence[Any]) -> "Fresh":
         """Return those rows that are new or differ from what we hold, with their hashes."""

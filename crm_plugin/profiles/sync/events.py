@@ -7,6 +7,7 @@ its stream tell the same later.
 import json
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, HostEvent
@@ -19,7 +20,13 @@ log = logging.getLogger(__name__)
 FOLDER = "events"
 IDS = 500
 """Ids in one spooled record."""
-_SPOOL = "profiles.events"
+
+
+@dataclass
+class KeptSpool:
+    """The spool that this process appends the school's events to."""
+
+    spool: Spool | None = None
 
 
 class _Busy(Exception):
@@ -40,9 +47,8 @@ class Sink:
 def emit(crm: Crm, event: HostEvent) -> None:
     """Spool an event of the school; never raises, and takes well under 5 ms."""
     try:
-        spool = crm.extras.get(_SPOOL) or crm.extras.setdefault(
-            _SPOOL, Spool(crm.instance / FOLDER, "events")
-        )
+        kept = crm.state(KeptSpool)
+        spool = kept.spool = kept.spool or Spool(crm.instance / FOLDER, "events")
         ids = [str(id) for id in event.ids]
         for start in range(0, len(ids), IDS):
             record = {"stream": str(event.stream), "ids": ids[start : start + IDS]}

@@ -71,7 +71,7 @@ class StreamVisit:
 
         def transaction(session: Session) -> tuple[T, int]:
             lease.renew(self.crm.db, session, self.stream, self.token)
-            batch = WriteBatch(session, self.crm.clock(), region, key)
+            batch = WriteBatch(self.crm, session, region, key)
             result = change(batch)
             self._set(session, values)
             return result, batch.changed

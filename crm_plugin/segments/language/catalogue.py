@@ -31,6 +31,8 @@ class Catalogue:
     :param attributes: names of the fields that only this school has.
     :param currencies: returns every currency of the school's orders.
     :param query: id → document of a quick query, None when there is none.
+    :param persons: every field of a person by name, whether the school tells it or not.
+    :param related: every kind of related rows by name.
     :param actor: who asks; None = the operator, who may ask everything.
     """
 
@@ -41,12 +43,14 @@ class Catalogue:
     currencies: Callable[[], frozenset[str]] = frozenset
     query: Callable[[int], Mapping[str, Any] | None] = lambda _id: None
     actor: Actor | None = None
+    persons: Mapping[str, Field] = field(default_factory=lambda: dict(FIELDS.items()))
+    related: Mapping[str, Relation] = field(default_factory=lambda: dict(RELATIONS.items()))
 
     def field(self, name: str) -> Field | None:
         """Return a field of a person by its name, offered or not."""
         family, dot, rest = name.partition(".")
         if not dot:
-            return FIELDS.get(name)
+            return self.persons.get(name)
         maker = FAMILIES.get(family)
         if maker is None or (family == "attributes" and rest not in self.attributes):
             return None
@@ -66,7 +70,7 @@ class Catalogue:
 
     def relations(self) -> list[Relation]:
         """Return the related rows on offer."""
-        return [one for _name, one in RELATIONS.items() if self.offers(one)]
+        return [one for one in self.related.values() if self.offers(one)]
 
     def fields_of(self, relation: Relation) -> list[Field]:
         """Return the fields of related rows on offer."""
@@ -100,7 +104,7 @@ class Catalogue:
             raise Refused("segment.needs_money", place, field=name)
 
     def _all(self) -> Iterator[Field]:
-        yield from (one for _name, one in FIELDS.items())
+        yield from self.persons.values()
         names = {"attributes": self.attributes, "consent": CHANNELS, "suppressed": CHANNELS}
         for family, make in FAMILIES.items():
             yield from filter(None, (make(name) for name in names.get(family, ())))

@@ -70,14 +70,24 @@ FAMILIES: Registry[Callable[[str], Field | None]] = Registry("family of fields")
 
 def add_field(name: str, label: Text, kind: Kind, source: Source | None = None, **more: Any) -> Field:
     """Register a field of a person; without ``source`` it is the column of its name."""
-    return FIELDS.add(name, Field(name, label, kind, source or column_of(name, kind), **more))
+    return FIELDS.add(name, make_field(name, label, kind, source, **more))
+
+
+def make_field(name: str, label: Text, kind: Kind, source: Source | None = None, **more: Any) -> Field:
+    """Make a field of a person for another capability; without ``source`` it is the column of its name."""
+    return Field(name, label, kind, source or column_of(name, kind), **more)
 
 
 def add_relation(relation: Relation, *fields: Field) -> Relation:
     """Register related rows with their fields."""
+    return RELATIONS.add(relation.name, with_fields(relation, *fields))
+
+
+def with_fields(relation: Relation, *fields: Field) -> Relation:
+    """Return related rows with their fields, for another capability."""
     for one in fields:
         relation.fields.add(one.name, one)
-    return RELATIONS.add(relation.name, relation)
+    return relation
 
 
 def row_field(name: str, label: Text, kind: Kind, source: Source | None = None, **more: Any) -> Field:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.catalogue import Catalogue, hint, is_revenue
-from crm_plugin.segments.language.fields import RELATIONS, Field, Relation
+from crm_plugin.segments.language.fields import Field, Relation
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 from crm_plugin.segments.language.value_types import (
@@ -161,8 +161,8 @@ class _Parser:
         name = found["field"]
         if spot.relation is None and name == REFERENCE:
             return self.reference(found, spot)
-        if spot.relation is None and isinstance(name, str) and name in RELATIONS:
-            return self.related(found, RELATIONS[name], spot)
+        if spot.relation is None and isinstance(name, str) and name in self.catalogue.related:
+            return self.related(found, self.catalogue.related[name], spot)
         return self.rule(found, self.named(name, spot), spot)
 
     def named(self, name: Any, spot: _Spot, step: str = "field") -> Field:

@@ -1,12 +1,12 @@
 """Parts of a search's people that a higher capability knows to tell apart: whom a channel reaches.
 
-A narrowing is a small document, ``{"by": name, …}``; who registers the name in :data:`NARROWINGS` reads
-the rest. Its key ``without`` lists people (the school's ids) who are taken out of that part afterwards.
+A narrowing is a small document, ``{"by": name, …}``; the capability that brings the name reads the rest
+(:attr:`crm_plugin.segments.extension.FilterExtension.narrowings`). Its key ``without`` lists people (the
+school's ids) who are taken out of that part afterwards.
 It stands beside the filter document and not in it: it depends on things that no condition on one person
 tells, such as two people with one address.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,11 @@ import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments.extension import FilterExtension, Narrowing
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.sql.related_rows import Select
-
-Narrowing = Mapping[str, Any]
-Narrow = Callable[[Crm, Tree, Present, Narrowing], Select]
-
-NARROWINGS: Registry[Narrow] = Registry("part of a search's people")
-"""Name → function that returns ``SELECT person id`` of a part of the people whom a tree matches."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,9 @@ def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Sele
 
     :raises BadInput: ``input.bad`` for an unknown part.
     """
-    narrow = NARROWINGS.get(str(narrowing.get("by", "")))
+    name = str(narrowing.get("by", ""))
+    known = (one.narrowings.get(name) for one in crm.contributed(FilterExtension))
+    narrow = next((one for one in known if one is not None), None)
     if narrow is None:
         raise BadInput("input.bad", reason=Clause("there is no such part of a search's people"))
     found = narrow(crm, tree, present, narrowing)

@@ -1,7 +1,7 @@
 """Pinned searches on the school's own home, pushed by the worker whenever something about them changed."""
 
 import hashlib
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,9 +12,14 @@ from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.segments.models import QuickQuery
 
-PAGE = "/admin/crm/people?query={id}"
-"""Where a pinned search leads, unless ``extras["query_url"]`` (id → address) says otherwise."""
 _PUSHED = "pins.pushed"
+
+
+@dataclass
+class PinAddress:
+    """Where pinned quick queries lead; whoever mounts the pages elsewhere says so."""
+
+    page: str = "/admin/crm/people?query={id}"
 
 
 def publish(crm: Crm) -> int:
@@ -38,11 +43,11 @@ def publish(crm: Crm) -> int:
 
 
 def _pins(crm: Crm, session: Session) -> dict[str, list[Pin]]:
-    url: Callable[[int], str] = crm.extras.get("query_url") or (lambda ident: PAGE.format(id=ident))
+    page = crm.state(PinAddress).page
     pinned = sa.select(QuickQuery).where(QuickQuery.pinned == sa.true())
     found: dict[str, list[Pin]] = {}
     for query in session.scalars(pinned.order_by(QuickQuery.position, QuickQuery.id)):
-        pin = Pin(query.name, query.count, url(query.id), query.counted_at)
+        pin = Pin(query.name, query.count, page.format(id=query.id), query.counted_at)
         found.setdefault(query.owner, []).append(pin)
     return found
 

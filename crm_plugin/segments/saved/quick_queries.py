@@ -1,6 +1,5 @@
 """Save, share, pin and delete searches; keep their counts fresh and show them on the school's home."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,9 +12,9 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
-from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.store.recompute_queue import moved_at
 from crm_plugin.segments import queries, service
+from crm_plugin.segments.extension import FilterExtension
 from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import undo as undoing
@@ -25,8 +24,6 @@ FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
 """Time alone moves people in and out: counts older than this are taken again."""
 REST_PINNED, REST = timedelta(minutes=1), timedelta(minutes=5)
 """How long a count stands at least where people change all the time."""
-USERS: Registry[Callable[[Session, int], Sequence[str]]] = Registry("user of saved searches")
-"""Capability → function that names what of its own uses a saved search."""
 
 
 def save(
@@ -104,7 +101,7 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
     """
     with crm.db.begin() as session:
         query = _editable(session, ident, actor)
-        users = using(session, ident)
+        users = using(crm, session, ident)
         if users:
             raise Conflict("segment.in_use", users=", ".join(users))
         undo = undoing.deleted(session, crm, actor, query)
@@ -114,12 +111,13 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
     return undo
 
 
-def using(session: Session, ident: int) -> list[str]:
-    """Return the names of what uses a saved search: other searches, and what capabilities register."""
+def using(crm: Crm, session: Session, ident: int) -> list[str]:
+    """Return the names of what uses a saved search: other searches, and what capabilities bring."""
     others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
     found = [query.name for query in others if mentions(query.tree, ident)]
-    for _name, users in USERS.items():
-        found.extend(users(session, ident))
+    for extension in crm.contributed(FilterExtension):
+        for users in extension.query_users:
+            found.extend(users(session, ident))
     return found
 
 

@@ -10,7 +10,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import Conflict
-from crm_plugin.profiles.staff.undo import UNDOS, offer
+from crm_plugin.profiles.extension import TakeBack
+from crm_plugin.profiles.staff.undo import offer
 from crm_plugin.segments.models import QuickQuery
 
 _KEPT = tuple(column.key for column in sa.inspect(QuickQuery).columns)
@@ -64,6 +65,9 @@ def _bring_back(session: Session, _crm: Crm, _actor: Actor, payload: dict[str, A
     session.add(QuickQuery(**row | times))
 
 
-UNDOS.add("query.change", _change_back)
-UNDOS.add("query.move", _move_back)
-UNDOS.add("query.delete", _bring_back)
+UNDO: dict[str, TakeBack] = {
+    "query.change": _change_back,
+    "query.move": _move_back,
+    "query.delete": _bring_back,
+}
+"""Kind of a change → how it is taken back."""

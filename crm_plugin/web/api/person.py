@@ -7,8 +7,9 @@ from marshmallow import Schema, fields, validate
 from crm_plugin.campaigns import access as campaign_access
 from crm_plugin.host.permissions import need_whole
 from crm_plugin.profiles.consent import staff_entry
+from crm_plugin.profiles.extension import Moment
 from crm_plugin.profiles.people import access, archive
-from crm_plugin.profiles.people.timeline import TIMELINE, Moment
+from crm_plugin.profiles.people.timeline import sources
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.staff.follow_ups import FollowUpRow
@@ -41,7 +42,7 @@ Timeline = schemas.paged("Timeline", schemas.of(Moment))
 class TimelinePage(Schema):
     """A page of a timeline."""
 
-    source = fields.String(load_default=None, validate=lambda name: name in TIMELINE)
+    source = fields.String(load_default=None, validate=lambda name: name in sources(crm()))
     after = fields.String(load_default=None)
     limit = schemas.limit(30)
 

@@ -6,9 +6,10 @@ from typing import Any
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
+from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow, search_courses
-from crm_plugin.profiles.people.timeline import TIMELINE, Stretch, Window, timeline
+from crm_plugin.profiles.people.timeline import Stretch, sources, timeline
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.person.why import why
@@ -47,8 +48,8 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         one = visible(session, ident)
         found = access.archived(crm(), session, actor(), ident)
         window = Window(MOMENTS, scope=actor().scope, reader=actor().id)
-        only = [name for name in [request.args.get("show", "")] if name in TIMELINE]
-        moments = timeline(session, ident, window, only=only, after=request.args.get("after"))
+        only = [name for name in [request.args.get("show", "")] if name in sources(crm())]
+        moments = timeline(crm(), session, ident, window, only=only, after=request.args.get("after"))
         notes = follow_ups.of_person(session, ident)
         wanted = purchase_intent.of_person(session, ident, crm().clock(), actor().scope)
         courses = search_courses(session, limit=30, scope=actor().scope)
@@ -91,7 +92,7 @@ def _timeline(ident: int, moments: Stretch, only: list[str]) -> dict[str, Any]:
 
     show = only[0] if only else None
     kinds = [Kind(say("Everything"), address(), not only)]
-    kinds += [Kind(word("timeline", name), address(show=name), name == show) for name in TIMELINE]
+    kinds += [Kind(word("timeline", name), address(show=name), name == show) for name in sources(crm())]
     return {
         "moments": moments.moments,
         "kinds": kinds,

@@ -1,6 +1,8 @@
 """Words of fields inside the errors about a filter."""
 
-from crm_plugin.segments.language.fields import FIELDS, RELATIONS, Field, Relation
+from crm_plugin.segments.extension import fields_of, relations_of
+from crm_plugin.segments.language.definitions import Field, Relation
+from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import locale
 
 _ABOUT_FIELDS = (
@@ -11,8 +13,9 @@ _ABOUT_FIELDS = (
 
 def _field(name: str) -> str:
     """Return the label of a field of searches; another name as it is."""
-    related = [relation.fields.get(name) for _name, relation in RELATIONS.items()]
-    known: list[Field | Relation | None] = [FIELDS.get(name), RELATIONS.get(name), *related]
+    fields, relations = fields_of(crm()), relations_of(crm())
+    related = [relation.fields.get(name) for relation in relations.values()]
+    known: list[Field | Relation | None] = [fields.get(name), relations.get(name), *related]
     labels = [one.label for one in known if one is not None]
     return labels[0].of(locale()) if labels else name
 

@@ -4,6 +4,8 @@ The environment is ours and not the Flask application's, so that neither side ca
 filters or translations of the other. Every value is escaped; an undefined name is an error.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -99,9 +101,16 @@ def shown_entries() -> list[Any]:
     return [entry for entry in seen if person.may(entry.permission)]
 
 
+@dataclass
+class SignOut:
+    """Where people sign out of our own shell; None = the school has a way of its own."""
+
+    address: Callable[[], str] | None = None
+
+
 def _sign_out() -> str | None:
     """Return where our own shell signs people out, by POST; a school has its own way."""
-    address = crm().extras.get("sign_out")
+    address = crm().state(SignOut).address
     return address() if address else None
 
 

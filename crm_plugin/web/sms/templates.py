@@ -74,7 +74,7 @@ def sms_template(key: str) -> ResponseReturnValue:
         every = versions(session, key, carrier)
         if not every:
             raise editing.missing(key)
-        users = editing.users_of(session, key, ended=True)
+        users = editing.users_of(crm(), session, key, ended=True)
     rules = approval.rules_of(crm())
     newest = every[0]
     return render(

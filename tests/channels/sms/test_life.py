@@ -15,8 +15,9 @@ from crm_plugin.channels.sms.carriers.template_filing import Filing, Verdict
 from crm_plugin.channels.sms.template_states import EDGES, STATES
 from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, stock, versions
 from crm_plugin.channels.sms_templates import approval, editing
-from crm_plugin.channels.sms_templates.editing import USERS, Written
+from crm_plugin.channels.sms_templates.editing import TemplateUsers, Written
 from crm_plugin.host.context import Crm
+from crm_plugin.host.contributions import Capability
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
@@ -338,10 +339,11 @@ def test_the_stock_is_put_away_changed_and_stays(crm: Crm) -> None:
     assert newest(crm, "win-back-en").text == "Mine"
 
 
-def test_what_is_in_use_is_neither_put_away_nor_deleted(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_in_use_is_neither_put_away_nor_deleted(crm: Crm) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     used = {False: ["Running"], True: ["Running", "Done"]}
-    monkeypatch.setitem(USERS._items, "test", lambda session, one, ended: used[ended] if one == key else [])
+    users = TemplateUsers(lambda _session, one, ended: used[ended] if one == key else [])
+    crm.capabilities = (*crm.capabilities, Capability("test", (users,)))
     with pytest.raises(Conflict, match=r"in use by Running$"):
         editing.put_away(crm, EDITOR, key, True)
     with pytest.raises(Conflict, match="in use by Running, Done"):

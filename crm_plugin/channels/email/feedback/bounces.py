@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.channels.email.feedback.status_codes import KINDS, Kind
 from crm_plugin.channels.models import Bounce
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.writes import insert_missing
@@ -88,10 +89,10 @@ def soft_among(session: Session, address_key: str, deliveries: Collection[int]) 
     return set(deliveries) & set(session.scalars(query.where(Bounce.delivery_id.in_(tuple(deliveries)))))
 
 
-def stop(session: Session, event: Event) -> None:
+def stop(crm: Crm, session: Session, event: Event) -> None:
     """Write nothing more to the address of an event: also no service messages."""
     reason = REASONS[event.kind]
-    ledger.suppress(session, CHANNEL, event.address_key, "marketing", reason, event.at, _told_by(event))
+    ledger.suppress(crm, session, CHANNEL, event.address_key, "marketing", reason, event.at, _told_by(event))
 
 
 def forgive(session: Session, address_key: str, at: datetime, actor: str) -> bool:

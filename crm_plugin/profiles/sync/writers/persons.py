@@ -74,7 +74,7 @@ def _merge(batch: WriteBatch, rows: list[r.Person], ids: dict[str, int], left: d
         target = targets.ids.get(row.merged_into or "")
         if target is not None:
             merge(batch, (ids[row.id], row.id), (target, ends[target]["message"]))
-            keep_opt_outs(batch.session, left.get(ids[row.id], {}), ends[target])
+            keep_opt_outs(batch, left.get(ids[row.id], {}), ends[target])
     waiting = [row for row in rows if row.merged_into in targets.unknown]
     park(batch, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
 

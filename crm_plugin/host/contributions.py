@@ -1,0 +1,28 @@
+"""What a capability brings to one application: the list stands in :mod:`crm_plugin.plugin`.
+
+A lower row defines the type of what it accepts, as a frozen class (``PersonExtension`` of the profiles,
+``FilterExtension`` of the segments, ``Jobs`` of the workers). A higher row makes one object of it, and
+whoever accepts it asks :meth:`crm_plugin.host.context.Crm.contributed`. Nothing is kept by the process.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One capability of an application.
+
+    :param name: as its folder.
+    :param parts: what it brings, at most one object of each type.
+    """
+
+    name: str
+    parts: tuple[object, ...] = ()
+
+
+def parts_of(capabilities: tuple[Capability, ...], kind: type[Part]) -> tuple[Part, ...]:
+    """Return what these capabilities bring of one type, in their order."""
+    return tuple(part for one in capabilities for part in one.parts if isinstance(part, kind))

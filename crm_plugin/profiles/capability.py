@@ -1,0 +1,16 @@
+"""What profiles bring to an application: their jobs, their sources of the timeline, and tags taken back."""
+
+from crm_plugin.host.contributions import Capability
+from crm_plugin.host.jobs import Jobs
+from crm_plugin.profiles import jobs
+from crm_plugin.profiles.extension import PersonExtension
+from crm_plugin.profiles.people.timeline import TIMELINE
+from crm_plugin.profiles.staff import tags
+
+PROFILES = Capability(
+    "profiles",
+    (
+        Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst),
+        PersonExtension(timeline=TIMELINE, undo={tags.KIND: tags.revert}),
+    ),
+)
