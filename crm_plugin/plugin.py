@@ -29,7 +29,8 @@ from crm_plugin.profiles.capability import PROFILES
 from crm_plugin.profiles.store.host_info_cache import school_today
 from crm_plugin.profiles.sync.events import Sink
 from crm_plugin.segments.capability import SEGMENTS
-from crm_plugin.web import menu, pages
+from crm_plugin.web.blueprint import menu, pages
+from crm_plugin.web.pages import WEB
 from crm_plugin.web.public import PublicApp
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
 
-CAPABILITIES: tuple[Capability, ...] = (PROFILES, SEGMENTS, CAMPAIGNS, CHANNELS, LINKS)
+CAPABILITIES: tuple[Capability, ...] = (PROFILES, SEGMENTS, CAMPAIGNS, CHANNELS, LINKS, WEB)
 """What an application consists of, in the order in which the data flow."""
 
 

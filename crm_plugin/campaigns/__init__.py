@@ -10,7 +10,6 @@ Rooms, from the ground up; each imports those below it:
 - ``prepared``: a campaign made ready once for a process.
 - ``launch``: states of a campaign, the freeze, the reach of a search. ``rates``: how fast it may go.
 - ``composing``: drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the settled row.
-  ``registration``: what campaigns bring to the capabilities below.
 - ``service``: the verbs. ``jobs``: what workers run.
-- ``access``: who may see and do what, in front of ``service``.
+- ``access``: who may see and do what, in front of ``service``. ``capability``: what campaigns bring.
 """

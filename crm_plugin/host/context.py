@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crm_plugin.host.contributions import Capability, parts_of
+from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database
@@ -34,7 +34,7 @@ class Crm:
 
     def contributed(self, kind: type[T]) -> tuple[T, ...]:
         """Return what the capabilities bring of a type, the lower rows first."""
-        return parts_of(self.capabilities, kind)
+        return tuple(part for one in self.capabilities for part in one.parts if isinstance(part, kind))
 
     def state(self, kind: type[T]) -> T:
         """Return what this installation keeps in this process of a type; made empty when first asked for.

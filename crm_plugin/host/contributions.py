@@ -6,9 +6,6 @@ whoever accepts it asks :meth:`crm_plugin.host.context.Crm.contributed`. Nothing
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -21,8 +18,3 @@ class Capability:
 
     name: str
     parts: tuple[object, ...] = ()
-
-
-def parts_of(capabilities: tuple[Capability, ...], kind: type[Part]) -> tuple[Part, ...]:
-    """Return what these capabilities bring of one type, in their order."""
-    return tuple(part for one in capabilities for part in one.parts if isinstance(part, kind))

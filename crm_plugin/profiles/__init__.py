@@ -4,8 +4,9 @@ Rooms, from the ground up; each imports those below it:
 
 - ``models``: the tables.
 - ``store``: how a record of the school becomes rows: spelling, hashes, batches, erased people kept away.
+- ``extension``: what other capabilities may add to a person.
 - ``consent``: what people allow, and a channel's kind of address. ``facts``: columns computed from rows.
 - ``staff``: what the school's staff add by hand: tags, follow-ups, intentions.
 - ``privacy``: merging, erasing and handing over what is held. ``people``: reading people, as an actor may.
-- ``sync``: reading the school. ``jobs``: what workers run.
+- ``sync``: reading the school. ``jobs``: what workers run. ``capability``: what profiles bring.
 """

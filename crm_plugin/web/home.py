@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from crm_plugin.campaigns.access import is_visible
 from crm_plugin.campaigns.delivery.notifications import stopped
@@ -13,13 +14,15 @@ from crm_plugin.dashboard.queries import DAYS, Day, Figures, day_starts, figures
 from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
 from crm_plugin.web.admin.initialisation import shown_streams
 from crm_plugin.web.campaigns.list_page import lines
-from crm_plugin.web.person.notes import due
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell import formatting
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
+from crm_plugin.web.shell.room import Room
+
+ROUTES = Routes()
 
 STOPPED = 5
 """Campaigns that wait for a person, of which the overview speaks."""
@@ -27,7 +30,7 @@ WIDTH, HEIGHT = 290, 60
 """Of a trend's drawing, in units of its own."""
 
 
-@page("/")
+@ROUTES.page("/")
 def home() -> ResponseReturnValue:
     """Show the overview. Who is limited to some courses sees no figures of the whole school."""
     currency = own_currency(crm())
@@ -51,7 +54,7 @@ def home() -> ResponseReturnValue:
         stopped=[row for row in stopped(crm()) if is_visible(row, actor())][:STOPPED],
         pinned=[row for row in links.saved() if row.pinned],
         streams=streams,
-        due=due(),
+        brought=[Markup(card()) for room in crm().contributed(Room) for card in room.cards],
     )
 
 

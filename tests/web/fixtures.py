@@ -14,7 +14,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.sync.service import sync
-from crm_plugin.web import pages
+from crm_plugin.web.blueprint import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
 from tests.web.forms import posted

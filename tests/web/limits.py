@@ -23,7 +23,7 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.saved import quick_queries
-from crm_plugin.web import pages
+from crm_plugin.web.blueprint import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
 from tests.web.fixtures import School

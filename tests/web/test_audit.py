@@ -27,8 +27,9 @@ from crm_plugin.profiles.staff import follow_ups
 from crm_plugin.profiles.staff.follow_ups import Entry
 from crm_plugin.segments.bulk.bulk_tagging import put_tag
 from crm_plugin.segments.saved import quick_queries
-from crm_plugin.web.shell.guard import ROUTES, Route
+from crm_plugin.web.shell.guard import Route
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
+from tests.web.routes import ROUTES
 from tests.web.topic_deeds import TOPICS
 
 API = "/api/v1"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from crm_plugin.web.shell.guard import ROUTES, Route
+from crm_plugin.web.shell.guard import Route
 from tests.web.fixtures import School
+from tests.web.routes import ROUTES
 
 IDS = {
     **{"ident": "1", "note": "1", "what": "course", "person_id": "p1", "kind": "tag", "key": "hello"},

@@ -9,9 +9,9 @@ import pytest
 
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.host.context import install
-from crm_plugin.web.shell.guard import ROUTES
 from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
+from tests.web.routes import ROUTES
 
 BUYERS: dict[str, Any] = {
     "combinator": "and",

@@ -21,8 +21,8 @@ from crm_plugin.profiles.sync import admin
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.saved import quick_queries
-from crm_plugin.web.shell.guard import ROUTES
 from tests.web.limits import EVERYBODY, Limits, file_of_campaign
+from tests.web.routes import ROUTES
 from tests.web.test_audit import _HTML, ADDRESS, API, TEMPLATE, _newest, _send, _since, world
 
 __all__ = ["world"]

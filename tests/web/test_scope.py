@@ -25,8 +25,9 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
-from crm_plugin.web.shell.guard import ROUTES, Route
+from crm_plugin.web.shell.guard import Route
 from tests.web.limits import ADMIN, CLOSED, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
+from tests.web.routes import ROUTES
 from tests.web.topic_deeds import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
 
 API = "/api/v1"

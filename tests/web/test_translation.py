@@ -23,6 +23,7 @@ from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import choose, locales
 from crm_plugin.segments.language.parse import load
 from crm_plugin.segments.language.value_types import INSTANT, NUMBER, Unreadable
+from crm_plugin.web.pages import ENTRIES
 from crm_plugin.web.shell import i18n
 from crm_plugin.web.shell.menu import host_menu
 from crm_plugin.web.shell.vocabulary import word
@@ -196,6 +197,6 @@ def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], An
 
 
 def test_the_hosts_menu_speaks_both() -> None:
-    entries = host_menu("/admin/crm")
+    entries = host_menu(ENTRIES, "/admin/crm")
     assert [entry.label["zh"] for entry in entries][:2] == ["概览", "学员"]
     assert all(entry.url.startswith("/admin/crm/") for entry in entries)

@@ -12,15 +12,17 @@ from crm_plugin.profiles.sync.host_checks import Check, last
 from crm_plugin.web.admin.initialisation import shown_streams
 from crm_plugin.web.shell.bundle import path_of
 from crm_plugin.web.shell.formatting import ago
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
+
+ROUTES = Routes()
 
 _DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "mariadb": "MariaDB"}
 """Dialect → the name that people know."""
 
 
-@page("/health")
+@ROUTES.page("/health")
 def health() -> ResponseReturnValue:
     """Show streams, checks and, for administrators, settings."""
     with crm().db.read() as session:

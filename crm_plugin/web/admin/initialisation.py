@@ -11,9 +11,11 @@ from crm_plugin.host.permissions import need_whole
 from crm_plugin.profiles.sync import admin
 from crm_plugin.profiles.sync.health import StreamHealth, streams_for
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 TONES = {"current": "good", "scanning": "busy", "failing": "warn", "stopped": "bad", "new": "muted"}
 
@@ -80,21 +82,21 @@ def _progress() -> dict[str, Any]:
     }
 
 
-@page("/data", "crm.admin")
+@ROUTES.page("/data", "crm.admin")
 def data() -> ResponseReturnValue:
     """Show the progress of each stream, to who sees the whole school."""
     need_whole(actor())
     return render("admin/initialisation.html", title=say("Data initialisation"), active="data", **_progress())
 
 
-@page("/data/progress", "crm.admin")
+@ROUTES.page("/data/progress", "crm.admin")
 def data_progress() -> ResponseReturnValue:
     """Return the moving part of the page."""
     need_whole(actor())
     return fragment("admin/initialisation_progress.html", **_progress())
 
 
-@page("/data/start", "crm.admin", post=True)
+@ROUTES.page("/data/start", "crm.admin", post=True)
 def data_start() -> ResponseReturnValue:
     """Let everything be read again, by a worker."""
     if admin.read_all(crm(), actor()):
@@ -104,7 +106,7 @@ def data_start() -> ResponseReturnValue:
     return redirect(url_for("crm.data"))
 
 
-@page("/data/confirm", "crm.admin", post=True)
+@ROUTES.page("/data/confirm", "crm.admin", post=True)
 def data_confirm() -> ResponseReturnValue:
     """Let a stream go on that stopped because many of its rows are gone from the school."""
     admin.confirm_gone(crm(), actor(), request.form.get("stream", ""))

@@ -10,15 +10,17 @@ from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.web.shell.formatting import masked
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import framed_mail, render
 from crm_plugin.web.shell.vocabulary import word
 
+ROUTES = Routes()
+
 PAGE = 50
 
 
-@page("/outbox", "crm.send")
+@ROUTES.page("/outbox", "crm.send")
 def outbox() -> ResponseReturnValue:
     """Show messages, newest first, of a channel or of one campaign."""
     campaign_id = request.args.get("campaign", type=int)
@@ -87,7 +89,7 @@ def _address(row: Taken) -> str:
     return row.address if row.channel == "message" or actor().may("crm.contacts") else masked(row.address)
 
 
-@page("/outbox/<int:ident>", "crm.send")
+@ROUTES.page("/outbox/<int:ident>", "crm.send")
 def outbox_message(ident: int) -> ResponseReturnValue:
     """Show one message."""
     row = access.message(crm(), actor(), ident)
@@ -101,7 +103,7 @@ def outbox_message(ident: int) -> ResponseReturnValue:
     )
 
 
-@page("/outbox/<int:ident>/html", "crm.send")
+@ROUTES.page("/outbox/<int:ident>/html", "crm.send")
 def outbox_html(ident: int) -> ResponseReturnValue:
     """Show an e-mail's HTML alone, for a sandboxed frame."""
     return framed_mail(access.message(crm(), actor(), ident).html or "")

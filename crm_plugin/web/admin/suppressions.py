@@ -9,21 +9,23 @@ from crm_plugin.channels import suppressions as service
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
 
+ROUTES = Routes()
+
 PAGE = 50
 
 
-@page("/stopped", "crm.admin")
+@ROUTES.page("/stopped", "crm.admin")
 def stopped() -> ResponseReturnValue:
     """Show the addresses, the latest first, and the form to block one."""
     return _page()
 
 
-@page("/stopped/block", "crm.admin", post=True)
+@ROUTES.page("/stopped/block", "crm.admin", post=True)
 def stopped_block() -> ResponseReturnValue:
     """Block an address by hand."""
     try:
@@ -34,7 +36,7 @@ def stopped_block() -> ResponseReturnValue:
     return redirect(url_for("crm.stopped"))
 
 
-@page("/stopped/<int:ident>/lift", "crm.admin", post=True)
+@ROUTES.page("/stopped/<int:ident>/lift", "crm.admin", post=True)
 def stopped_lift(ident: int) -> ResponseReturnValue:
     """Let an address be written to again."""
     service.lift(crm(), actor(), ident)

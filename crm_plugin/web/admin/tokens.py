@@ -13,9 +13,11 @@ from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
+
+ROUTES = Routes()
 
 RIGHTS = {
     "crm.view": Text("See people, campaigns and numbers"),
@@ -28,13 +30,13 @@ RIGHTS = {
 }
 
 
-@page("/tokens", "crm.admin")
+@ROUTES.page("/tokens", "crm.admin")
 def tokens() -> ResponseReturnValue:
     """Show the tokens that there are, and the form for a new one."""
     return _page()
 
 
-@page("/tokens/new", "crm.admin", post=True)
+@ROUTES.page("/tokens/new", "crm.admin", post=True)
 def token_new() -> ResponseReturnValue:
     """Make a token and show it this once: the answer of a form is in no history and no log."""
     try:
@@ -45,7 +47,7 @@ def token_new() -> ResponseReturnValue:
     return _page(made=text, made_name=grant.name)
 
 
-@page("/tokens/<int:ident>/revoke", "crm.admin", post=True)
+@ROUTES.page("/tokens/<int:ident>/revoke", "crm.admin", post=True)
 def token_revoke(ident: int) -> ResponseReturnValue:
     """End a token at once."""
     token_actors.revoke(crm(), actor(), ident)

@@ -8,25 +8,27 @@ from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
 from crm_plugin.profiles.consent import topics as service
 from crm_plugin.profiles.models.topics import NAME
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
 
+ROUTES = Routes()
 
-@page("/topics", "crm.admin")
+
+@ROUTES.page("/topics", "crm.admin")
 def topics() -> ResponseReturnValue:
     """Show the list with how many people want none of each."""
     return _page()
 
 
-@page("/topics/start", "crm.admin", post=True)
+@ROUTES.page("/topics/start", "crm.admin", post=True)
 def topics_start() -> ResponseReturnValue:
     """Take the proposed list."""
     service.begin(crm(), actor())
     return _back(say("These topics are on offer now. Change them as you like."))
 
 
-@page("/topics/new", "crm.admin", post=True)
+@ROUTES.page("/topics/new", "crm.admin", post=True)
 def topic_new() -> ResponseReturnValue:
     """Put a topic on the list."""
     try:
@@ -36,7 +38,7 @@ def topic_new() -> ResponseReturnValue:
     return _back(say("The topic is on offer."))
 
 
-@page("/topics/<int:ident>/rename", "crm.admin", post=True)
+@ROUTES.page("/topics/<int:ident>/rename", "crm.admin", post=True)
 def topic_rename(ident: int) -> ResponseReturnValue:
     """Give a topic other names."""
     try:
@@ -46,14 +48,14 @@ def topic_rename(ident: int) -> ResponseReturnValue:
     return _back(say("Renamed."))
 
 
-@page("/topics/<int:ident>/move", "crm.admin", post=True)
+@ROUTES.page("/topics/<int:ident>/move", "crm.admin", post=True)
 def topic_move(ident: int) -> ResponseReturnValue:
     """Put a topic at another ``place`` of the list."""
     service.move(crm(), actor(), ident, request.form.get("place", 0, type=int))
     return _back(say("Moved."))
 
 
-@page("/topics/<int:ident>/archive", "crm.admin", post=True)
+@ROUTES.page("/topics/<int:ident>/archive", "crm.admin", post=True)
 def topic_archive(ident: int) -> ResponseReturnValue:
     """Offer a topic no more, or again when ``back`` is given."""
     verb = service.restore if request.form.get("back") else service.archive

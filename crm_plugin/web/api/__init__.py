@@ -1,7 +1,7 @@
 """The JSON API: what pages can do, for programs with a token and for scripts in a signed-in page.
 
-Each module adds its endpoints by :func:`crm_plugin.web.api.route.endpoint`; the OpenAPI document is made of
-the same table. Endpoints are thin: they read what came, ask a service, and hand back what it says.
+Each module keeps its endpoints in its ``ROUTES``; the OpenAPI document is made of them. Endpoints
+are thin: they read what came, ask a service, and hand back what it says.
 """
 
 from crm_plugin.web.api import (
@@ -17,15 +17,11 @@ from crm_plugin.web.api import (
     topics,
 )
 
-__all__ = [
-    "campaigns",
-    "document",
-    "exports",
-    "people",
-    "person",
-    "queries",
-    "school",
-    "segments",
-    "sms_templates",
-    "topics",
-]
+ROUTES = tuple(
+    module.ROUTES
+    for module in (
+        *(campaigns, document, exports, people, person),
+        *(queries, school, segments, sms_templates, topics),
+    )
+)
+"""The operations of each module."""

@@ -14,8 +14,10 @@ from crm_plugin.host.records import Actor
 from crm_plugin.links.measures import Measures
 from crm_plugin.profiles.people.masking import mask_email, mask_phone
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import File, Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, File, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 _WHAT = f"`considered`, a state, `excluded:` with a reason ({', '.join(KEYS)}), or `clicked`."
 Counts = fields.Dict(keys=fields.String(), values=fields.Integer())
@@ -85,7 +87,9 @@ class Copy(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 120))
 
 
-@endpoint("GET", "/campaigns", shape=Shape(query=CampaignPage, answer=schemas.paged("Campaigns", Numbers)))
+@ROUTES.endpoint(
+    "GET", "/campaigns", shape=Shape(query=CampaignPage, answer=schemas.paged("Campaigns", Numbers))
+)
 def api_campaigns(given: Given) -> Any:
     """List campaigns with their numbers."""
     query = given.query
@@ -96,19 +100,19 @@ def api_campaigns(given: Given) -> Any:
     return {"items": rows, "next": rows[-1].campaign.id if len(rows) == query["limit"] else None}
 
 
-@endpoint("POST", "/campaigns", "crm.send", Shape(File, None, schemas.Id, 201))
+@ROUTES.endpoint("POST", "/campaigns", "crm.send", Shape(File, None, schemas.Id, 201))
 def api_create(given: Given) -> Any:
     """Make a draft of a campaign file."""
     return {"id": access.create(crm(), actor(), given.body)}
 
 
-@endpoint("GET", "/campaigns/<int:ident>", shape=Shape(answer=Status))
+@ROUTES.endpoint("GET", "/campaigns/<int:ident>", shape=Shape(answer=Status))
 def api_status(_given: Given, ident: int) -> Any:
     """Return state, books and clicks of a campaign."""
     return access.status(crm(), actor(), ident)
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET",
     "/campaigns/<int:ident>/file",
     shape=Shape(answer=schemas.answer("CampaignFile", file=fields.Dict())),
@@ -118,86 +122,88 @@ def api_file(_given: Given, ident: int) -> Any:
     return {"file": access.find(crm(), actor(), ident).document()}
 
 
-@endpoint("PUT", "/campaigns/<int:ident>", "crm.send", Shape(File))
+@ROUTES.endpoint("PUT", "/campaigns/<int:ident>", "crm.send", Shape(File))
 def api_update(given: Given, ident: int) -> None:
     """Write a draft anew."""
     access.update(crm(), actor(), ident, given.body)
 
 
-@endpoint("DELETE", "/campaigns/<int:ident>", "crm.send")
+@ROUTES.endpoint("DELETE", "/campaigns/<int:ident>", "crm.send")
 def api_remove(_given: Given, ident: int) -> None:
     """Delete a draft."""
     access.remove(crm(), actor(), ident)
 
 
-@endpoint("POST", "/campaigns/<int:ident>/restore", "crm.send")
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/restore", "crm.send")
 def api_restore(_given: Given, ident: int) -> None:
     """Take back a draft that you deleted."""
     access.restore(crm(), actor(), ident)
 
 
-@endpoint("POST", "/campaigns/<int:ident>/copy", "crm.send", Shape(Copy, None, schemas.Id, 201))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/copy", "crm.send", Shape(Copy, None, schemas.Id, 201))
 def api_copy(given: Given, ident: int) -> Any:
     """Make a draft of an earlier campaign."""
     return {"id": access.copy(crm(), actor(), ident, given.body["name"])}
 
 
-@endpoint("GET", "/campaigns/<int:ident>/preflight", "crm.send", Shape(answer=Check))
+@ROUTES.endpoint("GET", "/campaigns/<int:ident>/preflight", "crm.send", Shape(answer=Check))
 def api_preflight(_given: Given, ident: int) -> Any:
     """Check a campaign as if it were launched now."""
     return access.preflight(crm(), actor(), ident)
 
 
-@endpoint("POST", "/campaigns/<int:ident>/test", "crm.send", Shape(TestSend, None, schemas.of(Receipt)))
+@ROUTES.endpoint(
+    "POST", "/campaigns/<int:ident>/test", "crm.send", Shape(TestSend, None, schemas.of(Receipt))
+)
 def api_test(given: Given, ident: int) -> Any:
     """Send one labelled test."""
     return access.send_test(crm(), actor(), ident, given.body["address"], given.body["person"])
 
 
-@endpoint("POST", "/campaigns/<int:ident>/launch", "crm.send", Shape(answer=schemas.State))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/launch", "crm.send", Shape(answer=schemas.State))
 def api_launch(_given: Given, ident: int) -> Any:
     """Freeze the audience and send, or wait for the planned time; no typed confirmation is asked for."""
     return {"state": access.launch(crm(), actor(), ident)}
 
 
-@endpoint("POST", "/campaigns/<int:ident>/pause", "crm.send")
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/pause", "crm.send")
 def api_pause(_given: Given, ident: int) -> None:
     """Stop sending for now."""
     access.pause(crm(), actor(), ident)
 
 
-@endpoint("POST", "/campaigns/<int:ident>/resume", "crm.send", Shape(answer=schemas.State))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/resume", "crm.send", Shape(answer=schemas.State))
 def api_resume(_given: Given, ident: int) -> Any:
     """Go on, or confirm what was held."""
     return {"state": access.resume(crm(), actor(), ident)}
 
 
-@endpoint("POST", "/campaigns/<int:ident>/cancel", "crm.send", Shape(answer=schemas.Number))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/cancel", "crm.send", Shape(answer=schemas.Number))
 def api_cancel(_given: Given, ident: int) -> Any:
     """Send nothing more, for good."""
     return {"count": access.cancel(crm(), actor(), ident)}
 
 
-@endpoint("POST", "/campaigns/<int:ident>/resolve", "crm.send", Shape(Decision, None, schemas.Number))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/resolve", "crm.send", Shape(Decision, None, schemas.Number))
 def api_resolve(given: Given, ident: int) -> Any:
     """Decide about messages of which nobody knows whether they left."""
     return {"count": access.resolve(crm(), actor(), ident, given.body["decision"], given.body["ids"])}
 
 
-@endpoint("POST", "/campaigns/<int:ident>/retry", "crm.send", Shape(answer=schemas.Number))
+@ROUTES.endpoint("POST", "/campaigns/<int:ident>/retry", "crm.send", Shape(answer=schemas.Number))
 def api_retry(_given: Given, ident: int) -> Any:
     """Send again what failed for a passing reason."""
     return {"count": access.retry_failed(crm(), actor(), ident)}
 
 
-@endpoint("GET", "/campaigns/<int:ident>/report", shape=Shape(answer=Numbers))
+@ROUTES.endpoint("GET", "/campaigns/<int:ident>/report", shape=Shape(answer=Numbers))
 def api_report(_given: Given, ident: int) -> Any:
     """Return a campaign with its numbers."""
     found: Report = access.report(crm(), actor(), ident)
     return found
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET",
     "/campaigns/<int:ident>/rows",
     shape=Shape(query=RowsPage, answer=schemas.paged("Rows", schemas.of(Member))),
@@ -227,7 +233,9 @@ class MessagesPage(Schema):
 Messages = schemas.paged("Messages", Message)
 
 
-@endpoint("GET", "/campaigns/<int:ident>/messages", "crm.send", Shape(query=MessagesPage, answer=Messages))
+@ROUTES.endpoint(
+    "GET", "/campaigns/<int:ident>/messages", "crm.send", Shape(query=MessagesPage, answer=Messages)
+)
 def api_messages(given: Given, ident: int) -> Any:
     """List what the outbox took of a campaign, word for word."""
     query = given.query
@@ -235,7 +243,7 @@ def api_messages(given: Given, ident: int) -> Any:
     return _messages(rows, query["limit"])
 
 
-@endpoint("GET", "/outbox", "crm.send", Shape(query=OutboxPage, answer=Messages))
+@ROUTES.endpoint("GET", "/outbox", "crm.send", Shape(query=OutboxPage, answer=Messages))
 def api_outbox(given: Given) -> Any:
     """List what the outbox took of all campaigns and tests."""
     query = given.query
@@ -245,7 +253,7 @@ def api_outbox(given: Given) -> Any:
     return _messages(rows, query["limit"])
 
 
-@endpoint("GET", "/outbox/<int:ident>", "crm.send", Shape(answer=Message))
+@ROUTES.endpoint("GET", "/outbox/<int:ident>", "crm.send", Shape(answer=Message))
 def api_outbox_message(_given: Given, ident: int) -> Any:
     """Return one message of the outbox."""
     return _masked(access.message(crm(), actor(), ident), actor())

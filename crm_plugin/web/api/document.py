@@ -1,6 +1,7 @@
 """The OpenAPI document, made of the table of endpoints and their schemas."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from apispec import APISpec
@@ -11,8 +12,13 @@ from marshmallow import Schema
 
 from crm_plugin import __version__
 from crm_plugin.campaigns.document import schemas as campaign_file
-from crm_plugin.web.api.route import ENDPOINTS, PREFIX, READ_ELSEWHERE, Endpoint, Given, endpoint
+from crm_plugin.host.context import Crm
+from crm_plugin.web.api.route import PREFIX, READ_ELSEWHERE, Endpoint, Endpoints, Given
 from crm_plugin.web.api.schemas import Error
+from crm_plugin.web.shell.guard import crm
+from crm_plugin.web.shell.room import Room
+
+ROUTES = Endpoints()
 
 _VALUE = re.compile(r"<(?:(\w+):)?(\w+)>")
 _FREE: dict[str, dict[str, Any]] = {
@@ -28,17 +34,23 @@ _ABOUT = (
 )
 
 
-@endpoint("GET", "/openapi.json")
+@ROUTES.endpoint("GET", "/openapi.json")
 def api_openapi(_given: Given) -> ResponseReturnValue:
     """Return this document."""
-    return jsonify(made(request.script_root + _base()))
+    return jsonify(made(endpoints_of(crm()), request.script_root + _base()))
 
 
 def _base() -> str:
     return request.path.removesuffix(f"{PREFIX}/openapi.json").removeprefix(request.script_root)
 
 
-def made(base: str) -> dict[str, Any]:
+def endpoints_of(crm: Crm) -> list[Endpoint]:
+    """Return the operations of this application."""
+    every = (routes for room in crm.contributed(Room) for routes in room.routes)
+    return [one for routes in every if isinstance(routes, Endpoints) for one in routes.endpoints]
+
+
+def made(endpoints: Iterable[Endpoint], base: str) -> dict[str, Any]:
     """Return the document.
 
     :param base: address of the pages, to which the paths of the document are added.
@@ -55,7 +67,7 @@ def made(base: str) -> dict[str, Any]:
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for name, described in _FREE.items():
         spec.components.schema(name, {"type": "object", **described})
-    for one in sorted(ENDPOINTS, key=lambda one: one.rule):
+    for one in sorted(endpoints, key=lambda one: one.rule):
         spec.path(_VALUE.sub(r"{\2}", one.rule), operations={one.method.lower(): _operation(one)})
     found: dict[str, Any] = spec.to_dict()
     return found

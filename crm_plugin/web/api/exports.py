@@ -10,9 +10,11 @@ from crm_plugin.segments.bulk.exports import FORMATS, ExportRow, Wanted
 from crm_plugin.segments.listing.columns import COLUMNS, DEFAULT
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.people.exports import TYPES
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 
 class NewExport(Schema):
@@ -29,13 +31,13 @@ class NewExport(Schema):
 Exports = schemas.answer("Exports", items=fields.List(fields.Nested(schemas.of(ExportRow))))
 
 
-@endpoint("GET", "/exports", "crm.export", Shape(answer=Exports))
+@ROUTES.endpoint("GET", "/exports", "crm.export", Shape(answer=Exports))
 def api_exports(_given: Given) -> Any:
     """List your exports and how far they are."""
     return {"items": exports.listed(crm(), actor())}
 
 
-@endpoint("POST", "/exports", "crm.export", Shape(NewExport, None, schemas.Id, 202))
+@ROUTES.endpoint("POST", "/exports", "crm.export", Shape(NewExport, None, schemas.Id, 202))
 def api_export(given: Given) -> Any:
     """Let a worker write a file of the people of a tree; columns that you may not take away are left out."""
     asked = given.body
@@ -43,7 +45,7 @@ def api_export(given: Given) -> Any:
     return {"id": exports.queue(crm(), actor(), wanted)}
 
 
-@endpoint("GET", "/exports/<int:ident>/file", "crm.export")
+@ROUTES.endpoint("GET", "/exports/<int:ident>/file", "crm.export")
 def api_export_file(_given: Given, ident: int) -> Any:
     """Return the file of a finished export."""
     path = exports.file_of(crm(), actor(), ident)

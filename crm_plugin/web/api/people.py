@@ -7,8 +7,10 @@ from marshmallow import Schema, fields, validate
 from crm_plugin.channels import suppressions
 from crm_plugin.profiles.people.queries import CourseRow, labels, search_courses
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Courses = schemas.answer("Courses", items=fields.List(fields.Nested(schemas.of(CourseRow))))
 Labels = schemas.answer("Labels", items=fields.List(fields.String()))
@@ -46,7 +48,7 @@ class StoppedPage(Schema):
 StoppedList = schemas.paged("StoppedList", schemas.of(suppressions.Stopped))
 
 
-@endpoint("GET", "/courses", shape=Shape(query=FindCourse, answer=Courses))
+@ROUTES.endpoint("GET", "/courses", shape=Shape(query=FindCourse, answer=Courses))
 def api_courses(given: Given) -> Any:
     """Find courses and classes by title."""
     query = given.query
@@ -54,7 +56,7 @@ def api_courses(given: Given) -> Any:
         return {"items": search_courses(session, query["q"], query["kind"], query["limit"], actor().scope)}
 
 
-@endpoint("GET", "/labels/<kind>", shape=Shape(query=Find, answer=Labels))
+@ROUTES.endpoint("GET", "/labels/<kind>", shape=Shape(query=Find, answer=Labels))
 def api_labels(given: Given, kind: str) -> Any:
     """Find tags (`tag`) or categories of courses (`category`)."""
     with crm().db.read() as session:
@@ -62,7 +64,7 @@ def api_labels(given: Given, kind: str) -> Any:
     return {"items": found}
 
 
-@endpoint("GET", "/stopped", "crm.admin", Shape(query=StoppedPage, answer=StoppedList))
+@ROUTES.endpoint("GET", "/stopped", "crm.admin", Shape(query=StoppedPage, answer=StoppedList))
 def api_stopped(given: Given) -> Any:
     """List the addresses that are not written to, the latest first, with the reasons."""
     query = given.query
@@ -71,13 +73,13 @@ def api_stopped(given: Given) -> Any:
     return {"items": rows, "next": rows[-1].id if len(rows) == query["limit"] else None}
 
 
-@endpoint("POST", "/stopped", "crm.admin", Shape(Address))
+@ROUTES.endpoint("POST", "/stopped", "crm.admin", Shape(Address))
 def api_stopped_block(given: Given) -> None:
     """Write nothing more to an address, neither marketing nor service messages."""
     suppressions.block(crm(), actor(), given.body["channel"], given.body["address"])
 
 
-@endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
+@ROUTES.endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
 def api_stopped_lift(_given: Given, ident: int) -> None:
     """Let an address be written to again; opt-outs only the people themselves take back."""
     suppressions.lift(crm(), actor(), ident)

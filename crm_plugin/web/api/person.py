@@ -15,8 +15,10 @@ from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.staff.follow_ups import FollowUpRow
 from crm_plugin.profiles.staff.purchase_intent import CourseIntention
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import File, Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, File, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Line = schemas.answer(
     "ConsentLine", at=schemas.instant(), state=fields.String(), origin=fields.String(), source=fields.String()
@@ -85,7 +87,7 @@ def _id(person_id: str) -> int:
         return access.id_of(session, actor(), person_id)
 
 
-@endpoint("GET", "/people/<person_id>", shape=Shape(answer=Archive))
+@ROUTES.endpoint("GET", "/people/<person_id>", shape=Shape(answer=Archive))
 def api_person(_given: Given, person_id: str) -> Any:
     """Return a person's archive: profile, contacts with consent, courses, orders, interests."""
     ident = _id(person_id)
@@ -113,7 +115,7 @@ def _plain(found: archive.Archive) -> dict[str, Any]:
     return {**parts, "interests": named(interest, found.interests), "channels": channels}
 
 
-@endpoint("GET", "/people/<person_id>/timeline", shape=Shape(query=TimelinePage, answer=Timeline))
+@ROUTES.endpoint("GET", "/people/<person_id>/timeline", shape=Shape(query=TimelinePage, answer=Timeline))
 def api_timeline(given: Given, person_id: str) -> Any:
     """Return what happened with a person, the newest first."""
     query, ident = given.query, _id(person_id)
@@ -123,7 +125,7 @@ def api_timeline(given: Given, person_id: str) -> Any:
     return {"items": page.moments, "next": page.next}
 
 
-@endpoint("GET", "/people/<person_id>/follow-ups", shape=Shape(answer=Notes))
+@ROUTES.endpoint("GET", "/people/<person_id>/follow-ups", shape=Shape(answer=Notes))
 def api_follow_ups(_given: Given, person_id: str) -> Any:
     """List a person's follow-ups: what is to be done by its day, then the rest."""
     ident = _id(person_id)
@@ -131,25 +133,27 @@ def api_follow_ups(_given: Given, person_id: str) -> Any:
         return {"items": follow_ups.of_person(session, ident)}
 
 
-@endpoint("POST", "/people/<person_id>/follow-ups", "crm.edit", Shape(NewFollowUp, None, schemas.Id, 201))
+@ROUTES.endpoint(
+    "POST", "/people/<person_id>/follow-ups", "crm.edit", Shape(NewFollowUp, None, schemas.Id, 201)
+)
 def api_follow_up_add(given: Given, person_id: str) -> Any:
     """Write a follow-up down."""
     return {"id": follow_ups.add(crm(), actor(), _id(person_id), follow_ups.Entry(**given.body))}
 
 
-@endpoint("PUT", "/people/<person_id>/follow-ups/<int:note>", "crm.edit", Shape(NewFollowUp))
+@ROUTES.endpoint("PUT", "/people/<person_id>/follow-ups/<int:note>", "crm.edit", Shape(NewFollowUp))
 def api_follow_up_edit(given: Given, person_id: str, note: int) -> None:
     """Write a follow-up anew."""
     follow_ups.edit(crm(), actor(), _id(person_id), note, follow_ups.Entry(**given.body))
 
 
-@endpoint("POST", "/people/<person_id>/follow-ups/<int:note>/done", "crm.edit", Shape(Done))
+@ROUTES.endpoint("POST", "/people/<person_id>/follow-ups/<int:note>/done", "crm.edit", Shape(Done))
 def api_follow_up_done(given: Given, person_id: str, note: int) -> None:
     """Take a follow-up off the list of what is due, or put it back."""
     follow_ups.mark_done(crm(), actor(), _id(person_id), note, given.body["done"])
 
 
-@endpoint("GET", "/people/<person_id>/intentions", shape=Shape(answer=Intentions))
+@ROUTES.endpoint("GET", "/people/<person_id>/intentions", shape=Shape(answer=Intentions))
 def api_intentions(_given: Given, person_id: str) -> Any:
     """List how much a person wants which course: as suggested, and as set by hand."""
     ident = _id(person_id)
@@ -157,32 +161,32 @@ def api_intentions(_given: Given, person_id: str) -> Any:
         return {"items": purchase_intent.of_person(session, ident, crm().clock(), actor().scope)}
 
 
-@endpoint("PUT", "/people/<person_id>/intentions/<course_id>", "crm.edit", Shape(Level))
+@ROUTES.endpoint("PUT", "/people/<person_id>/intentions/<course_id>", "crm.edit", Shape(Level))
 def api_intention_put(given: Given, person_id: str, course_id: str) -> None:
     """Set an intention by hand."""
     purchase_intent.put(crm(), actor(), _id(person_id), course_id, given.body["level"])
 
 
-@endpoint("PUT", "/people/<person_id>/consent/<channel>", "crm.edit", Shape(Wish))
+@ROUTES.endpoint("PUT", "/people/<person_id>/consent/<channel>", "crm.edit", Shape(Wish))
 def api_consent_put(given: Given, person_id: str, channel: str) -> None:
     """Write down that a person agrees to a channel, or wants no more of it."""
     wish = given.body
     staff_entry.set_consent(crm(), actor(), _id(person_id), channel, wish["granted"], wish["scope"])
 
 
-@endpoint("PUT", "/people/<person_id>/topics/<int:topic>", "crm.edit", Shape(TopicWish))
+@ROUTES.endpoint("PUT", "/people/<person_id>/topics/<int:topic>", "crm.edit", Shape(TopicWish))
 def api_topic_put(given: Given, person_id: str, topic: int) -> None:
     """Write down that a person wants nothing more about a topic, or wants to hear about it again."""
     staff_entry.set_topic(crm(), actor(), _id(person_id), topic, granted=given.body["granted"])
 
 
-@endpoint("POST", "/people/<person_id>/messages", "crm.send", Shape(File, None, schemas.Id, 201))
+@ROUTES.endpoint("POST", "/people/<person_id>/messages", "crm.send", Shape(File, None, schemas.Id, 201))
 def api_message(given: Given, person_id: str) -> Any:
     """Make a draft of a message to one person: a campaign file without an audience; launch it like any."""
     return {"id": campaign_access.create_single(crm(), actor(), person_id, given.body)}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET", "/people/<person_id>/held", "crm.admin", Shape(answer=schemas.answer("Held", held=fields.Dict()))
 )
 def api_held(_given: Given, person_id: str) -> Any:
@@ -191,7 +195,7 @@ def api_held(_given: Given, person_id: str) -> Any:
     return {"held": requests.told(crm(), actor(), _id(person_id))}
 
 
-@endpoint("DELETE", "/people/<person_id>", "crm.admin")
+@ROUTES.endpoint("DELETE", "/people/<person_id>", "crm.admin")
 def api_forget(_given: Given, person_id: str) -> None:
     """Erase a person for good; no later reading of the school brings them back."""
     requests.erased_by(crm(), actor(), _id(person_id))

@@ -11,8 +11,10 @@ from crm_plugin.segments import queries
 from crm_plugin.segments.queries import QueryRow
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Query = schemas.of(QueryRow)
 Queries = schemas.answer("Queries", items=fields.List(fields.Nested(Query)))
@@ -37,13 +39,13 @@ class QueryChange(Schema):
     position = fields.Integer(metadata={"description": "Its place among those that you see; 0 is the first."})
 
 
-@endpoint("GET", "/queries", shape=Shape(answer=Queries))
+@ROUTES.endpoint("GET", "/queries", shape=Shape(answer=Queries))
 def api_queries(_given: Given) -> Any:
     """List the saved searches with their kept counts; nothing is counted now."""
     return {"items": queries.list_for(crm(), actor())}
 
 
-@endpoint("POST", "/queries", "crm.edit", Shape(NewQuery, None, schemas.Id, 201))
+@ROUTES.endpoint("POST", "/queries", "crm.edit", Shape(NewQuery, None, schemas.Id, 201))
 def api_query_save(given: Given) -> Any:
     """Save a search."""
     new = given.body
@@ -51,13 +53,13 @@ def api_query_save(given: Given) -> Any:
     return {"id": quick_queries.save(crm(), actor(), new["name"], new["tree"], **flags)}
 
 
-@endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
+@ROUTES.endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
 def api_query(_given: Given, ident: int) -> Any:
     """Return a saved search; nothing is counted now."""
     return queries.get(crm(), ident, actor())
 
 
-@endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
+@ROUTES.endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
 def api_query_change(given: Given, ident: int) -> Any:
     """Change a saved search: what is named in the body, and nothing else."""
     verbs: dict[str, Callable[[Crm, Actor, int, Any], object]] = {
@@ -74,7 +76,7 @@ def api_query_change(given: Given, ident: int) -> Any:
     return queries.get(crm(), ident, actor())
 
 
-@endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
+@ROUTES.endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
 def api_query_delete(_given: Given, ident: int) -> None:
     """Delete a saved search; refused while something uses it."""
     quick_queries.delete(crm(), actor(), ident)

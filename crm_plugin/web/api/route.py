@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.parse import load
-from crm_plugin.web.shell.guard import ROUTES, Route
+from crm_plugin.web.shell.guard import Route, Routes
 
 View = TypeVar("View", bound=Callable[..., Any])
 PREFIX = "/api/v1"
@@ -62,10 +62,6 @@ class Endpoint:
     shape: Shape
 
 
-ENDPOINTS: list[Endpoint] = []
-"""Every operation, filled by the decorator as the modules are imported."""
-
-
 class Tree(Schema):
     """A document of the filter language."""
 
@@ -78,23 +74,30 @@ READ_ELSEWHERE = (Tree, File)
 """Bodies that a capability reads itself: its messages name the place in its own language."""
 
 
-def endpoint(
-    method: str, rule: str, permission: str = "crm.view", shape: Shape | None = None
-) -> Callable[[View], View]:
-    """Make a function ``api_…(given, **values of the path)`` an operation.
+class Endpoints(Routes):
+    """The operations of one module of the API."""
 
-    What it returns is dumped by the schema of its answer; a response is handed on as it is.
-    """
-    found = shape or Shape()
+    def __init__(self) -> None:
+        super().__init__()
+        self.endpoints: list[Endpoint] = []
 
-    def register(view: View) -> View:
-        summary = (inspect.getdoc(view) or "").partition("\n")[0]
-        one = Endpoint(method, PREFIX + rule, view.__name__, permission, summary, found)
-        ENDPOINTS.append(one)
-        ROUTES.append(Route(one.rule, one.name, permission, (method,), _served(view, found)))
-        return view
+    def endpoint(
+        self, method: str, rule: str, permission: str = "crm.view", shape: Shape | None = None
+    ) -> Callable[[View], View]:
+        """Make a function ``api_…(given, **values of the path)`` an operation.
 
-    return register
+        What it returns is dumped by the schema of its answer; a response is handed on as it is.
+        """
+        found = shape or Shape()
+
+        def taken(view: View) -> View:
+            summary = (inspect.getdoc(view) or "").partition("\n")[0]
+            one = Endpoint(method, PREFIX + rule, view.__name__, permission, summary, found)
+            self.endpoints.append(one)
+            self.add(Route(one.rule, one.name, permission, (method,), _served(view, found)))
+            return view
+
+        return taken
 
 
 def _served(view: Callable[..., Any], shape: Shape) -> Callable[..., ResponseReturnValue]:

@@ -13,8 +13,10 @@ from crm_plugin.profiles.sync import admin
 from crm_plugin.profiles.sync.health import StreamHealth, streams_for
 from crm_plugin.profiles.sync.host_checks import Check, last
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Me = schemas.answer(
     "Me",
@@ -49,7 +51,7 @@ class Confirmed(Schema):
     stream = fields.String(required=True)
 
 
-@endpoint("GET", "/me", shape=Shape(answer=Me))
+@ROUTES.endpoint("GET", "/me", shape=Shape(answer=Me))
 def api_me(_given: Given) -> Any:
     """Tell who you are and what you may do."""
     me = actor()
@@ -62,7 +64,7 @@ def api_me(_given: Given) -> Any:
     }
 
 
-@endpoint("GET", "/health", shape=Shape(answer=Health))
+@ROUTES.endpoint("GET", "/health", shape=Shape(answer=Health))
 def api_health(_given: Given) -> Any:
     """Tell how old the school's data are, and whether database and queue answer."""
     with crm().db.read() as session:
@@ -71,7 +73,7 @@ def api_health(_given: Given) -> Any:
     return {"database": crm().db.dialect, "queue": crm().queue.is_up(), "streams": streams, "checks": checks}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET",
     "/settings",
     "crm.admin",
@@ -83,7 +85,7 @@ def api_settings(_given: Given) -> Any:
     return {"items": [{"name": row.name, "value": shown[row.name], "help": row.help} for row in TABLE]}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/data/read",
     "crm.admin",
@@ -94,13 +96,13 @@ def api_read(_given: Given) -> Any:
     return {"woken": admin.read_all(crm(), actor())}
 
 
-@endpoint("POST", "/data/confirm", "crm.admin", Shape(Confirmed))
+@ROUTES.endpoint("POST", "/data/confirm", "crm.admin", Shape(Confirmed))
 def api_confirm(given: Given) -> None:
     """Let a stream go on that stopped because many of its rows are gone."""
     admin.confirm_gone(crm(), actor(), given.body["stream"])
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET",
     "/tokens",
     "crm.admin",
@@ -111,7 +113,7 @@ def api_tokens(_given: Given) -> Any:
     return {"items": token_actors.listed(crm(), actor())}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/tokens",
     "crm.admin",
@@ -124,7 +126,7 @@ def api_token_create(given: Given) -> Any:
     return {"id": ident, "token": text}
 
 
-@endpoint("DELETE", "/tokens/<int:ident>", "crm.admin")
+@ROUTES.endpoint("DELETE", "/tokens/<int:ident>", "crm.admin")
 def api_token_revoke(_given: Given, ident: int) -> None:
     """End a token at once."""
     token_actors.revoke(crm(), actor(), ident)

@@ -16,8 +16,10 @@ from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.service import Counted
 from crm_plugin.segments.wording.describe import describe
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, Tree, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape, Tree
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Person = schemas.of(PersonRow)
 ORDERS = [*SORTS, *(f"-{name}" for name in SORTS)]
@@ -78,13 +80,13 @@ Fields = schemas.answer(
 )
 
 
-@endpoint("POST", "/segments/count", shape=Shape(Tree, At, schemas.of(Counted)))
+@ROUTES.endpoint("POST", "/segments/count", shape=Shape(Tree, At, schemas.of(Counted)))
 def api_count(given: Given) -> Any:
     """Count the people of a tree."""
     return service.count(crm(), given.body, at=given.query["at"], actor=actor())
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/segments/ids",
     shape=Shape(
@@ -99,7 +101,7 @@ def api_ids(given: Given) -> Any:
     return {"ids": [row.host_id for row in rows], "next": following}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/segments/people",
     shape=Shape(Tree, Page, schemas.paged("People", Person, as_of=schemas.instant())),
@@ -125,14 +127,14 @@ def _page(given: Given) -> tuple[list[PersonRow], str | None, datetime]:
         return access.rows(crm(), session, actor(), page.ids), page.next, page.as_of
 
 
-@endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))
+@ROUTES.endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))
 def api_explain(given: Given, person_id: str) -> Any:
     """Tell why a person is, or is not, among those of a tree."""
     found = service.explain(crm(), given.body, person_id, at=given.query["at"], actor=actor())
     return found.document()
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/segments/describe",
     shape=Shape(Tree, Sentence, schemas.answer("Said", sentence=fields.String())),
@@ -142,7 +144,7 @@ def api_describe(given: Given) -> Any:
     return {"sentence": describe(crm(), given.body, given.query["locale"], actor())}
 
 
-@endpoint(
+@ROUTES.endpoint(
     "POST",
     "/segments/reach",
     shape=Shape(
@@ -154,7 +156,7 @@ def api_reach(given: Given) -> Any:
     return funnel(crm(), given.body, given.query["channel"], given.query["days"], actor())
 
 
-@endpoint("GET", "/fields", shape=Shape(query=Sentence, answer=Fields))
+@ROUTES.endpoint("GET", "/fields", shape=Shape(query=Sentence, answer=Fields))
 def api_fields(given: Given) -> Any:
     """List what conditions can be made of."""
     found, locale = service.catalogue(crm(), actor()), given.query["locale"]

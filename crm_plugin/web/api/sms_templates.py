@@ -9,8 +9,10 @@ from crm_plugin.channels.sms import templates
 from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Template = schemas.of(SmsText)
 Key = schemas.answer("Key", key=fields.String())
@@ -45,7 +47,7 @@ class Away(Schema):
     away = fields.Boolean(required=True)
 
 
-@endpoint(
+@ROUTES.endpoint(
     "GET",
     "/sms-templates",
     shape=Shape(answer=schemas.answer("SmsTemplates", items=fields.List(fields.Nested(Template)))),
@@ -56,20 +58,20 @@ def api_sms_templates(_given: Given) -> Any:
         return {"items": templates.listed(session, carrier=crm().settings.sms_carrier)}
 
 
-@endpoint("POST", "/sms-templates", "crm.edit", Shape(NewTemplate, None, Key, 201))
+@ROUTES.endpoint("POST", "/sms-templates", "crm.edit", Shape(NewTemplate, None, Key, 201))
 def api_sms_template_add(given: Given) -> Any:
     """Write a template."""
     return {"key": editing.create(crm(), actor(), Written(**given.body))}
 
 
-@endpoint("GET", "/sms-templates/<key>", shape=Shape(answer=Template))
+@ROUTES.endpoint("GET", "/sms-templates/<key>", shape=Shape(answer=Template))
 def api_sms_template(_given: Given, key: str) -> Any:
     """Return the newest version of a template, as it stands at the carrier in use."""
     with crm().db.read() as session:
         return approval.newest(crm(), session, key)
 
 
-@endpoint(
+@ROUTES.endpoint(
     "PUT",
     "/sms-templates/<key>",
     "crm.edit",
@@ -80,31 +82,31 @@ def api_sms_template_change(given: Given, key: str) -> Any:
     return {"version": editing.change(crm(), actor(), key, Written(**given.body))}
 
 
-@endpoint("DELETE", "/sms-templates/<key>", "crm.edit")
+@ROUTES.endpoint("DELETE", "/sms-templates/<key>", "crm.edit")
 def api_sms_template_delete(_given: Given, key: str) -> None:
     """Delete a template that nothing uses."""
     editing.delete(crm(), actor(), key)
 
 
-@endpoint("POST", "/sms-templates/<key>/away", "crm.edit", Shape(Away))
+@ROUTES.endpoint("POST", "/sms-templates/<key>/away", "crm.edit", Shape(Away))
 def api_sms_template_away(given: Given, key: str) -> None:
     """Put a template away, or fetch it back."""
     editing.put_away(crm(), actor(), key, given.body["away"])
 
 
-@endpoint("POST", "/sms-templates/<key>/submit", "crm.edit", Shape(Remark))
+@ROUTES.endpoint("POST", "/sms-templates/<key>/submit", "crm.edit", Shape(Remark))
 def api_sms_template_submit(given: Given, key: str) -> None:
     """Hand a template to the carrier for approval."""
     approval.submit(crm(), actor(), key, given.body["remark"])
 
 
-@endpoint("POST", "/sms-templates/<key>/sign-off", "crm.admin", Shape(Code))
+@ROUTES.endpoint("POST", "/sms-templates/<key>/sign-off", "crm.admin", Shape(Code))
 def api_sms_template_sign_off(given: Given, key: str) -> None:
     """Approve a template by hand, with the code that the carrier gave it."""
     approval.sign_off(crm(), actor(), key, given.body["code"])
 
 
-@endpoint("POST", "/sms-templates/<key>/take-back", "crm.edit")
+@ROUTES.endpoint("POST", "/sms-templates/<key>/take-back", "crm.edit")
 def api_sms_template_take_back(_given: Given, key: str) -> None:
     """Make a draft of a submitted, approved or rejected template again."""
     approval.take_back(crm(), actor(), key)

@@ -7,8 +7,10 @@ from marshmallow import Schema, fields
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.web.api import schemas
-from crm_plugin.web.api.route import Given, Shape, endpoint
+from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
+
+ROUTES = Endpoints()
 
 Topics = schemas.answer("Topics", items=fields.List(fields.Nested(schemas.of(TopicRow))))
 
@@ -32,32 +34,32 @@ class TopicAway(Schema):
     away = fields.Boolean(required=True)
 
 
-@endpoint("GET", "/topics", shape=Shape(answer=Topics))
+@ROUTES.endpoint("GET", "/topics", shape=Shape(answer=Topics))
 def api_topics(_given: Given) -> Any:
     """List the topics in the school's order, the archived ones last."""
     with crm().db.read() as session:
         return {"items": topics.every(session)}
 
 
-@endpoint("POST", "/topics", "crm.admin", Shape(TopicNames, None, schemas.Id, 201))
+@ROUTES.endpoint("POST", "/topics", "crm.admin", Shape(TopicNames, None, schemas.Id, 201))
 def api_topic_add(given: Given) -> Any:
     """Put a topic on the list."""
     return {"id": topics.create(crm(), actor(), **given.body)}
 
 
-@endpoint("PUT", "/topics/<int:ident>", "crm.admin", Shape(TopicNames))
+@ROUTES.endpoint("PUT", "/topics/<int:ident>", "crm.admin", Shape(TopicNames))
 def api_topic_rename(given: Given, ident: int) -> None:
     """Give a topic other names."""
     topics.rename(crm(), actor(), ident, **given.body)
 
 
-@endpoint("POST", "/topics/<int:ident>/place", "crm.admin", Shape(TopicPlace))
+@ROUTES.endpoint("POST", "/topics/<int:ident>/place", "crm.admin", Shape(TopicPlace))
 def api_topic_move(given: Given, ident: int) -> None:
     """Put a topic at another place of the list."""
     topics.move(crm(), actor(), ident, given.body["place"])
 
 
-@endpoint("POST", "/topics/<int:ident>/away", "crm.admin", Shape(TopicAway))
+@ROUTES.endpoint("POST", "/topics/<int:ident>/away", "crm.admin", Shape(TopicAway))
 def api_topic_away(given: Given, ident: int) -> None:
     """Offer a topic no more, or again."""
     verb = topics.archive if given.body["away"] else topics.restore

@@ -13,9 +13,11 @@ from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
+
+ROUTES = Routes()
 
 PAGE = 50
 
@@ -60,7 +62,7 @@ def find(ident: int) -> CampaignRow:
     return access.find(crm(), actor(), ident)
 
 
-@page("/campaigns")
+@ROUTES.page("/campaigns")
 def campaigns() -> ResponseReturnValue:
     """Show campaigns with their measures, newest first."""
     before = request.args.get("before", type=int)
@@ -76,7 +78,7 @@ def campaigns() -> ResponseReturnValue:
     )
 
 
-@page("/campaigns/new", "crm.send", post=True)
+@ROUTES.page("/campaigns/new", "crm.send", post=True)
 def campaign_new() -> ResponseReturnValue:
     """Begin a draft for everybody."""
     return redirect(url_for("crm.compose_audience", ident=start_draft({"combinator": "and", "rules": []})))
@@ -116,7 +118,7 @@ def _to(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.campaign", ident=ident))
 
 
-@page("/campaigns/<int:ident>/pause", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/pause", "crm.send", post=True)
 def campaign_pause(ident: int) -> ResponseReturnValue:
     """Pause."""
     access.pause(crm(), actor(), ident)
@@ -124,7 +126,7 @@ def campaign_pause(ident: int) -> ResponseReturnValue:
     return _to(ident)
 
 
-@page("/campaigns/<int:ident>/resume", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/resume", "crm.send", post=True)
 def campaign_resume(ident: int) -> ResponseReturnValue:
     """Go on after a pause, or confirm a held campaign."""
     access.resume(crm(), actor(), ident)
@@ -132,7 +134,7 @@ def campaign_resume(ident: int) -> ResponseReturnValue:
     return _to(ident)
 
 
-@page("/campaigns/<int:ident>/cancel", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/cancel", "crm.send", post=True)
 def campaign_cancel(ident: int) -> ResponseReturnValue:
     """Cancel for good."""
     count = access.cancel(crm(), actor(), ident)
@@ -140,7 +142,7 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
     return _to(ident)
 
 
-@page("/campaigns/<int:ident>/retry", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/retry", "crm.send", post=True)
 def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
     count = access.retry_failed(crm(), actor(), ident)

@@ -16,10 +16,12 @@ from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, bar_of, lines_of, pace_of, verbs_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.rendering import fragment, framed_mail, render
 from crm_plugin.web.shell.vocabulary import word
+
+ROUTES = Routes()
 
 CLICKS_COME = timedelta(days=2)
 """So long after its end a campaign's page still looks for clicks by itself."""
@@ -48,7 +50,7 @@ def help_of(row: CampaignRow) -> str:
     return HELP.get(reason) or HELP.get(reason.partition(".")[0]) or ""
 
 
-@page("/campaigns/<int:ident>")
+@ROUTES.page("/campaigns/<int:ident>")
 def campaign(ident: int) -> ResponseReturnValue:
     """Show a campaign; a draft opens in the composer."""
     row = find(ident)
@@ -75,13 +77,13 @@ def campaign(ident: int) -> ResponseReturnValue:
     )
 
 
-@page("/campaigns/<int:ident>/live")
+@ROUTES.page("/campaigns/<int:ident>/live")
 def campaign_live(ident: int) -> ResponseReturnValue:
     """Return the moving part of the page."""
     return fragment("campaigns/live_parts.html", oob=True, **_live(access.report(crm(), actor(), ident)))
 
 
-@page("/campaigns/<int:ident>/sent.html")
+@ROUTES.page("/campaigns/<int:ident>/sent.html")
 def campaign_html(ident: int) -> ResponseReturnValue:
     """Show the HTML of a launched campaign alone, as one person got it, for a sandboxed frame."""
     message = access.preview(crm(), actor(), ident).message

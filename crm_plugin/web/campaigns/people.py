@@ -11,15 +11,17 @@ from crm_plugin.segments.bulk.spreadsheet import csv_parts
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
 
+ROUTES = Routes()
+
 PEOPLE = 100
 
 
-@page("/campaigns/<int:ident>/people")
+@ROUTES.page("/campaigns/<int:ident>/people")
 def campaign_people(ident: int) -> ResponseReturnValue:
     """Show exactly the people behind a number: ``what`` is a state, perhaps with a reason, or ``clicked``."""
     row = find(ident)
@@ -49,7 +51,7 @@ def _title(what: str) -> str:
     return f"{word('delivery', state)}: {word('reason', reason)}" if reason else word("delivery", state)
 
 
-@page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
 def campaign_resolve(ident: int) -> ResponseReturnValue:
     """Decide about messages in doubt: ``decision`` is sent or again, about the ticked rows or about all."""
     only = request.form.getlist("row", type=int) if "some" in request.form else None
@@ -63,7 +65,7 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.campaign", ident=ident))
 
 
-@page("/campaigns/<int:ident>/export", "crm.export", post=True)
+@ROUTES.page("/campaigns/<int:ident>/export", "crm.export", post=True)
 def campaign_export(ident: int) -> ResponseReturnValue:
     """Answer with the people behind a number as CSV: who, what became of it, when, clicks."""
     what = request.form.get("what", "considered")

@@ -15,9 +15,11 @@ from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 STEPS = {
     "considered": Text("Considered"),
@@ -35,7 +37,7 @@ WIDTH, HEIGHT = 600, 120
 """Of the curve's drawing, in units of its own."""
 
 
-@page("/campaigns/<int:ident>/report")
+@ROUTES.page("/campaigns/<int:ident>/report")
 def campaign_report(ident: int) -> ResponseReturnValue:
     """Return funnel, purchases and curve; htmx loads them into the page, without it they are a page."""
     row = find(ident)

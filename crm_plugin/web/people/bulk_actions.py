@@ -20,15 +20,17 @@ from crm_plugin.web.people.results import keep
 from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import number
-from crm_plugin.web.shell.guard import actor, crm, need, page
+from crm_plugin.web.shell.guard import Routes, actor, crm, need
 from crm_plugin.web.shell.i18n import explain, say
+
+ROUTES = Routes()
 
 NOTES = "#c-notes"
 """Where a page tells what was done: else a browser keeps the place that the form named."""
 Deed = Callable[[Place, Selection], ResponseReturnValue]
 
 
-@page("/people/selected", post=True)
+@ROUTES.page("/people/selected", post=True)
 def people_selected() -> ResponseReturnValue:
     """Do what a button of the list says (``do``) to the people who are ticked; to all when none is."""
     form = request.form

@@ -16,9 +16,11 @@ from crm_plugin.web.people.results import chosen
 from crm_plugin.web.people.words import asked_problem
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -66,19 +68,19 @@ def _rows() -> dict[str, Any]:
     return {"rows": rows, "running": running, "asked_problem": asked_problem}
 
 
-@page("/people/exports", "crm.export")
+@ROUTES.page("/people/exports", "crm.export")
 def people_exports() -> ResponseReturnValue:
     """Show the reader's large exports and how far they are."""
     return render("people/exports.html", title=say("Exports"), active="people", **_rows())
 
 
-@page("/people/exports/progress", "crm.export")
+@ROUTES.page("/people/exports/progress", "crm.export")
 def people_exports_progress() -> ResponseReturnValue:
     """Return the moving part of that page."""
     return fragment("people/exports_list.html", **_rows())
 
 
-@page("/people/exports/<int:ident>", "crm.export")
+@ROUTES.page("/people/exports/<int:ident>", "crm.export")
 def people_export(ident: int) -> ResponseReturnValue:
     """Answer with the file of a finished export, to its author alone."""
     path = exports.file_of(crm(), actor(), ident)

@@ -23,9 +23,11 @@ from crm_plugin.web.segments.builder.words import COMBINE, MODES, UNITS
 from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, is_htmx, need, page
+from crm_plugin.web.shell.guard import Routes, actor, crm, is_htmx, need
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 SAMPLE = 20
 """People shown of a search that is being built."""
@@ -95,7 +97,7 @@ def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
     ]
 
 
-@page("/people")
+@ROUTES.page("/people")
 def people() -> ResponseReturnValue:
     """Show the builder; ``tree`` is a search, ``query`` a saved one, which is opened without running it."""
     query_id = request.args.get("query", type=int)
@@ -168,20 +170,20 @@ def _size(results: Results | None, counted: service.Counted | None) -> int | Non
     return service.count(crm(), results.place.part, actor=actor()).count
 
 
-@page("/people/count", post=True)
+@ROUTES.page("/people/count", post=True)
 def people_count() -> ResponseReturnValue:
     """Count the people of the builder's form, with its time; some of them are fetched afterwards."""
     tree = read(request.form, links.fields())
     return fragment("segments/builder/counted.html", oob=False, sample=None, **_counted(tree))
 
 
-@page("/people/sample", post=True)
+@ROUTES.page("/people/sample", post=True)
 def people_sample() -> ResponseReturnValue:
     """Show some of the people of the builder's form."""
     return fragment("segments/builder/sample.html", **_sample(read(request.form, links.fields())))
 
 
-@page("/people/build", post=True)
+@ROUTES.page("/people/build", post=True)
 def people_build() -> ResponseReturnValue:
     """Do what a button of the builder says (``do``); without a button, show the form anew."""
     tree = read(request.form, links.fields())

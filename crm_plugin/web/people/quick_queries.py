@@ -8,12 +8,14 @@ from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import render
 
+ROUTES = Routes()
 
-@page("/queries")
+
+@ROUTES.page("/queries")
 def queries() -> ResponseReturnValue:
     """Show the saved searches with their kept counts; nothing is counted now."""
     rows = [
@@ -37,7 +39,7 @@ def _back() -> ResponseReturnValue:
     return redirect(url_for("crm.queries"))
 
 
-@page("/queries/<int:ident>/rename", "crm.edit", post=True)
+@ROUTES.page("/queries/<int:ident>/rename", "crm.edit", post=True)
 def query_rename(ident: int) -> ResponseReturnValue:
     """Give a saved search another name."""
     undo = quick_queries.rename(crm(), actor(), ident, request.form.get("name", "").strip())
@@ -45,7 +47,7 @@ def query_rename(ident: int) -> ResponseReturnValue:
     return _back()
 
 
-@page("/queries/<int:ident>/share", "crm.edit", post=True)
+@ROUTES.page("/queries/<int:ident>/share", "crm.edit", post=True)
 def query_share(ident: int) -> ResponseReturnValue:
     """Show a saved search to all colleagues, or to its owner only."""
     shared = bool(request.form.get("shared"))
@@ -54,7 +56,7 @@ def query_share(ident: int) -> ResponseReturnValue:
     return _back()
 
 
-@page("/queries/<int:ident>/move", "crm.edit", post=True)
+@ROUTES.page("/queries/<int:ident>/move", "crm.edit", post=True)
 def query_move(ident: int) -> ResponseReturnValue:
     """Move a saved search one place ``up`` or ``down`` among those that the actor sees."""
     order = [row.id for row in links.saved()]
@@ -66,14 +68,14 @@ def query_move(ident: int) -> ResponseReturnValue:
     return _back()
 
 
-@page("/queries/<int:ident>/pin", "crm.edit", post=True)
+@ROUTES.page("/queries/<int:ident>/pin", "crm.edit", post=True)
 def query_pin(ident: int) -> ResponseReturnValue:
     """Pin a saved search to the overview and the school's home, or take it off."""
     quick_queries.pin(crm(), actor(), ident, bool(request.form.get("pinned")))
     return _back()
 
 
-@page("/queries/<int:ident>/delete", "crm.edit", post=True)
+@ROUTES.page("/queries/<int:ident>/delete", "crm.edit", post=True)
 def query_delete(ident: int) -> ResponseReturnValue:
     """Delete a saved search; refused, with the names of its users, while something refers to it."""
     try:

@@ -6,9 +6,11 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.segments.bulk import bulk_tagging
 from crm_plugin.web.people.words import asked_problem
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 
 def _rows() -> dict[str, Any]:
@@ -17,13 +19,13 @@ def _rows() -> dict[str, Any]:
     return {"rows": rows, "running": running, "asked_problem": asked_problem}
 
 
-@page("/people/taggings", "crm.edit")
+@ROUTES.page("/people/taggings", "crm.edit")
 def people_taggings() -> ResponseReturnValue:
     """Show the reader's taggings of many people and how far they are."""
     return render("people/taggings.html", title=say("Tagging"), active="people", **_rows())
 
 
-@page("/people/taggings/progress", "crm.edit")
+@ROUTES.page("/people/taggings/progress", "crm.edit")
 def people_taggings_progress() -> ResponseReturnValue:
     """Return the moving part of that page."""
     return fragment("people/taggings_list.html", **_rows())

@@ -8,11 +8,13 @@ from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.person.page import visible
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 
+ROUTES = Routes()
 
-@page("/people/<int:ident>/message", "crm.send", post=True)
+
+@ROUTES.page("/people/<int:ident>/message", "crm.send", post=True)
 def person_message(ident: int) -> ResponseReturnValue:
     """Begin a message to a person by ``channel``: text, preview, check and confirmation follow."""
     with crm().db.read() as session:

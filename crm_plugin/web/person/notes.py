@@ -13,14 +13,17 @@ from crm_plugin.segments.bulk.bulk_tagging import put_tag, take_tag_off
 from crm_plugin.web.person.page import shown, visible
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import today
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.rendering import fragment
+
+ROUTES = Routes()
 
 AHEAD = 7
 """Days from today whose follow-ups the overview already shows."""
 
 
-@page("/people/<int:ident>/notes", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/notes", "crm.edit", post=True)
 def person_note(ident: int) -> ResponseReturnValue:
     """Write a follow-up down."""
     _see(ident)
@@ -31,7 +34,7 @@ def person_note(ident: int) -> ResponseReturnValue:
     return _back(ident, say("Written down."))
 
 
-@page("/people/<int:ident>/notes/<int:note>", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/notes/<int:note>", "crm.edit", post=True)
 def person_note_edit(ident: int, note: int) -> ResponseReturnValue:
     """Change a follow-up."""
     _see(ident)
@@ -39,7 +42,7 @@ def person_note_edit(ident: int, note: int) -> ResponseReturnValue:
     return _back(ident, say("Saved."))
 
 
-@page("/people/<int:ident>/notes/<int:note>/done", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/notes/<int:note>/done", "crm.edit", post=True)
 def person_note_done(ident: int, note: int) -> ResponseReturnValue:
     """Mark a follow-up as done, or as still to be done when ``done`` is empty."""
     _see(ident)
@@ -51,7 +54,7 @@ def person_note_done(ident: int, note: int) -> ResponseReturnValue:
     return _back(ident, say("Done.") if done else say("Open again."))
 
 
-@page("/people/<int:ident>/intention", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/intention", "crm.edit", post=True)
 def person_intention(ident: int) -> ResponseReturnValue:
     """Set the intention for a ``course`` by hand; an empty ``level`` leaves it to the suggestion."""
     _see(ident)
@@ -64,7 +67,7 @@ ANSWERS = {"granted": (True, "marketing"), "denied": (False, "marketing"), "noth
 """What a person told staff about a channel → whether they agree, and to what."""
 
 
-@page("/people/<int:ident>/consent", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/consent", "crm.edit", post=True)
 def person_consent(ident: int) -> ResponseReturnValue:
     """Write down what a person told staff about a ``channel``: an ``answer`` of :data:`ANSWERS`."""
     answer = ANSWERS.get(request.form.get("answer", ""))
@@ -74,7 +77,7 @@ def person_consent(ident: int) -> ResponseReturnValue:
     return _back(ident, say("Saved."), "consent")
 
 
-@page("/people/<int:ident>/topic", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/topic", "crm.edit", post=True)
 def person_topic(ident: int) -> ResponseReturnValue:
     """Write down what a person told staff about a ``topic``: ``answer`` is granted or denied."""
     answer = request.form.get("answer", "")
@@ -85,7 +88,7 @@ def person_topic(ident: int) -> ResponseReturnValue:
     return _back(ident, say("Saved."), "consent")
 
 
-@page("/people/<int:ident>/tag", "crm.edit", post=True)
+@ROUTES.page("/people/<int:ident>/tag", "crm.edit", post=True)
 def person_tag(ident: int) -> ResponseReturnValue:
     """Put a ``tag`` on a person, or take it off when ``off`` is given."""
     with crm().db.read() as session:
@@ -113,6 +116,12 @@ def due() -> list[dict[str, Any]]:
     with crm().db.read() as session:
         rows = follow_ups.due(session, actor().id, now + timedelta(days=AHEAD), actor().scope)
     return [{"row": row, "late": row.due_on and row.due_on < now, "now": row.due_on == now} for row in rows]
+
+
+def due_card() -> str:
+    """Return the overview's card of follow-ups that are due."""
+    found = due()
+    return fragment("person/due.html", due=found) if found else ""
 
 
 def _see(ident: int) -> None:

@@ -16,10 +16,12 @@ from crm_plugin.web.person.why import why
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.shell.formatting import today
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
+
+ROUTES = Routes()
 
 MOMENTS = 30
 """Lines of a timeline on one page."""
@@ -33,7 +35,7 @@ def visible(session: Any, ident: int) -> PersonRow:
     return access.one(crm(), session, actor(), ident)
 
 
-@page("/people/<int:ident>")
+@ROUTES.page("/people/<int:ident>")
 def person(ident: int) -> ResponseReturnValue:
     """Show a person; ``show`` and ``after`` choose of the timeline, ``why`` is a quick query to explain."""
     return shown(ident)

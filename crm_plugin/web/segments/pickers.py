@@ -13,8 +13,10 @@ from crm_plugin.profiles.staff import tags
 from crm_plugin.segments import service
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import Tree
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
+
+ROUTES = Routes()
 
 MOST = 30
 """Choices shown at once; whoever misses one searches for it."""
@@ -22,7 +24,7 @@ RECENT = 500
 """The newest campaigns, among which one is searched."""
 
 
-@page("/people/pick/<what>")
+@ROUTES.page("/people/pick/<what>")
 def people_pick(what: str) -> ResponseReturnValue:
     """Return choices for a picker as JSON: courses, categories, tags or quick queries that contain ``q``."""
     text = request.args.get("q", "")[:100]
@@ -56,7 +58,7 @@ NAMED = 20
 _NAMES = ("display_name", "real_name", "username")
 
 
-@page("/campaigns/pick/<what>", "crm.send")
+@ROUTES.page("/campaigns/pick/<what>", "crm.send")
 def compose_pick(what: str) -> ResponseReturnValue:
     """Return choices as JSON: people, courses or classes whose name contains ``q``."""
     text = request.args.get("q", "").strip()[:100]

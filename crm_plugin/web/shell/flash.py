@@ -12,8 +12,10 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.staff import undo
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
+
+ROUTES = Routes()
 
 _KEY = "crm_notes"
 _MOST = 10
@@ -43,7 +45,7 @@ def take() -> list[Note]:
     return [Note(*one) for one in session.pop(_KEY, [])]
 
 
-@page("/undo/<int:ident>", "crm.edit", post=True)
+@ROUTES.page("/undo/<int:ident>", "crm.edit", post=True)
 def undo_deed(ident: int) -> ResponseReturnValue:
     """Take a deed back and return to the page that offered it."""
     try:

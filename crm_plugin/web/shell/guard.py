@@ -1,6 +1,6 @@
 """Who may see what: every page names its permission, every change comes by POST with a CSRF token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, TypeVar
@@ -31,23 +31,32 @@ class Route:
     view: Callable[..., ResponseReturnValue]
 
 
-ROUTES: list[Route] = []
-"""Every route, filled by the decorators as the modules of pages are imported."""
+class Routes:
+    """The routes of one module of pages; :mod:`crm_plugin.web.pages` lists the modules."""
 
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
 
-def page(rule: str, permission: str = "crm.view", *, post: bool = False) -> Callable[[View], View]:
-    """Make a function the page at ``rule``.
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
 
-    :param permission: without it the answer is 403; signed out, it is the way to the login.
-    :param post: it changes something, or takes a form: POST only.
-    """
+    def add(self, route: Route) -> None:
+        """Take a route in."""
+        self._routes.append(route)
 
-    def register(view: View) -> View:
-        methods = ("POST",) if post else ("GET",)
-        ROUTES.append(Route(rule, view.__name__, permission, methods, view))
-        return view
+    def page(self, rule: str, permission: str = "crm.view", *, post: bool = False) -> Callable[[View], View]:
+        """Make a function the page at ``rule``.
 
-    return register
+        :param permission: without it the answer is 403; signed out, it is the way to the login.
+        :param post: it changes something, or takes a form: POST only.
+        """
+
+        def taken(view: View) -> View:
+            methods = ("POST",) if post else ("GET",)
+            self.add(Route(rule, view.__name__, permission, methods, view))
+            return view
+
+        return taken
 
 
 def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:

@@ -20,7 +20,7 @@ from crm_plugin.web.shell import formatting, i18n, vocabulary
 from crm_plugin.web.shell.bundle import path_of
 from crm_plugin.web.shell.flash import take
 from crm_plugin.web.shell.guard import actor, crm
-from crm_plugin.web.shell.menu import ENTRIES
+from crm_plugin.web.shell.room import entries_of
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -97,7 +97,7 @@ def shown_entries() -> list[Any]:
     person = g.get("crm_actor")
     if person is None:
         return []
-    seen = [entry for entry in ENTRIES if not entry.whole or person.scope is None]
+    seen = [entry for entry in entries_of(crm()) if not entry.whole or person.scope is None]
     return [entry for entry in seen if person.may(entry.permission)]
 
 

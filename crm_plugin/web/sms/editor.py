@@ -22,10 +22,12 @@ from crm_plugin.kernel.i18n import Text, choose, locales
 from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import fragment, render
 from crm_plugin.web.sms.templates import chosen, shown
+
+ROUTES = Routes()
 
 PIECES = (
     ("course_title", Text("Course name")),
@@ -95,7 +97,7 @@ def _beside(written: Written) -> dict[str, Any]:
     return {**facts, "needed": needed, "sms": template, "oob": False}
 
 
-@page("/sms-templates/new", "crm.edit")
+@ROUTES.page("/sms-templates/new", "crm.edit")
 def sms_template_new() -> ResponseReturnValue:
     """Show an empty editor, or one with the text of another template."""
     source = request.args.get("from", "")
@@ -106,7 +108,7 @@ def sms_template_new() -> ResponseReturnValue:
     return _editor("", Written(say("Copy of %(name)s", name=found.name), *(getattr(found, n) for n in names)))
 
 
-@page("/sms-templates/<key>/edit", "crm.edit")
+@ROUTES.page("/sms-templates/<key>/edit", "crm.edit")
 def sms_template_edit(key: str) -> ResponseReturnValue:
     """Show the editor of a template."""
     found = chosen(key)
@@ -114,13 +116,13 @@ def sms_template_edit(key: str) -> ResponseReturnValue:
     return _editor(key, Written(*(getattr(found, name) for name in names)))
 
 
-@page("/sms-templates/new/save", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/new/save", "crm.edit", post=True)
 def sms_template_create() -> ResponseReturnValue:
     """Keep a new template."""
     return _save("")
 
 
-@page("/sms-templates/<key>/save", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/save", "crm.edit", post=True)
 def sms_template_save(key: str) -> ResponseReturnValue:
     """Keep a template that was changed."""
     return _save(key)
@@ -160,7 +162,7 @@ def _short_link(target: str) -> str:
     )
 
 
-@page("/sms-templates/preview", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/preview", "crm.edit", post=True)
 def sms_template_preview() -> ResponseReturnValue:
     """Render what is being written; new variables get a field for their example."""
     beside = _beside(_written())

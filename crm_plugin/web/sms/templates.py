@@ -19,10 +19,12 @@ from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import babel_locale, language_name
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
+
+ROUTES = Routes()
 
 LINKS = {
     "per_recipient": Text("Each person gets a short link of their own: the report tells who clicked."),
@@ -36,7 +38,7 @@ LINKS = {
 """What a way of linking means and costs."""
 
 
-@page("/sms-templates")
+@ROUTES.page("/sms-templates")
 def sms_templates() -> ResponseReturnValue:
     """Show the templates of one language."""
     language = request.args.get("language", locale())
@@ -66,7 +68,7 @@ def _row(template: SmsText) -> dict[str, Any]:
     }
 
 
-@page("/sms-templates/<key>")
+@ROUTES.page("/sms-templates/<key>")
 def sms_template(key: str) -> ResponseReturnValue:
     """Show one template: its text, its state, what it costs, who uses it."""
     carrier = crm().settings.sms_carrier
@@ -150,7 +152,7 @@ def _back(key: str) -> ResponseReturnValue:
     return redirect(url_for("crm.sms_template", key=key))
 
 
-@page("/sms-templates/<key>/submit", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/submit", "crm.edit", post=True)
 def sms_template_submit(key: str) -> ResponseReturnValue:
     """Hand a template to the carrier."""
     try:
@@ -165,7 +167,7 @@ def sms_template_submit(key: str) -> ResponseReturnValue:
     return _back(key)
 
 
-@page("/sms-templates/<key>/ask", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/ask", "crm.edit", post=True)
 def sms_template_ask(key: str) -> ResponseReturnValue:
     """Ask the carrier now instead of waiting for a worker to."""
     asked = approval.ask(crm(), key)
@@ -177,7 +179,7 @@ def sms_template_ask(key: str) -> ResponseReturnValue:
     return _back(key)
 
 
-@page("/sms-templates/<key>/sign-off", "crm.admin", post=True)
+@ROUTES.page("/sms-templates/<key>/sign-off", "crm.admin", post=True)
 def sms_template_sign_off(key: str) -> ResponseReturnValue:
     """Approve a template by hand."""
     try:
@@ -189,7 +191,7 @@ def sms_template_sign_off(key: str) -> ResponseReturnValue:
     return _back(key)
 
 
-@page("/sms-templates/<key>/take-back", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/take-back", "crm.edit", post=True)
 def sms_template_take_back(key: str) -> ResponseReturnValue:
     """Make a template a draft again."""
     try:
@@ -201,7 +203,7 @@ def sms_template_take_back(key: str) -> ResponseReturnValue:
     return _back(key)
 
 
-@page("/sms-templates/<key>/archive", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/archive", "crm.edit", post=True)
 def sms_template_archive(key: str) -> ResponseReturnValue:
     """Put a template away, or offer it again."""
     away = bool(request.form.get("away"))
@@ -214,7 +216,7 @@ def sms_template_archive(key: str) -> ResponseReturnValue:
     return _back(key)
 
 
-@page("/sms-templates/<key>/delete", "crm.edit", post=True)
+@ROUTES.page("/sms-templates/<key>/delete", "crm.edit", post=True)
 def sms_template_delete(key: str) -> ResponseReturnValue:
     """Delete a template that nothing has used."""
     try:

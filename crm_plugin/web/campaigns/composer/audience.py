@@ -21,9 +21,11 @@ from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
 from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.segments.presets import PRESETS, Preset
-from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
+from crm_plugin.web.shell.guard import Routes, actor, crm, is_htmx
 from crm_plugin.web.shell.i18n import explain
 from crm_plugin.web.shell.rendering import fragment
+
+ROUTES = Routes()
 
 NOTES = {
     "sms": Text("An approved text to the telephone."),
@@ -116,7 +118,7 @@ def _changes(draft: CampaignRow) -> dict[str, Any]:
     return changes
 
 
-@page("/campaigns/<int:ident>/audience", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/audience", "crm.send")
 def compose_audience(ident: int) -> ResponseReturnValue:
     """Show the first step."""
     return _page(draft_of(ident))
@@ -139,7 +141,7 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
     )
 
 
-@page("/campaigns/<int:ident>/audience/save", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/audience/save", "crm.send", post=True)
 def compose_audience_save(ident: int) -> ResponseReturnValue:
     """Save the first step."""
     draft, problem = draft_of(ident), None
@@ -153,7 +155,7 @@ def compose_audience_save(ident: int) -> ResponseReturnValue:
     return _page(draft, problem) if problem else onward(ident, "content")
 
 
-@page("/campaigns/<int:ident>/reach", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/reach", "crm.send")
 def compose_reach(ident: int) -> ResponseReturnValue:
     """Return how many people the audience has, and how many of them each channel reaches."""
     draft = draft_of(ident)

@@ -19,13 +19,15 @@ from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.page import topic_name
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment
 from crm_plugin.web.shell.vocabulary import word
 
+ROUTES = Routes()
 
-@page("/campaigns/<int:ident>/check", "crm.send")
+
+@ROUTES.page("/campaigns/<int:ident>/check", "crm.send")
 def compose_check(ident: int) -> ResponseReturnValue:
     """Show the last step."""
     draft = draft_of(ident)
@@ -73,7 +75,7 @@ def _reach(found: Preflight) -> list[tuple[str, int]]:
     return [(say("Match the audience"), considered), *lost, (say("Will be reached"), reached)]
 
 
-@page("/campaigns/<int:ident>/check/found", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/check/found", "crm.send")
 def compose_found(ident: int) -> ResponseReturnValue:
     """Return what the pre-flight says now: the page asks while links are looked at."""
     draft = draft_of(ident)
@@ -81,7 +83,7 @@ def compose_found(ident: int) -> ResponseReturnValue:
     return fragment("campaigns/composer/preflight.html", draft=draft, **_found(draft, found))
 
 
-@page("/campaigns/<int:ident>/lacking", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/lacking", "crm.send", post=True)
 def compose_lacking(ident: int) -> ResponseReturnValue:
     """Decide about people who lack a word: left out, written to with another text, or in the way again."""
     draft = draft_of(ident)
@@ -105,7 +107,7 @@ def _fallbacks() -> dict[str, str]:
     return {key.removeprefix("else:"): value for key, value in said if value}
 
 
-@page("/campaigns/<int:ident>/test", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/test", "crm.send", post=True)
 def campaign_test(ident: int) -> ResponseReturnValue:
     """Send one labelled test to a typed address, filled in as for a chosen person."""
     person = request.form.get("as", "").strip() or None
@@ -126,7 +128,7 @@ def campaign_test(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.compose_check", ident=ident, **chosen))
 
 
-@page("/campaigns/<int:ident>/launch", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/launch", "crm.send", post=True)
 def campaign_launch(ident: int) -> ResponseReturnValue:
     """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
     if find(ident).state != "draft":

@@ -19,8 +19,10 @@ from crm_plugin.web.campaigns.composer import variables
 from crm_plugin.web.campaigns.composer.form import CONTENT, content_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show, spoken
 from crm_plugin.web.segments.pickers import course_named, person_named
-from crm_plugin.web.shell.guard import actor, crm, is_htmx, page
+from crm_plugin.web.shell.guard import Routes, actor, crm, is_htmx
 from crm_plugin.web.shell.rendering import fragment, framed_mail
+
+ROUTES = Routes()
 
 PIECES = (
     ("heading", Text("Heading")),
@@ -33,7 +35,7 @@ PIECES = (
 """What the buttons above the HTML put in; ``assets/composer.js`` has the HTML of each."""
 
 
-@page("/campaigns/<int:ident>/content", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/content", "crm.send")
 def compose_content(ident: int) -> ResponseReturnValue:
     """Show the second step."""
     draft = draft_of(ident)
@@ -115,7 +117,7 @@ def _size(found: Preview) -> dict[str, Any] | None:
     return {"encoding": length.encoding, "length": len(found.message.text), "segments": length.segments}
 
 
-@page("/campaigns/<int:ident>/content/save", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/content/save", "crm.send", post=True)
 def compose_content_save(ident: int) -> ResponseReturnValue:
     """Save the second step; a template's own words are asked for before going on."""
     draft, problem = draft_of(ident), None
@@ -150,7 +152,7 @@ def _asks_anew(draft: CampaignRow, content: Mapping[str, Any]) -> bool:
     return any(f"var:{word.name}" not in request.form for word in variables.words_of(draft, content))
 
 
-@page("/campaigns/<int:ident>/html", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/html", "crm.send")
 def compose_html(ident: int) -> ResponseReturnValue:
     """Show the saved HTML of a draft alone, as one person would get it, for a sandboxed frame."""
     draft = draft_of(ident)

@@ -23,7 +23,9 @@ from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, sa
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import course_named
 from crm_plugin.web.shell import formatting
-from crm_plugin.web.shell.guard import crm, is_htmx, page
+from crm_plugin.web.shell.guard import Routes, crm, is_htmx
+
+ROUTES = Routes()
 
 GOAL_WORDS = {
     "bought": Text("Whoever has bought %(title)s"),
@@ -33,7 +35,7 @@ GOAL_WORDS = {
 }
 
 
-@page("/campaigns/<int:ident>/policy", "crm.send")
+@ROUTES.page("/campaigns/<int:ident>/policy", "crm.send")
 def compose_policy(ident: int) -> ResponseReturnValue:
     """Show the third step."""
     return _page(draft_of(ident))
@@ -107,7 +109,7 @@ def _goal(name: str) -> dict[str, Any] | None:
     return goal_of(kind, course) if name else None
 
 
-@page("/campaigns/<int:ident>/policy/save", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/policy/save", "crm.send", post=True)
 def compose_policy_save(ident: int) -> ResponseReturnValue:
     """Save the third step, or put the region's proposals in the place of its rules (``propose``)."""
     draft, problem = draft_of(ident), None

@@ -15,9 +15,11 @@ from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.guard import actor, crm, page
+from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
+
+ROUTES = Routes()
 
 STEPS = (
     ("audience", Text("Audience and channel")),
@@ -104,7 +106,7 @@ def spoken(problem: Problem) -> dict[str, Any]:
     return {"text": explain(BadInput(problem.code, "", **problem.params)), "severe": problem.severe}
 
 
-@page("/campaigns/<int:ident>/copy", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/copy", "crm.send", post=True)
 def campaign_copy(ident: int) -> ResponseReturnValue:
     """Begin a draft that is like an earlier campaign."""
     name = say("Copy of %(name)s", name=find(ident).name)[:191]
@@ -113,7 +115,7 @@ def campaign_copy(ident: int) -> ResponseReturnValue:
     return onward(copied, "audience")
 
 
-@page("/campaigns/<int:ident>/discard", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/discard", "crm.send", post=True)
 def campaign_discard(ident: int) -> ResponseReturnValue:
     """Delete a draft; the list of campaigns offers to take it back."""
     access.remove(crm(), actor(), ident)
@@ -121,7 +123,7 @@ def campaign_discard(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.campaigns"))
 
 
-@page("/campaigns/<int:ident>/restore", "crm.send", post=True)
+@ROUTES.page("/campaigns/<int:ident>/restore", "crm.send", post=True)
 def campaign_restore(ident: int) -> ResponseReturnValue:
     """Take a deleted draft back."""
     access.restore(crm(), actor(), ident)

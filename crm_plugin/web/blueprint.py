@@ -1,0 +1,64 @@
+"""The CRM's pages: one blueprint for every way to run, mounted by the school at ``/admin/crm``.
+
+``pages(crm)`` gives the blueprint, ``menu(crm)`` the entries for the school's admin panel.
+"""
+
+from functools import partial
+
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+from flask_wtf.csrf import CSRFProtect
+
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import MenuEntry
+from crm_plugin.segments.saved.home_pins import PinAddress
+from crm_plugin.web.shell import errors
+from crm_plugin.web.shell.bundle import STATIC
+from crm_plugin.web.shell.guard import guarded
+from crm_plugin.web.shell.menu import host_menu
+from crm_plugin.web.shell.room import entries_of, routes_of
+
+PREFIX = "/admin/crm"
+"""Where the pages are when the school does not say otherwise."""
+
+
+class Pages(Blueprint):
+    """A blueprint whose built files, named by their hash, are kept by browsers for a year."""
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return how long a browser may keep a file, in seconds."""
+        return 31_536_000 if filename and filename.startswith("dist/") else None
+
+
+def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
+    """Return the blueprint ``crm`` with all pages.
+
+    :param prefix: its address when it is registered without one.
+    """
+    blueprint = Pages(
+        "crm", __name__, url_prefix=prefix, static_folder=str(STATIC), static_url_path="/static"
+    )
+
+    crm.state(PinAddress).page = prefix + "/people?query={id}"
+    for route in routes_of(crm):
+        blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
+    blueprint.record_once(partial(_free_api, crm))
+    errors.register(blueprint, crm)
+    return blueprint
+
+
+def _free_api(crm: Crm, state: BlueprintSetupState) -> None:
+    """Leave the API out of the school's own guard of forms: programs have no form.
+
+    Requests with a session are still asked for the token, by our own guard.
+    """
+    guard = state.app.extensions.get("csrf")
+    if isinstance(guard, CSRFProtect):
+        for route in routes_of(crm):
+            if route.name.startswith("api_"):
+                guard.exempt(route.view)
+
+
+def menu(crm: Crm, prefix: str = PREFIX) -> list[MenuEntry]:
+    """Return the entries for the school's admin panel."""
+    return host_menu(entries_of(crm), prefix)
