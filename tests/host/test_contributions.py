@@ -64,7 +64,7 @@ BADGES = Capability(
             timeline={"badges": lambda _session, _person, _window: [Moment(NOW, "badge", "Gold")]},
             export={"badges": lambda _session, _person: [{"name": "Gold"}]},
         ),
-        FilterExtension(fields=(make_field("badge_rank", "badge", "徽章", NUMBER, Column("member_rank")),)),
+        FilterExtension(fields=(make_field("badge_rank", Text("People"), NUMBER, Column("member_rank")),)),
         Room(
             (PAGES, API), (Entry("badges", Text("People"), "badges", "/badges"),), (lambda: "<p>Badges!</p>",)
         ),

@@ -32,6 +32,7 @@ from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
 from crm_plugin.plugin import mount, prepare
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from tests.fakes.crm import NOW, make_crm
@@ -123,8 +124,13 @@ def channel(folder: Path) -> dict[str, Any]:
     mount(app, crm)
     assert app.test_client().post(f"/u/{page_of_bo}", data={"scope": "channel"}).status_code == 200
     second = send(crm, channel="kite", text="Again")
+    held = requests.export(crm, 2)["suppressions"]
+    before = list(segments.ids(crm, rule("suppressed.kite", "=", True)))
+    merge(crm, "bo", "ada")
     return {
         "messages": [[one.channel, one.address, one.text] for one in taken],
+        "told": [[one["channel"], one["address_key"]] for one in held],
+        "suppressed": [before, list(segments.ids(crm, rule("suppressed.kite", "=", True)))],
         "denied": list(segments.ids(crm, rule("consent.kite", "=", "denied"))),
         "excluded": queries.status(crm, second)["books"]["excluded"],
         "composer": "风筝" in page(crm, f"campaigns/{draft(crm)}/audience", "zh"),
@@ -142,6 +148,14 @@ def post(crm: Crm, path: str, **form: str) -> None:
     (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/admin/crm/people").text))
     answer = client.post(f"/admin/crm/{path}", data={**form, "csrf_token": token})
     assert answer.status_code == 302, answer.text
+
+
+def merge(crm: Crm, host_id: str, into: str) -> None:
+    """Let the school say that two accounts are one."""
+    host: Any = crm.host.plugin
+    host.put(r.Person(host_id, merged_into=into))
+    crm.clock.move(seconds=1)  # type: ignore[attr-defined]
+    sync(crm, full=True)
 
 
 def draft(crm: Crm) -> int:

@@ -129,7 +129,9 @@ def test_a_channel_is_one_file_and_its_registration(copy: Path) -> None:
     names = ("Ada", "Bo", "Cy")
     assert use(copy, "channel") == {
         "messages": [["kite", f"+861380000000{n}", f"Hello {name}"] for n, name in enumerate(names, 1)],
-        "denied": ["bo"],
+        "told": [["kite", "+8613800000002"]],
+        "suppressed": [["bo"], ["ada"]],
+        "denied": ["ada"],
         "excluded": {"suppressed": 1},
         "composer": True,
     }

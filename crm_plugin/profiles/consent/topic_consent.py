@@ -17,7 +17,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.address_locks import addresses_of
-from crm_plugin.profiles.consent.channels import OWN_ADDRESS, channels
+from crm_plugin.profiles.consent.channels import channels, own_channels
 from crm_plugin.profiles.consent.topics import TopicRow, every, find
 from crm_plugin.profiles.extension import Address
 from crm_plugin.profiles.models.school import ConsentRecord
@@ -146,7 +146,7 @@ def keep(crm: Crm, session: Session, person_id: int, topics: Collection[int], at
 
 def forget(session: Session, host_ids: Collection[str]) -> None:
     """Take the school's ids of erased people out; their other addresses keep what was asked for."""
-    own = sa.and_(TopicOptOut.channel == OWN_ADDRESS, TopicOptOut.address_key.in_(tuple(host_ids)))
+    own = sa.and_(TopicOptOut.channel.in_(own_channels()), TopicOptOut.address_key.in_(tuple(host_ids)))
     session.execute(sa.delete(TopicOptOut).where(own).execution_options(synchronize_session=False))
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.consent import topic_consent
+from crm_plugin.profiles.consent.channels import own_channels
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
@@ -84,7 +85,7 @@ def _forget(batch: WriteBatch, ids: list[int]) -> None:
 
 def _forget_elsewhere(batch: WriteBatch, ids: dict[str, int]) -> None:
     """Take host ids out of what names them: whoever had merged into them, and private messages' addresses."""
-    message = (Suppression.channel == "message", Suppression.address_key.in_(tuple(ids)))
+    message = (Suppression.channel.in_(own_channels()), Suppression.address_key.in_(tuple(ids)))
     _execute(batch, sa.delete(Suppression).where(*message))
     topic_consent.forget(batch.session, tuple(ids))
     columns = sa.select(Person.id, Person.merged_into).where(Person.merged_into.in_(tuple(ids)))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.profiles.consent import ledger, topic_consent
+from crm_plugin.profiles.consent.channels import address, channels, own_channels
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
@@ -81,8 +82,9 @@ def addresses(session: Session, ids: Collection[int]) -> dict[int, Addresses]:
     """Return the addresses that these persons have now, by our ids."""
     if not ids:
         return {}
-    keys = {"email": Person.email_key, "sms": Person.phone_key, "message": Person.host_id}
-    rows = session.execute(sa.select(Person.id, *keys.values()).where(among(session, Person.id, ids)))
+    keys = {channel: address(channel).key for channel in channels()}
+    labelled = [key.label(channel) for channel, key in keys.items()]
+    rows = session.execute(sa.select(Person.id, *labelled).where(among(session, Person.id, ids)))
     return {id: {name: key for name, key in zip(keys, found, strict=True) if key} for id, *found in rows}
 
 
@@ -96,8 +98,9 @@ def keep_opt_outs(batch: WriteBatch, source: Addresses, target: Addresses) -> No
 
 
 def _keep_suppressed(batch: WriteBatch, source: str, target: str) -> None:
-    """Private messages go to host ids: what was suppressed for one id is so for the other."""
-    _copy_suppressions(batch, "message", (source, target))
+    """What was suppressed for one of the school's ids is so for the other."""
+    for channel in own_channels():
+        _copy_suppressions(batch, channel, (source, target))
 
 
 def _copy_suppressions(

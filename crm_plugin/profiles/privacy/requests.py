@@ -13,6 +13,8 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.consent import topic_consent
+from crm_plugin.profiles.consent.address_locks import addresses_of
+from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import (
@@ -121,11 +123,9 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
 
 
 def _suppressions(session: Session, person: Person) -> list[dict[str, Any]]:
-    addresses = (("email", person.email_key), ("sms", person.phone_key), ("message", person.host_id))
     theirs = [
         sa.and_(Suppression.channel == channel, Suppression.address_key == key)
-        for channel, key in addresses
-        if key is not None
+        for channel, key in addresses_of(session, person.id, channels())
     ]
     return [_plain(row) for row in session.scalars(sa.select(Suppression).where(sa.or_(*theirs)))]
 

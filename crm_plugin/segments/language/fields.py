@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from crm_plugin.channels.registry import CHANNELS as REGISTERED
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.profiles.consent.channels import address
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.staff import CrmTag
 from crm_plugin.profiles.staff.tags import ON
@@ -146,14 +147,6 @@ def _attribute(name: str) -> Field:
     )
 
 
-_ADDRESSES = {
-    "phone": ("phone_key", "persons.phone"),
-    "email": ("email_key", "persons.email"),
-    "person": ("host_id", "persons"),
-}
-"""Kind of a channel's addresses → (its column, what the school must tell)."""
-
-
 def _consent(channel: str) -> Field | None:
     one = REGISTERED.get(channel)
     if one is None:
@@ -167,9 +160,10 @@ def _suppressed(channel: str) -> Field | None:
     one = REGISTERED.get(channel)
     if one is None:
         return None
-    key, need = _ADDRESSES[one.address]
+    where = address(channel)
     label = Text("{channel} suppressed", channel=one.label)
-    return Field(f"suppressed.{channel}", label, FLAG, Suppressed(channel, key), needs=(need,))
+    source = Suppressed(channel, where.key.key)
+    return Field(f"suppressed.{channel}", label, FLAG, source, needs=(where.needs,))
 
 
 FAMILIES.add("attributes", _attribute)

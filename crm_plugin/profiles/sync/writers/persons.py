@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.consent import host_import
+from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.models.school import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.privacy.merge import Addresses, addresses, keep_opt_outs, merge, unmerge
@@ -73,7 +74,7 @@ def _merge(batch: WriteBatch, rows: list[r.Person], ids: dict[str, int], left: d
     for row in rows:
         target = targets.ids.get(row.merged_into or "")
         if target is not None:
-            merge(batch, (ids[row.id], row.id), (target, ends[target]["message"]))
+            merge(batch, (ids[row.id], row.id), (target, ends[target][OWN_ADDRESS]))
             keep_opt_outs(batch, left.get(ids[row.id], {}), ends[target])
     waiting = [row for row in rows if row.merged_into in targets.unknown]
     park(batch, "persons", [(row, "persons", row.merged_into or "") for row in waiting])
