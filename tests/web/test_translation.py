@@ -170,6 +170,13 @@ NAMES = re.compile(r"JSON|UTF|NaN|unit|day|week|month|year|minute|hour|username"
 """Of the filter language and of formats: they are the same in every language."""
 
 
+class Bare:
+    """A CRM to which no capability has brought anything."""
+
+    def contributed(self, _kind: type) -> tuple[object, ...]:
+        return ()
+
+
 @pytest.mark.parametrize(
     "work",
     [
@@ -186,7 +193,7 @@ NAMES = re.compile(r"JSON|UTF|NaN|unit|day|week|month|year|minute|hour|username"
 )
 def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], Any]) -> None:
     with Flask(__name__).test_request_context():
-        g.crm_locale = "zh"
+        g.crm, g.crm_locale = Bare(), "zh"
         try:
             work()
         except CrmError as error:
