@@ -29,15 +29,15 @@ from crm_plugin.segments.language.fields import FIELDS, RELATIONS
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.wording.describe import describe
 from crm_plugin.segments.wording.phrase_templates import SHAPES
-from crm_plugin.web import pages
+from crm_plugin.web.blueprint import pages
 from crm_plugin.web.public.words import words_of
 from crm_plugin.web.segments.builder.fields import value_word
-from crm_plugin.web.shell.guard import ROUTES
 from crm_plugin.web.shell.i18n import explain
 from crm_plugin.web.shell.vocabulary import TABLES, word
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost, host_info
 from tests.web.fixtures import School
+from tests.web.routes import ROUTES
 from tests.web.third_language import LANGUAGE, english, said, write
 
 SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
