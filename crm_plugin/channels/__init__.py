@@ -8,6 +8,7 @@ Rooms, from the ground up; each imports those below it:
 - ``private_message``, ``email``, ``sms``: one channel each, with its carriers.
 - ``registry``: which channels and carriers there are. ``suppressions``: stopped addresses.
 - ``service``: the verbs. ``sms_templates``: writing and approving them. ``jobs``: what workers run.
+- ``capability``: what channels bring.
 
 Whom to write to, and when, is the work of ``campaigns``.
 """

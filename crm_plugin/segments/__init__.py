@@ -3,9 +3,10 @@
 Rooms, from the ground up; each imports those below it:
 
 - ``models``: the tables. ``language``: fields, relations, values, and the tree that a filter is.
+- ``extension``: what higher capabilities may add.
 - ``sql``: the meaning of a tree in SQL. ``queries``: saved ones as plain values.
 - ``explain``: the same meaning for one person, with reasons. ``listing``: columns, order and pages of a list.
 - ``service``: the verbs: count, list, explain.
 - ``wording``: the sentence of a tree. ``saved``: quick queries. ``bulk``: exports, and tags on many people.
-- ``jobs``: what workers run.
+- ``jobs``: what workers run. ``capability``: what segments bring.
 """
