@@ -3,6 +3,8 @@
 Run as ``python -m tests.project.one_place NAME FOLDER`` in a copy of the tree (test_one_place.py).
 """
 
+import csv
+import io
 import json
 import re
 import sys
@@ -37,6 +39,7 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
+from tests.web.forms import posted
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 BROWSER = (
@@ -97,6 +100,26 @@ def field(folder: Path) -> dict[str, Any]:
         "decided": [segments.explain(crm, tree, person.id).outcome for person in PEOPLE],
         "offered": "timezone" in {one.name for one in segments.catalogue(crm).fields()},
         "builder": ["Time zone" in page(crm, builder, "en"), "时区" in page(crm, builder, "zh")],
+    }
+
+
+def column(folder: Path) -> dict[str, Any]:
+    """Show time zones in the list, and take them away as CSV."""
+    crm = school(folder)
+    client = client_of(crm, "zh")
+    client.set_cookie("crm_columns", "display_name.timezone")
+    tree = urlencode({"tree": json.dumps(rule("status", "=", "active"))})
+    shown = client.get(f"/admin/crm/people?{tree}").text
+    form = posted(shown, "c-chosen") | {"do": "csv"}
+    taken = list(csv.reader(io.StringIO(client.post("/admin/crm/people/selected", data=form).get_data(True))))
+    rows = re.findall(
+        r'<th scope="row"><a [^>]*>(\w+)</a>.*?data-label="时区">\s*(?:<\w[^>]*>)?([^<]*)', shown, re.S
+    )
+    return {
+        "menu": pages(crm, f"people?{tree}", "Time zone", "时区"),
+        "cells": dict(rows),
+        "csv": dict(taken[1:]),
+        "heading": taken[0][1],
     }
 
 
@@ -244,7 +267,7 @@ def refusal(crm: Crm, **policy: Any) -> list[str]:
 
 
 USES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    use.__name__: use for use in (field, carrier, channel, click, policy_rule)
+    use.__name__: use for use in (field, column, carrier, channel, click, policy_rule)
 }
 
 

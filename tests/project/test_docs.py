@@ -73,7 +73,7 @@ def test_every_table_is_in_the_architecture() -> None:
     assert named == set(metadata.tables)
 
 
-@pytest.mark.parametrize("name", ["architecture", "recipes", "benchmarks"])
+@pytest.mark.parametrize("name", ["architecture", "recipes", "recipes_outside", "benchmarks"])
 def test_every_file_that_is_named_exists(name: str) -> None:
     text = re.sub(r"^```.*?^```", "", (DOCS / f"{name}.md").read_text("utf-8"), flags=re.M | re.S)
     named = re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.(?:py|html))`(?: \(`(\w+)`)?", text)

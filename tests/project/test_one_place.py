@@ -1,4 +1,4 @@
-"""Some changes stay one-place changes: each recipe of docs/recipes.md, done on a copy and used there."""
+"""Some changes stay one-place changes: each recipe of docs/recipes*.md, done on a copy and used there."""
 
 import json
 import os
@@ -17,9 +17,12 @@ from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.plugin import HOSTS
 from crm_plugin.segments.language.fields import FIELDS
+from crm_plugin.segments.listing.columns import COLUMNS
 from tests.project.tree import RESOURCES, ROOT
 
-RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+RECIPES = "".join(
+    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("recipes", "recipes_outside")
+)
 _BLOCK = re.compile(r"^<!-- (new|below|instead) (\S+?)(?:: ([^\n]+))? -->\n```\w+\n(.*?)^```", re.M | re.S)
 CHINESE = "crm_plugin/translations/zh/LC_MESSAGES/crm.po"
 _BEFORE: dict[Path, dict[str, bytes]] = {}
@@ -114,9 +117,27 @@ def test_a_field_is_one_row(copy: Path) -> None:
     assert changed(copy) == files
 
 
+def test_a_column_is_one_row_and_what_a_list_reads(copy: Path) -> None:
+    assert "timezone" not in {one.key for one in COLUMNS}
+    files = {
+        "crm_plugin/segments/listing/columns.py",
+        "crm_plugin/profiles/people/queries.py",
+        CHINESE,
+    }
+    assert follow(copy, "A column") == files
+    zones = {"Ada": "Asia/Shanghai", "Bo": "Asia/Tokyo", "Cy": ""}
+    assert use(copy, "column") == {
+        "menu": [True, True],
+        "cells": zones | {"Cy": "–"},
+        "csv": zones,
+        "heading": "时区",
+    }
+    assert changed(copy) == files
+
+
 def test_an_sms_carrier_is_one_file_and_its_registration(copy: Path) -> None:
     assert "pigeon" not in CARRIERS
-    files = {"crm_plugin/channels/sms/pigeon.py", "crm_plugin/channels/registry.py"}
+    files = {"crm_plugin/channels/sms/carriers/pigeon.py", "crm_plugin/channels/registry.py"}
     assert follow(copy, "An SMS carrier") == files
     assert use(copy, "carrier") == {"sent": 3, "to": [f"+861380000000{n}" for n in (1, 2, 3)]}
     assert changed(copy) == files
