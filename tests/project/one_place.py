@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -52,12 +53,12 @@ PEOPLE = (
 )
 
 
-def school(folder: Path, **settings: Any) -> Crm:
-    """A CRM that has read a school of three people."""
+def school(folder: Path, *others: r.Record, **settings: Any) -> Crm:
+    """A CRM that has read a school of three people and what else it has."""
     database = connect(f"sqlite:///{folder / 'crm.db'}")
     upgrade(database)
     values = {"consent_unknown": "send", "instance": str(folder), "host_region": "CN", **settings}
-    crm = make_crm(database, FakeHost(*PEOPLE), **values)
+    crm = make_crm(database, FakeHost(*PEOPLE, *others), **values)
     sync(crm, full=True)
     return crm
 
@@ -121,6 +122,30 @@ def column(folder: Path) -> dict[str, Any]:
         "csv": dict(taken[1:]),
         "heading": taken[0][1],
     }
+
+
+def page_of_prices(folder: Path) -> dict[str, Any]:
+    """Open the page in both languages, and as somebody who may see no amounts."""
+    crm = school(folder, r.Course("c1", "Painting", price=Decimal(120), currency="CNY"))
+    client = client_of(crm, "en")
+    shown = client.get("/admin/crm/prices").text
+    menu = re.findall(r'<a href="([^"]*)" aria-current="([^"]*)">\s*Price list', shown)
+    return {
+        "title": pages(crm, "prices", "<h1>Price list</h1>", "<h1>价目表</h1>"),
+        "rows": [
+            list(row)
+            for row in re.findall(r'<th scope="row">(.*?)</th>\s*<td data-label="Price".*?>(.*?)<', shown)
+        ],
+        "menu": list(menu[0]),
+        "without money": status_for(crm, "prices", "crm.view"),
+    }
+
+
+def status_for(crm: Crm, path: str, *permissions: str) -> int:
+    """The status of a page for somebody with these permissions."""
+    client = client_of(crm, "en")
+    crm.host.plugin.actor = r.Actor("eve", "Eve", frozenset(permissions))  # type: ignore[attr-defined]
+    return client.get(f"/admin/crm/{path}").status_code
 
 
 def carrier(folder: Path) -> dict[str, Any]:
@@ -267,7 +292,7 @@ def refusal(crm: Crm, **policy: Any) -> list[str]:
 
 
 USES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    use.__name__: use for use in (field, column, carrier, channel, click, policy_rule)
+    use.__name__: use for use in (field, column, page_of_prices, carrier, channel, click, policy_rule)
 }
 
 

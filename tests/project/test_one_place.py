@@ -135,6 +135,24 @@ def test_a_column_is_one_row_and_what_a_list_reads(copy: Path) -> None:
     assert changed(copy) == files
 
 
+def test_a_page_is_a_module_a_template_and_two_lines(copy: Path) -> None:
+    files = {
+        "crm_plugin/web/admin/price_list.py",
+        "templates/crm/admin/price_list.html",
+        "crm_plugin/web/pages.py",
+        CHINESE,
+    }
+    assert not (ROOT / "crm_plugin/web/admin/price_list.py").exists()
+    assert follow(copy, "A page") == files
+    assert use(copy, "page_of_prices") == {
+        "title": [True, True],
+        "rows": [["Painting", "CN¥120.00"]],
+        "menu": ["/admin/crm/prices", "page"],
+        "without money": 403,
+    }
+    assert changed(copy) == files
+
+
 def test_an_sms_carrier_is_one_file_and_its_registration(copy: Path) -> None:
     assert "pigeon" not in CARRIERS
     files = {"crm_plugin/channels/sms/carriers/pigeon.py", "crm_plugin/channels/registry.py"}
