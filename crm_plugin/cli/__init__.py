@@ -12,6 +12,7 @@ from crm_plugin import __version__
 from crm_plugin.cli import (
     bounce,
     campaigns,
+    clicks,
     demo,
     doctor_commands,
     segments,
@@ -53,9 +54,15 @@ def _fail(text: str, code: int) -> None:
     sys.exit(code)
 
 
+_MODULES: Any = (
+    *(demo, serve, sync, worker, doctor_commands),
+    *(segments, campaigns, clicks, sms_templates, bounce),
+)
+
+
 def _group(name: str) -> click.Group:
     group = Commands(name, help="The CRM of an online school.")
-    for module in (demo, serve, sync, worker, doctor_commands, segments, campaigns, sms_templates, bounce):
+    for module in _MODULES:
         for command in module.COMMANDS:
             group.add_command(command)
     return group

@@ -12,6 +12,7 @@ from crm_plugin.channels.sms.carriers.refusals import Refusal
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
+from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.sync.health import streams
 
 
@@ -133,3 +134,9 @@ def _data(crm: Crm) -> Iterator[Line]:
             ok = stream.state in ("current", "scanning")
             age = "never read" if stream.ok_at is None else f"as of {stream.ok_at:%Y-%m-%d %H:%M:%S} UTC"
             yield Line(f"stream {stream.stream}", ok, f"{stream.state}, {age} {stream.error or ''}".rstrip())
+            if stream.quarantined:
+                look = f"see crm bad-rows --stream {stream.stream}"
+                yield Line(f"rows of {stream.stream} set aside", True, f"{stream.quarantined:,}: {look}")
+        lost = lost_clicks(session)
+    if lost:
+        yield Line("lost clicks", True, f"the disk has refused {lost:,} so far: see {crm.instance.resolve()}")

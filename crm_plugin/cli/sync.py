@@ -1,7 +1,8 @@
-"""Commands on the school's data: ``init``, ``sync``, ``daily``."""
+"""Commands on the school's data: ``init``, ``sync``, ``bad-rows``, ``daily``."""
 
 import sys
 import time
+from dataclasses import asdict
 
 import click
 
@@ -10,8 +11,10 @@ from crm_plugin.cli.progress import Bars
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.plugin import prepare, run_daily
+from crm_plugin.profiles.sync import health
 from crm_plugin.profiles.sync.service import SyncResult
 from crm_plugin.profiles.sync.service import sync as run_sync
+from crm_plugin.profiles.sync.streams import KINDS
 
 
 @click.command()
@@ -45,6 +48,21 @@ def daily(crm: Crm, as_json: bool) -> None:
     show({"done": done}, as_json, f"done: {', '.join(done) or 'nothing was due'}")
 
 
+@click.command("bad-rows")
+@click.option("--stream", type=click.Choice(list(KINDS)), default=None, help="Only those of this stream.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most so many."
+)
+@as_json
+@with_crm
+def bad_rows(crm: Crm, stream: str | None, limit: int, as_json: bool) -> None:
+    """Show the school's rows that were set aside, with the reasons, the newest first."""
+    with crm.db.read() as session:
+        rows = health.bad_rows(session, stream, limit)
+    lines = [f"{row.stream}\t{row.host_id}\t{row.reason}" for row in rows]
+    show([asdict(row) for row in rows], as_json, "\n".join(lines) or "no row is set aside")
+
+
 def _need_host(crm: Crm) -> None:
     if crm.host.plugin is None:
         raise BadInput("host.none")
@@ -72,4 +90,4 @@ def _summary(result: SyncResult) -> str:
     return "\n".join(lines)
 
 
-COMMANDS = (init, sync, daily)
+COMMANDS = (init, sync, daily, bad_rows)

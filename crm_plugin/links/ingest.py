@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.spool import Records, drain
@@ -88,12 +89,17 @@ def classify_new(crm: Crm) -> int:
     return crm.db.run(lambda session: _judge_some(crm, session, _with_new(session)))
 
 
-def classify_again(crm: Crm, campaign_id: int) -> int:
-    """Judge all hits of a campaign anew, by the rules of today; return how many ledger rows."""
+def classify_again(crm: Crm, campaign_id: int, actor_id: str) -> int:
+    """Judge the hits of a campaign again, by the rules of today; return how many ledger rows.
+
+    A hit on a link that belongs to no person keeps its class. The audit log says who asked for it.
+    """
     done = last = 0
     while rows := _after(crm, campaign_id, last):
         done += crm.db.run(lambda session, rows=rows: _judge_some(crm, session, rows))  # type: ignore[misc]
         last = rows[-1]
+    of = ("campaign", campaign_id)
+    crm.db.run(lambda session: record(session, crm.clock(), actor_id, "clicks.reclassify", of, count=done))
     return done
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import create_engine, text
 
 from crm_plugin.cli import flask_group
 from tests.road import Road
@@ -39,6 +40,36 @@ def test_every_json_is_one_document_and_nothing_else(beside: Beside) -> None:
     assert road.crm("outbox", "--campaign", ident, "--json") == []
     assert isinstance(road.crm("daily", "--json")["done"], list)
     assert all(line["ok"] for line in road.crm("doctor", "--json"))
+
+
+def test_rows_set_aside_are_listed_with_their_reasons(beside: Beside) -> None:
+    road = beside()
+    road.crm("init", "--no-progress")
+    assert road.crm("bad-rows") == "no row is set aside\n"
+    engine = create_engine(road.school)
+    with engine.begin() as school:
+        school.execute(text("UPDATE school_users SET status = 'odd' WHERE id = 9"))
+    engine.dispose()
+    road.crm("sync", "--full", "--no-progress")
+    (row,) = road.crm("bad-rows", "--stream", "persons", "--json")
+    assert (row["stream"], row["host_id"], row["reason"].split(":")[0]) == ("persons", "9", "status")
+    assert road.crm("bad-rows", "--stream", "orders", "--json") == []
+    assert road.crm("bad-rows", "--limit", "5").startswith("persons\t9\tstatus: ")
+
+
+def test_clicks_are_judged_again_and_the_log_says_so(road: Road) -> None:
+    file = {"name": "x", "channel": "sms", "audience": BOUGHT, "template": "win-back-en", "link": LINK}
+    ident = str(road.send(**file))
+    answer = road.crm("clicks", "reclassify", ident, "--json")
+    zeros = {"hits": 0, "human_hits": 0, "people_clicked": 0}
+    assert answer == {"messages": 0, "before": zeros, "after": zeros}
+    assert "0 messages with clicks judged again" in road.crm("clicks", "reclassify", ident)
+    assert "there is no campaign 999999" in road.crm("clicks", "reclassify", "999999", exit_code=2)
+    engine = create_engine(road.environment["CRM_DATABASE_URL"])
+    with engine.connect() as connection:
+        query = text("SELECT actor, object_id FROM crm_audit WHERE action = 'clicks.reclassify'")
+        assert connection.execute(query).all() == [("command", ident)] * 2
+    engine.dispose()
 
 
 def test_the_same_for_people(road: Road) -> None:

@@ -75,5 +75,5 @@ def test_a_confirmed_click_stays_so(crm: Crm) -> None:
         click(session, 1)
         signal(session, 1, 1)
     assert confirm(crm) == 1
-    classify_again(crm, 1)
+    classify_again(crm, 1, "tester")
     assert kinds(crm) == {1: "confirmed"}

@@ -97,9 +97,9 @@ def test_the_judgement_can_be_made_again(crm: Crm, sent: Sent) -> None:
     burst(crm)
     assert measures(crm) == (1, 0, 0)
     sent.facts[1] = (NOW - timedelta(hours=1), 11)
-    assert classify_again(crm, 1) == 1
+    assert classify_again(crm, 1, "tester") == 1
     assert measures(crm) == (1, 1, 1)
-    assert classify_again(crm, 1) == 1
+    assert classify_again(crm, 1, "tester") == 1
     assert measures(crm) == (1, 1, 1)
 
 

@@ -127,6 +127,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_settings": (f"{API}/settings", None, 200),
     "api_read": (f"{API}/data/read", {}, 403),
     "api_confirm": (f"{API}/data/confirm", {"stream": "persons"}, 403),
+    "api_bad_rows": (f"{API}/data/bad-rows", None, 403),
     "api_tokens": (f"{API}/tokens", None, 403),
     "api_token_create": (f"{API}/tokens", {"name": "x", "permissions": ["crm.view"]}, 403),
     "api_count": (f"{API}/segments/count", EVERYBODY, 200),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.profiles.models.streams import Parked, Quarantined, Stream
 from crm_plugin.profiles.sync.row_counts import held
 from crm_plugin.profiles.sync.streams import KINDS
@@ -46,8 +47,10 @@ class StreamHealth:
 class BadRow:
     """A row that was set aside."""
 
+    stream: str
     host_id: str
     reason: str
+    """Which rule it broke: names of fields, never their values."""
     at: datetime
 
 
@@ -87,11 +90,21 @@ def oldest() -> sa.ScalarSelect[datetime | None]:
     return sa.select(sa.func.min(Stream.ok_at)).where(Stream.stream.in_(MATTER)).scalar_subquery()
 
 
-def bad_rows(session: Session, stream: str, limit: int = 50) -> list[BadRow]:
-    """Return rows of a stream that were set aside, with the reasons, the newest first."""
-    rows = sa.select(Quarantined).where(Quarantined.stream == stream)
-    newest = rows.order_by(Quarantined.at.desc(), Quarantined.host_id).limit(limit)
-    return [BadRow(row.host_id, row.reason, row.at) for row in session.scalars(newest)]
+def bad_rows(session: Session, stream: str | None = None, limit: int = 50) -> list[BadRow]:
+    """Return rows that were set aside, with the reasons, the newest first.
+
+    It is about the whole school: who asks for an actor refuses one who is limited to some courses.
+
+    :param stream: only those of this stream; None = of all.
+    :raises BadInput: ``input.bad`` for a stream that does not exist.
+    """
+    if stream is not None and stream not in KINDS:
+        raise BadInput("input.bad", "stream", reason=one_of(KINDS))
+    rows = sa.select(Quarantined)
+    if stream is not None:
+        rows = rows.where(Quarantined.stream == stream)
+    newest = rows.order_by(Quarantined.at.desc(), Quarantined.stream, Quarantined.host_id).limit(limit)
+    return [BadRow(row.stream, row.host_id, row.reason, row.at) for row in session.scalars(newest)]
 
 
 def _new(name: str) -> Stream:

@@ -8,10 +8,11 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.channels.email.feedback.bounces import SHOWN_DAYS, figures
 from crm_plugin.channels.suppressions import REASONS
 from crm_plugin.kernel.settings import TABLE
+from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.sync.host_checks import Check, last
 from crm_plugin.web.admin.initialisation import shown_streams
 from crm_plugin.web.shell.bundle import path_of
-from crm_plugin.web.shell.formatting import ago
+from crm_plugin.web.shell.formatting import ago, number
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
@@ -27,12 +28,13 @@ def health() -> ResponseReturnValue:
     """Show streams, checks and, for administrators, settings."""
     with crm().db.read() as session:
         asked_at, checks = last(session)
+        lost = lost_clicks(session)
     return render(
         "admin/health.html",
         title=say("Health"),
         active="health",
         streams=shown_streams(),
-        checks=[*_own(asked_at), *checks],
+        checks=[*_own(asked_at), _clicks(lost), *checks],
         settings=_settings() if actor().may("crm.admin") else None,
         mail=_mail() if actor().scope is None else None,
     )
@@ -73,6 +75,13 @@ def _own(asked_at: datetime | None) -> list[Check]:
             else say("not asked yet: is a worker running?"),
         ),
     ]
+
+
+def _clicks(lost: int) -> Check:
+    if not lost:
+        return Check(say("Clicks"), True, say("the disk has refused none"))
+    text = say("the disk refused %(count)s: make room for the folder of the CRM", count=number(lost))
+    return Check(say("Clicks"), False, text)
 
 
 def _settings() -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.host.permissions import need_whole
 from crm_plugin.profiles.sync import admin
-from crm_plugin.profiles.sync.health import StreamHealth, streams_for
+from crm_plugin.profiles.sync.health import StreamHealth, bad_rows, streams_for
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -17,6 +17,8 @@ from crm_plugin.web.shell.rendering import fragment, render
 
 ROUTES = Routes()
 
+BAD_ROWS = 50
+"""Rows set aside that the page shows at most; the command and the API show more."""
 TONES = {"current": "good", "scanning": "busy", "failing": "warn", "stopped": "bad", "new": "muted"}
 
 
@@ -74,8 +76,12 @@ def _shown(row: StreamHealth) -> Shown:
 
 def _progress() -> dict[str, Any]:
     rows = shown_streams()
+    with crm().db.read() as session:
+        bad = bad_rows(session, limit=BAD_ROWS)
     return {
         "streams": rows,
+        "bad_rows": bad,
+        "bad_count": sum(row.quarantined or 0 for row in rows),
         "running": any(row.state in ("scanning", "new") for row in rows),
         "started": any(row.state != "new" for row in rows),
         "now": crm().clock(),

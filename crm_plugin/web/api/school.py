@@ -10,7 +10,7 @@ from crm_plugin.host.token_actors import Program
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.sync import admin
-from crm_plugin.profiles.sync.health import StreamHealth, streams_for
+from crm_plugin.profiles.sync.health import BadRow, StreamHealth, bad_rows, streams_for
 from crm_plugin.profiles.sync.host_checks import Check, last
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Endpoints, Given, Shape
@@ -34,6 +34,16 @@ Health = schemas.answer(
 )
 Setting = schemas.answer("Setting", name=fields.String(), value=fields.Raw(), help=fields.String())
 Token = schemas.of(Program)
+
+
+BadRows = schemas.answer("BadRows", items=fields.List(fields.Nested(schemas.of(BadRow))))
+
+
+class BadRowsPage(Schema):
+    """Which rows set aside to list."""
+
+    stream = fields.String(load_default=None)
+    limit = schemas.limit(50)
 
 
 class NewToken(Schema):
@@ -100,6 +110,14 @@ def api_read(_given: Given) -> Any:
 def api_confirm(given: Given) -> None:
     """Let a stream go on that stopped because many of its rows are gone."""
     admin.confirm_gone(crm(), actor(), given.body["stream"])
+
+
+@ROUTES.endpoint("GET", "/data/bad-rows", "crm.admin", Shape(query=BadRowsPage, answer=BadRows))
+def api_bad_rows(given: Given) -> Any:
+    """List rows of the school that were set aside, with the reasons, the newest first."""
+    need_whole(actor())
+    with crm().db.read() as session:
+        return {"items": bad_rows(session, given.query["stream"], given.query["limit"])}
 
 
 @ROUTES.endpoint(
