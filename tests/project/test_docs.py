@@ -1,6 +1,7 @@
 """The documentation is tested: settings, error codes, commands, variables, tables, names, links."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -73,15 +74,40 @@ def test_every_table_is_in_the_architecture() -> None:
     assert named == set(metadata.tables)
 
 
-@pytest.mark.parametrize("name", ["architecture", "recipes", "recipes_outside", "benchmarks"])
-def test_every_file_that_is_named_exists(name: str) -> None:
-    text = re.sub(r"^```.*?^```", "", (DOCS / f"{name}.md").read_text("utf-8"), flags=re.M | re.S)
-    named = re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.(?:py|html))`(?: \(`(\w+)`)?", text)
-    assert named
-    for file, function in named:
+FILE = r"[a-z_0-9]+\.(?:py|html)"
+"""The name of a file of the code."""
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    """By its path from the root or inside the package; where a function is named beside it, that too."""
+    text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.M | re.S)
+    for file, function in re.findall(rf"`((?:[a-z_0-9.]+/)+{FILE})`(?: \(`(\w+)`)?", text):
         (path,) = [path for path in (ROOT / file, ROOT / "crm_plugin" / file) if path.exists()] or [None]
         assert path, file
         assert not function or f"def {function}(" in path.read_text("utf-8"), (file, function)
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_named_without_its_path(document: Path) -> None:
+    """A bare name fits several files, and nobody notices when it fits none."""
+    top = {f"crm_plugin/{name}" for name in ("plugin.py", "tables.py")}
+    assert all((ROOT / name).exists() for name in top)
+    assert set(re.findall(rf"`({FILE})`", document.read_text("utf-8"))) <= {Path(name).name for name in top}
+
+
+def test_the_architecture_names_the_rooms() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8").partition("\n## Rooms")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", text, re.M))
+    assert set(rows) == {"profiles", "segments", "channels", "campaigns", "web"}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    for contract in contracts:
+        if contract["id"] in rows:
+            stacked = [set(re.findall(r"\w+", layer)) for layer in reversed(contract["layers"])]
+            named = rows[contract["id"]].partition(";")[0].split(" · ")
+            assert [set(re.findall(r"`(\w+)`", layer)) for layer in named] == stacked, contract["id"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
