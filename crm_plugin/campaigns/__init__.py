@@ -13,3 +13,8 @@ Rooms, from the ground up; each imports those below it:
 - ``service``: the verbs. ``jobs``: what workers run.
 - ``access``: who may see and do what, in front of ``service``. ``capability``: what campaigns bring.
 """
+
+from crm_plugin.campaigns.errors import CODES
+from crm_plugin.kernel.errors import add_codes
+
+add_codes(CODES)

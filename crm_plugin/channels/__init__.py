@@ -12,3 +12,8 @@ Rooms, from the ground up; each imports those below it:
 
 Whom to write to, and when, is the work of ``campaigns``.
 """
+
+from crm_plugin.channels.errors import CODES
+from crm_plugin.kernel.errors import add_codes
+
+add_codes(CODES)

@@ -4,3 +4,8 @@
 keep their names. The rest checks what a school answers, bounds how long it may take, and finds its plug-in.
 There are no rooms: what is kept of the answers belongs to ``profiles``.
 """
+
+from crm_plugin.host.errors import CODES
+from crm_plugin.kernel.errors import add_codes
+
+add_codes(CODES)

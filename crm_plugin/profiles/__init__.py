@@ -10,3 +10,8 @@ Rooms, from the ground up; each imports those below it:
 - ``privacy``: merging, erasing and handing over what is held. ``people``: reading people, as an actor may.
 - ``sync``: reading the school. ``jobs``: what workers run. ``capability``: what profiles bring.
 """
+
+from crm_plugin.kernel.errors import add_codes
+from crm_plugin.profiles.errors import CODES
+
+add_codes(CODES)

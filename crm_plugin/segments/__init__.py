@@ -10,3 +10,8 @@ Rooms, from the ground up; each imports those below it:
 - ``wording``: the sentence of a tree. ``saved``: quick queries. ``bulk``: exports, and tags on many people.
 - ``jobs``: what workers run. ``capability``: what segments bring.
 """
+
+from crm_plugin.kernel.errors import add_codes
+from crm_plugin.segments.errors import CODES
+
+add_codes(CODES)

@@ -1,5 +1,6 @@
 """The documentation is tested: settings, error codes, commands, variables, tables, names, links."""
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from crm_plugin.campaigns.policy.rules import FIELDS, KEYS
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.registry import CARRIERS, CHANNELS
 from crm_plugin.cli import flask_group
+from crm_plugin.kernel import errors
 from crm_plugin.kernel.errors import CODES
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.tables import metadata
@@ -30,6 +32,32 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_every_error_code_is_documented() -> None:
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (DOCS / "errors.md").read_text("utf-8"), re.M))
     assert documented == set(CODES)
+
+
+def test_the_message_of_an_error_stands_in_its_row_or_below() -> None:
+    """A capability that is there without those above it can say what went wrong."""
+    known = set(errors.CODES) - {code for row in ROWS for code in table_of(row)}
+    for row in ROWS:
+        known |= set(table_of(row))
+        for path in (ROOT / "crm_plugin" / row).rglob("*.py"):
+            used = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', path.read_text("utf-8")))
+            assert not (used & set(CODES)) - known, path
+
+
+ROWS = ("kernel", "host", "profiles", "channels", "links", "boards", "segments", "campaigns")
+
+
+def table_of(row: str) -> dict[str, str]:
+    """The messages of a capability."""
+    if row == "kernel" or not (ROOT / "crm_plugin" / row / "errors.py").exists():
+        return {}
+    table: dict[str, str] = importlib.import_module(f"crm_plugin.{row}.errors").CODES
+    return table
+
+
+def test_a_code_is_taken_once() -> None:
+    with pytest.raises(ValueError, match=r"segment\.cycle"):
+        errors.add_codes({"segment.cycle": "again"})
 
 
 def test_every_command_is_documented() -> None:

@@ -5,7 +5,6 @@ without a case fails the first test.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from crm_plugin.profiles.staff.follow_ups import Entry
 from crm_plugin.segments.bulk.bulk_tagging import put_tag
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.shell.guard import Route
+from tests.web.desk import Takes, take_texts
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
 from tests.web.topic_deeds import TOPICS
@@ -112,35 +112,10 @@ def _launch(world: Limits, ident: int) -> Deed:
     return f"/campaigns/{ident}/launch", {"confirm": str(reached)}, "campaign.launch"
 
 
-class Desk:
-    """A carrier's desk that takes every text."""
-
-    def file(self, _filing: Any) -> str:
-        return "SMS_1"
-
-
-@dataclass
-class Takes:
-    """Whether the next text of a CRM is handed in."""
-
-    next: bool = False
-
-
-def _taken_once(crm: Any) -> bool:
-    takes = crm.state(Takes)
-    found, takes.next = takes.next, False
-    return bool(found)
-
-
 @pytest.fixture(autouse=True)
 def desk_for_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let texts be handed in; the outbox itself looks at none."""
-    found = approval.desk_of
-
-    def desk_of(crm: Any) -> Any:
-        return Desk() if _taken_once(crm) else found(crm)
-
-    monkeypatch.setattr(approval, "desk_of", desk_of)
+    take_texts(monkeypatch)
 
 
 def _handed_in(world: Limits) -> str:

@@ -1,0 +1,41 @@
+"""Messages of the errors about campaigns and their contents."""
+
+CODES: dict[str, str] = {
+    "campaign.bad_state": "a campaign that is {state} cannot be {verb}",
+    "campaign.unknown_key": "unknown key {key}",
+    "campaign.missing_key": "{key} is missing",
+    "campaign.bad_value": "{reason}",
+    "campaign.unknown_zone": "there is no time zone {zone!r}; expected a name such as Europe/London",
+    "campaign.no_such_time": "the clocks of {zone} never show {time}: they are put forward then",
+    "campaign.unknown_topic": "there is no topic {topic!r}",
+    "campaign.topic_archived": "the topic {topic!r} is archived: choose another one, or none",
+    "campaign.empty_audience": "nobody matches this audience",
+    "campaign.single_excluded": "this person would not get it: {reason}",
+    "campaign.nobody_reached": "everybody in this audience is excluded: nobody would get the message",
+    "campaign.data_unread": "the school is not read to its end yet: {streams}",
+    "campaign.data_old": "the school was last read {hours} hours ago, more than {limit}: "
+    "the launch is held until somebody confirms it",
+    "campaign.data_old_then": "the school was last read {hours} hours ago, more than {limit}: "
+    "unless it is read again by the start, the campaign is held until somebody confirms it",
+    "campaign.quiet_now": "quiet hours: messages wait until {until}",
+    "campaign.copied": "this looks like a copy of another installation: nothing leaves until it is confirmed",
+    "campaign.changed": "the campaign changed in the meantime: reload it",
+    "campaign.planned_past": "the planned time has passed: choose another one",
+    "campaign.expires_first": "nothing leaves after its last moment, which comes before the start",
+    "campaign.too_slow": "at this rate the sending is not done when its last moment comes",
+    "campaign.course_gone": "the school no longer has {course}",
+    "campaign.course_closed": "{course} is not open to learners now",
+    "campaign.course_over": "{course} has ended by then",
+    "campaign.course_full": "{course} is full: {taken} of {capacity} seats are taken",
+    "campaign.shared_addresses": "{count} left out: somebody else with the same address gets the message",
+    "campaign.not_confirmed": "type {count} to confirm how many people will be reached",
+    "campaign.too_many_tests": "{limit} tests within 24 hours are enough: launch a campaign to reach people",
+    "campaign.test_later": "the carrier takes nothing more now by its limits: try again in {seconds} seconds",
+    "campaign.needs_person": "choose whether unknown messages were sent or are to be sent again",
+    "content.missing_variable": "{name} has no value for {count} people and no default",
+    "content.lacking_left_out": "{count} people have no value for {name}: they are left out",
+    "content.word_twice": "{name} is given for everybody and for each person: choose one",
+    "content.word_there": "the word {name} is there already: change it above",
+    "content.no_such_word": "there is no word {name} that differs from person to person",
+}
+"""Code → English message."""
