@@ -2,6 +2,7 @@
 
 Rooms, from the ground up; each imports those below it:
 
+- ``dialects``: where one database is given other SQL than the rest.
 - ``models``: the tables. ``language``: fields, relations, values, and the tree that a filter is.
 - ``extension``: what higher capabilities may add.
 - ``sql``: the meaning of a tree in SQL. ``queries``: saved ones as plain values.

@@ -17,6 +17,7 @@ from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
 from crm_plugin.segments import queries
+from crm_plugin.segments.dialects import DIALECTS
 from crm_plugin.segments.explain import evaluate, loaded_rows
 from crm_plugin.segments.explain.evaluate import Explanation
 from crm_plugin.segments.extension import Narrowing, fields_of, relations_of
@@ -109,7 +110,7 @@ def present(
             last=LAST_YEAR,
         )
         raise BadInput("input.bad", reason=reason)
-    return Present(as_of, school_zone(crm), scope, own_currency(crm), crm.db.dialect, reader)
+    return Present(as_of, school_zone(crm), scope, own_currency(crm), DIALECTS[crm.db.dialect], reader)
 
 
 def understood(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.segments.dialects import DIALECTS
 from crm_plugin.segments.explain import loaded_rows
 from crm_plugin.segments.explain.evaluate import matches
 from crm_plugin.segments.language.catalogue import Catalogue
@@ -48,7 +49,7 @@ SAVED = {
 
 def present_of(number: int, dialect: str, scope: frozenset[str] | None = None) -> Present:
     at, zone = PRESENTS[number % len(PRESENTS)]
-    return Present(datetime.fromisoformat(at), ZoneInfo(zone), scope, "GBP", dialect)
+    return Present(datetime.fromisoformat(at), ZoneInfo(zone), scope, "GBP", DIALECTS[dialect])
 
 
 @dataclass

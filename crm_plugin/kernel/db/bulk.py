@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.conditions import equals, is_in
 from crm_plugin.kernel.db.types import Base, Id, Money, UtcDateTime
 from crm_plugin.kernel.db.writes import upsert
 
@@ -43,11 +44,11 @@ def among(session: Session, column: Any, values: Collection[Any]) -> sa.ColumnEl
     found = list(values)
     if dialect == "postgresql":
         item = "BIGINT" if isinstance(column.type, Id | sa.Integer) else "TEXT"
-        return column == sa.any_(sa.literal(found, _Listed(item)))  # type: ignore[no-any-return]
+        return equals(column, sa.any_(sa.literal(found, _Listed(item))))
     if dialect == "sqlite":
         each = sa.func.json_each(json.dumps(found)).table_valued("value")
-        return column.in_(sa.select(each.c.value))  # type: ignore[no-any-return]
-    return column.in_(found)  # type: ignore[no-any-return]
+        return is_in(column, sa.select(each.c.value))
+    return is_in(column, found)
 
 
 class _Listed(sa.types.UserDefinedType[Any]):

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import Grouping
 
+from crm_plugin.kernel.db.conditions import equals, is_in
+
 _POSTGRESQL = "postgresql"
 
 
@@ -34,8 +36,8 @@ def among(dialect: str, column: Any, count: int) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of ``count`` values, given by :func:`given`."""
     if dialect == _POSTGRESQL:
         kind = _Numbers() if isinstance(column.type, sa.Integer) else postgresql.ARRAY(column.type)
-        return column == sa.any_(sa.bindparam("ids", type_=kind))  # type: ignore[no-any-return]
-    return column.in_(_numbers("id", column, count))  # type: ignore[no-any-return]
+        return equals(column, sa.any_(sa.bindparam("ids", type_=kind)))
+    return is_in(column, _numbers("id", column, count))
 
 
 def belonging(dialect: str, ids: Any, column: Any, name: str, count: int) -> sa.ColumnElement[Any]:

@@ -176,12 +176,15 @@ def _sum(condition: Any, value: Any) -> Any:
 
 def _lived(whom: Whom) -> sa.Subquery:
     last: Any = sa.select(Signal.person_id, sa.func.max(Signal.at).label("at"))
-    return last.where(Signal.kind.in_(LIFE), whom(Signal.person_id)).group_by(Signal.person_id).subquery()  # type: ignore[no-any-return]
+    chosen = last.where(Signal.kind.in_(LIFE), whom(Signal.person_id))
+    found: sa.Subquery = chosen.group_by(Signal.person_id).subquery()
+    return found
 
 
 def _learned(whom: Whom) -> sa.Subquery:
     last: Any = sa.select(Enrolment.person_id, sa.func.max(Enrolment.last_learned_at).label("at"))
-    return last.where(whom(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()  # type: ignore[no-any-return]
+    found: sa.Subquery = last.where(whom(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()
+    return found
 
 
 def latest(dialect: str, columns: Sequence[Any]) -> Any:

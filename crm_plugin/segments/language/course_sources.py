@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.kernel.db.conditions import is_in
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.sources import Many, Row, untrue
@@ -59,10 +60,9 @@ class Lines:
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         line = aliased(m.OrderLine)
         chosen = sa.select(line.order_id).where(build(line), *_in_scope(line, present))
-        if present.dialect == "postgresql":
-            # A list too long for its work memory is searched row by row there; a lookup by key never is.
+        if present.dialect.lines_by_key:
             return chosen.where(line.order_id == row.id).correlate(row).exists()
-        return row.id.in_(chosen)  # type: ignore[no-any-return]
+        return is_in(row.id, chosen)
 
     def load(self, session: Session, rows: Sequence[Row], present: Present) -> dict[int, list[Place]]:
         found: dict[int, list[Place]] = defaultdict(list)
@@ -94,7 +94,7 @@ def _known(
 
 
 def _in_courses(at: Any, condition: Any, of: Any) -> Condition:
-    return at.course_id.in_(sa.select(of.id).where(condition))  # type: ignore[no-any-return]
+    return is_in(at.course_id, sa.select(of.id).where(condition))
 
 
 def _in_few_courses(at: Any, condition: Any, of: Any) -> Condition:
@@ -266,8 +266,7 @@ def ever_bought(_present: Present) -> tuple[Select, Any]:
 
 def _found(rows: Select, wanted: bool, present: Present) -> Condition:
     """Return that a correlated select has a row, or that it has none."""
-    if present.dialect == "mysql":
-        # MariaDB 10.11 makes a semi-join of EXISTS and loses rows where it nests it into another one.
+    if present.dialect.exists_as_scalar:
         first = rows.with_only_columns(sa.literal_column("1")).limit(1).scalar_subquery()
         return first.is_not(None) if wanted else first.is_(None)
     return rows.exists() if wanted else ~rows.exists()

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin.segments.dialects import PLAIN, Dialect
+
 UNITS = ("minute", "hour", "day", "week", "month", "year")
 """Minute and hour are absolute; day and longer go by the wall clock of the school."""
 TICK = timedelta(microseconds=1)
@@ -35,7 +37,7 @@ class Present:
     :param zone: the school's, for days and longer.
     :param scope: host ids of the courses that the actor is limited to; None = everything.
     :param currency: the school's own.
-    :param dialect: ``sqlite``, ``postgresql`` or ``mysql``: chooses between forms of SQL that mean the same.
+    :param dialect: chooses between forms of SQL that mean the same.
     :param reader: the school's id of the actor, who with a scope sees their own campaigns only.
     """
 
@@ -43,7 +45,7 @@ class Present:
     zone: ZoneInfo
     scope: frozenset[str] | None = None
     currency: str = ""
-    dialect: str = ""
+    dialect: Dialect = PLAIN
     reader: str = ""
 
     @property

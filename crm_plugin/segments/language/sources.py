@@ -129,7 +129,7 @@ class Fact:
 
 def of_person(name: str, person: Any, present: Present) -> Any:
     """Return a column of a person as the actor of this present may see it."""
-    return fact(name, person, present.scope, present.currency, present.dialect)
+    return fact(name, person, present.scope, present.currency, present.dialect.name)
 
 
 @dataclass(frozen=True)

@@ -169,9 +169,7 @@ ABSENT = ("!=", "doesNotContain", "notIn")
 
 
 def _inside(column: Any, low: Any, high: Any, present: Present) -> Condition:
-    if low is None and high is not None and present.dialect == "sqlite":
-        # It takes one open end for a quarter of the rows and looks them up by an index; before some day lie
-        # most of them, and reading the table through is several times as fast.
+    if low is None and high is not None and present.dialect.expect_open_range:
         return sa.func.likelihood(column < high, sa.literal_column("0.7"), type_=sa.Boolean)
     ends = [column >= low] if low is not None else []
     return sa.and_(*ends, *([column < high] if high is not None else []))

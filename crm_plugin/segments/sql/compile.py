@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from crm_plugin.kernel.db.conditions import is_in, is_not_in
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.course_scope import members
 from crm_plugin.segments.language.dates import Present
@@ -83,99 +84,94 @@ class _Compiler:
     def where(self, part: _Plain, person: Any) -> Condition:
         """Return a part as a condition of the person's row."""
         if isinstance(part, _Leaf):
-            return self.joined(self.leaf(part, person), person)
+            return self.as_condition(self.signed_leaf(part, person), person)
         if not part.any:
-            return sa.and_(sa.true(), *self.every(part.parts, person))
+            return sa.and_(sa.true(), *self.conjunction(part.parts, person))
         facts = tuple(one for one in part.parts if self.is_fact(one))
         if len(facts) == len(part.parts):
             return sa.or_(sa.false(), *(self.where(one, person) for one in facts))
         branches = [self.ids(one) for one in part.parts if one not in facts]
         if facts:
             branches.append(self.ids(_Join(True, facts)))
-        return person.id.in_(self.union(branches))  # type: ignore[no-any-return]
+        return is_in(person.id, self.union(branches))
 
-    def every(self, parts: Sequence[_Plain], person: Any) -> list[Condition]:
-        """Return the parts of *and* as conditions; sets of few people are taken from each other first.
-
-        So they come in order, and twice as many people a second can be looked up.
-        """
-        base, without = self.few(parts, False)[:1], self.few(parts, True)
-        taken = [*base, *without] if base and without and self.present.dialect != "mysql" else []
-        wide = [one for one in parts if len(parts) > 1 and self.is_wide(one)]
-        based = any(self.is_set(one) for one in parts if one not in wide)
-        rest = [self.member(one, person, based) for one in parts if one not in taken and one not in wide]
-        rest += [self.asked(one, person, False) for one in wide]
+    def conjunction(self, parts: Sequence[_Plain], person: Any) -> list[Condition]:
+        """Return the parts of *and* as conditions; sets of few people are taken from each other first."""
+        base, without = self.small_sets(parts, False)[:1], self.small_sets(parts, True)
+        taken = [*base, *without] if base and without and self.present.dialect.subtract_small_sets else []
+        broad = [one for one in parts if len(parts) > 1 and self.is_broad_disjunction(one)]
+        based = any(self.is_set(one) for one in parts if one not in broad)
+        rest = [self.conjunct(one, person, based) for one in parts if one not in taken and one not in broad]
+        rest += [self.probe_person(one, person, False) for one in broad]
         if not taken:
             return rest
-        return [person.id.in_(sa.except_(*(self.set_of(one).select for one in taken))), *rest]
+        return [person.id.in_(sa.except_(*(self.person_set(one).select for one in taken))), *rest]
 
-    def is_wide(self, part: _Plain) -> bool:
-        """Tell whether *or* holds by a fact or by not being in a set, so for many people.
-
-        SQLite would write them all down; who is found by the conditions beside it is asked instead.
-        """
+    def is_broad_disjunction(self, part: _Plain) -> bool:
+        """Tell whether *or* holds by a fact or by not being in a set, so for many people."""
         if isinstance(part, _Leaf) or not part.any or self.is_fact(part):
             return False
         leaves = [one for one in part.parts if isinstance(one, _Leaf)]
-        return self.present.dialect == "sqlite" and any(not self.is_set(one) for one in leaves)
+        return self.present.dialect.probe_broad_or and any(not self.is_set(one) for one in leaves)
 
-    def asked(self, part: _Plain, person: Any, behind: bool) -> Condition:
+    def probe_person(self, part: _Plain, person: Any, behind: bool) -> Condition:
         """Return a part as a question about the person at hand, facts first.
 
         :param behind: a fact lets only some people come this far, so that a set need not be made for all.
         """
         if isinstance(part, _Leaf):
-            found = self.leaf(part, person)
+            found = self.signed_leaf(part, person)
             if not behind or not isinstance(found, Members) or found.whole:
-                return self.joined(found, person)
+                return self.as_condition(found, person)
             there = _one_of(found, person)
             return ~there if found.negative else there
         behind = behind or (not part.any and any(self.is_fact(one) for one in part.parts))
         in_order = sorted(part.parts, key=lambda one: not self.is_fact(one))
-        asked = [self.asked(one, person, behind) for one in in_order]
-        return sa.or_(sa.false(), *asked) if part.any else sa.and_(sa.true(), *asked)
+        probed = [self.probe_person(one, person, behind) for one in in_order]
+        return sa.or_(sa.false(), *probed) if part.any else sa.and_(sa.true(), *probed)
 
-    def few(self, parts: Sequence[_Plain], negative: bool) -> list[_Leaf]:
+    def small_sets(self, parts: Sequence[_Plain], negative: bool) -> list[_Leaf]:
         """Return the parts that are sets of few people."""
         leaves = [one for one in parts if isinstance(one, _Leaf) and not self.is_fact(one)]
-        return [one for one in leaves if self.set_of(one).few and self.set_of(one).negative == negative]
+        sets = [(one, self.person_set(one)) for one in leaves]
+        return [one for one, found in sets if found.few and found.negative == negative]
 
-    def set_of(self, leaf: _Leaf) -> Members:
-        found = self.leaf(leaf, m.Person)
+    def person_set(self, leaf: _Leaf) -> Members:
+        found = self.signed_leaf(leaf, m.Person)
         assert isinstance(found, Members)
         return found
 
-    def member(self, part: _Plain, person: Any, based: bool) -> Condition:
+    def conjunct(self, part: _Plain, person: Any, based: bool) -> Condition:
         """Return a part of *and* as a condition.
 
         :param based: another part is a set of people, so that only those are asked about this one.
         """
         if isinstance(part, _Leaf):
-            return self.joined(self.leaf(part, person), person, based)
+            return self.as_condition(self.signed_leaf(part, person), person, based)
         return self.where(part, person)
 
     def is_set(self, part: _Plain) -> bool:
         """Tell whether a part is a set of people that a search can start from."""
         if isinstance(part, _Join):
             return not self.is_fact(part)
-        return not self.is_fact(part) and not self.set_of(part).negative
+        return not self.is_fact(part) and not self.person_set(part).negative
 
-    def leaf(self, leaf: _Leaf, person: Any) -> Condition | Members:
-        found = self.test(leaf.node, person)
+    def signed_leaf(self, leaf: _Leaf, person: Any) -> Condition | Members:
+        found = self.leaf_condition(leaf.node, person)
         if not leaf.negated:
             return found
         return replace(found, negative=not found.negative) if isinstance(found, Members) else untrue(found)
 
-    def test(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
+    def leaf_condition(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
         known = self.sets.get(id(node))
         if known is not None:
             return known
-        found = self.compiled(node, person)
+        found = self.compile_leaf(node, person)
         # Asked several times while a tree is arranged, and dear: half of the time went into it.
         self.sets[id(node)] = found if isinstance(found, Members) else None
         return found
 
-    def compiled(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
+    def compile_leaf(self, node: Rule | Related | Aggregate, person: Any) -> Condition | Members:
         if isinstance(node, Rule):
             about = node.field
             return about.source.test(about.kind, node.operator, node.operand, person, self.present)
@@ -183,22 +179,20 @@ class _Compiler:
             return members_of_related(node, self.present)
         return members_of_aggregate(node, self.present)
 
-    def joined(self, found: Condition | Members, person: Any, based: bool = False) -> Condition:
+    def as_condition(self, found: Condition | Members, person: Any, based: bool = False) -> Condition:
         if not isinstance(found, Members):
             return found
         if not found.negative:
-            return person.id.in_(found.select)  # type: ignore[no-any-return]
-        # SQLite gathers the whole set for NOT IN; for a few people it is better asked one by one, unless
-        # the set must be counted together. PostgreSQL makes an anti-join of NOT EXISTS only.
-        one_by_one = self.present.dialect == "sqlite" and based and not found.whole
-        if self.present.dialect != "postgresql" and not one_by_one:
-            return person.id.not_in(found.select)  # type: ignore[no-any-return]
+            return is_in(person.id, found.select)
+        one_by_one = self.present.dialect.probe_behind_set and based and not found.whole
+        if self.present.dialect.anti_join == "not_in" and not one_by_one:
+            return is_not_in(person.id, found.select)
         return ~_one_of(found, person)
 
     def ids(self, part: _Plain) -> Select:
         """Return a part as a set of people."""
         person = aliased(m.Person)
-        found = self.leaf(part, person) if isinstance(part, _Leaf) else None
+        found = self.signed_leaf(part, person) if isinstance(part, _Leaf) else None
         if isinstance(found, Members) and not found.negative:
             return found.select
         return sa.select(person.id).where(self.where(part, person))
@@ -207,18 +201,17 @@ class _Compiler:
         if isinstance(part, _Join):
             return all(self.is_fact(one) for one in part.parts)
         if id(part.node) not in self.sets:
-            self.test(part.node, m.Person)
+            self.leaf_condition(part.node, m.Person)
         return self.sets[id(part.node)] is None
 
     def union(self, branches: list[Select]) -> Any:
         if len(branches) == 1:
             return branches[0]
-        if self.present.dialect == "postgresql":
-            # Of UNION ALL it expects 200 different people, whatever the branches, and looks each up by key.
+        if self.present.dialect.union == "distinct":
             return sa.union(*branches)
         whole = sa.union_all(*branches)
-        # MariaDB would run a UNION inside IN once for every person; a derived table it makes once.
-        return sa.select(whole.subquery()) if self.present.dialect == "mysql" else whole
+        in_table = self.present.dialect.union == "all_in_derived_table"
+        return sa.select(whole.subquery()) if in_table else whole
 
 
 def _one_of(found: Members, person: Any) -> Condition:

@@ -44,15 +44,11 @@ def _any(node: Related, negative: bool, present: Present) -> Members:
 
 
 def _of_few_courses(node: Related, present: Present) -> bool:
-    """Tell whether only rows of some named courses count.
-
-    A topic names few courses of many, but all of them together may be much: SQLite had better ask about
-    each person there, PostgreSQL reads them by their index in no time.
-    """
+    """Tell whether only rows of some named courses count."""
     where = node.where
     if where is None or where.negated or where.any:
         return False
-    named = (CourseFamily, CourseLabels) if present.dialect == "postgresql" else CourseFamily
+    named = (CourseFamily, CourseLabels) if present.dialect.topics_are_small else CourseFamily
     rules = (one for one in where.members if isinstance(one, Rule))
     return any(
         isinstance(one.field.source, named) and one.operator in ("=", "in", "contains") for one in rules
@@ -124,10 +120,8 @@ def _all(node: Related, present: Present) -> Members:
 def _less(have: Select, without: list[Select], present: Present) -> Select:
     """Return the people of the first set, or of its pairs, less the others."""
     left = sa.select(sa.except_(have, *without).subquery().c[0])
-    if present.dialect != "postgresql":
+    if not present.dialect.union_after_except:
         return left
-    # PostgreSQL takes what EXCEPT leaves for 200 people and looks each of a million up by key. The outcome of
-    # UNION it takes for the sum of its parts.
     nobody = sa.select(sa.literal(0, sa.BigInteger)).where(sa.false())
     return sa.select(sa.union(left, nobody).subquery().c[0])
 
@@ -237,9 +231,8 @@ def _average_fits(node: Aggregate, column: Any, present: Present) -> Condition:
     number = sa.func.count(column)
 
     def level(value: int) -> Any:
-        # SQLite has no wider number; beyond 63 bits it goes on with a float by itself.
         wide = sa.literal(value, sa.BigInteger)
-        return (wide if present.dialect == "sqlite" else sa.cast(wide, sa.Numeric(38))) * number
+        return (sa.cast(wide, sa.Numeric(38)) if present.dialect.averages_in_wide_numbers else wide) * number
 
     if node.operator == "notNull":
         return number > 0
@@ -247,7 +240,8 @@ def _average_fits(node: Aggregate, column: Any, present: Present) -> Condition:
         low, high = node.operand
         inside = sa.and_(total >= level(low), total <= level(high))
         return inside if node.operator == "between" else sa.not_(inside)
-    return _COMPARE[node.operator](total, level(node.operand))  # type: ignore[no-any-return]
+    compared: Condition = _COMPARE[node.operator](total, level(node.operand))
+    return compared
 
 
 _COMPARE = {
