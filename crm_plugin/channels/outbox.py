@@ -14,6 +14,7 @@ from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.writes import insert_missing
+from crm_plugin.profiles.models.school import Person
 
 
 class OutboxCarrier:
@@ -143,3 +144,13 @@ def forget(session: Session, keys: Collection[str], persons: Collection[str]) ->
 
 def _taken(row: OutboxMessage) -> Taken:
     return Taken(**{name: getattr(row, name) for name in Taken.__slots__})
+
+
+def held_on(session: Session, person_id: int) -> list[dict[str, object]]:
+    """Return the messages to a person that were written down, for their right to be told."""
+    theirs = sa.select(Person.host_id).where(Person.id == person_id).scalar_subquery()
+    rows = session.scalars(
+        sa.select(OutboxMessage).where(OutboxMessage.person == theirs).order_by(OutboxMessage.id)
+    )
+    names = ("channel", "address", "subject", "text")
+    return [{"at": row.at.isoformat()} | {name: getattr(row, name) for name in names} for row in rows]

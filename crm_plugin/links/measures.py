@@ -151,3 +151,12 @@ def clicks_on(
         query = query.where(Hit.at <= until)
     rows = session.execute(query.order_by(Hit.at.desc(), Hit.id.desc()).limit(limit))
     return [(at, campaign) for at, campaign in rows]
+
+
+def held_on(session: Session, person_id: int) -> list[dict[str, object]]:
+    """Return every request for a person's links, for their right to be told."""
+    rows = session.scalars(sa.select(Hit).where(Hit.person_id == person_id).order_by(Hit.id))
+    return [
+        {"at": row.at.isoformat(), "campaign_id": row.campaign_id, "kind": row.kind, "agent": row.agent}
+        for row in rows
+    ]
