@@ -18,7 +18,7 @@ PYTEST = CRM_REQUIRE_ASSETS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist works
 	-o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check assets messages pictures lock clean
+.PHONY: help install demo test test-long check mutants assets messages pictures lock clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ check: .venv/dev.stamp ## Lint, format, types, import rule
 
 bench-%: .venv/dev.stamp ## A benchmark: tests/bench/NAME.py
 	$(BIN)/python -m tests.bench.$*
+
+mutants: .venv/dev.stamp ## Try N small wrong changes of the code, by SEED: does a test notice?
+	@$(BIN)/python -m tests.project.mutate $(or $(SEED),1) $(or $(N),60)
 
 assets: .venv/dev.stamp ## Bundle the front end, if its sources have changed
 	@$(BIN)/python crm_plugin/_build/crm_assets.py --is-fresh || $(UV) run --quiet --no-project \
