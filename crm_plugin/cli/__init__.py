@@ -1,4 +1,8 @@
-"""The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones."""
+"""The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones.
+
+Words, options and exit codes; what a command does is a verb of a capability. One module for each group of
+commands.
+"""
 
 import errno
 import signal
