@@ -39,7 +39,14 @@ if TYPE_CHECKING:
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
 
-CAPABILITIES: tuple[Capability, ...] = (PROFILES, SEGMENTS, CAMPAIGNS, CHANNELS, LINKS, WEB)
+CAPABILITIES: tuple[Capability, ...] = (
+    PROFILES,
+    SEGMENTS,
+    CAMPAIGNS,
+    CHANNELS,
+    LINKS,
+    WEB,
+)
 """What an application consists of, in the order in which the data flow."""
 
 

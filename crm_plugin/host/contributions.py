@@ -13,7 +13,7 @@ class Capability:
     """One capability of an application.
 
     :param name: as its folder.
-    :param parts: what it brings, at most one object of each type.
+    :param parts: what it brings: an object for each row that it adds something to.
     """
 
     name: str

@@ -4,6 +4,7 @@ Run as ``python -m tests.project.one_place NAME FOLDER`` in a copy of the tree (
 """
 
 import csv
+import importlib
 import io
 import json
 import re
@@ -291,8 +292,38 @@ def refusal(crm: Crm, **policy: Any) -> list[str]:
     return []
 
 
+def capability(folder: Path) -> dict[str, Any]:
+    """Give badges, and look wherever an application shows what a capability brings."""
+    crm = school(folder)
+    badges = importlib.import_module("crm_plugin.badges.service")
+    importlib.import_module("crm_plugin.badges.models").Badge.__table__.create(crm.db.engine)
+    for person, name in ((1, "Gold"), (2, "Silver")):
+        badges.give(crm, r.Actor("boss", "Boss", ALL), person, name)
+    gold = {"field": "name", "operator": "=", "value": "Gold"}
+    some = {"field": "badges", "match": {"mode": "some"}, "value": {"combinator": "and", "rules": [gold]}}
+    related = {"combinator": "and", "rules": [some]}
+    document = json.loads(page(crm, "api/v1/openapi.json", "en"))
+    shown = page(crm, "people/1?show=badges", "en")
+    seen = {
+        "page": "Silver" in page(crm, "badges", "en"),
+        "menu": 'href="/admin/crm/badges"' in page(crm, "people", "en"),
+        "api": [one["name"] for one in json.loads(page(crm, "api/v1/badges", "en"))["items"]],
+        "document": "/api/v1/badges" in document["paths"],
+        "field": list(segments.ids(crm, rule("badge_names", "contains", "Gold"))),
+        "relation": list(segments.ids(crm, related)),
+        "decided": segments.explain(crm, related, "ada").outcome,
+        "timeline": [words in shown for words in ("Got a badge", "Gold")],
+        "told": [one["name"] for one in requests.export(crm, 2)["badges"]],
+    }
+    merge(crm, "bo", "ada")
+    seen["merged"] = [one["name"] for one in requests.export(crm, 1)["badges"]]
+    requests.forget(crm, 1)
+    return {**seen, "erased": "Gold" not in page(crm, "badges", "en")}
+
+
 USES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    use.__name__: use for use in (field, column, page_of_prices, carrier, channel, click, policy_rule)
+    use.__name__: use
+    for use in (field, column, page_of_prices, carrier, channel, click, policy_rule, capability)
 }
 
 

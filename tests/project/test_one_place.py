@@ -20,9 +20,8 @@ from crm_plugin.segments.language.fields import FIELDS
 from crm_plugin.segments.listing.columns import COLUMNS
 from tests.project.tree import RESOURCES, ROOT
 
-RECIPES = "".join(
-    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("recipes", "recipes_outside")
-)
+PAGES = ("recipes", "recipes_outside", "recipes_capability")
+RECIPES = "".join((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES)
 _BLOCK = re.compile(r"^<!-- (new|below|instead) (\S+?)(?:: ([^\n]+))? -->\n```\w+\n(.*?)^```", re.M | re.S)
 CHINESE = "crm_plugin/translations/zh/LC_MESSAGES/crm.po"
 _BEFORE: dict[Path, dict[str, bytes]] = {}
@@ -55,6 +54,7 @@ def follow(tree: Path, recipe: str) -> set[str]:
         path = tree / name
         if verb == "new":
             assert not path.exists(), name
+            path.parent.mkdir(exist_ok=True)
             path.write_text(code, "utf-8")
             continue
         source = path.read_text("utf-8")
@@ -232,3 +232,27 @@ def test_a_policy_rule_is_one_row(copy: Path) -> None:
         "api": ["integer", True],
     }
     assert changed(copy) == files
+
+
+def test_a_capability_is_a_package_a_room_and_lines_of_lists(copy: Path) -> None:
+    files = follow(copy, "A capability")
+    new = {name for name in files if "badges" in name}
+    assert files - new == {"crm_plugin/plugin.py", "crm_plugin/tables.py", "pyproject.toml"}
+    assert use(copy, "capability") == {
+        "page": True,
+        "menu": True,
+        "api": ["Silver", "Gold"],
+        "document": True,
+        "field": ["ada"],
+        "relation": ["ada"],
+        "decided": True,
+        "timeline": [True, True],
+        "told": ["Silver"],
+        "merged": ["Gold", "Silver"],
+        "erased": True,
+    }
+    assert changed(copy) == files
+    for name in RESOURCES:  # only a copy has them inside the package
+        (copy / "crm_plugin" / name).unlink()
+    check = "from importlinter.cli import lint_imports_command as check; check()"
+    assert "0 broken" in python(copy, "-c", check, "--no-cache")

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.consent import topic_consent
 from crm_plugin.profiles.consent.channels import own_channels
-from crm_plugin.profiles.extension import PersonExtension
+from crm_plugin.profiles.extension import Erase, PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
     Enrolment,
@@ -55,7 +56,7 @@ def erase(batch: WriteBatch, ids: Sequence[int], *, forget: bool = False) -> Non
         emptied = sa.update(Person).where(Person.id.in_(part)).execution_options(synchronize_session=False)
         batch.session.execute(emptied.values(_EMPTY))
         for model in (*_PERSONAL, *((Enrolment, Signal) if forget else ())):
-            _delete(batch, model, part)
+            deleted(model)(batch.session, part)
         batch.touched.update(part)
         batch.changed += len(part)
 
@@ -94,8 +95,14 @@ def _forget_elsewhere(batch: WriteBatch, ids: dict[str, int]) -> None:
         _execute(batch, sa.update(Person).where(Person.id == id).values(values))
 
 
-def _delete(batch: WriteBatch, model: Any, ids: list[int]) -> None:
-    _execute(batch, sa.delete(model).where(model.person_id.in_(ids)))
+def deleted(model: Any) -> Erase:
+    """Return how the rows of a table with ``person_id`` are forgotten: they go."""
+
+    def erase_theirs(session: Session, ids: Sequence[int]) -> None:
+        gone = sa.delete(model).where(model.person_id.in_(ids))
+        session.execute(gone.execution_options(synchronize_session=False))
+
+    return erase_theirs
 
 
 def _execute(batch: WriteBatch, statement: Any) -> None:

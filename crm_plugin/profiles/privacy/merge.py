@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.profiles.consent import ledger, topic_consent
 from crm_plugin.profiles.consent.channels import address, channels, own_channels
-from crm_plugin.profiles.extension import PersonExtension
+from crm_plugin.profiles.extension import Merge, PersonExtension
 from crm_plugin.profiles.models.school import (
     Consent,
     ConsentRecord,
@@ -38,13 +38,10 @@ def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -
     :param target: (our id, host id).
     """
     refused = topic_consent.denied(batch.session, source[0])
-    for model in (*_MOVED, ConsentRecord):
-        rows = sa.update(model).where(model.person_id == source[0])
-        if model is ConsentRecord:
-            # The school's answers stay behind: it gives its own for the target.
-            rows = rows.where(ConsentRecord.origin == "own")
-        moved = rows.values(person_id=target[0])
-        batch.session.execute(moved.execution_options(synchronize_session=False))
+    for model in _MOVED:
+        moved(model)(batch.session, source[0], target[0])
+    # The school's answers stay behind: it gives its own for the target.
+    moved(ConsentRecord, ConsentRecord.origin == "own")(batch.session, source[0], target[0])
     batch.session.execute(sa.delete(Interest).where(Interest.person_id == source[0]))
     _keep_strictest(batch, source[0], target[0])
     topic_consent.keep(batch.crm, batch.session, target[0], refused, batch.at)
@@ -55,6 +52,16 @@ def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -
         for merge_theirs in extension.merge:
             merge_theirs(batch.session, source[0], target[0])
     batch.touched.update((source[0], target[0]))
+
+
+def moved(model: Any, *where: sa.ColumnElement[bool]) -> Merge:
+    """Return how the rows of a table with ``person_id`` are merged: they go to the account that remains."""
+
+    def merge_theirs(session: Session, source: int, target: int) -> None:
+        rows = sa.update(model).where(model.person_id == source, *where).values(person_id=target)
+        session.execute(rows.execution_options(synchronize_session=False))
+
+    return merge_theirs
 
 
 def _keep_strictest(batch: WriteBatch, source: int, target: int) -> None:

@@ -15,7 +15,7 @@ from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.consent import topic_consent
 from crm_plugin.profiles.consent.address_locks import addresses_of
 from crm_plugin.profiles.consent.channels import channels
-from crm_plugin.profiles.extension import PersonExtension
+from crm_plugin.profiles.extension import Export, PersonExtension
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import (
     Consent,
@@ -112,14 +112,23 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
             raise NotFound("object.missing", kind=Clause("person"), id=person_id)
         document: dict[str, Any] = {"person": _plain(person)}
         for name, model in _HELD.items():
-            rows = session.scalars(sa.select(model).where(model.person_id == person_id))
-            document[name] = [_plain(row) for row in rows]
+            document[name] = rows_of(model)(session, person_id)
         document["intentions"] = purchase_intent.held_on(session, person_id)
         document["suppressions"] = _suppressions(session, person)
         document["topic_opt_outs"] = topic_consent.held_on(session, person_id)
         for extension in crm.contributed(PersonExtension):
             document |= {name: held(session, person_id) for name, held in extension.export.items()}
     return document
+
+
+def rows_of(model: Any) -> Export:
+    """Return how a person is told of their rows in a table with ``person_id``: column by column."""
+
+    def held(session: Session, person_id: int) -> list[dict[str, Any]]:
+        rows = session.scalars(sa.select(model).where(model.person_id == person_id))
+        return [_plain(row) for row in rows]
+
+    return held
 
 
 def _suppressions(session: Session, person: Person) -> list[dict[str, Any]]:
