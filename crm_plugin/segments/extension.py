@@ -35,13 +35,23 @@ class FilterExtension:
     query_users: tuple[QueryUsers, ...] = ()
 
 
+def brought_fields(crm: Crm) -> dict[str, Field]:
+    """Return the fields of a person that higher capabilities bring to this application, by name."""
+    brought = (one for extension in crm.contributed(FilterExtension) for one in extension.fields)
+    return {one.name: one for one in brought}
+
+
+def brought_relations(crm: Crm) -> dict[str, Relation]:
+    """Return the related rows that they bring, by name."""
+    brought = (one for extension in crm.contributed(FilterExtension) for one in extension.relations)
+    return {one.name: one for one in brought}
+
+
 def fields_of(crm: Crm) -> dict[str, Field]:
     """Return the fields of a person in this application, by name."""
-    brought = (one for extension in crm.contributed(FilterExtension) for one in extension.fields)
-    return dict(FIELDS.items()) | {one.name: one for one in brought}
+    return dict(FIELDS.items()) | brought_fields(crm)
 
 
 def relations_of(crm: Crm) -> dict[str, Relation]:
     """Return the related rows in this application, by name."""
-    brought = (one for extension in crm.contributed(FilterExtension) for one in extension.relations)
-    return dict(RELATIONS.items()) | {one.name: one for one in brought}
+    return dict(RELATIONS.items()) | brought_relations(crm)

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from crm_plugin.segments import queries
 from crm_plugin.segments.dialects import DIALECTS
 from crm_plugin.segments.explain import evaluate, loaded_rows
 from crm_plugin.segments.explain.evaluate import Explanation
-from crm_plugin.segments.extension import Narrowing, fields_of, relations_of
+from crm_plugin.segments.extension import Narrowing, brought_fields, brought_relations
 from crm_plugin.segments.language.catalogue import Catalogue, check_order
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
@@ -77,8 +77,8 @@ def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
         currencies=cache(lambda: _currencies(crm)),
         query=lambda ident: _saved(crm, ident, actor),
         actor=actor,
-        persons=fields_of(crm),
-        related=relations_of(crm),
+        more_fields=partial(brought_fields, crm),
+        more_relations=partial(brought_relations, crm),
     )
 
 

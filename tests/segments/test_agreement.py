@@ -19,7 +19,7 @@ from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import FUNCTIONS, MODES, parse
 from crm_plugin.segments.language.sources import Column
-from crm_plugin.segments.language.tree import Aggregate, Related, Rule, Tree, walk
+from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 from crm_plugin.segments.language.value_types import KEYS
 from crm_plugin.segments.sql.compile import people
 from tests.segments.fixtures import School
@@ -71,6 +71,21 @@ class Seen:
                 self.modes.add((node.relation.name, node.mode))
             elif isinstance(node, Aggregate):
                 self.figures.add((node.relation.name, node.function, node.field.name if node.field else ""))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it, conditions on related rows and saved searches included."""
+    yield node
+    below: tuple[Node | None, ...] = ()
+    if isinstance(node, Group):
+        below = node.members
+    elif isinstance(node, Related | Aggregate):
+        below = (node.where,)
+    elif isinstance(node, Reference):
+        below = (node.root,)
+    for child in below:
+        if child is not None:
+            yield from walk(child)
 
 
 def catalogue_at(present: Present) -> Catalogue:

@@ -2,12 +2,14 @@
 
 import html
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import locales
 from crm_plugin.segments.language.catalogue import Catalogue
@@ -75,7 +77,7 @@ def menus() -> Any:
     app.config["SECRET_KEY"] = "k"
     with app.test_request_context():
         g.crm_locale = "en"
-        yield Fields(Catalogue(), "en", contacts=True)
+        yield Fields(Catalogue(), "en")
 
 
 def html_of(tree: Tree, menus: Fields) -> str:
@@ -230,8 +232,25 @@ def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
     app = Flask(__name__)
     with app.test_request_context():
         g.crm_locale = locale
-        assert Fields(Catalogue(), locale, contacts=False).find("phone") is None
-        assert Fields(Catalogue(), locale, contacts=True).find("phone") is not None
+        blind = Actor("ann", "Ann", frozenset({"crm.view"}))
+        assert Fields(Catalogue(actor=blind), locale).find("phone") is None
+        assert Fields(Catalogue(), locale).find("phone") is not None
+
+
+def test_a_name_finds_what_the_menu_offers_under_it(menus: Fields) -> None:
+    relations = [None, *(one.name for one in Catalogue().relations())]
+    for relation in relations:
+        for _label, offered in menus.groups(relation):
+            for one in offered:
+                found = menus.find(one.name, relation)
+                assert found is not None
+                assert replace(found, said=one.said) == one
+                assert found.label == one.label
+    for nothing in ("", "nothing", "~nothing", "orders|sum:nothing", "orders|", "nothing|sum:amount"):
+        assert menus.find(nothing) is None
+    assert menus.find("amount") is None
+    assert menus.find("paid_count", "orders") is None
+    assert menus.find("orders", "orders") is None
 
 
 @on_sqlite

@@ -69,8 +69,8 @@ def test_renaming_and_moving_ask_nothing_about_people_and_keep_the_count(school:
 def test_showing_the_people_of_it_is_a_step_of_its_own(school: School) -> None:
     with statements(school) as run:
         assert f"<b>{PEOPLE}</b>" in school.get("/people").text
-    # The people of the page by their order, the same with their facts, one count, the tags of the menu.
-    assert len(run) == 4
+    # The people of the page by their order, the same with their facts, and one count.
+    assert len(run) == 3
     assert sum("count(*)" in one for one in run) == 1
 
 

@@ -24,6 +24,7 @@ from crm_plugin.segments import service
 from crm_plugin.segments.extension import Narrowing
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.tree import Tree
+from crm_plugin.segments.service import Search
 from crm_plugin.segments.sql.related_rows import Select
 
 STEPS = ("matched", "address", "allowed", "rested", "reached")
@@ -65,9 +66,12 @@ def funnel(
     :raises BadInput: ``segment.*``, or ``input.bad`` for an unknown channel or number of days.
     :raises Unavailable: when consent goes by the school's region and the school does not answer.
     """
-    tree = service.understood(crm, document, actor)
-    present = service.present(crm, None, actor.scope, actor.id) if actor else service.present(crm)
-    found = decided(tree, _rules(crm, channel, days, topic), present)
+    return reach_of(crm, service.selected(crm, document, actor=actor), channel, days, topic)
+
+
+def reach_of(crm: Crm, search: Search, channel: str, days: int, topic: int | None = None) -> Funnel:
+    """Count who is left of a search that was read, after each step; see :func:`funnel`."""
+    found = decided(search.tree, _rules(crm, channel, days, topic), search.present)
     query = sa.select(found.c.reason, sa.func.count()).group_by(found.c.reason)
     with crm.db.read() as session:
         counts: dict[str | None, int] = {row[0]: row[1] for row in session.execute(query)}
@@ -75,7 +79,7 @@ def funnel(
     for step, reasons in _LOST.items():
         left -= sum(counts.get(reason, 0) for reason in reasons)
         steps[step] = left
-    return Funnel(channel, days, present.as_of, steps)
+    return Funnel(channel, days, search.present.as_of, steps)
 
 
 def narrow(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Select:

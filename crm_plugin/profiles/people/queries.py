@@ -91,7 +91,9 @@ def people(
     """
     found: dict[int, PersonRow] = {}
     dialect = session.get_bind().dialect.name
-    stored = [fact(name, Person, scope, currency, dialect).label(name) for name in _STORED]
+    stored: list[Any] = [getattr(Person, name) for name in _STORED]
+    if scope is not None:
+        stored = [fact(name, Person, scope, currency, dialect).label(name) for name in _STORED]
     for part in chunks(ids):
         chosen = sa.select(*stored, Person.email_key, Person.phone_key).where(Person.id.in_(part))
         for row in session.execute(chosen):

@@ -31,8 +31,8 @@ class Catalogue:
     :param attributes: names of the fields that only this school has.
     :param currencies: returns every currency of the school's orders.
     :param query: id → document of a quick query, None when there is none.
-    :param persons: every field of a person by name, whether the school tells it or not.
-    :param related: every kind of related rows by name.
+    :param more_fields: returns the fields of a person that higher capabilities bring, by name.
+    :param more_relations: returns the related rows that they bring, by name.
     :param actor: who asks; None = the operator, who may ask everything.
     """
 
@@ -43,18 +43,22 @@ class Catalogue:
     currencies: Callable[[], frozenset[str]] = frozenset
     query: Callable[[int], Mapping[str, Any] | None] = lambda _id: None
     actor: Actor | None = None
-    persons: Mapping[str, Field] = field(default_factory=lambda: dict(FIELDS.items()))
-    related: Mapping[str, Relation] = field(default_factory=lambda: dict(RELATIONS.items()))
+    more_fields: Callable[[], Mapping[str, Field]] = dict
+    more_relations: Callable[[], Mapping[str, Relation]] = dict
 
     def field(self, name: str) -> Field | None:
         """Return a field of a person by its name, offered or not."""
         family, dot, rest = name.partition(".")
         if not dot:
-            return self.persons.get(name)
+            return FIELDS.get(name) or self.more_fields().get(name)
         maker = FAMILIES.get(family)
         if maker is None or (family == "attributes" and rest not in self.attributes):
             return None
         return maker(rest)
+
+    def relation(self, name: str) -> Relation | None:
+        """Return related rows by their name, offered or not."""
+        return RELATIONS.get(name) or self.more_relations().get(name)
 
     def offers(self, item: Field | Relation) -> bool:
         """Tell whether the school tells what a field or relation needs."""
@@ -70,7 +74,8 @@ class Catalogue:
 
     def relations(self) -> list[Relation]:
         """Return the related rows on offer."""
-        return [one for one in self.related.values() if self.offers(one)]
+        every = [*RELATIONS.values(), *self.more_relations().values()]
+        return [one for one in every if self.offers(one)]
 
     def fields_of(self, relation: Relation) -> list[Field]:
         """Return the fields of related rows on offer."""
@@ -104,7 +109,7 @@ class Catalogue:
             raise Refused("segment.needs_money", place, field=name)
 
     def _all(self) -> Iterator[Field]:
-        yield from self.persons.values()
+        yield from (*FIELDS.values(), *self.more_fields().values())
         names = {"attributes": self.attributes, "consent": CHANNELS, "suppressed": CHANNELS}
         for family, make in FAMILIES.items():
             yield from filter(None, (make(name) for name in names.get(family, ())))

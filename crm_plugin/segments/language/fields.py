@@ -3,6 +3,7 @@
 Fields of related rows stand in :mod:`crm_plugin.segments.language.relations`, in the same form.
 """
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -167,7 +168,7 @@ def _suppressed(channel: str) -> Field | None:
 
 
 FAMILIES.add("attributes", _attribute)
-FAMILIES.add("consent", _consent)
-FAMILIES.add("suppressed", _suppressed)
+FAMILIES.add("consent", cache(_consent))
+FAMILIES.add("suppressed", cache(_suppressed))
 CHANNELS = tuple(REGISTERED)
 """Names that the families ``consent`` and ``suppressed`` take."""

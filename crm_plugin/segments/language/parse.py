@@ -161,8 +161,10 @@ class _Parser:
         name = found["field"]
         if spot.relation is None and name == REFERENCE:
             return self.reference(found, spot)
-        if spot.relation is None and isinstance(name, str) and name in self.catalogue.related:
-            return self.related(found, self.catalogue.related[name], spot)
+        if spot.relation is None and isinstance(name, str) and self.catalogue.field(name) is None:
+            relation = self.catalogue.relation(name)
+            if relation is not None:
+                return self.related(found, relation, spot)
         return self.rule(found, self.named(name, spot), spot)
 
     def named(self, name: Any, spot: _Spot, step: str = "field") -> Field:

@@ -129,6 +129,8 @@ class Fact:
 
 def of_person(name: str, person: Any, present: Present) -> Any:
     """Return a column of a person as the actor of this present may see it."""
+    if present.scope is None:
+        return getattr(person, name)
     return fact(name, person, present.scope, present.currency, present.dialect.name)
 
 

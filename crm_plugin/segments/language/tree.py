@@ -1,6 +1,5 @@
 """What a filter document becomes once it is understood; made by :mod:`crm_plugin.segments.language.parse`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,18 +98,3 @@ class Tree:
     revenue: tuple[tuple[str, str], ...] = ()
     references: frozenset[int] = frozenset()
     courses: frozenset[str] = frozenset()
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, conditions on related rows and saved searches included."""
-    yield node
-    below: tuple[Node | None, ...] = ()
-    if isinstance(node, Group):
-        below = node.members
-    elif isinstance(node, Related | Aggregate):
-        below = (node.where,)
-    elif isinstance(node, Reference):
-        below = (node.root,)
-    for child in below:
-        if child is not None:
-            yield from walk(child)

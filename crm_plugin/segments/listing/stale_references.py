@@ -1,11 +1,12 @@
 """What a saved search names that the school no longer has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles.people.queries import courses_by_host_id
+from crm_plugin.profiles.people.queries import CourseRow, courses_by_host_id
 from crm_plugin.profiles.store.course_scope import Scope
 
 COURSE = "course_id"
@@ -20,16 +21,41 @@ def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
     :param scope: courses that the reader is limited to; others are named by their ids only.
     :raises BadInput: ``segment.gone_course``, with the titles of those courses.
     """
-    named = sorted(set(_courses(document)))
-    if not named:
-        return
+    named = courses_in(document)
+    if named:
+        look_up(crm, named, scope).check(named)
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Courses that searches name, as they are now.
+
+    :param known: by the school's ids.
+    :param titled: those of them that the reader may be told the title of.
+    """
+
+    known: Mapping[str, CourseRow]
+    titled: Mapping[str, CourseRow]
+
+    def check(self, named: Iterable[str]) -> None:
+        """Refuse a search that names these courses when one of them is gone; see :func:`check_courses`."""
+        missing = [one for one in sorted(named) if one not in self.known or self.known[one].gone]
+        gone = [self.titled[one].title if one in self.titled else one for one in missing]
+        if gone:
+            raise BadInput("segment.gone_course", courses=", ".join(gone))
+
+
+def look_up(crm: Crm, named: Iterable[str], scope: Scope = None) -> Courses:
+    """Return courses by their ids, for a reader who is limited to some."""
+    ids = sorted(named)
     with crm.db.read() as session:
-        known = courses_by_host_id(session, named)
-        titles = known if scope is None else courses_by_host_id(session, named, scope)
-    missing = [one for one in named if one not in known or known[one].gone]
-    gone = [titles[one].title if one in titles else one for one in missing]
-    if gone:
-        raise BadInput("segment.gone_course", courses=", ".join(gone))
+        known = courses_by_host_id(session, ids)
+        return Courses(known, known if scope is None else courses_by_host_id(session, ids, scope))
+
+
+def courses_in(document: Any) -> set[str]:
+    """Return the school's ids of the courses that a document itself names."""
+    return set(_courses(document))
 
 
 def _courses(document: Any) -> Iterator[str]:

@@ -13,8 +13,9 @@ from crm_plugin.profiles.people import queries as profiles
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.explain.evaluate import Explanation
 from crm_plugin.segments.language.fields import Relation
-from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree, walk
+from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 from crm_plugin.segments.language.value_types import KEYS, TEXT, Kind
+from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.phrase_templates import Shape, recognised
 from crm_plugin.segments.wording.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
 
@@ -37,15 +38,49 @@ def describe(
     :raises BadInput: when the document cannot be understood.
     """
     tree = service.understood(crm, document, actor)
-    speaker = _speaker(crm, tree, locale, namer, actor)
-    return replace(speaker, shapes=dict(_shapes(document, ""))).sentence(tree)
+    return spoken(document, tree, locale, names_in(crm, tree, actor), namer)
+
+
+def said(crm: Crm, search: Search, locale: str, namer: Namer = as_stored) -> str:
+    """Return a search as a sentence; see :func:`describe`."""
+    names = names_in(crm, search.tree, search.actor)
+    return spoken(search.document, search.tree, locale, names, namer)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What courses and quick queries are called.
+
+    :param titles: the school's id of a course → its title.
+    :param searches: id of a quick query → its name.
+    """
+
+    titles: Mapping[str, str] = field(default_factory=dict)
+    searches: Mapping[int, str] = field(default_factory=dict)
+
+
+def names_in(crm: Crm, tree: Tree, actor: Actor | None) -> Names:
+    """Return the names of what a tree mentions; the database is asked only when there is something."""
+    if not tree.courses and not tree.references:
+        return Names()
+    scope = actor.scope if actor else None  # courses outside are named by their ids only
+    with crm.db.read() as session:
+        courses = profiles.courses_by_host_id(session, sorted(tree.courses), scope)
+        searches = queries.names(session, tree.references) if tree.references else {}
+    return Names({ident: course.title for ident, course in courses.items()}, searches)
+
+
+def spoken(document: Any, tree: Tree, locale: str, names: Names, namer: Namer = as_stored) -> str:
+    """Return a document that was read into a tree as a sentence."""
+    return Speaker(locale, names, namer, dict(_shapes(document, ""))).sentence(tree)
 
 
 def _shapes(group: Mapping[str, Any], place: str) -> Iterator[tuple[str, tuple[Shape, str, Any]]]:
     """Yield (place, shape) of the pieces of a document that have words of their own."""
     for position, node in enumerate(group.get("rules", ())):
         here = f"{place}.rules[{position}]".removeprefix(".")
-        found = recognised(node)
+        # A comparison of one field has no shape: nothing is asked where there is nothing to find.
+        found = None if "operator" in node else recognised(node)
         if found:
             yield here, found
         elif isinstance(node, Mapping) and "combinator" in node:
@@ -84,28 +119,14 @@ def decisions(  # noqa: PLR0913 - what is asked, of whom, when, by whom and in w
     :raises BadInput: when the document cannot be understood.
     :raises NotFound: ``object.missing``, also for a person outside the actor's scope.
     """
-    tree = service.understood(crm, document, actor)
-    found = service.explain(crm, document, person_host_id, at=at, actor=actor)
-    speaker = _speaker(crm, tree, locale, namer, actor)
+    search = service.selected(crm, document, at, actor)
+    tree, found = search.tree, service.explained(crm, search, person_host_id)
+    speaker = Speaker(locale, names_in(crm, tree, actor), namer)
     if found.children and found.children[0].kind == "person":
         # Erased or merged: nothing that the conditions say matters.
         return False, [Decision(speaker.phrase("gone"), False, None, 1, True)]
     lines = speaker.decided(tree.root, found, 0)
     return found.outcome, lines if tree.root.any or tree.root.negated else lines[1:]
-
-
-def _speaker(crm: Crm, tree: Tree, locale: str, namer: Namer, actor: Actor | None) -> "Speaker":
-    scope = actor.scope if actor else None  # courses outside are named by their ids only
-    with crm.db.read() as session:
-        courses = profiles.courses_by_host_id(session, sorted(_courses(tree)), scope)
-        searches = queries.names(session, tree.references)
-    titles = {ident: course.title for ident, course in courses.items()}
-    return Speaker(locale, titles, searches, namer)
-
-
-def _courses(tree: Tree) -> set[str]:
-    rules = (node for node in walk(tree.root) if isinstance(node, Rule) and node.field.kind is KEYS)
-    return {one for rule in rules if rule.value is not None for one in _list(rule.value)}
 
 
 def _list(value: Any) -> list[Any]:
@@ -116,15 +137,13 @@ def _list(value: Any) -> list[Any]:
 class Speaker:
     """Puts conditions into words.
 
-    :param titles: the school's id of a course → its title.
-    :param searches: id of a saved search → its name.
+    :param names: of courses and quick queries.
     :param shapes: place → the shape that the document has there.
     :param relation: the related rows whose conditions are being said; empty = the person's own.
     """
 
     locale: str
-    titles: Mapping[str, str]
-    searches: Mapping[int, str]
+    names: Names
     namer: Namer = as_stored
     shapes: Mapping[str, tuple[Shape, str, Any]] = field(default_factory=dict)
     relation: str = ""
@@ -139,7 +158,8 @@ class Speaker:
         if isinstance(value, Mapping):
             words = self.value(value, TEXT, operator)
         else:
-            each = [self.titles.get(one, one) if shape.picker == "course" else one for one in value or ()]
+            titles = self.names.titles if shape.picker == "course" else {}
+            each = [titles.get(one, one) for one in value or ()]
             words = self.of(PHRASES["list"]).join(self.phrase("quoted", text=one) for one in each)
         return self.of(shape.says[operator]).format(value=words)
 
@@ -212,7 +232,7 @@ class Speaker:
         if name is not None:
             return name(value)
         if kind is KEYS:
-            return self.phrase("quoted", text=self.titles.get(value, value))
+            return self.phrase("quoted", text=self.names.titles.get(value, value))
         return (
             self.phrase("quoted", text=value)
             if isinstance(value, str) and kind.name in _QUOTED
@@ -236,7 +256,7 @@ class Speaker:
         return self.compared(label, node.kind, node.operator, node.value)
 
     def reference(self, node: Reference) -> str:
-        name = self.searches.get(node.query_id, str(node.query_id))
+        name = self.names.searches.get(node.query_id, str(node.query_id))
         return self.phrase("not_in_segment" if node.negated else "in_segment", name=name)
 
 

@@ -8,7 +8,6 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments import service
 from crm_plugin.segments.bulk import bulk_tagging
 from crm_plugin.segments.language.parse import load
 from crm_plugin.segments.listing.subsets import Part
@@ -18,6 +17,7 @@ from crm_plugin.web.people.list_page import listed
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.people.results import keep
 from crm_plugin.web.people.selection import Selection
+from crm_plugin.web.segments import links
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import number
 from crm_plugin.web.shell.guard import Routes, actor, crm, need
@@ -35,8 +35,7 @@ def people_selected() -> ResponseReturnValue:
     """Do what a button of the list says (``do``) to the people who are ticked; to all when none is."""
     form = request.form
     tree = load(form.get("tree", ""))
-    service.understood(crm(), tree, actor())
-    place, selection = Place.read(tree, form), Selection.read(form)
+    place, selection = Place.read(links.read(tree), form), Selection.read(form)
     deed = _DEEDS.get(form.get("do", ""))
     if deed is None:
         raise BadInput("input.bad", "do", reason=Clause("there is no such button"))

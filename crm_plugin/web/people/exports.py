@@ -6,7 +6,6 @@ from typing import Any
 from flask import Response, redirect, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.segments import service
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.bulk.exports import Wanted
 from crm_plugin.segments.bulk.spreadsheet import csv_parts, write_xlsx
@@ -14,6 +13,7 @@ from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.people.results import chosen
 from crm_plugin.web.people.words import asked_problem
+from crm_plugin.web.segments.builder.fields import catalogue
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone
 from crm_plugin.web.shell.guard import Routes, actor, crm
@@ -33,7 +33,7 @@ def export(part: Part, format: str) -> ResponseReturnValue:
 
     :raises Refused: without ``crm.export``.
     """
-    columns = chosen(table.offered(service.catalogue(crm(), actor()), actor()))
+    columns = chosen(table.offered(catalogue(), actor()))
     made = exports.request(crm(), actor(), Wanted(part, [one.key for one in columns], format, locale()))
     if isinstance(made, int):
         tell(say("A worker writes the file; it will be here when it is ready."), "note")

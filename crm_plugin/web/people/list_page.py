@@ -8,15 +8,17 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
 from crm_plugin.profiles.people import access
-from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.saved import quick_queries
+from crm_plugin.segments.service import Search
+from crm_plugin.segments.wording.describe import said
 from crm_plugin.web.campaigns.list_page import aim, start_draft
 from crm_plugin.web.people.list_state import Place
-from crm_plugin.web.people.reach import shown
+from crm_plugin.web.people.reach import NOT_ASKED, shown
 from crm_plugin.web.people.results import Results, found
 from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.fields import catalogue, menus, value_word
 from crm_plugin.web.segments.builder.form import Tree, act, begun, finished, read
 from crm_plugin.web.segments.builder.view import picking, view
 from crm_plugin.web.segments.builder.words import COMBINE, MODES, UNITS
@@ -24,7 +26,7 @@ from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm, is_htmx, need
-from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import fragment, render
 
 ROUTES = Routes()
@@ -44,15 +46,15 @@ class Link:
 
 def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any]:
     """Return what the builder's templates need; ``focus`` is the place where one goes on."""
-    menus = links.fields()
+    fields = menus()
     # An empty search begins with its first question.
     asked = tree if tree["rules"] else act(tree, "add:r")
-    shown = view(asked, menus, links.names(tree, menus))
-    for rule in picking(shown):
+    seen = view(asked, fields, links.names(tree, fields))
+    for rule in picking(seen):
         rule.choices = choices(rule.pick, request.form.get(f"{rule.path}:q", ""))
     return {
-        "view": shown,
-        "fields": menus,
+        "view": seen,
+        "fields": fields,
         "query_id": query_id,
         "draft": request.values.get("draft", type=int),
         "focus": focus,
@@ -62,38 +64,49 @@ def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any
     }
 
 
-def _counted(tree: Tree) -> dict[str, Any]:
-    """Count what is finished of a search, and say it in words."""
+@dataclass(frozen=True)
+class _Finished:
+    """What is finished of a search that is being built."""
+
+    search: Search | None
+    problem: str
+    unfinished: int
+
+
+def _finished(tree: Tree) -> _Finished:
+    """Read what is finished of a search."""
     complete, unfinished = finished(tree)
     try:
-        counted = service.count(crm(), complete, actor=actor())
+        return _Finished(service.selected(crm(), complete, actor=actor(), known=catalogue()), "", unfinished)
     except CrmError as error:
-        return {
-            "counted": None,
-            "problem": explain(error, placed=False),
-            "unfinished": unfinished,
-            "sentence": "",
-        }
-    words = links.sentence(complete) if complete["rules"] else ""
-    return {"counted": counted, "problem": "", "unfinished": unfinished, "sentence": words}
+        return _Finished(None, explain(error, placed=False), unfinished)
 
 
-def _sample(tree: Tree) -> dict[str, Any]:
+def _counted(built: _Finished) -> dict[str, Any]:
+    """Count a search, and say it in words."""
+    search = built.search
+    shown: dict[str, Any] = {"counted": None, "problem": built.problem, "sentence": ""}
+    if search is not None:
+        shown["counted"] = service.counted(crm(), search)
+        shown["sentence"] = said(crm(), search, locale(), value_word) if search.document["rules"] else ""
+    return {**shown, "unfinished": built.unfinished}
+
+
+def _sample(built: _Finished) -> dict[str, Any]:
     """Return a first look at who is found while the search is being built."""
-    try:
-        page = service.page(crm(), finished(tree)[0], actor=actor(), sort="id", limit=SAMPLE)
-    except CrmError:
+    if built.search is None:
         return {"sample": []}
+    page = service.listed(crm(), built.search, "id", limit=SAMPLE)
     with crm().db.read() as session:
         return {"sample": access.rows(crm(), session, actor(), page.ids)}
 
 
 def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
-    menus = links.fields()
+    fields = menus()
     return [
         Link(one.label, links.address(one.tree), query is None and tree == one.tree)
         for one in PRESETS
-        if all(menus.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
+        if all(fields.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
     ]
 
 
@@ -115,9 +128,9 @@ def listed(
     :raises BadInput: when the place cannot be understood.
     """
     results = found(place, selection)
-    counted = {"sample": None, **_counted(place.tree)}
-    known_tags = [value for value, _label in choices("crm_tag", "")]
-    return _page(place.tree, query, counted=counted, results=results, known_tags=known_tags, **shown(place))
+    counted = {"sample": None, **_counted(_Finished(place.search, "", 0))}
+    reach = shown(place) if place.channel else NOT_ASKED
+    return _page(place.tree, query, counted=counted, results=results, **reach)
 
 
 def _opened(query: queries.QueryRow) -> Response:
@@ -142,12 +155,12 @@ def _page(
         presets=_presets(tree, query),
         saved=links.saved(),
         query_name=query.name if query else "",
-        query_trouble=links.trouble(query.tree) if query else "",
+        query_trouble=links.spoken([query])[0].trouble if query else "",
         kept=_kept(query),
         oob=False,
         results=results,
         size=_size(results, counted["counted"]),
-        currency=own_currency(crm()),
+        currency=catalogue().currency,
         **_builder(tree, query.id if query else None, focus),
         **counted,
         **more,
@@ -167,26 +180,26 @@ def _size(results: Results | None, counted: service.Counted | None) -> int | Non
         return None
     if not results.place.step:
         return counted.count
-    return service.count(crm(), results.place.part, actor=actor()).count
+    return service.counted(crm(), results.search).count
 
 
 @ROUTES.page("/people/count", post=True)
 def people_count() -> ResponseReturnValue:
     """Count the people of the builder's form, with its time; some of them are fetched afterwards."""
-    tree = read(request.form, links.fields())
-    return fragment("segments/builder/counted.html", oob=False, sample=None, **_counted(tree))
+    built = _finished(read(request.form, menus()))
+    return fragment("segments/builder/counted.html", oob=False, sample=None, **_counted(built))
 
 
 @ROUTES.page("/people/sample", post=True)
 def people_sample() -> ResponseReturnValue:
     """Show some of the people of the builder's form."""
-    return fragment("segments/builder/sample.html", **_sample(read(request.form, links.fields())))
+    return fragment("segments/builder/sample.html", **_sample(_finished(read(request.form, menus()))))
 
 
 @ROUTES.page("/people/build", post=True)
 def people_build() -> ResponseReturnValue:
     """Do what a button of the builder says (``do``); without a button, show the form anew."""
-    tree = read(request.form, links.fields())
+    tree = read(request.form, menus())
     verb = request.form.get("do", "")
     query_id = request.form.get("query", type=int)
     if verb in _DEEDS:
@@ -200,17 +213,18 @@ def people_build() -> ResponseReturnValue:
 
 
 def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseReturnValue:
-    counted = _counted(tree)
+    built = _finished(tree)
+    counted = _counted(built)
     if is_htmx():
         return fragment(
             "segments/builder/built.html", oob=True, sample=None, **_builder(tree, query_id, focus), **counted
         )
     query = queries.get(crm(), query_id, actor()) if query_id else None
-    return _page(tree, query, counted={**_sample(tree), **counted}, results=None, focus=focus)
+    return _page(tree, query, counted={**_sample(built), **counted}, results=None, focus=focus)
 
 
 def _apply(tree: Tree, query_id: int | None) -> ResponseReturnValue:
-    service.understood(crm(), tree, actor())
+    links.read(tree)
     draft = request.form.get("draft", type=int)
     return redirect(url_for("crm.people", tree=links.compact(tree), query=query_id, draft=draft))
 

@@ -7,6 +7,7 @@ from typing import Any
 from crm_plugin.campaigns.launch.reach import PART
 from crm_plugin.segments.listing.paging import DEFAULT_SORT, SORTS
 from crm_plugin.segments.listing.subsets import Part
+from crm_plugin.segments.service import Search
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.form import Tree
 
@@ -23,7 +24,7 @@ class Place:
     :param step: of the reach that the list is narrowed to; empty = everybody who matches.
     """
 
-    tree: Tree
+    search: Search
     query_id: int | None = None
     sort: str = DEFAULT_SORT
     after: str | None = None
@@ -32,12 +33,15 @@ class Place:
     step: str = ""
 
     @classmethod
-    def read(cls, tree: Tree, values: Mapping[str, str]) -> "Place":
-        """Return the place that an address or a form names."""
+    def read(cls, search: Search, values: Mapping[str, str]) -> "Place":
+        """Return the place that an address or a form names.
+
+        :param search: as it was read from there.
+        """
         sort = values.get("sort", "")
         days = values.get("days", "")
         return cls(
-            tree,
+            search,
             query_id=_whole(values.get("query", "")),
             sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
             after=values.get("after") or None,
@@ -45,6 +49,12 @@ class Place:
             days=int(days) if days.isascii() and days.isdigit() and len(days) < 6 else DAYS,
             step=values.get("step", "") if values.get("channel") else "",
         )
+
+    @property
+    def tree(self) -> Tree:
+        """The search as a document."""
+        found: Tree = self.search.document
+        return found
 
     @property
     def part(self) -> Part:

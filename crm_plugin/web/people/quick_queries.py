@@ -27,10 +27,10 @@ def queries() -> ResponseReturnValue:
             "mine": row.mine,
             "count": row.count,
             "counted_at": row.counted_at,
-            "sentence": links.sentence(row.tree),
-            "trouble": links.trouble(row.tree),
+            "sentence": words.sentence,
+            "trouble": words.trouble,
         }
-        for row in links.saved()
+        for row, words in zip(links.saved(), links.spoken(links.saved()), strict=True)
     ]
     return render("people/quick_queries.html", title=say("Quick queries"), active="queries", rows=rows)
 

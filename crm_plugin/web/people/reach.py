@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.campaigns.launch.reach import Funnel, funnel
+from crm_plugin.campaigns.launch.reach import Funnel, reach_of
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent.channels import address_kind
 from crm_plugin.web.people.list_state import Place
-from crm_plugin.web.shell.guard import actor, crm
+from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import explain, say
 
 _ADDRESS = {
@@ -36,17 +36,17 @@ class Step:
     current: bool
 
 
+NOT_ASKED: dict[str, Any] = {"channels": CHANNELS, "steps": [], "reach_problem": "", "reach_as_of": None}
+"""What the template needs where no channel is asked for."""
+
+
 def shown(place: Place) -> dict[str, Any]:
-    """Return what the template needs: the numbers of the channel that is asked for, if any."""
-    known = list(CHANNELS)
-    answer: dict[str, Any] = {"channels": known, "steps": [], "reach_problem": "", "reach_as_of": None}
-    if not place.channel:
-        return answer
+    """Return what the template needs: the numbers of the channel that is asked for."""
     try:
-        found = funnel(crm(), place.tree, place.channel, place.days, actor())
+        found = reach_of(crm(), place.search, place.channel, place.days)
     except CrmError as error:
-        return {**answer, "reach_problem": explain(error, placed=False)}
-    return {**answer, "steps": _steps(found, place), "reach_as_of": found.as_of}
+        return {**NOT_ASKED, "reach_problem": explain(error, placed=False)}
+    return {**NOT_ASKED, "steps": _steps(found, place), "reach_as_of": found.as_of}
 
 
 def _steps(found: Funnel, place: Place) -> list[Step]:

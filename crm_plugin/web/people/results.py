@@ -11,8 +11,10 @@ from crm_plugin.segments import service
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.columns import Column
 from crm_plugin.segments.listing.paging import SORTS
+from crm_plugin.segments.service import Search
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.people.selection import Selection
+from crm_plugin.web.segments.builder.fields import catalogue
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale
 
@@ -54,6 +56,8 @@ class Results:
     """A page of people with what its form carries."""
 
     place: Place
+    search: Search
+    """The people of the list: of a part of a search, that part."""
     rows: list[PersonRow]
     headings: list[Heading]
     choices: list[Choice]
@@ -83,13 +87,16 @@ def found(place: Place, selection: Selection | None = None) -> Results:
 
     :raises BadInput: when the search, the part of it or the place cannot be understood.
     """
-    page = service.page(crm(), place.part, actor=actor(), sort=place.sort, after=place.after, limit=PAGE)
+    narrowing = place.part.narrowing
+    people = service.narrowed(crm(), place.search, narrowing) if narrowing else place.search
+    page = service.listed(crm(), people, place.sort, place.after, PAGE)
     with crm().db.read() as session:
         rows = access.rows(crm(), session, actor(), page.ids)
-    offered = table.offered(service.catalogue(crm(), actor()), actor())
+    offered = table.offered(catalogue(), actor())
     shown = chosen(offered)
     return Results(
         place,
+        people,
         rows,
         [_heading(one, place) for one in shown],
         [Choice(one.key, one.label.of(locale()), one in shown) for one in offered if one != table.NAME],

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.segments.bulk import bulk_tagging
 from crm_plugin.web.people.words import asked_problem
+from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import fragment, render
@@ -17,6 +18,12 @@ def _rows() -> dict[str, Any]:
     rows = bulk_tagging.listed(crm(), actor())
     running = any(row.state in ("waiting", "running") for row in rows)
     return {"rows": rows, "running": running, "asked_problem": asked_problem}
+
+
+@ROUTES.page("/people/tags", "crm.edit")
+def people_tags() -> ResponseReturnValue:
+    """Return the tags that are known already, for the list of a field."""
+    return fragment("people/tag_options.html", tags=[tag for tag, _label in choices("crm_tag", "")])
 
 
 @ROUTES.page("/people/taggings", "crm.edit")

@@ -14,7 +14,6 @@ from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.person.why import why
 from crm_plugin.web.segments import links
-from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.shell.formatting import today
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -72,7 +71,6 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         note_problem=problem,
         typed=typed,
         today=today(),
-        known_tags=[value for value, _label in choices("crm_tag", "")],
         saved=links.saved(),
         **_timeline(ident, moments, only),
         **why(one),

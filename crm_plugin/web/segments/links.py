@@ -2,18 +2,23 @@
 
 import json
 from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import request, url_for
+from flask import g, request, url_for
 
 from crm_plugin.campaigns import access
 from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
+from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.parse import load
-from crm_plugin.segments.listing.stale_references import check_courses
-from crm_plugin.segments.wording.describe import describe
-from crm_plugin.web.segments.builder.fields import Fields, value_word
+from crm_plugin.segments.listing.stale_references import Courses, courses_in, look_up
+from crm_plugin.segments.service import Search
+from crm_plugin.segments.wording import describe
+from crm_plugin.segments.wording.describe import Names
+from crm_plugin.web.segments.builder.fields import Fields, catalogue, value_word
 from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
 from crm_plugin.web.segments.builder.view import wanted
 from crm_plugin.web.shell.guard import actor, crm
@@ -24,13 +29,19 @@ LONGEST_ADDRESS = 6000
 
 
 def saved() -> list[queries.QueryRow]:
-    """Return the quick queries that the actor sees."""
-    return queries.list_for(crm(), actor())
+    """Return the quick queries that the actor sees; read once a request that changes none."""
+    if "crm_saved" not in g:
+        g.crm_saved = queries.list_for(crm(), actor())
+    found: list[queries.QueryRow] = g.crm_saved
+    return found
 
 
-def fields() -> Fields:
-    """Return the builder's menus for the actor."""
-    return Fields(service.catalogue(crm(), actor()), locale(), actor().may("crm.contacts"))
+def read(tree: Tree) -> Search:
+    """Read a search for the actor; hand it on to whatever counts, lists or says it.
+
+    :raises BadInput: ``segment.*`` with the place.
+    """
+    return service.selected(crm(), tree, actor=actor(), known=catalogue())
 
 
 def compact(tree: Tree) -> str | None:
@@ -54,35 +65,62 @@ def address(tree: Tree, **more: Any) -> str:
         return url_for("crm.people")
 
 
-def asked() -> Tree:
+def asked() -> Search:
     """Return the search that the address of this request holds; everybody when there is none.
 
     :raises BadInput: ``input.not_json``, ``segment.not_a_tree``.
     """
     text = request.args.get("tree", "")
-    if not text:
-        return json.loads(json.dumps(EVERYBODY))  # type: ignore[no-any-return]
-    tree = load(text)
-    service.understood(crm(), tree, actor())
-    return tree  # type: ignore[no-any-return]
+    return read(load(text) if text else deepcopy(EVERYBODY))
 
 
 def sentence(tree: Tree) -> str:
     """Return a search as one sentence, or why it cannot be understood any more."""
     try:
-        return describe(crm(), tree, locale(), actor(), value_word)
+        return describe.said(crm(), read(tree), locale(), value_word)
     except CrmError as error:
         return explain(error, placed=False)
 
 
-def trouble(tree: Tree) -> str:
-    """Return why a saved search matches nobody until it is mended; empty when it is whole."""
+@dataclass(frozen=True)
+class Spoken:
+    """A quick query in words.
+
+    :param trouble: why it matches nobody until somebody repairs it; empty when it is whole.
+    """
+
+    sentence: str
+    trouble: str = ""
+
+
+def spoken(rows: list[queries.QueryRow]) -> list[Spoken]:
+    """Return quick queries in words; what they name is looked up for all of them at once."""
+    trees = {row.id: row.tree for row in saved()}
+    named = set().union(*(courses_in(tree) for tree in [*trees.values(), *(row.tree for row in rows)]))
+    courses = look_up(crm(), named, actor().scope) if named else Courses({}, {})
+
+    def document(ident: int) -> Tree | None:
+        tree = trees.get(ident)
+        courses.check(courses_in(tree))
+        return tree
+
+    known = replace(catalogue(), query=document)
+    titles = {ident: course.title for ident, course in courses.titled.items()}
+    names = Names(titles, {row.id: row.name for row in saved()})
+    return [_spoken(row.tree, known, names, courses) for row in rows]
+
+
+def _spoken(tree: Tree, known: Catalogue, names: Names, courses: Courses) -> Spoken:
     try:
-        service.understood(crm(), tree, actor())
-        check_courses(crm(), tree, actor().scope)
+        read = service.understood(crm(), tree, actor(), known=known)
+        sentence = describe.spoken(tree, read, locale(), names, value_word)
     except CrmError as error:
-        return explain(error, placed=False)
-    return ""
+        return Spoken(*[explain(error, placed=False)] * 2)
+    try:
+        courses.check(courses_in(tree))
+    except CrmError as error:
+        return Spoken(sentence, explain(error, placed=False))
+    return Spoken(sentence)
 
 
 def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:

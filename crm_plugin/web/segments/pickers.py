@@ -12,6 +12,7 @@ from crm_plugin.profiles.people.queries import courses_by_host_id, labels, peopl
 from crm_plugin.profiles.staff import tags
 from crm_plugin.segments import service
 from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.fields import menus
 from crm_plugin.web.segments.builder.form import Tree
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -74,8 +75,8 @@ def compose_pick(what: str) -> ResponseReturnValue:
 def _people(text: str) -> list[tuple[str, str]]:
     tree: Tree = {"combinator": "and", "rules": []}
     if text:
-        menus = links.fields()
-        names = [name for name in _NAMES if menus.find(name)]
+        offered = menus()
+        names = [name for name in _NAMES if offered.find(name)]
         rules: list[dict[str, Any]] = [{"field": "id", "operator": "=", "value": text}]
         rules += [{"field": name, "operator": "contains", "value": text} for name in names]
         tree = {"combinator": "or", "rules": rules}

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -19,6 +19,7 @@ def _files() -> dict[str, str]:
     return files
 
 
+@cache
 def path_of(name: str) -> str | None:
     """Return where a built file is below ``static``, or None when there is no bundle.
 

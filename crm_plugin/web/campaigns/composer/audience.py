@@ -18,6 +18,7 @@ from crm_plugin.segments import service
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.campaigns.composer.variables import KEYS
 from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.fields import menus
 from crm_plugin.web.segments.builder.form import EVERYBODY, Tree
 from crm_plugin.web.segments.pickers import course_named, person_named
 from crm_plugin.web.segments.presets import PRESETS, Preset
@@ -75,11 +76,11 @@ def source_of(tree: Mapping[str, Any]) -> Source:
 
 def presets_known() -> list[Preset]:
     """Return the usual searches that the school's data allow."""
-    menus = links.fields()
+    offered = menus()
     return [
         one
         for one in PRESETS
-        if all(menus.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
+        if all(offered.find(rule.get("field", "last_active_at")) for rule in one.tree["rules"])
     ]
 
 

@@ -15,7 +15,7 @@ from crm_plugin.channels.shared_checks import check_name
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.segments import links
+from crm_plugin.web.segments.builder.fields import menus
 from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import say
 
@@ -80,8 +80,8 @@ def _fallback(content: Mapping[str, Any], name: str) -> str:
 
 def sources() -> list[tuple[str, str]]:
     """Return the columns of a person that a word may stand for, as far as the school tells them."""
-    menus = links.fields()
-    found = ((name, menus.find(name)) for name in COLUMNS)
+    offered = menus()
+    found = ((name, offered.find(name)) for name in COLUMNS)
     return [(name, offered.label) for name, offered in found if offered is not None]
 
 

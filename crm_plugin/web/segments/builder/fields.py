@@ -1,16 +1,21 @@
 """What the builder offers to choose from: the fields that the school tells, in groups, in words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from flask import g
 
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.segments import service
 from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.fields import Field, Relation
-from crm_plugin.segments.language.parse import FUNCTIONS
+from crm_plugin.segments.language.parse import FUNCTIONS, REFERENCE
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
 from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS
-from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.guard import actor, crm
+from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.vocabulary import TABLES, word
 
 _OFTEN = Text("Asked most often")
@@ -72,11 +77,13 @@ class Offered:
 
     name: str
     """What the form posts: a field, a relation, or ``relation|aggregate``."""
-    label: str
+    said: Callable[[], str]
+    """Makes its label, when a menu is shown."""
     type: str
     """Kind of its value; ``rows`` for a relation."""
     operators: tuple[str, ...] = ()
-    options: tuple[tuple[str, str], ...] = ()
+    values: tuple[str, ...] = ()
+    """All that there are, for enumerations."""
     pick: str | None = None
     """What is searched on the server: ``course category tag query``."""
     relation: str | None = None
@@ -85,6 +92,18 @@ class Offered:
     """It stands for a piece of a tree that has words of its own."""
     words: tuple[str, ...] = ()
     """Of the operators, where they are not those of the type."""
+    rows: str = ""
+    """The relation that it is a field of; empty for a person's own."""
+
+    @property
+    def label(self) -> str:
+        """What the menu calls it."""
+        return self.said()
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """(value, words) of an enumeration."""
+        return tuple((value, value_word(self.rows, self.name, value)) for value in self.values)
 
     def says(self, operator: str) -> str:
         """Return what the menu calls an operator."""
@@ -94,34 +113,46 @@ class Offered:
 
 
 class Fields:
-    """The menus of the builder for one request.
+    """The menus of the builder for one request."""
 
-    :param contacts: the actor may see telephones and addresses, and so ask for them.
-    """
-
-    def __init__(self, catalogue: Catalogue, locale: str, contacts: bool, queries: bool = True) -> None:
+    def __init__(self, catalogue: Catalogue, locale: str) -> None:
         self._catalogue = catalogue
         self._locale = locale
-        self._contacts = contacts
-        self._queries = queries
         self._menus: dict[str | None, list[tuple[str, list[Offered]]]] = {}
-        self._found: dict[tuple[str | None, str], Offered] = {}
 
     def find(self, name: str, relation: str | None = None) -> Offered | None:
         """Return what a name stands for among a person's fields, or those of a relation."""
-        self.groups(relation)
-        return self._found.get((relation, name))
+        if relation is not None:
+            rows = self._catalogue.relation(relation)
+            field = rows.fields.get(name) if rows and self._catalogue.offers(rows) else None
+        else:
+            field = self._catalogue.field(name)
+        if field is not None:
+            shown = self._catalogue.offers(field) and not self._catalogue.hides(field)
+            return self._offer(field, relation or "") if shown else None
+        return self._beside(name) if relation is None else None
+
+    def _beside(self, name: str) -> Offered | None:
+        """Return what stands in the menu of people besides their fields: shapes, rows, totals, searches."""
+        if name == REFERENCE:
+            return _segment()
+        if name.startswith("~"):
+            return next((one for one in self._shapes() if one.name == name), None)
+        relation = self._catalogue.relation(name.partition("|")[0])
+        if relation is None or not self._catalogue.offers(relation):
+            return None
+        lines = self._totals(relation) if "|" in name else [self._rows(relation)]
+        return next((one for one in lines if one.name == name), None)
 
     def groups(self, relation: str | None = None) -> list[tuple[str, list[Offered]]]:
         """Return (label, fields) for a field menu."""
         if relation not in self._menus:
             menu = self._person_menu() if relation is None else self._row_menu(relation)
             self._menus[relation] = [(label, offered) for label, offered in menu if offered]
-            self._found |= {(relation, one.name): one for _, group in menu for one in group}
         return self._menus[relation]
 
     def _person_menu(self) -> list[tuple[str, list[Offered]]]:
-        fields = {one.name: one for one in self._catalogue.fields() if self._contacts or not one.private}
+        fields = {one.name: one for one in self._catalogue.fields()}
         grouped = {name for _, names in _GROUPS for name in names}
         menu = [
             (say(label), [self._offer(fields[name], "") for name in names if name in fields])
@@ -135,8 +166,7 @@ class Fields:
         menu.append((say(_OTHERS), [self._offer(one, "") for one in rest]))
         menu.append((say(_OWN), [self._offer(one, "") for one in own]))
         menu.append((say(_TOTALS), [total for one in relations for total in self._totals(one)]))
-        if self._queries:
-            menu.append((say(_SEARCHES), [_segment()]))
+        menu.append((say(_SEARCHES), [_segment()]))
         return menu
 
     def _shapes(self) -> list[Offered]:
@@ -150,7 +180,7 @@ class Fields:
         operators = tuple(shape.says)
         return Offered(
             shape.name,
-            shape.label.of(self._locale),
+            lambda: shape.label.of(self._locale),
             "shape",
             operators,
             pick=shape.picker or None,
@@ -174,35 +204,50 @@ class Fields:
         known = OPERATORS.get(kind, {})
         return Offered(
             field.name,
-            self._label(field),
+            lambda: self._label(field),
             kind,
             _menu(field, [name for name in known if name in field.kind.operators]),
-            tuple((value, value_word(relation, field.name, value)) for value in field.values),
+            field.values,
             field.picker or None,
+            rows=relation,
         )
 
     def _rows(self, relation: Relation) -> Offered:
-        return Offered(relation.name, self._label(relation), "rows", relation=relation.name)
+        return Offered(relation.name, lambda: self._label(relation), "rows", relation=relation.name)
 
     def _totals(self, relation: Relation) -> list[Offered]:
-        rows = self._label(relation)
         return [
-            self._total(relation, rows, field, function)
+            self._total(relation, field, function)
             for field in self._catalogue.fields_of(relation)
             for function in _functions(field)
         ]
 
-    def _total(self, relation: Relation, rows: str, field: Field, function: str) -> Offered:
+    def _total(self, relation: Relation, field: Field, function: str) -> Offered:
         # An average of whole numbers has decimals, as amounts have.
         kind = {"distinct": "number", "avg": "money"}.get(function, field.kind.name)
         return Offered(
             f"{relation.name}|{function}:{field.name}",
-            say(AGGREGATES[function], rows=rows, column=field.label.of(self._locale)),
+            lambda: say(
+                AGGREGATES[function], rows=self._label(relation), column=field.label.of(self._locale)
+            ),
             kind,
             (">=", "<=", ">", "<", "="),
             relation=relation.name,
             aggregate=f"{function}:{field.name}",
         )
+
+
+def catalogue() -> Catalogue:
+    """Return what the actor may ask for, made once a request."""
+    if "crm_catalogue" not in g:
+        g.crm_catalogue = service.catalogue(crm(), actor())
+    found: Catalogue = g.crm_catalogue
+    return found
+
+
+def menus() -> Fields:
+    """Return the builder's menus for the actor."""
+    return Fields(catalogue(), locale())
 
 
 def _menu(field: Field, operators: list[str]) -> tuple[str, ...]:
@@ -222,7 +267,7 @@ def _functions(field: Field) -> list[str]:
 
 
 def _segment() -> Offered:
-    return Offered("segment", say(Text("A quick query")), "segment", ("=", "!="), pick="query")
+    return Offered(REFERENCE, lambda: say(Text("A quick query")), "segment", ("=", "!="), pick="query")
 
 
 def _family(name: str) -> str:

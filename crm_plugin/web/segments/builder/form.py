@@ -121,7 +121,7 @@ def _value(form: MultiDict[str, str], place: str, field: Offered, operator: str)
 
 def _many(posted: list[str], field: Offered) -> list[Any]:
     # Without choices to tick, several values are typed into one box, one a line or with commas.
-    texts = posted if field.options or field.pick else re.split(r"[\n,，、;；]", "\n".join(posted))
+    texts = posted if field.values or field.pick else re.split(r"[\n,，、;；]", "\n".join(posted))
     return [_typed(text, field.type) for text in texts if text.strip()]
 
 
@@ -158,7 +158,7 @@ def blank(field: Offered) -> Tree:
         return {"field": field.name, "operator": operator, "value": {"n": 30, "unit": "day"}}
     if operator in MANY_VALUES:
         return {"field": field.name, "operator": operator, "value": []}
-    value: Any = True if field.type == "flag" else field.options[0][0] if field.options else ""
+    value: Any = True if field.type == "flag" else field.values[0] if field.values else ""
     return {"field": field.name, "operator": operator, "value": value}
 
 
@@ -216,7 +216,7 @@ def finished(tree: Tree) -> tuple[Tree, int]:
     kept: list[Tree] = []
     dropped = 0
     for rule in tree["rules"]:
-        found = recognised(rule)
+        found = None if "operator" in rule else recognised(rule)
         if found:
             # One rule in the builder: without its value it is no narrower rule, it is none at all.
             whole = found[1] in BARE or not _is_empty(found[2])

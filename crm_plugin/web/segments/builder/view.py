@@ -142,7 +142,7 @@ def _group(tree: Tree, path: str, fields: Fields, names: Names, relation: str | 
 
 def _short(rule: Tree, path: str, fields: Fields, names: Names) -> RuleView | None:
     """Return a rule or group as one line, where it has a form with words of its own."""
-    found = recognised(rule)
+    found = None if "operator" in rule else recognised(rule)
     offered = fields.find(found[0].name) if found else None
     if found is None or offered is None:
         return None
@@ -194,7 +194,7 @@ def _widget(offered: Offered, operator: str) -> str:
     many = operator in MANY_VALUES
     if offered.type == "flag":
         return "flag"
-    if offered.options:
+    if offered.values:
         return "choices" if many else "choice"
     if offered.pick and (operator in PICKED or offered.type != "number"):
         return "picks" if many else "pick"
