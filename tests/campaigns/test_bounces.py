@@ -1,5 +1,6 @@
 """Mail that comes back: the ledger moves forward, addresses are stopped by the numbers, consents stay."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared import load
 from crm_plugin.channels.email.feedback import bounces as history
+from crm_plugin.channels.email.feedback import webhook
 from crm_plugin.channels.email.feedback.dsn import Returned, read
 from crm_plugin.channels.email.feedback.webhook import Posted
 from crm_plugin.channels.models import Bounce
@@ -313,3 +315,19 @@ def test_a_person_is_told_what_came_back(crm: Crm) -> None:
     came_back(crm, mailed(crm))
     (told,) = export(crm, 1)["bounces"]
     assert (told["kind"], told["status"], told["source"]) == ("hard", "5.1.1", "mail")
+
+
+def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm) -> None:
+    campaign = mailed(crm)
+    row = rows(crm, campaign)[2].id
+    other = mailed(crm, days=1)
+
+    def found(message_id: str) -> bool:
+        body = json.dumps({"events": [{"kind": "hard", "message_id": message_id}]}).encode()
+        (taken,) = bounces.post(crm, webhook.read(body))
+        return taken.matched
+
+    assert not found(f"<{other}-{row}@school.example>"), "a row of another campaign"
+    assert found(f"<{campaign}-{row}@school.example>")
+    assert stopped(crm) == {("p2@example.org", "marketing", "bounce")}
+    assert rows(crm, campaign)[2].state == "failed_permanent"

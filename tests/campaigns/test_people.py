@@ -255,3 +255,15 @@ def test_who_is_erased_between_the_decision_and_the_copying_is_excluded(
     requests.forget(crm, 1)
     run(crm)
     assert books(crm, campaign) == {"considered": 2, "sent": 1, "excluded": {"status": 1}}
+
+
+def test_a_row_that_has_not_left_stays_with_the_account_that_is_gone(
+    database: Database, tmp_path: Path
+) -> None:
+    crm = world(database, tmp_path, people=2)
+    campaign = ready(crm, audience=only(1))
+    merged(crm, 1, 2)
+    assert set(rows(crm, campaign)) == {1}
+    run(crm)
+    assert sent(crm) == []
+    assert rows(crm, campaign)[1].state == "excluded"

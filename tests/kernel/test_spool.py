@@ -1,5 +1,6 @@
 """What is spooled survives its writer, comes once, and keeps its name."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -131,3 +132,14 @@ def test_what_is_no_record_is_refused(tmp_path: Path, record: bytes) -> None:
 
 def test_nothing_spooled_is_nothing_to_do(tmp_path: Path) -> None:
     assert drain(tmp_path / "absent", Books()) == 0
+
+
+def test_no_file_stays_open_when_it_was_drained(tmp_path: Path) -> None:
+    books, before = Books(), len(os.listdir("/dev/fd"))
+    for number in range(20):
+        spool = Spool(tmp_path, f"t{number}")
+        spool.append(b"x")
+        spool.close()
+    assert drain(tmp_path, books) == 20
+    assert len(os.listdir("/dev/fd")) == before
+    assert list(tmp_path.glob("*.spool")) == []

@@ -1,6 +1,7 @@
 """What pages, exports and erasure show and leave of a person."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import NotFound
+from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.jobs import burst
 from crm_plugin.profiles.models import school as m
@@ -187,3 +188,36 @@ def test_emitting_never_raises(make_crm: MakeCrm, tmp_path: Path, caplog: pytest
     (tmp_path / FOLDER).write_text("a file where the folder should be")
     emit(crm, r.HostEvent("persons", ["bob"]))
     assert "could not be spooled" in caplog.text
+
+
+def test_an_order_without_lines_is_told_to_who_sees_the_whole_school(make_crm: MakeCrm) -> None:
+    host = school()
+    host.put(r.Order("bare", "ada", "paid", Decimal(5), "CNY", paid_at=NOW - timedelta(days=1)))
+    crm = make_crm(host)
+    sync(crm)
+    ada = id_of(crm, "ada")
+    with crm.db.read() as session:
+        for scope, amounts in ((None, [Decimal("9.99"), Decimal(5)]), (frozenset({"c1"}), [Decimal("9.99")])):
+            found = timeline(crm, session, ada, Window(50, scope=scope), only=("purchases",)).moments
+            assert [moment.details["amount"] for moment in found] == amounts
+        bare = timeline(crm, session, ada, Window(50), only=("purchases",)).moments[1]
+    assert bare.title == ""
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "x",
+        "2026-11-15~0",
+        "2026-11-15T12:00:00+00:00~-1",
+        "2026-11-15T12:00:00+00:00~10001",
+        "2026-11-15T12:00:00+00:00",
+        "~",
+    ],
+)
+def test_a_place_that_no_page_gave_is_refused(make_crm: MakeCrm, place: str) -> None:
+    crm = make_crm(school())
+    sync(crm)
+    with crm.db.read() as session, pytest.raises(BadInput) as refused:
+        timeline(crm, session, id_of(crm, "ada"), Window(5), after=place)
+    assert (refused.value.code, refused.value.place) == ("input.bad", "after")

@@ -155,3 +155,16 @@ def test_a_course_that_becomes_a_copy_takes_its_intentions_along(crm: Crm, host:
     with crm.db.read() as session:
         roots = session.execute(sa.select(Intention.root_id, Intention.course_id)).all()
         assert roots[0].root_id == of(crm, "ada")["won"].course_id != roots[0].course_id
+
+
+@pytest.mark.parametrize(
+    ("end_kind", "level"),
+    [("refund", "lost"), ("removed", "lost"), ("left", "lost"), ("expired", None), ("completed", None)],
+)
+def test_a_seat_that_ran_out_is_no_loss(make_crm: MakeCrm, end_kind: str, level: str | None) -> None:
+    seat = r.Enrolment("e1", "ada", "c", state="ended", ended_at=NOW, end_kind=end_kind)
+    held = r.Enrolment("e2", "ada", "held", state="active")
+    crm = make_crm(FakeHost(r.Course("c", "C"), r.Course("held", "H"), r.Person("ada"), seat, held))
+    sync(crm)
+    found = {course: one.suggested.level for course, one in of(crm, "ada").items()}
+    assert found == {"held": "won", **({"c": level} if level else {})}

@@ -26,6 +26,8 @@ SECONDS = (150, 200)
 """For the tests nearest to a mutant, and for those around them: what takes longer is stopped."""
 LEFT_OUT = ("_build", "demo", "hostkit", "translations")
 """Parts of the package that no installation needs for its work."""
+IMPORTING, KIN = 12, 4
+"""Test files run at once: so many that import a module, so many that name what is in it."""
 AROUND = ("tests/test_flow.py",)
 TWISTED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -115,7 +117,7 @@ def chosen(seed: int, count: int, only: str = "") -> list[Mutant]:
 
 
 def nearest(path: Path) -> list[str]:
-    """Return the test files that import this module, those that name the fewest modules first."""
+    """Return test files that import this module, smallest first, and those that name most that is in it."""
     module = ".".join(path.with_suffix("").parts)
     module = module if module.startswith("crm_plugin") else f"crm_plugin.{module}"
     package, _, name = module.removesuffix(".__init__").rpartition(".")
@@ -124,7 +126,19 @@ def nearest(path: Path) -> list[str]:
         one for one in python_files("tests") if one.name.startswith("test_") and "bench" not in one.parts
     ]
     found = [one for one in tests if any(_names(text_of(one), words, name) for words in spelt)]
-    return [str(one) for one in sorted(found, key=lambda one: text_of(one).count("import "))]
+    importing = sorted(found, key=lambda one: text_of(one).count("\n"))[:IMPORTING]
+    words = _words(text_of(path))
+    shared = sorted(tests, key=lambda one: -sum(word in text_of(one) for word in words))[:KIN]
+    return [str(one) for one in dict.fromkeys([*importing, *shared])]
+
+
+def _words(source: str) -> set[str]:
+    """Return names and addresses by which a test may know a file that it does not import."""
+    nodes = list(ast.walk(ast.parse(source)))
+    named = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    addresses = {text.partition("<")[0] for text in texts if text.startswith("/")}
+    return {word for word in named | addresses if len(word) > 5}
 
 
 def _names(text: str, words: str, name: str) -> bool:
@@ -190,6 +204,7 @@ def main() -> None:
     options.add_argument("seed", type=int, nargs="?", default=1)
     options.add_argument("count", type=int, nargs="?", default=60)
     options.add_argument("--only", default="", help="PATH:LINE of which to make all mutants")
+    options.add_argument("--first", type=int, default=1, help="number of the mutant to begin with")
     options.add_argument("--part", default="1/1", help="2/3: the second third, for several processes")
     given = options.parse_args()
     sums: dict[str, int] = {}
@@ -197,7 +212,7 @@ def main() -> None:
         tree = copied(Path(folder))
         part, parts = map(int, given.part.split("/"))
         for number, one in enumerate(chosen(given.seed, given.count, given.only), 1):
-            if number % parts != part % parts:
+            if number < given.first or number % parts != part % parts:
                 continue
             began = time.monotonic()
             found = verdict(tree, one)

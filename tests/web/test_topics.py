@@ -1,10 +1,14 @@
 """The page of topics, and where topics are chosen and shown: composer, pre-flight, campaign, person."""
 
+import re
+
 import pytest
+import sqlalchemy as sa
 
 from crm_plugin.campaigns import access
 from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.profiles.consent import topics
+from crm_plugin.profiles.consent import topic_consent, topics
+from crm_plugin.profiles.models.school import Person
 from tests.web.fixtures import School
 from tests.web.forms import posted
 
@@ -88,3 +92,15 @@ def test_what_staff_say_is_checked(school: School) -> None:
     assert school.post("/people/3/topic", {"topic": "99", "answer": "denied"}).status_code == 404
     school.sign_in("crm.view")
     assert "They told us" not in school.get("/people/3").text
+
+
+def test_the_page_says_how_many_want_none_of_a_topic(school: School) -> None:
+    first, _ = (topics.create(school.crm, ADMIN, name) for name in ("Offers", "News"))
+    people = school.crm.db.run(lambda session: session.scalars(sa.select(Person.id).limit(3)).all())
+    for person in people:
+        with school.crm.db.begin() as session:
+            topic_consent.opt_out(school.crm, session, person, first, school.crm.clock(), "page")
+    cells = re.findall(r'data-label="Want none of it"[^>]*>\s*(\d+)', school.get("/topics").text)
+    assert cells == ["3", "0"]
+    school.sign_in(scope=frozenset({"c1"}))
+    assert school.get("/topics").status_code == 403

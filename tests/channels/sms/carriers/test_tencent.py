@@ -137,3 +137,16 @@ def test_reports_are_read() -> None:
         Report("5000:1", "delivered", None, datetime(2015, 10, 17, 0, 3, 4, tzinfo=UTC)),
         Report("5000:1", "failed_permanent", "MK:0001"),
     ]
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "said", [{}, {"SendStatusSet": None}, {"SendStatusSet": "x"}, {"SendStatusSet": [None, 7]}]
+)
+def test_an_answer_without_a_status_leaves_messages_in_doubt(
+    database: Database, said: dict[str, Any]
+) -> None:
+    with line("tencent", database) as here, responses.RequestsMock() as web:
+        web.add("POST", f"{here.gateway.url}/", json={"Response": {"RequestId": "r", **said}})
+        receipts = here.carrier.submit([here.message(1)], yes)
+    assert [receipt.status for receipt in receipts] == ["unknown"]
