@@ -45,7 +45,7 @@ _DELIVERIES = with_fields(
     row_field("campaign_id", Text("campaign"), NUMBER, picker="campaign"),
     row_field("channel", Text("channel"), CODE, values=tuple(CHANNELS)),
     row_field("state", Text("state"), CODE, values=STATES),
-    row_field("sent_at", Text("sent"), INSTANT, Column("handed_at")),
+    row_field("sent_at", Text("sent", "field"), INSTANT, Column("handed_at")),
     row_field("clicked", Text("clicked"), FLAG, Among(clicked_deliveries)),
 )
 

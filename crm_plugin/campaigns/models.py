@@ -28,7 +28,7 @@ class Campaign(Base):
     """Why it is paused or held."""
     audience: Mapped[dict[str, Any]] = mapped_column(Json)
     searches: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    """Saved searches that audience and goal stand on, by their ids, as they were at the launch."""
+    """Quick queries that audience and goal stand on, by their ids, as they were at the launch."""
     content: Mapped[dict[str, Any]] = mapped_column(Json)
     """``template`` or ``subject html text``; ``variables``; ``link``."""
     policy: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

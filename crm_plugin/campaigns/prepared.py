@@ -180,7 +180,7 @@ def unknown_is_no(crm: Crm) -> bool:
 def tree_of(crm: Crm, document: object, place: str = "", searches: Mapping[str, Any] | None = None) -> Tree:
     """Read an audience, or a goal.
 
-    :param searches: saved searches as a launch kept them, by their ids; None = as they are now.
+    :param searches: quick queries as a launch kept them, by their ids; None = as they are now.
     :raises BadInput: ``segment.*``.
     """
     catalogue = segments.catalogue(crm)
@@ -190,7 +190,7 @@ def tree_of(crm: Crm, document: object, place: str = "", searches: Mapping[str, 
 
 
 def searches_of(crm: Crm, campaign: Campaign) -> dict[str, Any]:
-    """Return the saved searches that a campaign's audience and goal stand on, as they are now.
+    """Return the quick queries that a campaign's audience and goal stand on, as they are now.
 
     From its launch on a campaign asks what was confirmed, whatever becomes of them.
     """

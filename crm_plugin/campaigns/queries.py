@@ -146,7 +146,7 @@ def _row(campaign: Campaign) -> CampaignRow:
 
 
 def users_of_query(session: Session, query_id: int) -> list[str]:
-    """Return the names of campaigns that still need a saved search, for their audience or their goal."""
+    """Return the names of campaigns that still need a quick query, for their audience or their goal."""
     query = sa.select(Campaign).where(Campaign.state.in_(UNFINISHED), Campaign.removed_at.is_(None))
     query = query.order_by(Campaign.id)
     return [

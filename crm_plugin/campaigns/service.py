@@ -62,7 +62,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
     """
     with crm.db.read() as session:
-        lifecycle.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("launched"))
+        lifecycle.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("sent"))
     for problem in preflight(crm, campaign_id).errors:
         raise BadInput(problem.code, problem.place, **problem.params)
     state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
@@ -72,7 +72,7 @@ def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
 
 
 def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    lifecycle.check_state(lifecycle.lock(session, campaign_id), ("draft",), Clause("launched"))
+    lifecycle.check_state(lifecycle.lock(session, campaign_id), ("draft",), Clause("sent"))
     now = crm.clock()
     campaign = queries.one(session, campaign_id)
     campaign.content = channel_service.pinned(crm, session, campaign.content)

@@ -48,7 +48,7 @@ def _own_language() -> str:
     type=click.Choice(list(LOCALES)),
     default=_own_language,
     show_default="that of this terminal",
-    help="Of the generated school: its courses, its saved searches, its staff's pages.",
+    help="Of the generated school: its courses, its quick queries, its staff's pages.",
 )
 def demo(people: int, port: int | None, instance: str, language: str) -> None:
     """Start the reference school with the CRM in it."""

@@ -1,16 +1,16 @@
 """Messages of the errors about who may do what, and the school."""
 
 CODES: dict[str, str] = {
-    "access.refused": "you may not do this: it needs the permission {permission}",
-    "access.limited": "you are limited to some courses, and this is about the whole school",
-    "access.bad_token": "this token is unknown, was revoked or has run out",
+    "access.refused": "you cannot do this: it needs the permission {permission}",
+    "access.limited": "you see some courses only, and this concerns the whole school",
+    "access.bad_token": "this token is unknown, revoked or expired",
     "access.signed_out": "sign in first",
-    "access.stale_form": "this page is too old: reload it and try again",
+    "access.stale_form": "this page is out of date: reload it and try again",
     "host.none": "no host is registered: set CRM_HOST",
     "host.unknown": "there is no host named {name}; installed: {known}",
     "host.not_read": "nothing of the school has been read yet: run crm init",
     "host.several": "more than one plug-in answers the host hooks: {names}",
-    "host.not_a_host": "{name} is no host: {reason}",
+    "host.not_a_host": "{name} is not a host: {reason}",
     "host.failed": "the school's {hook} failed: {reason}",
     "host.slow": "the school's {hook} took longer than {seconds} s",
     "host.garbage": "the school's {hook} returned {reason}",

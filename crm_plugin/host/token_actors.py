@@ -102,7 +102,7 @@ def _admit(actor: Actor) -> None:
 def _check(grant: Grant, now: datetime) -> None:
     if not 0 < len(grant.name.strip()) <= LONGEST_NAME:
         raise BadInput(
-            "input.bad", "name", reason=Clause("a name has 1 to {limit} letters", limit=LONGEST_NAME)
+            "input.bad", "name", reason=Clause("a name has 1 to {limit} characters", limit=LONGEST_NAME)
         )
     if not grant.permissions or not set(grant.permissions) <= set(PERMISSIONS):
         raise BadInput("input.bad", "permissions", reason=one_of(PERMISSIONS))

@@ -32,9 +32,9 @@ TABLE = (
         "host_region", str, "", "Country of the school (ISO 3166, two letters): reads telephone numbers."
     ),
     Setting(
-        "host_timezone", str, "UTC", "The school's time zone (IANA name), until the school tells its own."
+        "host_timezone", str, "UTC", "The school's time zone (IANA name), until the school gives its own."
     ),
-    Setting("host_currency", str, "", "The school's own currency (ISO 4217), where the school tells none."),
+    Setting("host_currency", str, "", "The school's own currency (ISO 4217), where the school gives none."),
     Setting("host_base_url", str, "", "Web address of the school."),
     Setting(
         "database_url", str, "", "SQLAlchemy URL of the CRM's tables; empty: the Flask host's own.", True
@@ -45,17 +45,21 @@ TABLE = (
         "secret_key",
         str,
         "",
-        "Signs sessions of crm serve; 32 letters and more; empty: made and kept.",
+        "Signs sessions of crm serve; 32 characters or more; empty: created and kept.",
         secret=True,
     ),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
-    Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox writes messages down and sends nothing."),
+    Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox records messages and sends nothing."),
     Setting("sms_signature", str, "", "Name that signs SMS, as the carrier approved it; empty: the site's."),
     Setting(
         "sms_link_mode", str, "", "Links in SMS: per_recipient, per_campaign or none; empty: the carrier's."
     ),
     Setting(
-        "sms_callback_secret", str, "", "Last part of the addresses for delivery reports; 16 letters.", True
+        "sms_callback_secret",
+        str,
+        "",
+        "Last part of the addresses for delivery reports; 16 characters.",
+        True,
     ),
     Setting("sms_price", str, "", "What one segment of an SMS costs, such as 0.045 CNY; empty: not known."),
     Setting("sms_http_url", str, "", "Address of the generic HTTP carrier.", secret=True),
@@ -77,7 +81,7 @@ TABLE = (
     ),
     Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
     Setting("bounce_domain", str, "", "Domain whose mail your server hands to crm bounce; empty: none."),
-    Setting("bounce_secret", str, "", "Signs what is posted to /c/bounce; 16 letters.", secret=True),
+    Setting("bounce_secret", str, "", "Signs what is posted to /c/bounce; 16 characters.", secret=True),
     Setting("bounce_hard", int, 1, "Hard bounces that stop an e-mail address; 0: never."),
     Setting("bounce_soft", int, 3, "Soft bounces in a row that stop an e-mail address; 0: never."),
     Setting("bounce_soft_days", int, 3, "Days that such a row of soft bounces spans at least."),

@@ -1,7 +1,7 @@
 """Messages of the errors about links."""
 
 CODES: dict[str, str] = {
-    "link.broken": "{url} does not answer as it should: {reason}",
+    "link.broken": "{url} does not answer properly: {reason}",
     "link.bad_url": "{url!r} is not a web address",
 }
 """Code → English message."""

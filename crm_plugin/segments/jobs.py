@@ -1,4 +1,4 @@
-"""What workers run for saved searches."""
+"""What workers run for quick queries."""
 
 from crm_plugin.host.context import Crm, current
 from crm_plugin.segments.bulk import bulk_tagging, exports
@@ -17,7 +17,7 @@ DAILY: tuple[str, ...] = (
 
 
 def refresh_counts() -> None:
-    """Count the saved searches whose count is too old, and show pinned ones to the school."""
+    """Count the quick queries whose count is too old, and show pinned ones to the school."""
     crm = current()
     quick_queries.refresh_counts(crm)
     home_pins.publish(crm)

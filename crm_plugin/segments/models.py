@@ -1,4 +1,4 @@
-"""Saved searches."""
+"""Quick queries."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from crm_plugin.kernel.db.types import Base, Id, Json, Key, UtcDateTime
 
 
 class QuickQuery(Base):
-    """A saved search with its last count."""
+    """A quick query with its last count."""
 
     __tablename__ = "crm_query"
 

@@ -1,4 +1,4 @@
-"""Reads of saved searches."""
+"""Reads of quick queries."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from crm_plugin.segments.models import QuickQuery
 
 @dataclass(frozen=True)
 class QueryRow:
-    """A saved search.
+    """A quick query.
 
     :param count: people at ``counted_at``; None before the first count, and for who is limited to other
         courses than its owner, as it is not the number of their people.
@@ -36,34 +36,34 @@ class QueryRow:
 
 
 def visible(actor: Actor | None) -> sa.ColumnElement[bool]:
-    """Return the condition that an actor sees a saved search: their own, and shared ones."""
+    """Return the condition that an actor sees a quick query: their own, and shared ones."""
     if actor is None:
         return sa.true()
     return sa.or_(QuickQuery.owner == actor.id, QuickQuery.shared == sa.true())
 
 
 def document(crm: Crm, ident: int, actor: Actor | None = None) -> Mapping[str, Any] | None:
-    """Return the document of a saved search, None when there is none that the actor sees."""
+    """Return the document of a quick query, None when there is none that the actor sees."""
     with crm.db.read() as session:
         chosen = sa.select(QuickQuery.tree).where(QuickQuery.id == ident, visible(actor))
         return session.scalar(chosen)
 
 
 def names(session: Session, ids: Collection[int]) -> dict[int, str]:
-    """Return the names of saved searches by their ids."""
+    """Return the names of quick queries by their ids."""
     chosen = sa.select(QuickQuery.id, QuickQuery.name).where(QuickQuery.id.in_(ids))
     return {row.id: row.name for row in session.execute(chosen)}
 
 
 def list_for(crm: Crm, actor: Actor) -> list[QueryRow]:
-    """Return the saved searches that an actor sees, in their order."""
+    """Return the quick queries that an actor sees, in their order."""
     with crm.db.read() as session:
         chosen = sa.select(QuickQuery).where(visible(actor)).order_by(QuickQuery.position, QuickQuery.id)
         return [row_for(query, actor) for query in session.scalars(chosen)]
 
 
 def get(crm: Crm, ident: int, actor: Actor) -> QueryRow:
-    """Return one saved search.
+    """Return one quick query.
 
     :raises NotFound: ``object.missing``, also when the actor does not see it.
     """
@@ -72,10 +72,10 @@ def get(crm: Crm, ident: int, actor: Actor) -> QueryRow:
 
 
 def find(session: Session, ident: int, actor: Actor) -> QuickQuery:
-    """Return the row of a saved search that the actor sees, in the caller's transaction."""
+    """Return the row of a quick query that the actor sees, in the caller's transaction."""
     query = session.scalar(sa.select(QuickQuery).where(QuickQuery.id == ident, visible(actor)))
     if query is None:
-        raise NotFound("object.missing", kind=Clause("query"), id=ident)
+        raise NotFound("object.missing", kind=Clause("quick query"), id=ident)
     return query
 
 
@@ -85,12 +85,12 @@ def limits(actor: Actor) -> list[str] | None:
 
 
 def owns(query: QuickQuery, actor: Actor) -> bool:
-    """Tell whether an actor may change a saved search."""
+    """Tell whether an actor may change a quick query."""
     return query.owner == actor.id or actor.may("crm.admin")
 
 
 def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
-    """Return a saved search as an actor may see it."""
+    """Return a quick query as an actor may see it."""
     counted = query.scope == limits(actor)
     return QueryRow(
         query.id,

@@ -44,7 +44,7 @@ def home() -> ResponseReturnValue:
     info = host_info(crm())
     return render(
         "home.html",
-        title=say("Overview"),
+        title=say("Home"),
         active="home",
         site_name=info.site_name if info else "",
         has_data=any(row.rows or row.ok_at for row in streams),
@@ -88,7 +88,7 @@ def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:
     made = [_drawn(say("New people"), registered, formatting.number(sum(registered)))]
     if actor().may("crm.money"):
         taken = [day.taken for day in days]
-        made.append(_drawn(say("Takings"), taken, formatting.whole_money(sum(taken, Decimal(0)), currency)))
+        made.append(_drawn(say("Revenue"), taken, formatting.whole_money(sum(taken, Decimal(0)), currency)))
     return made
 
 

@@ -35,7 +35,7 @@ for _words in (segment_words, admin_words, sms_words, campaign_words, people_wor
     vocabulary.learn(_words)
 
 ENTRIES = (
-    Entry("home", Text("Overview"), "home", "/"),
+    Entry("home", Text("Home"), "home", "/"),
     Entry("people", Text("People"), "people", "/people"),
     Entry("queries", Text("Quick queries"), "queries", "/queries"),
     Entry("campaigns", Text("Campaigns"), "campaigns", "/campaigns"),

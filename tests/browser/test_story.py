@@ -34,15 +34,15 @@ def find_buyers(page: Page, address: str) -> None:
 
 def write(page: Page, address: str) -> None:
     page.get_by_role("radio", name="E-mail").check()
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("Subject").fill("Autumn at the piano")
     page.get_by_label("HTML").fill(HTML)
     page.get_by_label("Link", exact=True).fill(f"{address}/admin/crm/health")
     expect(page.locator("#c-preview")).to_contain_text("Hello")
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("Quiet hours", exact=True).fill("")
     page.get_by_label("End of the quiet hours").fill("")
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
 
 
 def test_from_a_search_to_the_report(served: School, page: Page, complaints: list[str]) -> None:
@@ -52,11 +52,11 @@ def test_from_a_search_to_the_report(served: School, page: Page, complaints: lis
     page.get_by_label("Name", exact=True).fill("Buyers")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Buyers")).to_be_visible()
-    page.get_by_role("button", name="Reach these people").first.click()
+    page.get_by_role("button", name="Write to them").first.click()
     write(page, address)
     expect(page.get_by_text("Everything is ready.")).to_be_visible()
-    page.get_by_label("Yes, reach 6 people.").check()
-    page.get_by_role("button", name="Launch now").click()
+    page.get_by_label("Send to 6 people").check()
+    page.get_by_role("button", name="Send now").click()
     work(served)
     # The page follows by itself.
     expect(page.locator("#c-live")).to_contain_text("Finished")

@@ -286,7 +286,7 @@ def test_the_list_shows_books_and_pages_by_id(database: Database, tmp_path: Path
     assert service.listing(crm, states=["draft"]) == []
 
 
-def test_a_saved_search_that_a_draft_needs_cannot_be_deleted(database: Database, tmp_path: Path) -> None:
+def test_a_quick_query_that_a_draft_needs_cannot_be_deleted(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=2)
     ada = Actor("ada", "Ada", frozenset({"crm.admin"}))
     ident = quick_queries.save(crm, ada, "Everybody", {"combinator": "and", "rules": []})

@@ -88,7 +88,7 @@ def test_a_campaign_whose_template_is_gone_stops_with_its_reason(database: Datab
 
 
 def test_what_was_confirmed_is_what_a_planned_campaign_sends(database: Database, tmp_path: Path) -> None:
-    """Text and saved searches stay as they were; who they find is counted at the start."""
+    """Text and quick queries stay as they were; who they find is counted at the start."""
     crm = world(database, tmp_path, people=3)
     boss = Actor("boss", "Boss", frozenset({"crm.view", "crm.edit", "crm.send", "crm.admin"}))
 

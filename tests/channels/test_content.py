@@ -21,9 +21,9 @@ from crm_plugin.kernel.errors import BadInput
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("{{ nosuch }}", "line 1: unknown variable nosuch"),
-        ("a\nb\n{{ usernme }}", "line 3: unknown variable usernme"),
-        ("a\r\nb\r\n{{ nosuch }}", "line 3: unknown variable nosuch"),
+        ("{{ nosuch }}", "line 1: unknown field nosuch"),
+        ("a\nb\n{{ usernme }}", "line 3: unknown field usernme"),
+        ("a\r\nb\r\n{{ nosuch }}", "line 3: unknown field nosuch"),
         ("\n{% for a in b %}{% endfor %}", "line 2: a loop is not allowed"),
         ("{% if username %}x{% endif %}", "line 1: a condition is not allowed"),
         ("{% set a = 1 %}", "line 1: a command is not allowed"),
@@ -45,7 +45,7 @@ from crm_plugin.kernel.errors import BadInput
         ("{{ username if 1 else 2 }}", "line 1: a condition is not allowed"),
         ("{{ 1 }}", "line 1: a value that is no text is not allowed"),
         ("{{ [1, 2] }}", "line 1: a calculation is not allowed"),
-        ("{{ self }}", "line 1: unknown variable self"),
+        ("{{ self }}", "line 1: unknown field self"),
         ("ok\n{{ username", "line 2: something is opened and not closed"),
         ("x" * (LIMIT + 1), f"longer than {LIMIT} bytes"),
         ("课" * (LIMIT // 3 + 1), f"longer than {LIMIT} bytes"),

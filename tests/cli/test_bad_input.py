@@ -130,7 +130,7 @@ DRAFTS: list[tuple[Tree, str]] = [
     ({"audience": rule("paid_count", ">", 10**6)}, "audience"),
     ({**MAIL, "subject": "x"}, "html"),
     ({**MAIL, "subject": "a\r\nBcc: b", "html": "x"}, "subject"),
-    ({**MAIL, "subject": "a", "html": "{{ nope }}"}, "html: line 1: unknown variable nope"),
+    ({**MAIL, "subject": "a", "html": "{{ nope }}"}, "html: line 1: unknown field nope"),
     ({**MAIL, "subject": "a", "html": "\n{{ x"}, "html: line 2"),
     ({"channel": "message", "template": None}, "text"),
 ]

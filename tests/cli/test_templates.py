@@ -36,7 +36,7 @@ def test_one_is_approved_by_hand_and_it_is_on_record(road: Road, database: Datab
 
 def test_mistakes_are_one_line(road: Road) -> None:
     assert road.crm("template", "approve", "nosuch", exit_code=2) == "crm: there is no SMS template nosuch\n"
-    assert "http takes no texts for approval" in road.crm("template", "submit", "win-back-en", exit_code=2)
+    assert "http reviews no texts" in road.crm("template", "submit", "win-back-en", exit_code=2)
 
 
 def test_one_is_handed_in(road: Road) -> None:
@@ -55,5 +55,5 @@ def test_one_is_handed_in(road: Road) -> None:
         gateway.next = (200, {"Code": "isv.AMOUNT_NOT_ENOUGH"})
         said = road.crm("template", "submit", "promotion-zh")
     assert said == "promotion-zh: the carrier has not taken it: carrier_balance:isv.AMOUNT_NOT_ENOUGH\n"
-    assert "fills in texts by a code" in road.crm("template", "approve", "promotion-zh", exit_code=2)
+    assert "fills in texts by a template code" in road.crm("template", "approve", "promotion-zh", exit_code=2)
     assert road.crm("template", "approve", "promotion-zh", "--code", "SMS_7", "--json")["state"] == "approved"

@@ -74,7 +74,7 @@ class Seen:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, conditions on related rows and saved searches included."""
+    """Yield a node and all below it, conditions on related rows and quick queries included."""
     yield node
     below: tuple[Node | None, ...] = ()
     if isinstance(node, Group):

@@ -76,7 +76,7 @@ BAD: list[tuple[Any, str, str, str]] = [
     (tree(rule("city", "=", "")), "segment.bad_value", "rules[0].value", "a text"),
     (tree(rule("city", "=", "\ud800")), "segment.bad_value", "rules[0].value", "can be stored"),
     (tree(rule("city", "=", "a\x00b")), "segment.bad_value", "rules[0].value", "can be stored"),
-    (tree(rule("city", "=", "x" * 1001)), "segment.bad_value", "rules[0].value", "1,000 letters"),
+    (tree(rule("city", "=", "x" * 1001)), "segment.bad_value", "rules[0].value", "1,000 characters"),
     (tree(rule("status", "=", "aktive")), "segment.bad_value", "rules[0].value", "did you mean 'active'?"),
     (tree(rule("status", "in", ["active", "x"])), "segment.bad_value", "rules[0].value[1]", "one of active"),
     (tree(rule("paid_total", ">", "1.00001")), "segment.bad_value", "rules[0].value", "4 decimals"),
@@ -124,7 +124,7 @@ BAD: list[tuple[Any, str, str, str]] = [
     (tree(total()), "segment.needs_currency", "rules[0].where", "one currency"),
     (tree(total(operator="null")), "segment.unknown_operator", "rules[0].operator", "null"),
     (tree(rule("segment", "=", 9)), "segment.missing_query", "rules[0].value", "9"),
-    (tree(rule("segment", "=", "1")), "segment.bad_value", "rules[0].value", "saved search"),
+    (tree(rule("segment", "=", "1")), "segment.bad_value", "rules[0].value", "quick query"),
     (
         tree(rule("segment", "=", 1)),
         "segment.cycle",
@@ -175,7 +175,7 @@ def test_the_place_begins_with_the_name_of_the_document() -> None:
         parse(tree(rule("x", "=", 1)), CATALOGUE, "policy.goal")
 
 
-def test_a_saved_search_may_not_lead_back_to_itself() -> None:
+def test_a_quick_query_may_not_lead_back_to_itself() -> None:
     with pytest.raises(BadInput) as caught:
         parse(tree(rule("segment", "=", 2)), CATALOGUE, inside=frozenset({1}))
     assert caught.value.code == "segment.cycle"

@@ -1,4 +1,4 @@
-"""Counts of saved searches follow the school: after a sync that moved people, and with time alone."""
+"""Counts of quick queries follow the school: after a sync that moved people, and with time alone."""
 
 from datetime import timedelta
 from typing import Any

@@ -207,13 +207,13 @@ def test_a_document_is_said_as_a_sentence(crm: Crm) -> None:
         "has no orders with course is one of “Algebra”, “9” or is not in “Members”"
     )
     assert describe(crm, document, "zh_Hans_CN", ADA) == (
-        "满足条件的人：注册时间在最近 30 天内，或不满足（是会员：是），"
+        "条件：注册时间在最近 30 天内，或不满足（会员），"
         "或没有订单（课程为其中之一：“Algebra”、“9”），或不属于“Members”"
     )
     assert describe(crm, EVERYBODY, "en") == "everybody"
 
 
-def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
+def test_the_life_of_a_quick_query(crm: Crm, host: FakeHost) -> None:
     ident = quick_queries.save(crm, ADA, "  Learners  twice ", LEARNERS, pinned=True)
     row = queries.get(crm, ident, ADA)
     assert (row.name, row.tree, row.count, row.mine) == ("Learners twice", LEARNERS, None, True)
@@ -247,7 +247,7 @@ def test_the_life_of_a_saved_search(crm: Crm, host: FakeHost) -> None:
     assert queries.list_for(crm, ADA) == []
 
 
-def test_a_saved_search_in_use_is_not_deleted(crm: Crm) -> None:
+def test_a_quick_query_in_use_is_not_deleted(crm: Crm) -> None:
     inner = quick_queries.save(crm, ADA, "Inner", EVERYBODY)
     rule = {"field": "segment", "operator": "=", "value": inner}
     outer = quick_queries.save(crm, ADA, "Outer", {"combinator": "and", "rules": [rule]})
@@ -281,7 +281,7 @@ def test_a_search_whose_field_is_gone_matches_nobody(crm: Crm) -> None:
     assert queries.get(crm, ident, ADA).count == 0
 
 
-def test_saved_searches_keep_the_order_that_people_give_them(crm: Crm) -> None:
+def test_quick_queries_keep_the_order_that_people_give_them(crm: Crm) -> None:
     first, second, third = (quick_queries.save(crm, ADA, name, EVERYBODY) for name in "abc")
     quick_queries.move(crm, ADA, third, 0)
     assert [row.id for row in queries.list_for(crm, ADA)] == [third, first, second]

@@ -34,8 +34,7 @@ def test_phrases_are_said_in_both_languages(crm: Crm) -> None:
         "and took a trial lesson"
     )
     assert describe(crm, tree, "zh") == (
-        "满足条件的人：已有 60 天未活跃（含从未活跃），"
-        "且没有买过其中任何一个：“Piano”、“Violin”，且试听过课程"
+        "条件：已有 60 天未活跃（含从未活跃），且没有买过其中任何一个：“Piano”、“Violin”，且试听过课程"
     )
 
 

@@ -174,7 +174,7 @@ def test_an_account_of_some_courses_sees_their_people_only(shell: Shell) -> None
     assert shell.page(f"/people/{numbers['p3']}").status_code == 404
 
 
-LANGUAGES = [("en", "Sign in", "People"), ("zh-CN", "登录", "学员")]
+LANGUAGES = [("en", "Sign in", "People"), ("zh-CN", "登录", "用户")]
 
 
 @SQLITE

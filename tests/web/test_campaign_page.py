@@ -60,10 +60,10 @@ def states(school: School, ident: int) -> dict[str, int]:
     ("reason", "english", "chinese"),
     [
         ("campaign.unknown_template", "Its SMS template is gone", "所用的短信模板已不存在"),
-        ("segment.missing_query", "Its audience or goal names a search", "受众或目标引用的查询"),
+        ("segment.missing_query", "Its audience or goal uses a quick query", "人群或目标引用的快捷查询"),
         ("content.unknown_variable", "Its text cannot be sent as it is", "现有内容无法发送"),
-        ("settings.bad_value", "A setting of the carrier is wrong", "发送通道的设置有误"),
-        ("settle_failed", "answers could not be written down", "未能写入数据库"),
+        ("settings.bad_value", "A setting of the carrier is wrong", "服务商的设置有误"),
+        ("settle_failed", "answers could not be saved", "未能写入数据库"),
     ],
 )
 def test_what_stopped_a_campaign_is_told_in_words(
@@ -122,7 +122,7 @@ def test_each_reason_opens_its_people(school: School) -> None:
 def test_failed_ones_are_tried_again_after_a_question(school: School) -> None:
     ident = sent(school)
     set_rows(school, ident, 2, state="failed_transient", reason="unavailable")
-    assert "2 messages that failed for a passing reason" in school.get(f"/campaigns/{ident}").text
+    assert "2 messages that failed for now" in school.get(f"/campaigns/{ident}").text
     school.post(f"/campaigns/{ident}/retry")
     assert states(school, ident)["pending"] == 2
 
@@ -178,7 +178,7 @@ def test_who_is_limited_learns_nothing_of_purchases(school: School) -> None:
     while jobs.burst(school.crm):
         pass
     text = school.get(f"/campaigns/{ident}/report").text
-    assert "Message left" in text
+    assert ">Sent<" in text
     assert "Bought" not in text
 
 

@@ -87,11 +87,11 @@ def test_the_reach_stands_beside_the_audience(school: School) -> None:
     ident = draft(school)
     text = school.get(f"/campaigns/{ident}/reach").text
     numbers = re.findall(r"<dt>(.*?)</dt><dd class=\"c-num\">(\d+)", text)
-    assert dict(numbers)["Match the audience"] == str(PEOPLE)
+    assert dict(numbers)["In the audience"] == str(PEOPLE)
     assert {name for name, _ in numbers} >= {
-        "reached by SMS",
-        "reached by E-mail",
-        "reached by Private message",
+        "can get it by SMS",
+        "can get it by E-mail",
+        "can get it by Private message",
     }
     assert f">{PEOPLE}<" in school.get(f"/campaigns/{ident}/audience?count=1").text
 
@@ -183,7 +183,7 @@ def test_the_pickers_offer_only_whom_the_reader_sees(school: School) -> None:
 def test_the_regions_usual_rules_are_proposed(school: School) -> None:
     ident = draft(school, policy={"leave_out_days": 90, "rate": {"n": 5, "per_seconds": 60}})
     page = school.get(f"/campaigns/{ident}/policy").text
-    assert "Take the usual rules for China" in page
+    assert "Use the usual rules for China" in page
     assert saved(school, ident, "policy", propose="1").endswith("/policy")
     assert service.get(school.crm, ident).policy == {
         "leave_out_days": 7,
@@ -261,10 +261,10 @@ def test_times_that_cannot_be_right_block_the_launch(school: School) -> None:
     assert "the planned time has passed" in school.get(f"/campaigns/{past}/check").text
     ends = {"expires_at": (NOW + timedelta(hours=1)).isoformat()}
     late = draft(school, at=(NOW + timedelta(hours=2)).isoformat(), policy=ends)
-    assert "nothing leaves after its last moment" in school.get(f"/campaigns/{late}/check").text
+    assert "the end time is before the start" in school.get(f"/campaigns/{late}/check").text
     slow = draft(school, policy={**ends, "rate": {"n": 1, "per_seconds": 3600}})
     page = school.get(f"/campaigns/{slow}/check").text
-    assert "at this rate the sending is not done" in page
+    assert "at this rate sending does not finish" in page
     assert "12 hours" in page
     for ident, blocked in ((past, True), (late, True), (slow, False)):
         assert ("disabled" in school.get(f"/campaigns/{ident}/check").text) is blocked
@@ -281,12 +281,12 @@ def test_links_are_looked_at_in_the_background(school: School, monkeypatch: pyte
         return False, "404"
 
     monkeypatch.setattr(draft_link_check, "_answer", answer)
-    assert "looks whether the link answers" in school.get(f"/campaigns/{ident}/check").text
+    assert "The link is being checked" in school.get(f"/campaigns/{ident}/check").text
     assert asked == []
     draft_link_check.look(school.crm)
     text = school.get(f"/campaigns/{ident}/check/found").text
-    assert "does not answer as it should: 404" in text
-    assert "looks whether" not in text
+    assert "does not answer properly: 404" in text
+    assert "is being checked" not in text
     assert asked == [link["link"]]
 
 
@@ -305,7 +305,7 @@ def test_what_sms_cost_is_told_before(school: School) -> None:
     ident = draft(school, channel="sms", text=None, **told, variables={"course_title": "Piano"})
     page = school.get(f"/campaigns/{ident}/check").text
     assert re.search(r"SMS parts together</dt><dd[^>]*>(12|24) · CN¥(0.60|1.20)<", page)
-    assert "if all were so long" in page
+    assert "total if all were as long" in page
 
 
 @on_sqlite
@@ -324,7 +324,7 @@ def test_many_people_are_confirmed_by_their_typed_number(school: School) -> None
 @on_sqlite
 def test_a_launch_posted_again_changes_nothing(school: School) -> None:
     ident = draft(school)
-    for words in ("Launched.", "It was launched already, once."):
+    for words in ("Sending.", "Already sent. Nothing was changed."):
         answer = school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)}, follow_redirects=True)
         assert (answer.status_code, words in answer.text) == (200, True)
     service.pause(school.crm, ident, "ann")

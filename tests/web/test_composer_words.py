@@ -61,12 +61,12 @@ def test_a_word_that_is_a_column_of_the_person(school: School) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("Coach", "x", "is no name for a word"),
-        ("display_name", "x", "is no name for a word"),
-        ("<b>", "x", "is no name for a word"),
-        ("not", "x", "is no name for a word"),
+        ("Coach", "x", "is not a valid field name"),
+        ("display_name", "x", "is not a valid field name"),
+        ("<b>", "x", "is not a valid field name"),
+        ("not", "x", "is not a valid field name"),
         ("coach", "", "expected a text"),
-        ("there", "x", "is there already"),
+        ("there", "x", "exists already"),
     ],
 )
 def test_a_name_that_cannot_be_comes_back_as_it_was_typed(
@@ -97,20 +97,20 @@ def test_the_pre_flight_lets_one_decide_about_those_who_lack_a_word(school: Scho
     assert "disabled" in page
     school.post(f"/campaigns/{ident}/lacking", {"do": "leave_out"})
     page = school.get(f"/campaigns/{ident}/check").text
-    assert re.search(rf"Lacks a word of the text</dt><dd[^>]*>{lack}<", page)
+    assert re.search(rf"A blank of the text is empty</dt><dd[^>]*>{lack}<", page)
     assert f"{lack} people have no value for town: they are left out" in page
     assert "disabled" not in page
     school.post(f"/campaigns/{ident}/lacking", {"do": "keep"})
     assert "lacking" not in content(school, ident)
     empty = school.post(f"/campaigns/{ident}/lacking", {"do": "fallback"}, follow_redirects=True)
-    assert "Write what those get who have none." in empty.text
+    assert "Write the text for people without a value." in empty.text
     school.post(f"/campaigns/{ident}/lacking", {"do": "fallback", "else:town": " your town "})
     assert content(school, ident)["fallbacks"] == {"town": "your town"}
     assert "disabled" not in school.get(f"/campaigns/{ident}/check").text
     odd = school.post(
         f"/campaigns/{ident}/lacking", {"do": "fallback", "else:nobody": "x"}, follow_redirects=True
     )
-    assert "there is no word nobody" in odd.text
+    assert "there is no field nobody" in odd.text
     with school.crm.db.read() as session:
         actions = [row.action for row in session.query(AuditRow).order_by(AuditRow.id)]
     assert actions.count("campaign.update") == 3
@@ -124,7 +124,7 @@ def test_who_was_left_out_is_a_number_of_the_report(school: School) -> None:
     while service.get(school.crm, ident).state == "freezing":
         jobs.burst(school.crm)
     page = school.get(f"/campaigns/{ident}").text
-    assert "Lacks a word of the text" in page
+    assert "A blank of the text is empty" in page
     people = school.get(f"/campaigns/{ident}/people?what=excluded:no_value").text
     assert "Person 05" in people
     assert "Person 01" not in people

@@ -91,19 +91,19 @@ def test_a_follow_up_that_is_refused_keeps_what_was_typed(school: School) -> Non
     assert answer.status_code == 400
     assert "expected a day" in answer.text
     assert "came by</textarea>" in answer.text
-    assert "write down what was said" in school.post(f"{path}/notes", {"kind": "call", "text": " "}).text
+    assert "write what was said" in school.post(f"{path}/notes", {"kind": "call", "text": " "}).text
 
 
 def test_writing_needs_the_permission(school: School) -> None:
     path = path_of(school)
     school.sign_in("crm.view")
     assert school.post(f"{path}/notes", {"kind": "call", "text": "hello"}).status_code == 403
-    assert "Write it down" not in school.get(path).text
+    assert "Save note" not in school.get(path).text
 
 
 def test_an_intention_is_suggested_and_set_by_hand(school: School) -> None:
     path = path_of(school, "p1")
-    assert "no course so far" in school.get(path).text
+    assert "No interest in a course so far." in school.get(path).text
     answer = school.post(f"{path}/intention", {"course": "c1", "level": "high"})
     assert answer.location.endswith("#intentions")
     page = school.get(path).text
@@ -186,10 +186,10 @@ def test_why_of_a_campaign_tells_what_its_books_say(school: School) -> None:
         pass
     page = school.get(f"{path}?why=c{ident}").text
     assert "The conditions match" in page
-    assert "In the campaign's books" in page
+    assert "In the campaign:" in page
     page = school.get(f"{other}?why=c{ident}").text
     assert "The conditions do not match" in page
-    assert "In the campaign's books" not in page
+    assert "In the campaign:" not in page
 
 
 def test_what_a_person_told_staff_is_written_down(school: School) -> None:

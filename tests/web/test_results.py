@@ -83,7 +83,7 @@ def test_each_number_of_the_reach_opens_its_people(school: School) -> None:
     for href, count in steps:
         answer = school.client.get(href.replace("&amp;", "&"))
         assert len(names(answer.text)) == int(count)
-    assert "Shown: Will be reached" in answer.text
+    assert "Shown: Will get it" in answer.text
 
 
 @on_sqlite
@@ -122,7 +122,7 @@ def test_ticks_are_carried_over_pages(school: School, monkeypatch: pytest.Monkey
     second = press(school, first, "next", ["p1", "p2"])
     assert second.status_code == 200
     assert ticked(second.text) == []
-    assert "Ticked: 2<" in second.text
+    assert "Selected: 2<" in second.text
     back = press(school, second.text, "first", ["p6"])
     assert sorted(ticked(back.text)) == ["p1", "p2"]
     assert audience(school, press(school, back.text, "reach", ["p2"])) == ["p2", "p6"]
@@ -136,11 +136,11 @@ def test_a_page_and_all_are_ticked_and_a_few_unticked(
     page = press(school, first, "page", []).text
     assert len(ticked(page)) == 5
     everybody = press(school, page, "all").text
-    assert f"Ticked: {PEOPLE}<" in everybody
+    assert f"Selected: {PEOPLE}<" in everybody
     left = [one for one in ticked(everybody) if one != "p1"]
     second = press(school, everybody, "next", left).text
     assert len(ticked(second)) == 5
-    assert f"Ticked: {PEOPLE - 1}<" in second
+    assert f"Selected: {PEOPLE - 1}<" in second
     without = [one for one in ticked(second) if one != "p6"]
     answer = press(school, second, "reach", without)
     assert sorted(audience(school, answer)) == sorted(f"p{n}" for n in range(PEOPLE) if n not in (1, 6))
@@ -246,7 +246,7 @@ def make(school: School) -> None:
 def test_a_large_export_is_written_by_a_worker(large: School, format: str) -> None:
     answer = press(large, large.get("/people").text, format)
     assert answer.location.endswith("/people/exports")
-    assert "Waits for a worker" in large.get("/people/exports").text
+    assert "Waiting" in large.get("/people/exports").text
     assert large.get(address(large)).status_code == 404
     make(large)
     assert "Ready" in large.get("/people/exports/progress").text
@@ -301,7 +301,7 @@ def test_an_export_whose_search_broke_says_so(large: School) -> None:
     make(large)
     page = large.get("/people/exports").text
     assert "Failed" in page
-    assert "The search can no longer be understood" in page
+    assert "The conditions are no longer valid" in page
     assert not (Path(large.crm.settings.instance) / "exports").exists()
 
 

@@ -93,7 +93,7 @@ def test_the_editor_works_as_a_plain_form(school: School) -> None:
     ("changes", "said"),
     [
         ({"name": ""}, "needs a name"),
-        ({"text": "${Bad}"}, "no name of a variable"),
+        ({"text": "${Bad}"}, "is not a valid field name"),
         ({"text": "${x"}, "without its }"),
         ({"signature": "【x】"}, "no brackets"),
         ({"locale": "xx"}, "expected one of"),
@@ -148,7 +148,7 @@ def test_the_stock_is_put_away_and_not_deleted(school: School) -> None:
 
 def test_the_carrier_approves_and_rejects(aliyun: School, gateway: FakeAliyun) -> None:
     key = make(aliyun)
-    assert "Hand in to aliyun" in aliyun.get(f"/sms-templates/{key}").text
+    assert "Submit to aliyun" in aliyun.get(f"/sms-templates/{key}").text
     aliyun.post(f"/sms-templates/{key}/submit", {"remark": "For our learners"})
     (code,) = gateway.filed
     assert gateway.filed[code]["TemplateContent"] == "Hello ${display_name} Reply STOP to opt out"
@@ -173,7 +173,7 @@ def test_a_refusal_at_the_desk_is_put_into_words(aliyun: School, gateway: FakeAl
     page = aliyun.post(f"/sms-templates/{key}/submit", follow_redirects=True).text
     assert "the carrier does not know this signature (isv.SMS_SIGNATURE_SCENE_ILLEGAL)" in page
     page = aliyun.post(f"/sms-templates/{key}/sign-off", {"code": ""}, follow_redirects=True).text
-    assert "fills in texts by a code" in page
+    assert "fills in texts by a template code" in page
     assert (
         "SMS_77"
         in aliyun.post(f"/sms-templates/{key}/sign-off", {"code": "SMS_77"}, follow_redirects=True).text
@@ -192,7 +192,7 @@ def test_a_short_link_stands_in_the_text_where_placeholders_may_not(aliyun: Scho
     assert "https://school.example/c1" in page
     assert "0 requests" in page
     page = aliyun.post("/sms-templates/preview", {**FORM, "text": "${link}"}).text
-    assert "takes no link for each person" in page
+    assert "allows no personal links" in page
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_an_address_that_came_back_is_listed_and_may_be_used_again(school: Schoo
     assert "ann@a.example" in shown.text
     assert "mail 5.1.1" in shown.text
     answer = school.post(f"/stopped/{ident(school)}/lift", follow_redirects=True)
-    assert "may be written to again" in answer.text
+    assert "Messages to this address are allowed again" in answer.text
     assert suppressed(school) == []
     with school.crm.db.read() as session:
         assert session.scalars(sa.select(Bounce.counts)).all() == [False]

@@ -96,7 +96,7 @@ def test_ticks_write_down_what_changed_and_nothing_else(crm: Crm, client: Client
     assert kept(crm) == (set(), [], 0), "a tick that was there is no act of consent"
     del form["topic:1"], form["topic:4"]
     answer = client.post(path + "?lang=zh", data=form).text
-    assert "以下主题不再发送：新课上线、活动与公开课。" in answer
+    assert "以下内容不再发送：新课上线、活动与公开课。" in answer
     off, ledger, stopped = kept(crm)
     assert (off, stopped) == ({1, 4}, 0)
     assert [line[2] for line in ledger] == [f"choices {VERSION}-zh"] * 2

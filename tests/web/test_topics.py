@@ -28,7 +28,7 @@ def draft(school: School, **values: object) -> int:
 
 
 def test_an_empty_list_offers_a_beginning(school: School) -> None:
-    assert "Take these four" in school.get("/topics").text
+    assert "Use these four" in school.get("/topics").text
     assert school.post("/topics/start").status_code == 302
     assert names(school) == list(topics.PROPOSED)
     assert "优惠与折扣" in school.get("/topics", headers={"Accept-Language": "zh"}).text
@@ -50,9 +50,9 @@ def test_topics_are_added_renamed_moved_and_put_away(school: School) -> None:
     assert "in use by Sale" in refused.text
     access.remove(school.crm, ADMIN, ident)
     assert school.post("/topics/1/archive").status_code == 302
-    assert "Offer it again" in school.get("/topics").text
+    assert ">Restore<" in school.get("/topics").text
     school.post("/topics/1/archive", {"back": "1"})
-    assert "Offer it again" not in school.get("/topics").text
+    assert ">Restore<" not in school.get("/topics").text
     school.sign_in("crm.view", "crm.send", "crm.edit")
     assert school.get("/topics").status_code == 403
 
@@ -70,7 +70,7 @@ def test_the_composer_names_a_topic_and_everything_shows_it(school: School) -> N
     school.post("/people/3/topic", {"topic": "2", "answer": "denied"})
     person = school.get("/people/3").text
     assert "Stopped" in person
-    assert "want to hear about it again" in person
+    assert "want messages about this topic again" in person
     checked = school.get(f"/campaigns/{ident}/check").text
     assert "Offers and discounts" in checked
     assert "Opted out of the topic" in checked
@@ -91,7 +91,7 @@ def test_what_staff_say_is_checked(school: School) -> None:
     assert school.post("/people/3/topic", {"topic": "2", "answer": "maybe"}).status_code == 400
     assert school.post("/people/3/topic", {"topic": "99", "answer": "denied"}).status_code == 404
     school.sign_in("crm.view")
-    assert "They told us" not in school.get("/people/3").text
+    assert "They said" not in school.get("/people/3").text
 
 
 def test_the_page_says_how_many_want_none_of_a_topic(school: School) -> None:
@@ -100,7 +100,7 @@ def test_the_page_says_how_many_want_none_of_a_topic(school: School) -> None:
     for person in people:
         with school.crm.db.begin() as session:
             topic_consent.opt_out(school.crm, session, person, first, school.crm.clock(), "page")
-    cells = re.findall(r'data-label="Want none of it"[^>]*>\s*(\d+)', school.get("/topics").text)
+    cells = re.findall(r'data-label="Opted out"[^>]*>\s*(\d+)', school.get("/topics").text)
     assert cells == ["3", "0"]
     school.sign_in(scope=frozenset({"c1"}))
     assert school.get("/topics").status_code == 403

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -120,7 +120,7 @@ def test_refusals_of_carriers_have_words_in_both_languages(kind: str) -> None:
     said = {}
     for locale in locales():
         with Flask(__name__).test_request_context():
-            g.crm_locale = locale
+            g.crm, g.crm_locale = SimpleNamespace(contributed=lambda _kind: ()), locale
             said[locale] = word("reason", kind)
     assert said["en"] != said["zh"]
     assert kind not in said.values()
@@ -205,5 +205,5 @@ def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], An
 
 def test_the_hosts_menu_speaks_both() -> None:
     entries = host_menu(ENTRIES, "/admin/crm")
-    assert [entry.label["zh"] for entry in entries][:2] == ["概览", "学员"]
+    assert [entry.label["zh"] for entry in entries][:2] == ["首页", "用户"]
     assert all(entry.url.startswith("/admin/crm/") for entry in entries)

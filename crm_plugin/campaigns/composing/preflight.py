@@ -75,7 +75,7 @@ def preflight(crm: Crm, campaign_id: int) -> Preflight:
         try:
             decision = _decided(crm, campaign, compiled)
         except BadInput as error:
-            # A field or saved search that was there when the draft was written may be gone.
+            # A field or quick query that was there when the draft was written may be gone.
             problems = [*problems, Problem(error.code, error.place, error.params)]
         else:
             found.reach = _reach(session, decision)

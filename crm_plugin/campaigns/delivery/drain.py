@@ -120,7 +120,7 @@ def _load(crm: Crm, campaign_id: int) -> Running | None:
     except Unavailable as error:
         log.warning("campaign %s cannot be sent yet: %s", campaign_id, error)
     except CrmError as error:
-        # Its template was withdrawn, or a saved search that it needs is gone: a person must look.
+        # Its template was withdrawn, or a quick query that it needs is gone: a person must look.
         lifecycle.pause_itself(crm, campaign_id, error.code)
     return None
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _TOLD = "campaigns.told"
 _BY_HAND = "by_hand"
 _SUBJECT = Text("“{name}” has stopped")
-_TEXT = Text("The campaign “{name}” ({id}) is {state}: {reason}. It waits for you.")
+_TEXT = Text("The campaign “{name}” ({id}) is {state}: {reason}. Please decide.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def check(content: Mapping[str, Any]) -> None:
         if name not in VALUES and name not in own:
             raise BadInput("content.no_such_word", f"fallbacks.{name}", name=name)
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
-            reason = Clause("expected a text of at most {limit} letters", limit=LONGEST)
+            reason = Clause("expected a text of at most {limit} characters", limit=LONGEST)
             raise BadInput("campaign.bad_value", f"fallbacks.{name}", reason=reason)
     if content.get("lacking", LACKING[0]) not in LACKING:
         raise BadInput("campaign.bad_value", "lacking", reason=one_of(LACKING))

@@ -171,14 +171,14 @@ def _text(document: Mapping[str, Any], key: str, limit: int) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _bad(key, Clause("expected a text"))
     if len(value) > limit:
-        raise _bad(key, Clause("longer than {limit} letters", limit=limit))
+        raise _bad(key, Clause("longer than {limit} characters", limit=limit))
     _storable(value, key)
     return value
 
 
 def _storable(value: str, place: str) -> None:
     if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
-        raise _bad(place, Clause("a letter in it cannot be stored"))
+        raise _bad(place, Clause("a character in it cannot be stored"))
 
 
 def _one_of(value: Any, known: tuple[str, ...], place: str) -> str:

@@ -30,7 +30,7 @@ def freeze(crm: Crm, campaign_id: int) -> bool:
     except Unavailable as error:
         log.warning("campaign %s cannot be frozen yet: %s", campaign_id, error)
     except CrmError as error:
-        # A template or a saved search that it needs is gone: a person must look.
+        # A template or a quick query that it needs is gone: a person must look.
         lifecycle.pause_itself(crm, campaign_id, error.code)
     return False
 

@@ -40,8 +40,8 @@ class Reason:
 REST = Field(
     "leave_out_days",
     (Number(unit=Text("days"), proposed=7, most=MAX_DAYS),),
-    Text("Leave out who was marketed to in the last"),
-    Text("empty: nobody is left out for it"),
+    Text("Leave out people who got marketing in the last"),
+    Text("leave empty: nobody is left out"),
 )
 CAP = Field(
     "cap",
@@ -49,8 +49,8 @@ CAP = Field(
         Number("n", unit=Text("in"), proposed=3),
         Number("days", Text("Days of the cap"), Text("days"), proposed=30, most=MAX_DAYS),
     ),
-    Text("At most this many messages of marketing"),
-    Text("per person, all channels together; empty: no cap"),
+    Text("At most this many marketing messages"),
+    Text("per person, all channels together; leave empty for no cap"),
 )
 LACKING = ("block", "leave_out")
 """What becomes of a campaign some of whose people lack a word: nobody may launch it, or they are left out."""
@@ -72,7 +72,7 @@ DUPLICATE = Reason("duplicate", Text("Same address as another person"), step="re
 """No condition but a rank among people with one address: reasons after it never take the address from
 somebody who is to get the message."""
 EXPIRED = Reason("expired", Text("Expired before it could be sent"), c.is_expired, (c.is_expired,))
-NO_VALUE = Reason("no_value", Text("Lacks a word of the text"), c.lacks_word, (c.lacks_word,))
+NO_VALUE = Reason("no_value", Text("A blank of the text is empty"), c.lacks_word, (c.lacks_word,))
 
 REASONS = (
     Reason(
@@ -95,9 +95,9 @@ REASONS = (
         *("topic", Text("Opted out of the topic"), c.refuses_topic, (c.refuses_topic, c.is_topic_refused)),
         step="allowed",
     ),
-    Reason("holdout", Text("Kept back for comparison"), c.is_held_out, marketing=True),
+    Reason("holdout", Text("Held back for comparison"), c.is_held_out, marketing=True),
     Reason(
-        *("left_out", Text("Marketed to recently"), is_resting, (is_resting,)),
+        *("left_out", Text("Got marketing recently"), is_resting, (is_resting,)),
         marketing=True,
         step="rested",
         field=REST,

@@ -197,7 +197,7 @@ def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[boo
         rows = buyers(session, queries.one(session, campaign_id), int(reason))
         return among(session, Delivery.id, rows)
     if state not in STATES or (reason and state in _WITHOUT_REASON):
-        raise BadInput("campaign.bad_value", "what", reason=Clause("there is no number {name!r}", name=what))
+        raise BadInput("campaign.bad_value", "what", reason=Clause("unknown number {name!r}", name=what))
     return sa.and_(Delivery.state == state, Delivery.reason == reason if reason else sa.true())
 
 

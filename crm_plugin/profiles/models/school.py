@@ -151,7 +151,7 @@ class Course(Base):
     currency: Mapped[str | None] = mapped_column(Key(3))
     capacity: Mapped[int | None]
     gone: Mapped[bool] = mapped_column(default=False)
-    """The school no longer has it; kept, because saved searches and history name it."""
+    """The school no longer has it; kept, because quick queries and history name it."""
 
 
 class CourseLabel(Base):

@@ -165,7 +165,7 @@ def search_courses(
 def courses_by_host_id(
     session: Session, host_ids: Sequence[str], scope: Scope = None
 ) -> dict[str, CourseRow]:
-    """Return these courses by host id, gone ones too; saved searches name them.
+    """Return these courses by host id, gone ones too; quick queries name them.
 
     :param scope: courses that the reader is limited to; others are left out.
     """

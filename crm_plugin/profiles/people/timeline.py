@@ -74,9 +74,9 @@ def _place(after: str | None) -> tuple[datetime | None, int]:
     try:
         until, count = datetime.fromisoformat(text), int(skipped)
     except ValueError:
-        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page")) from None
+        raise BadInput("input.bad", "after", reason=Clause("expected a position in a list")) from None
     if until.tzinfo is None or not 0 <= count <= _MOST_SKIPPED:
-        raise BadInput("input.bad", "after", reason=Clause("expected the place of a page"))
+        raise BadInput("input.bad", "after", reason=Clause("expected a position in a list"))
     return until, count
 
 

@@ -26,7 +26,7 @@ from crm_plugin.segments.language.value_types import (
 )
 
 DEPTH, RULES, VALUES = 10, 200, 10_000
-"""The largest documents that are taken; those of saved searches that they name count as well."""
+"""The largest documents that are taken; those of quick queries that they name count as well."""
 COSTS = {"anniversaryInNext": 250}
 """An anniversary is two dates for each year since 1900, and databases limit the parameters of a statement."""
 MODES = ("all", "some", "none", "atLeast", "atMost", "exactly")
@@ -40,7 +40,7 @@ FUNCTIONS: dict[str, tuple[Kind, ...]] = {
 }
 """Aggregate function → kinds of fields that it takes. Sums of fractions would depend on their order."""
 REFERENCE = "segment"
-"""The field that names a saved search."""
+"""The field that names a quick query."""
 
 _GROUP_KEYS = {"combinator", "not", "rules", "id"}
 _RULE_KEYS = {"field", "operator", "value", "id"}
@@ -53,7 +53,7 @@ def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozense
 
     :param document: as JSON gives it: a group.
     :param place: what the document is called in messages, for example ``audience``.
-    :param inside: ids of saved searches that it may not lead back to.
+    :param inside: ids of quick queries that it may not lead back to.
     :raises BadInput: with the place, for example ``rules[1].rules[0].value``.
     """
     parser = _Parser(catalogue, inside)
@@ -75,18 +75,16 @@ def load(text: str | bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
-        raise BadInput("input.not_json", reason=Clause("it is nested too deeply")) from None
+        raise BadInput("input.not_json", reason=Clause("nested too deeply")) from None
     except ValueError as error:
         raise BadInput("input.not_json", reason=_fault(error)) from None
 
 
 def _fault(error: ValueError) -> Clause:
     if isinstance(error, json.JSONDecodeError):
-        return Clause(
-            "something is wrong at line {line}, letter {letter}", line=error.lineno, letter=error.colno
-        )
+        return Clause("error at line {line}, character {letter}", line=error.lineno, letter=error.colno)
     if isinstance(error, UnicodeDecodeError):
-        return Clause("it is not UTF-8")
+        return Clause("not UTF-8")
     found = error.args[0]
     # Else it is Python's own refusal of numbers with thousands of digits.
     return found if isinstance(found, Clause) else Clause("a number in it is too long")
@@ -96,7 +94,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(Clause("the key {key!r} stands there twice", key=key[:60]))
+            raise ValueError(Clause("the key {key!r} appears twice", key=key[:60]))
         found[key] = value
     return found
 
@@ -107,7 +105,7 @@ def _no_constant(name: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where in the document we are: its name, how deep, in which relation, inside which saved searches."""
+    """Where in the document we are: its name, how deep, in which relation, inside which quick queries."""
 
     place: str
     depth: int
@@ -299,7 +297,7 @@ class _Parser:
         operator = _operator(found, REFERENCE, ("=", "!="), spot)
         ident = found.get("value")
         if not isinstance(ident, int) or isinstance(ident, bool) or not 0 < ident < 2**31:
-            raise _bad(spot.at("value"), REFERENCE, ident, Clause("the number of a saved search"))
+            raise _bad(spot.at("value"), REFERENCE, ident, Clause("the number of a quick query"))
         if ident in spot.inside:
             raise BadInput("segment.cycle", spot.at("value"), id=ident)
         document = self.catalogue.query(ident)

@@ -72,7 +72,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Reference:
-    """A saved search in the place of a rule."""
+    """A quick query in the place of a rule."""
 
     place: str
     query_id: int

@@ -214,7 +214,7 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Condition]] = {
 
 def _text(value: Any, _zone: ZoneInfo) -> str:
     if not isinstance(value, str) or not value or len(value) > LONGEST_TEXT:
-        raise Unreadable(Clause("a text of 1 to 1,000 letters"))
+        raise Unreadable(Clause("a text of 1 to 1,000 characters"))
     if any("\ud800" <= letter <= "\udfff" or letter == "\x00" for letter in value):
         raise Unreadable(Clause("a text that can be stored"))
     return value

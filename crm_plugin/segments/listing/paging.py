@@ -114,4 +114,4 @@ def _read_key(after: str, order: _Order) -> tuple[Any, int]:
         read = _READERS.get(order.name, int)
         return None if value is None else read(value), int(ident)
     except (ValueError, TypeError, ArithmeticError):
-        raise BadInput("input.bad", "after", reason=Clause("this is no page of this list")) from None
+        raise BadInput("input.bad", "after", reason=Clause("no such page of this list")) from None

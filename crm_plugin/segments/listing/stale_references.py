@@ -1,4 +1,4 @@
-"""What a saved search names that the school no longer has."""
+"""What a quick query names that the school no longer has."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ COURSE = "course_id"
 
 
 def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
-    """Refuse a saved search that names a course which is gone, until somebody mends it.
+    """Refuse a quick query that names a course which is gone, until somebody mends it.
 
     To leave the course out would change the search, and to take its condition as unfulfilled would let
     everybody through where the search is an exclusion.

@@ -38,7 +38,7 @@ def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Sele
     known = (one.narrowings.get(name) for one in crm.contributed(FilterExtension))
     narrow = next((one for one in known if one is not None), None)
     if narrow is None:
-        raise BadInput("input.bad", reason=Clause("there is no such part of a search's people"))
+        raise BadInput("input.bad", reason=Clause("no such part of these people"))
     found = narrow(crm, tree, present, narrowing)
     if not narrowing.get("without"):
         return found

@@ -58,7 +58,7 @@ def save(
 
 
 def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
-    """Put another document into a saved search; return the id to undo it by.
+    """Put another document into a quick query; return the id to undo it by.
 
     :raises BadInput: ``segment.cycle`` when it would lead back to itself.
     """
@@ -67,22 +67,22 @@ def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
 
 
 def rename(crm: Crm, actor: Actor, ident: int, name: str) -> int:
-    """Give a saved search another name and return the id to undo it by; nothing is run."""
+    """Give a quick query another name and return the id to undo it by; nothing is run."""
     return _edit(crm, actor, ident, "query.rename", name=_name(name))
 
 
 def share(crm: Crm, actor: Actor, ident: int, shared: bool) -> int:
-    """Show a saved search to all colleagues, or to its owner only; return the id to undo it by."""
+    """Show a quick query to all colleagues, or to its owner only; return the id to undo it by."""
     return _edit(crm, actor, ident, "query.share", shared=shared)
 
 
 def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
-    """Put a saved search on its owner's home, or take it off."""
+    """Put a quick query on its owner's home, or take it off."""
     _edit(crm, actor, ident, "query.pin", pinned=pinned)
 
 
 def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
-    """Put a saved search at a place (0 = first) among those that the actor sees; return the id to undo by."""
+    """Put a quick query at a place (0 = first) among those that the actor sees; return the id to undo by."""
     order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
     order.insert(max(position, 0), ident)
     with crm.db.begin() as session:
@@ -95,7 +95,7 @@ def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
 
 
 def delete(crm: Crm, actor: Actor, ident: int) -> int:
-    """Delete a saved search; return the id to undo it by.
+    """Delete a quick query; return the id to undo it by.
 
     :raises Conflict: ``segment.in_use``, naming what uses it.
     """
@@ -112,7 +112,7 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
 
 
 def using(crm: Crm, session: Session, ident: int) -> list[str]:
-    """Return the names of what uses a saved search: other searches, and what capabilities bring."""
+    """Return the names of what uses a quick query: other searches, and what capabilities bring."""
     others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
     found = [query.name for query in others if mentions(query.tree, ident)]
     for extension in crm.contributed(FilterExtension):
@@ -122,7 +122,7 @@ def using(crm: Crm, session: Session, ident: int) -> list[str]:
 
 
 def mentions(document: Any, ident: int) -> bool:
-    """Tell whether a document names a saved search itself."""
+    """Tell whether a document names a quick query itself."""
     if isinstance(document, dict):
         if document.get("field") == "segment" and document.get("value") == ident:
             return True
@@ -145,7 +145,7 @@ class _Due:
 
 
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
-    """Count the saved searches whose count is too old, or was taken before people changed.
+    """Count the quick queries whose count is too old, or was taken before people changed.
 
     A search that cannot be understood any more (a field or course is gone) matches nobody until it is mended.
 

@@ -1,4 +1,4 @@
-"""What is kept of a saved search before it is changed, moved or deleted, and how that is taken back."""
+"""What is kept of a quick query before it is changed, moved or deleted, and how that is taken back."""
 
 from datetime import datetime
 from typing import Any
@@ -19,19 +19,19 @@ _TIMES = ("created_at", "updated_at")
 
 
 def changed(session: Session, crm: Crm, actor: Actor, query: QuickQuery, names: list[str]) -> int:
-    """Keep these columns of a saved search as they are now; return the id to undo by."""
+    """Keep these columns of a quick query as they are now; return the id to undo by."""
     before = {name: getattr(query, name) for name in names if name != "counted_at"}
     return offer(session, crm, actor, "query.change", {"id": query.id, "values": before})
 
 
 def moved(session: Session, crm: Crm, actor: Actor, ids: list[int]) -> int:
-    """Keep the places of saved searches; return the id to undo by."""
+    """Keep the places of quick queries; return the id to undo by."""
     rows = session.execute(sa.select(QuickQuery.id, QuickQuery.position).where(QuickQuery.id.in_(ids)))
     return offer(session, crm, actor, "query.move", {"places": [list(row) for row in rows]})
 
 
 def deleted(session: Session, crm: Crm, actor: Actor, query: QuickQuery) -> int:
-    """Keep a whole saved search; return the id to undo by."""
+    """Keep a whole quick query; return the id to undo by."""
     row = {name: getattr(query, name) for name in _KEPT}
     row |= {"count": None, "counted_at": None}
     row |= {name: row[name].isoformat() for name in _TIMES}

@@ -64,7 +64,7 @@ _Plain = _Leaf | _Join
 
 
 def _plain(node: Node, negated: bool) -> _Plain:
-    """Push NOT down to the leaves and put saved searches in their places."""
+    """Push NOT down to the leaves and put quick queries in their places."""
     if isinstance(node, Reference):
         return _plain(node.root, negated != node.negated)
     if isinstance(node, Group):

@@ -31,7 +31,7 @@ def as_stored(_relation: str, _field: str, value: str) -> str:
 def describe(
     crm: Crm, document: Any, locale: str, actor: Actor | None = None, namer: Namer = as_stored
 ) -> str:
-    """Return a filter document as a sentence, with courses and saved searches by their names.
+    """Return a filter document as a sentence, with courses and quick queries by their names.
 
     :param locale: the language to say it in.
     :param namer: words for states, kinds and roles.

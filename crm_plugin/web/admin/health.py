@@ -70,9 +70,9 @@ def _own(asked_at: datetime | None) -> list[Check]:
         Check(
             say("School's own checks"),
             asked_at is not None,
-            say("asked %(when)s", when=ago(asked_at))
+            say("checked %(when)s", when=ago(asked_at))
             if asked_at
-            else say("not asked yet: is a worker running?"),
+            else say("not checked yet: is a worker running?"),
         ),
     ]
 

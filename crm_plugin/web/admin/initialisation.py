@@ -106,9 +106,9 @@ def data_progress() -> ResponseReturnValue:
 def data_start() -> ResponseReturnValue:
     """Let everything be read again, by a worker."""
     if admin.read_all(crm(), actor()):
-        tell(say("A worker begins now."), "good")
+        tell(say("A worker starts now."), "good")
     else:
-        tell(say("It is noted. A worker (crm worker) begins with its next round."), "note")
+        tell(say("Noted. A worker (crm worker) starts with its next round."), "note")
     return redirect(url_for("crm.data"))
 
 
@@ -116,5 +116,5 @@ def data_start() -> ResponseReturnValue:
 def data_confirm() -> ResponseReturnValue:
     """Let a stream go on that stopped because many of its rows are gone from the school."""
     admin.confirm_gone(crm(), actor(), request.form.get("stream", ""))
-    tell(say("It goes on."), "good")
+    tell(say("Continued."), "good")
     return redirect(url_for("crm.data"))

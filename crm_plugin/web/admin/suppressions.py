@@ -32,7 +32,7 @@ def stopped_block() -> ResponseReturnValue:
         service.block(crm(), actor(), request.form.get("channel", ""), request.form.get("address", ""))
     except BadInput as error:
         return _page(explain(error))
-    tell(say("Blocked: nothing is written there any more."), "good")
+    tell(say("Blocked: nothing is sent there any more."), "good")
     return redirect(url_for("crm.stopped"))
 
 
@@ -40,7 +40,7 @@ def stopped_block() -> ResponseReturnValue:
 def stopped_lift(ident: int) -> ResponseReturnValue:
     """Let an address be written to again."""
     service.lift(crm(), actor(), ident)
-    tell(say("The address may be written to again. What came back before counts no more."), "good")
+    tell(say("Messages to this address are allowed again. Earlier bounces no longer count."), "good")
     return redirect(url_for("crm.stopped"))
 
 

@@ -21,12 +21,12 @@ ROUTES = Routes()
 
 RIGHTS = {
     "crm.view": Text("See people, campaigns and numbers"),
-    "crm.contacts": Text("See telephones and addresses in clear, and search by them"),
-    "crm.edit": Text("Write down follow-ups, save searches, edit templates"),
-    "crm.send": Text("Make and launch campaigns"),
-    "crm.export": Text("Take lists of people away"),
-    "crm.money": Text("See what people paid, and search by it"),
-    "crm.admin": Text("Everything, settings and tokens included"),
+    "crm.contacts": Text("See telephones and addresses in clear, and filter by them"),
+    "crm.edit": Text("Write follow-ups, save quick queries, edit templates"),
+    "crm.send": Text("Write and send campaigns"),
+    "crm.export": Text("Export lists of people"),
+    "crm.money": Text("See what people paid, and filter by it"),
+    "crm.admin": Text("Everything, including settings and tokens"),
 }
 
 
@@ -51,7 +51,7 @@ def token_new() -> ResponseReturnValue:
 def token_revoke(ident: int) -> ResponseReturnValue:
     """End a token at once."""
     token_actors.revoke(crm(), actor(), ident)
-    tell(say("Revoked. Programs that use it are refused from now on."), "good")
+    tell(say("Revoked. Programs that use it lose access from now on."), "good")
     return redirect(url_for("crm.tokens"))
 
 

@@ -25,7 +25,7 @@ def topics() -> ResponseReturnValue:
 def topics_start() -> ResponseReturnValue:
     """Take the proposed list."""
     service.begin(crm(), actor())
-    return _back(say("These topics are on offer now. Change them as you like."))
+    return _back(say("These topics are offered now. Change them as you like."))
 
 
 @ROUTES.page("/topics/new", "crm.admin", post=True)
@@ -35,7 +35,7 @@ def topic_new() -> ResponseReturnValue:
         service.create(crm(), actor(), *_names())
     except (BadInput, Conflict) as error:
         return _page(error, "new")
-    return _back(say("The topic is on offer."))
+    return _back(say("Topic added."))
 
 
 @ROUTES.page("/topics/<int:ident>/rename", "crm.admin", post=True)
@@ -63,9 +63,7 @@ def topic_archive(ident: int) -> ResponseReturnValue:
         verb(crm(), actor(), ident)
     except Conflict as error:
         return _page(error)
-    return _back(
-        say("On offer again.") if request.form.get("back") else say("Archived: it is offered no more.")
-    )
+    return _back(say("Restored.") if request.form.get("back") else say("Archived: no longer offered."))
 
 
 def _names() -> tuple[str, str]:

@@ -12,7 +12,7 @@ TABLES: dict[str, dict[str, Text]] = {
     },
     "bounce": {
         "hard": Text("Address does not exist"),
-        "soft": Text("Not reachable now"),
+        "soft": Text("Not available now"),
         "refused": Text("Message refused"),
         "complaint": Text("Marked as spam"),
     },
@@ -28,7 +28,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "scanning": Text("Reading everything"),
         "current": Text("Up to date"),
         "failing": Text("Failing, will try again"),
-        "stopped": Text("Stopped: needs a person"),
+        "stopped": Text("Stopped: needs a decision"),
     },
 }
 SPOKEN = {("sync.not_waiting", "stream"): inside("stream")}

@@ -1,4 +1,4 @@
-"""Quick queries: saved searches."""
+"""Quick queries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ class NewQuery(Schema):
 
 
 class QueryChange(Schema):
-    """What to change of a saved search."""
+    """What to change of a quick query."""
 
     name = fields.String()
     tree = fields.Raw()
@@ -41,7 +41,7 @@ class QueryChange(Schema):
 
 @ROUTES.endpoint("GET", "/queries", shape=Shape(answer=Queries))
 def api_queries(_given: Given) -> Any:
-    """List the saved searches with their kept counts; nothing is counted now."""
+    """List the quick queries with their kept counts; nothing is counted now."""
     return {"items": queries.list_for(crm(), actor())}
 
 
@@ -55,13 +55,13 @@ def api_query_save(given: Given) -> Any:
 
 @ROUTES.endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
 def api_query(_given: Given, ident: int) -> Any:
-    """Return a saved search; nothing is counted now."""
+    """Return a quick query; nothing is counted now."""
     return queries.get(crm(), ident, actor())
 
 
 @ROUTES.endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
 def api_query_change(given: Given, ident: int) -> Any:
-    """Change a saved search: what is named in the body, and nothing else."""
+    """Change a quick query: what is named in the body, and nothing else."""
     verbs: dict[str, Callable[[Crm, Actor, int, Any], object]] = {
         "tree": quick_queries.change,
         "name": quick_queries.rename,
@@ -78,5 +78,5 @@ def api_query_change(given: Given, ident: int) -> Any:
 
 @ROUTES.endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
 def api_query_delete(_given: Given, ident: int) -> None:
-    """Delete a saved search; refused while something uses it."""
+    """Delete a quick query; refused while something uses it."""
     quick_queries.delete(crm(), actor(), ident)

@@ -122,7 +122,7 @@ def _to(ident: int) -> ResponseReturnValue:
 def campaign_pause(ident: int) -> ResponseReturnValue:
     """Pause."""
     access.pause(crm(), actor(), ident)
-    tell(say("Paused. Nothing more leaves until you go on."), "good")
+    tell(say("Paused. Nothing more is sent until you continue."), "good")
     return _to(ident)
 
 
@@ -130,7 +130,7 @@ def campaign_pause(ident: int) -> ResponseReturnValue:
 def campaign_resume(ident: int) -> ResponseReturnValue:
     """Go on after a pause, or confirm a held campaign."""
     access.resume(crm(), actor(), ident)
-    tell(say("It goes on."), "good")
+    tell(say("Continued."), "good")
     return _to(ident)
 
 
@@ -146,5 +146,5 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
 def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
     count = access.retry_failed(crm(), actor(), ident)
-    tell(say("%(count)s messages are tried again.", count=formatting.number(count)), "good")
+    tell(say("%(count)s messages are sent again.", count=formatting.number(count)), "good")
     return _to(ident)

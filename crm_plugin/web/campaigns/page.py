@@ -26,18 +26,21 @@ ROUTES = Routes()
 CLICKS_COME = timedelta(days=2)
 """So long after its end a campaign's page still looks for clicks by itself."""
 HELP = {
-    "late": Text("The planned time passed while nobody could send. Is the message still right now?"),
-    "copied": Text("The database or the address of this installation is another one than before."),
-    "stale_data": Text("Nobody knows who bought or opted out since the school was read last."),
-    "carrier_failing": Text("The carrier refused one message after the other. Look at its account first."),
-    "settle_failed": Text("An administrator finds the error in the log. Some messages may be in doubt."),
-    "campaign": Text("Mend the template and go on, or cancel this campaign and launch a copy of it."),
-    "segment": Text("Mend the search and go on, or cancel this campaign and launch a copy of it."),
-    "content": Text("Cancel this campaign, mend the text in a copy of it, and launch that."),
-    "sms": Text("Mend the template and go on, or cancel this campaign and launch a copy of it."),
-    "link": Text("Cancel this campaign, mend the text in a copy of it, and launch that."),
-    "channel": Text("An administrator mends the settings; then go on."),
-    "settings": Text("An administrator mends the settings; then go on."),
+    "late": Text("The planned time passed while sending was not possible. Is the message still right?"),
+    "copied": Text("The database or the address of this installation has changed."),
+    "stale_data": Text("Purchases and opt-outs since the school was last read are unknown."),
+    "carrier_failing": Text("The carrier refused many messages in a row. Check its account first."),
+    "settle_failed": Text(
+        "An administrator finds the error in the log. For some messages it is not known whether they were "
+        "sent."
+    ),
+    "campaign": Text("Fix the template and continue, or cancel this campaign and send a copy."),
+    "segment": Text("Fix the quick query and continue, or cancel this campaign and send a copy."),
+    "content": Text("Cancel this campaign, fix the text in a copy, and send the copy."),
+    "sms": Text("Fix the template and continue, or cancel this campaign and send a copy."),
+    "link": Text("Cancel this campaign, fix the text in a copy, and send the copy."),
+    "channel": Text("Ask an administrator to fix the settings, then continue."),
+    "settings": Text("Ask an administrator to fix the settings, then continue."),
 }
 """What to do about it, by the reason why a campaign stands still or by how the code of an error begins."""
 

@@ -56,10 +56,10 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
     """Decide about messages in doubt: ``decision`` is sent or again, about the ticked rows or about all."""
     only = request.form.getlist("row", type=int) if "some" in request.form else None
     if only == []:
-        tell(say("Tick the people first whom you decide about."), "warn")
+        tell(say("Select people first."), "warn")
     else:
         count = access.resolve(crm(), actor(), ident, request.form.get("decision", ""), only)
-        tell(say("Decided about %(count)s messages.", count=formatting.number(count)), "good")
+        tell(say("%(count)s messages decided.", count=formatting.number(count)), "good")
     if only is not None:
         return redirect(url_for("crm.campaign_people", ident=ident, what="unknown"))
     return redirect(url_for("crm.campaign", ident=ident))
@@ -72,7 +72,7 @@ def campaign_export(ident: int) -> ResponseReturnValue:
     rows = access.export(crm(), actor(), ident, what)
     heading = [
         *(say("Number"), say("Person"), say("State"), say("Reason")),
-        *(say("Handed over"), say("Settled"), say("First click"), say("Human hits")),
+        *(say("Handed to the carrier"), say("Settled"), say("First click"), say("Human hits")),
     ]
     body = stream_with_context(csv_parts(heading, _cells(rows)))  # words and zone are the reader's
     response = Response(body, mimetype="text/csv; charset=utf-8")

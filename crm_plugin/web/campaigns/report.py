@@ -22,9 +22,9 @@ from crm_plugin.web.shell.rendering import fragment, render
 ROUTES = Routes()
 
 STEPS = {
-    "considered": Text("Considered"),
-    "to_get": Text("Were to get it"),
-    "left": Text("Message left"),
+    "considered": Text("Audience size"),
+    "to_get": Text("Eligible"),
+    "left": Text("Sent"),
     "delivered": Text("Reported as delivered"),
     "clicked": Text("Clicked"),
     "bought": Text("Bought afterwards"),

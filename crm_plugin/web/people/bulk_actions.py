@@ -38,7 +38,7 @@ def people_selected() -> ResponseReturnValue:
     place, selection = Place.read(links.read(tree), form), Selection.read(form)
     deed = _DEEDS.get(form.get("do", ""))
     if deed is None:
-        raise BadInput("input.bad", "do", reason=Clause("there is no such button"))
+        raise BadInput("input.bad", "do", reason=Clause("no such button"))
     return deed(place, selection)
 
 
@@ -91,7 +91,7 @@ def _tag(put: bool) -> Deed:
             tell(explain(error), "bad")
             return redirect(place.address() + NOTES)
         if isinstance(done, int):
-            tell(say("A worker does it; here is how far it is."), "note")
+            tell(say("It runs in the background; see the progress here."), "note")
             return redirect(url_for("crm.people_taggings"))
         tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
         return redirect(place.address() + NOTES)
@@ -109,7 +109,7 @@ def _entered(place: Place, selection: Selection) -> ResponseReturnValue:
 def _tagged(put: bool, count: int, tag: str) -> str:
     if put:
         return say("Newly tagged “%(tag)s”: %(shown)s people.", tag=tag, shown=number(count))
-    return say("“%(tag)s” taken off: %(shown)s people.", tag=tag, shown=number(count))
+    return say("“%(tag)s” removed: %(shown)s people.", tag=tag, shown=number(count))
 
 
 def _export(format: str) -> Deed:

@@ -36,7 +36,7 @@ def export(part: Part, format: str) -> ResponseReturnValue:
     columns = chosen(table.offered(catalogue(), actor()))
     made = exports.request(crm(), actor(), Wanted(part, [one.key for one in columns], format, locale()))
     if isinstance(made, int):
-        tell(say("A worker writes the file; it will be here when it is ready."), "note")
+        tell(say("The file is being prepared and will appear here."), "note")
         return redirect(url_for("crm.people_exports"))
     return _attached(
         _sheet(made) if format == "xlsx" else Response(csv_parts(made.heading, made.rows)), format

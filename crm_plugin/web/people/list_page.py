@@ -168,7 +168,7 @@ def _page(
 
 
 def _kept(query: queries.QueryRow | None) -> dict[str, Any] | None:
-    """Return the count of a saved search that is kept, with its time."""
+    """Return the count of a quick query that is kept, with its time."""
     if query is None or query.count is None or query.counted_at is None:
         return None
     return {"count": query.count, "at": query.counted_at}
@@ -242,7 +242,7 @@ def _save(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
 def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     need("crm.edit")
     if query_id is None:
-        raise NotFound("object.missing", kind=Clause("query"), id="")
+        raise NotFound("object.missing", kind=Clause("quick query"), id="")
     undo = quick_queries.change(crm(), actor(), query_id, tree)
     tell(say("Saved."), "good", undo)
     return redirect(url_for("crm.people", query=query_id, tree=links.compact(tree)))

@@ -1,4 +1,4 @@
-"""Quick queries: the list of saved searches, and what is done to one."""
+"""The list of quick queries, and what is done to one."""
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,7 @@ ROUTES = Routes()
 
 @ROUTES.page("/queries")
 def queries() -> ResponseReturnValue:
-    """Show the saved searches with their kept counts; nothing is counted now."""
+    """Show the quick queries with their kept counts; nothing is counted now."""
     rows = [
         {
             "id": row.id,
@@ -41,7 +41,7 @@ def _back() -> ResponseReturnValue:
 
 @ROUTES.page("/queries/<int:ident>/rename", "crm.edit", post=True)
 def query_rename(ident: int) -> ResponseReturnValue:
-    """Give a saved search another name."""
+    """Give a quick query another name."""
     undo = quick_queries.rename(crm(), actor(), ident, request.form.get("name", "").strip())
     tell(say("Renamed."), "good", undo)
     return _back()
@@ -49,7 +49,7 @@ def query_rename(ident: int) -> ResponseReturnValue:
 
 @ROUTES.page("/queries/<int:ident>/share", "crm.edit", post=True)
 def query_share(ident: int) -> ResponseReturnValue:
-    """Show a saved search to all colleagues, or to its owner only."""
+    """Show a quick query to all colleagues, or to its owner only."""
     shared = bool(request.form.get("shared"))
     undo = quick_queries.share(crm(), actor(), ident, shared)
     tell(say("Colleagues see it now.") if shared else say("Only its owner sees it now."), "good", undo)
@@ -58,7 +58,7 @@ def query_share(ident: int) -> ResponseReturnValue:
 
 @ROUTES.page("/queries/<int:ident>/move", "crm.edit", post=True)
 def query_move(ident: int) -> ResponseReturnValue:
-    """Move a saved search one place ``up`` or ``down`` among those that the actor sees."""
+    """Move a quick query one place ``up`` or ``down`` among those that the actor sees."""
     order = [row.id for row in links.saved()]
     if ident not in order:
         raise NotFound("object.missing", kind=say(Text("quick query")), id=ident)
@@ -70,14 +70,14 @@ def query_move(ident: int) -> ResponseReturnValue:
 
 @ROUTES.page("/queries/<int:ident>/pin", "crm.edit", post=True)
 def query_pin(ident: int) -> ResponseReturnValue:
-    """Pin a saved search to the overview and the school's home, or take it off."""
+    """Pin a quick query to the overview and the school's home, or take it off."""
     quick_queries.pin(crm(), actor(), ident, bool(request.form.get("pinned")))
     return _back()
 
 
 @ROUTES.page("/queries/<int:ident>/delete", "crm.edit", post=True)
 def query_delete(ident: int) -> ResponseReturnValue:
-    """Delete a saved search; refused, with the names of its users, while something refers to it."""
+    """Delete a quick query; refused, with the names of its users, while something refers to it."""
     try:
         undo = quick_queries.delete(crm(), actor(), ident)
     except CrmError as error:

@@ -15,12 +15,12 @@ from crm_plugin.web.shell.i18n import explain, say
 _ADDRESS = {
     "phone": Text("Active, with a telephone"),
     "email": Text("Active, with an e-mail address"),
-    "person": Text("Active at the school"),
+    "person": Text("Active in the school"),
 }
 _LABELS = {
-    "matched": Text("Match the search"),
+    "matched": Text("Match the conditions"),
     "allowed": Text("Not opted out, with consent"),
-    "reached": Text("Will be reached, one per address"),
+    "reached": Text("Will get it, one per address"),
 }
 
 
@@ -63,5 +63,5 @@ def _label(name: str, found: Funnel) -> str:
     if name == "address":
         return say(_ADDRESS[address_kind(found.channel)])
     if name == "rested":
-        return say("Not marketed to in the last %(days)s days", days=found.days)
+        return say("No marketing in the last %(days)s days", days=found.days)
     return say(_LABELS[name])

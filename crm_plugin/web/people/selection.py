@@ -40,7 +40,7 @@ class Selection:
         ids = (frozenset(_ids(form.get("carried", "[]"))) - shown) | here
         if len(ids) > MOST:
             raise BadInput(
-                "input.bad", reason=Clause("at most {limit} people can be ticked one by one", limit=MOST)
+                "input.bad", reason=Clause("at most {limit} people can be selected one by one", limit=MOST)
             )
         return cls(everybody, ids)
 

@@ -5,19 +5,19 @@ from crm_plugin.web.shell.vocabulary import word
 
 TABLES: dict[str, dict[str, Text]] = {
     "asked_problem": {
-        "segment": Text("The search can no longer be understood"),
+        "segment": Text("The conditions are no longer valid"),
         "access": Text("A permission was missing"),
-        "tag": Text("They have become too many people"),
-        "export": Text("They have become too many people"),
+        "tag": Text("Too many people now"),
+        "export": Text("Too many people now"),
     },
     "tagging": {
-        "waiting": Text("Waits for a worker"),
+        "waiting": Text("Waiting"),
         "running": Text("Under way"),
         "done": Text("Done"),
         "failed": Text("Failed"),
     },
     "export": {
-        "waiting": Text("Waits for a worker"),
+        "waiting": Text("Waiting"),
         "running": Text("Being written"),
         "done": Text("Ready"),
         "failed": Text("Failed"),

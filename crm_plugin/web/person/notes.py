@@ -31,7 +31,7 @@ def person_note(ident: int) -> ResponseReturnValue:
         follow_ups.add(crm(), actor(), ident, _entry())
     except BadInput as error:
         return shown(ident, problem=explain(error), typed=_typed())
-    return _back(ident, say("Written down."))
+    return _back(ident, say("Note saved."))
 
 
 @ROUTES.page("/people/<int:ident>/notes/<int:note>", "crm.edit", post=True)
@@ -103,7 +103,7 @@ def person_tag(ident: int) -> ResponseReturnValue:
         tell(explain(error), "bad")
         return redirect(url_for("crm.person", ident=ident))
     if request.form.get("off"):
-        text = say("“%(tag)s” was taken off.", tag=tag)
+        text = say("“%(tag)s” removed.", tag=tag)
     else:
         text = say("Tagged “%(tag)s”.", tag=tag) if done.count else say("The tag was there before.")
     tell(text, "good" if done.count else "note", done.undo)

@@ -1,4 +1,4 @@
-"""Why somebody is, or is not, in a saved search or campaign: each condition in words, with its outcome."""
+"""Why somebody is, or is not, in a quick query or campaign: each condition in words, with its outcome."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ _NOTHING: dict[str, Any] = {"why": None, "why_in": False, "why_problem": "", "wh
 
 @dataclass(frozen=True)
 class Asked:
-    """A saved search or campaign that the page was asked about."""
+    """A quick query or campaign that the page was asked about."""
 
     tree: Any
     at: datetime | None = None

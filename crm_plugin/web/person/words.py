@@ -98,5 +98,5 @@ TABLES: dict[str, dict[str, Text]] = {
         "complaint": Text("complained"),
         "manual": Text("by hand"),
     },
-    "origin": {"host": Text("told by the school"), "own": Text("told to the CRM")},
+    "origin": {"host": Text("from the school"), "own": Text("from the CRM")},
 }

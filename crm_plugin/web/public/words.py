@@ -3,7 +3,7 @@
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 
-VERSION = "2026-12.2"
+VERSION = "2026-12.3"
 """Of the words below; it stands beside each answer in the ledger of consents. Raise it with any change."""
 
 WORDS: dict[str, Text] = {
@@ -16,18 +16,20 @@ WORDS: dict[str, Text] = {
     "topic": Text("Only messages about “{topic}”", "opt-out page"),
     "topic_note": Text("Other news still comes, as you chose.", "opt-out page"),
     "all": Text("All marketing", "opt-out page"),
-    "all_note": Text("Whatever the channel.", "opt-out page"),
+    "all_note": Text("On every channel.", "opt-out page"),
     "everything": Text("Everything, notices about my courses too", "opt-out page"),
     "everything_note": Text("Only what the school must send, such as receipts, may still come."),
     "service": Text("Without marketing you still get what belongs to your courses, such as receipts."),
     "button": Text("Unsubscribe", "opt-out button"),
     "choices_title": Text("Or choose for each channel", "opt-out page"),
-    "choices_lead": Text("Ticked means: you agree to get offers and news this way."),
+    "choices_lead": Text("Selected means: you agree to get offers and news this way."),
     "choices_button": Text("Save my choices", "opt-out page"),
-    "blocked": Text("Stopped: it came back, was called spam or was blocked. Only the school can change it."),
+    "blocked": Text(
+        "Stopped: a message came back, was marked as spam or was blocked. Only the school can change it."
+    ),
     "channels": Text("How we may write to you", "opt-out page"),
     "topics": Text("What we may write to you about", "opt-out page"),
-    "topics_lead": Text("Without a tick nothing about it comes, by whatever way."),
+    "topics_lead": Text("If a topic is not selected, nothing about it comes, on any channel."),
     "state_on": Text("on", "opt-out page"),
     "state_off": Text("off", "opt-out page"),
     "done_title": Text("You are unsubscribed", "opt-out page"),

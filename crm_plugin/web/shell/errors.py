@@ -18,14 +18,14 @@ from crm_plugin.web.shell.rendering import fragment, render
 log = logging.getLogger(__name__)
 
 _TITLES = {
-    400: Text("That cannot be understood"),
-    403: Text("You may not do this"),
+    400: Text("This input is not valid"),
+    403: Text("You cannot do this"),
     404: Text("Not found"),
     409: Text("Not possible now"),
-    503: Text("Something does not answer"),
+    503: Text("A service does not answer"),
 }
-_BROKEN = Text("Something went wrong here")
-_LOGGED = Text("It has been written to the log. Your data are safe; please try again.")
+_BROKEN = Text("Something went wrong")
+_LOGGED = Text("The error was logged. Your data are safe; please try again.")
 
 
 def register(pages: Blueprint, crm: Crm) -> None:

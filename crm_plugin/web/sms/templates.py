@@ -27,13 +27,13 @@ from crm_plugin.web.shell.vocabulary import word
 ROUTES = Routes()
 
 LINKS = {
-    "per_recipient": Text("Each person gets a short link of their own: the report tells who clicked."),
-    "per_campaign": Text("Everybody gets the same short link: clicks are counted, but not whose they are."),
+    "per_recipient": Text("Each person gets their own short link: the report shows who clicked."),
+    "per_campaign": Text("Everybody gets the same short link: clicks are counted, but not who clicked."),
     "fixed": Text(
-        "Your carrier takes no links in placeholders. One short link, the same for everybody, may stand in "
-        "the approved text: clicks are counted, but not whose they are."
+        "Your carrier allows no links in blanks. The approved text may contain one short link, the same "
+        "for everybody. Clicks are counted, but not who clicked."
     ),
-    "none": Text("Your carrier takes no web addresses in SMS: nobody can click, and nothing is counted."),
+    "none": Text("Your carrier allows no web addresses in SMS: nobody can click, and nothing is counted."),
 }
 """What a way of linking means and costs."""
 
@@ -161,9 +161,9 @@ def sms_template_submit(key: str) -> ResponseReturnValue:
         tell(explain(error), "bad")
     else:
         if refused is None:
-            tell(say("Handed in. The carrier's answer will show here."), "good")
+            tell(say("Submitted. The carrier's answer will appear here."), "good")
         else:
-            tell(say("The carrier has not taken it: %(reason)s", reason=trouble(refused)), "bad")
+            tell(say("The carrier did not accept it: %(reason)s", reason=trouble(refused)), "bad")
     return _back(key)
 
 
@@ -172,7 +172,7 @@ def sms_template_ask(key: str) -> ResponseReturnValue:
     """Ask the carrier now instead of waiting for a worker to."""
     asked = approval.ask(crm(), key)
     if asked.trouble:
-        tell(say("The carrier told nothing: %(reason)s", reason=trouble(asked.trouble)), "bad")
+        tell(say("The carrier did not answer: %(reason)s", reason=trouble(asked.trouble)), "bad")
     else:
         decided = say("The carrier has answered."), say("The carrier has not decided yet.")
         tell(decided[0 if asked.known else 1], "note")
@@ -199,7 +199,7 @@ def sms_template_take_back(key: str) -> ResponseReturnValue:
     except CrmError as error:
         tell(explain(error), "bad")
     else:
-        tell(say("It is a draft again: campaigns no longer send it."), "good")
+        tell(say("It is a draft again: campaigns no longer use it."), "good")
     return _back(key)
 
 
@@ -212,7 +212,7 @@ def sms_template_archive(key: str) -> ResponseReturnValue:
     except CrmError as error:
         tell(explain(error), "bad")
     else:
-        tell(say("Archived: it is no longer offered.") if away else say("It is offered again."), "good")
+        tell(say("Archived: it is no longer offered.") if away else say("Restored."), "good")
     return _back(key)
 
 

@@ -34,7 +34,7 @@ def save(batch: WriteBatch, rows: Sequence[r.Course]) -> None:
 
 
 def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
-    """Mark courses as gone; they are kept, because saved searches and history name them."""
+    """Mark courses as gone; they are kept, because quick queries and history name them."""
     for part in chunks(host_ids):
         # Without its hash a course that comes back is written again.
         gone = sa.update(Course).where(Course.host_id.in_(part), Course.gone.is_(False))

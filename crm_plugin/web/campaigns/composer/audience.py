@@ -34,9 +34,9 @@ NOTES = {
     "message": Text("A message in the school's own inbox."),
 }
 CIRCLES = {
-    "potential": Text("Interested lately, without a seat"),
+    "potential": Text("Interested, not enrolled"),
     "pending": Text("With an unpaid order"),
-    "learners": Text("With a seat"),
+    "learners": Text("Enrolled now"),
     "left": Text("Refunded, removed or left"),
 }
 MANY = 200_000

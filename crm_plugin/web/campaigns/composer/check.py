@@ -72,7 +72,7 @@ def _reach(found: Preflight) -> list[tuple[str, int]]:
     excluded = found.reach.excluded
     lost = [(word("reason", one), excluded[one]) for one in KEYS if one in excluded]
     considered, reached = found.reach.considered, found.reach.reached
-    return [(say("Match the audience"), considered), *lost, (say("Will be reached"), reached)]
+    return [(say("In the audience"), considered), *lost, (say("Will get it"), reached)]
 
 
 @ROUTES.page("/campaigns/<int:ident>/check/found", "crm.send")
@@ -89,7 +89,7 @@ def compose_lacking(ident: int) -> ResponseReturnValue:
     draft = draft_of(ident)
     decision, texts = request.form.get("do", ""), _fallbacks()
     if decision == "fallback" and not texts:
-        tell(say("Write what those get who have none."), "bad")
+        tell(say("Write the text for people without a value."), "bad")
     else:
         known = draft.content.get("fallbacks", {})
         changes: dict[str, Any] = {"lacking": decision if decision in LACKING[1:] else None}
@@ -119,9 +119,9 @@ def campaign_test(ident: int) -> ResponseReturnValue:
     else:
         taken = receipt.status == "accepted"
         tell(
-            say("The test was handed over. With the outbox carrier it stands in the outbox.")
+            say("The test was sent. In test mode it is in the outbox.")
             if taken
-            else say("The carrier did not take it: %(reason)s", reason=receipt.reason or receipt.status),
+            else say("The carrier did not accept it: %(reason)s", reason=receipt.reason or receipt.status),
             "good" if taken else "bad",
         )
     chosen: dict[str, Any] = {"as": person, "_anchor": "test"}
@@ -141,12 +141,12 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
             return _launched_already(ident)
         tell(explain(error), "bad")
         return redirect(url_for("crm.compose_check", ident=ident))
-    tell(say("Scheduled.") if state == "scheduled" else say("Launched."), "good")
+    tell(say("Scheduled.") if state == "scheduled" else say("Sending."), "good")
     return redirect(url_for("crm.campaign", ident=ident))
 
 
 def _launched_already(ident: int) -> ResponseReturnValue:
-    tell(say("It was launched already, once. Nothing was changed."), "note")
+    tell(say("Already sent. Nothing was changed."), "note")
     return redirect(url_for("crm.campaign", ident=ident))
 
 

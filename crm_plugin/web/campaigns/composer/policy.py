@@ -28,10 +28,10 @@ from crm_plugin.web.shell.guard import Routes, crm, is_htmx
 ROUTES = Routes()
 
 GOAL_WORDS = {
-    "bought": Text("Whoever has bought %(title)s"),
-    "seated": Text("Whoever has a seat in %(title)s"),
-    "settled": Text("Whoever has no unpaid order for %(title)s"),
-    "finished": Text("Whoever has completed %(title)s"),
+    "bought": Text("People who bought %(title)s"),
+    "seated": Text("People enrolled in %(title)s"),
+    "settled": Text("People without an unpaid order for %(title)s"),
+    "finished": Text("People who completed %(title)s"),
 }
 
 

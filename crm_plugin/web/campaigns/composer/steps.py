@@ -25,7 +25,7 @@ STEPS = (
     ("audience", Text("Audience and channel")),
     ("content", Text("Content and link")),
     ("policy", Text("Rules and time")),
-    ("check", Text("Check and launch")),
+    ("check", Text("Check and send")),
 )
 
 
@@ -111,7 +111,7 @@ def campaign_copy(ident: int) -> ResponseReturnValue:
     """Begin a draft that is like an earlier campaign."""
     name = say("Copy of %(name)s", name=find(ident).name)[:191]
     copied = access.copy(crm(), actor(), ident, name)
-    tell(say("This is a copy. Nothing of it has been sent."), "good")
+    tell(say("This is a copy. Nothing was sent yet."), "good")
     return onward(copied, "audience")
 
 
@@ -119,7 +119,7 @@ def campaign_copy(ident: int) -> ResponseReturnValue:
 def campaign_discard(ident: int) -> ResponseReturnValue:
     """Delete a draft; the list of campaigns offers to take it back."""
     access.remove(crm(), actor(), ident)
-    tell(say("The draft is gone. Below the list it can be taken back for 30 days."), "good")
+    tell(say("The draft is deleted. You can restore it below the list for 30 days."), "good")
     return redirect(url_for("crm.campaigns"))
 
 

@@ -18,7 +18,7 @@ from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.vocabulary import TABLES, word
 
-_OFTEN = Text("Asked most often")
+_OFTEN = Text("Most used")
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         Text("Activity"),
@@ -49,9 +49,9 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _OTHERS = Text("About the person")
 _OWN = Text("Fields of this school")
-_RELATED = Text("What they did, bought or got")
+_RELATED = Text("What people did, bought or got")
 _TOTALS = Text("Totals and averages")
-_SEARCHES = Text("Other searches")
+_SEARCHES = Text("Quick queries")
 
 _WORDS = {
     ("", "status"): "person",
