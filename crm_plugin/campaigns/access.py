@@ -79,6 +79,15 @@ def listing(
     return [one for one in found if is_visible(one.campaign, actor)]
 
 
+def named(crm: Crm, actor: Actor, limit: int) -> list[queries.Named]:
+    """Return the newest campaigns that the actor may see, by their names."""
+    need(actor, "crm.view")
+    if actor.scope is None:
+        return queries.named(crm, limit)
+    mine = queries.named(crm, limit, actor.id)
+    return [one for one in mine if one.scope is not None and actor.scope.issuperset(one.scope)]
+
+
 def create(crm: Crm, actor: Actor, document: Any) -> int:
     """Make a draft of a campaign file, for the courses that the actor is limited to; return its id.
 

@@ -123,6 +123,29 @@ def listing(
     return [Listed(row, numbers[row.id], clicks[row.id]) for row in rows]
 
 
+@dataclass(frozen=True)
+class Named:
+    """A campaign in a menu."""
+
+    id: int
+    name: str
+    scope: list[str] | None
+    """The courses that its author was limited to."""
+
+
+def named(crm: Crm, limit: int, author: str | None = None) -> list[Named]:
+    """Return the newest campaigns by their names, for menus: one statement.
+
+    :param author: only what this actor made; None = everybody's.
+    """
+    chosen = sa.select(Campaign.id, Campaign.name, Campaign.scope)
+    chosen = chosen.where(Campaign.kind == "campaign", Campaign.removed_at.is_(None))
+    if author is not None:
+        chosen = chosen.where(Campaign.created_by == author)
+    with crm.db.read() as session:
+        return [Named(*row) for row in session.execute(chosen.order_by(Campaign.id.desc()).limit(limit))]
+
+
 def status(crm: Crm, campaign_id: int) -> dict[str, Any]:
     """Return what ``crm campaign status --json`` prints.
 

@@ -154,6 +154,8 @@ def clicks(session: Session, person_id: int, window: Window) -> list[Moment]:
     if window.scope is not None:
         theirs = theirs.join(Campaign, Campaign.id == Delivery.campaign_id).where(_readable(window))
     found = measures.clicks_on(session, theirs, window.until, window.limit)
+    if not found:
+        return []
     wanted = {campaign for _, campaign in found}
     named = sa.select(Campaign.id, Campaign.name).where(Campaign.id.in_(wanted))
     names = {ident: name for ident, name in session.execute(named)}  # noqa: C416 - rows are no pairs to mypy

@@ -5,7 +5,7 @@ of them, for those that they get later. Like any opt-out it binds whoever shares
 locks of :mod:`crm_plugin.profiles.consent.address_locks`. The school is not told: it has no such topics.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,18 +96,32 @@ def opt_in(  # noqa: PLR0913 - as above
     session.execute(lifted.execution_options(synchronize_session=False))
 
 
-def chosen(session: Session, person_id: int) -> list[TopicChoice]:
-    """Return what holds for a person: every topic on offer, and the archived ones that they opted out of."""
+def chosen(session: Session, person_id: int, topics: Sequence[TopicRow] | None = None) -> list[TopicChoice]:
+    """Return what holds for a person: every topic on offer, and the archived ones that they opted out of.
+
+    :param topics: all of them, where the caller has read them.
+    """
+    known = every(session) if topics is None else topics
+    if not known:
+        return []
     off = _off(session, person_id)
     return [
         TopicChoice(topic, topic.id not in off, off.get(topic.id))
-        for topic in every(session)
+        for topic in known
         if not topic.archived or topic.id in off
     ]
 
 
-def history(session: Session, person_id: int, limit: int) -> list[TopicAnswer]:
-    """Return what a person said about topics, the newest first."""
+def history(
+    session: Session, person_id: int, limit: int, known: Sequence[TopicRow] | None = None
+) -> list[TopicAnswer]:
+    """Return what a person said about topics, the newest first.
+
+    :param known: all topics, where the caller has read them.
+    """
+    topics = {f"{_PURPOSE}{topic.id}": topic for topic in (every(session) if known is None else known)}
+    if not topics:
+        return []
     line = ConsentRecord
     query = (
         sa.select(line.at, line.purpose, line.state, line.source)
@@ -115,7 +129,6 @@ def history(session: Session, person_id: int, limit: int) -> list[TopicAnswer]:
         .order_by(line.id.desc())
         .limit(limit)
     )
-    topics = {f"{_PURPOSE}{topic.id}": topic for topic in every(session)}
     return [
         TopicAnswer(at, topics[purpose], state, source)
         for at, purpose, state, source in session.execute(query)

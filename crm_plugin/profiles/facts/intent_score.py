@@ -58,9 +58,9 @@ def suggest(session: Session, person_id: int, at: datetime, scope: Scope = None)
     :param scope: courses (host ids) that the reader is limited to.
     """
     reasons: dict[int, list[Reason]] = defaultdict(list)
-    for query in (_signals, _orders, _seats):
-        for root, *facts in session.execute(query(person_id, scope)):
-            reasons[root].append(Reason(*facts))
+    each = (_signals(person_id, scope), _orders(person_id, scope), _seats(person_id, scope))
+    for root, *facts in session.execute(sa.union_all(*each)):
+        reasons[root].append(Reason(*facts))
     return {root: decide(found, at) for root, found in reasons.items()}
 
 

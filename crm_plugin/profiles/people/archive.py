@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.errors import Clause, NotFound
-from crm_plugin.profiles.consent.channels import address_columns, channels
+from crm_plugin.profiles.consent.channels import address_columns, address_kind, channels
 from crm_plugin.profiles.consent.topic_consent import TopicAnswer, TopicChoice, chosen, history
+from crm_plugin.profiles.consent.topics import every
 from crm_plugin.profiles.models.school import (
     Consent,
     ConsentRecord,
@@ -122,31 +123,23 @@ def archive(
     found = people(session, [person_id], contacts=contacts, scope=scope, currency=currency)
     if not found:
         raise NotFound("object.missing", kind=Clause("person"), id=person_id)
-    labels = session.execute(
-        sa.select(PersonTag.kind, PersonTag.value)
-        .where(PersonTag.person_id == person_id)
-        .order_by(PersonTag.value)
-    ).all()
-    attributes = session.execute(
-        sa.select(PersonAttribute.name, PersonAttribute.value)
-        .where(PersonAttribute.person_id == person_id)
-        .order_by(PersonAttribute.name)
-    )
+    labels = _labels(session, person_id)
     interests = session.execute(
         sa.select(Interest.tag, Interest.strength, Interest.reasons)
         .where(Interest.person_id == person_id)
         .order_by(Interest.strength.desc(), Interest.folded)
     ).all()
+    topics = every(session)
     return Archive(
         person=found[0],
-        tags=[value for kind, value in labels if kind == "tag"],
+        tags=labels["tag"],
         crm_tags=tags_of(session, person_id),
-        roles=[value for kind, value in labels if kind == "role"],
-        attributes={name: value for name, value in attributes},  # noqa: C416 - rows are no pairs to mypy
+        roles=labels["role"],
+        attributes=dict(labels["attribute"]),
         interests=_weighed(interests) if scope is None else [],
-        channels=[_channel(session, person_id, channel) for channel in channels()],
-        topics=chosen(session, person_id),
-        said=history(session, person_id, LIMIT),
+        channels=_channels(session, found[0]),
+        topics=chosen(session, person_id, topics),
+        said=history(session, person_id, LIMIT, topics),
         seats=_seats(session, person_id, scope),
         purchases=_purchases(session, person_id, scope),
     )
@@ -156,29 +149,72 @@ def _weighed(found: Sequence[Any]) -> list[tuple[str, float, dict[str, int]]]:
     return [(tag, round(2 ** (strength - found[0][1]), 4), reasons) for tag, strength, reasons in found]
 
 
-def _channel(session: Session, person_id: int, channel: str) -> Channel:
-    key = session.scalar(sa.select(address_columns(channel)[1]).where(Person.id == person_id))
-    consent = session.get(Consent, (person_id, channel))
-    suppressions = session.execute(
-        sa.select(Suppression.scope, Suppression.reason, Suppression.at)
-        .where(Suppression.channel == channel, Suppression.address_key == key)
-        .order_by(Suppression.id)
-    )
-    ledger = session.execute(
-        sa.select(ConsentRecord.at, ConsentRecord.state, ConsentRecord.origin, ConsentRecord.source)
-        .where(ConsentRecord.person_id == person_id, ConsentRecord.channel == channel)
-        .order_by(ConsentRecord.id.desc())
+def _labels(session: Session, person_id: int) -> dict[str, list[Any]]:
+    """Return the school's tags and roles of a person, and (name, value) of their attributes."""
+    tag, own = PersonTag, PersonAttribute
+    labels = sa.select(tag.kind, tag.value.label("name"), tag.value).where(tag.person_id == person_id)
+    attributes = sa.select(sa.literal("attribute"), own.name, own.value).where(own.person_id == person_id)
+    found: dict[str, list[Any]] = {"tag": [], "role": [], "attribute": []}
+    for kind, name, value in sorted(
+        session.execute(sa.union_all(labels, attributes)), key=lambda row: row[1]
+    ):
+        found[kind].append((name, value) if kind == "attribute" else value)
+    return found
+
+
+def _channels(session: Session, person: PersonRow) -> list[Channel]:
+    """Return what holds for a person on each channel: three statements, however many channels there are."""
+    names, person_id = channels(), person.id
+    there = {"phone": person.has_phone, "email": person.has_email}
+    consents = {
+        one.channel: one for one in session.scalars(sa.select(Consent).where(Consent.person_id == person_id))
+    }
+    stops, ledger = _suppressions(session, person_id), _ledger(session, person_id)
+    return [
+        Channel(
+            channel=name,
+            has_address=there.get(address_kind(name), True),
+            consent=consents[name].state if name in consents else "unknown",
+            consent_origin=consents[name].origin if name in consents else None,
+            consent_at=consents[name].at if name in consents else None,
+            suppressions=stops.get(name, []),
+            ledger=ledger.get(name, []),
+        )
+        for name in names
+    ]
+
+
+def _suppressions(session: Session, person_id: int) -> dict[str, list[Any]]:
+    entry = Suppression
+    each = [
+        sa.select(entry.id, entry.channel, entry.scope, entry.reason, entry.at)
+        .join(Person, entry.address_key == address_columns(name)[1])
+        .where(Person.id == person_id, entry.channel == name)
+        for name in channels()
+    ]
+    found: dict[str, list[Any]] = {}
+    for _id, channel, *line in sorted(session.execute(sa.union_all(*each)), key=lambda row: row.id):
+        found.setdefault(channel, []).append(tuple(line))
+    return found
+
+
+def _ledger(session: Session, person_id: int) -> dict[str, list[Any]]:
+    """Return the newest lines of each channel."""
+    line = ConsentRecord
+    columns = (line.id, line.channel, line.at, line.state, line.origin, line.source)
+    each = [
+        sa.select(*columns)
+        .where(line.person_id == person_id, line.channel == name)
+        .order_by(line.id.desc())
         .limit(LIMIT)
-    )
-    return Channel(
-        channel=channel,
-        has_address=key is not None,
-        consent="unknown" if consent is None else consent.state,
-        consent_origin=None if consent is None else consent.origin,
-        consent_at=None if consent is None else consent.at,
-        suppressions=[(scope, reason, at) for scope, reason, at in suppressions],
-        ledger=[(at, state, origin, source) for at, state, origin, source in ledger],
-    )
+        .subquery()
+        for name in channels()
+    ]
+    found: dict[str, list[Any]] = {}
+    rows = session.execute(sa.union_all(*(sa.select(one) for one in each))).all()
+    for _id, channel, *entry in sorted(rows, key=lambda row: row.id, reverse=True):
+        found.setdefault(channel, []).append(tuple(entry))
+    return found
 
 
 def _seats(session: Session, person_id: int, scope: Scope) -> list[Seat]:

@@ -93,13 +93,12 @@ def _purchases(session: Session, person_id: int, window: Window) -> list[Moment]
     bought = sa.func.coalesce(Order.paid_at, Order.created_at, type_=UtcDateTime())
     paid = sa.case((Order.paid_at.is_not(None), "paid"), else_="ordered")
     back = sa.literal("refunded")
-    rows = [
-        *_orders(session, person_id, window, (bought, paid, Order.amount)),
-        *_orders(session, person_id, window, (Order.refunded_at, back, Order.refunded)),
-    ]
+    kinds = [(bought, paid, Order.amount), (Order.refunded_at, back, Order.refunded)]
+    each = [_orders(person_id, window, columns).subquery() for columns in kinds]
+    found = session.execute(sa.union_all(*(sa.select(one) for one in each))).all()
+    rows = sorted(found, key=lambda row: (row.at, row.id), reverse=True)
     titles = _titles(session, [row.id for row in rows], window.scope)
-    found = [_purchase(row, titles.get(row.id, "")) for row in rows]
-    return sorted(found, key=lambda moment: moment.at, reverse=True)
+    return [_purchase(row, titles.get(row.id, "")) for row in rows]
 
 
 def _purchase(row: Any, title: str) -> Moment:
@@ -107,7 +106,7 @@ def _purchase(row: Any, title: str) -> Moment:
     return Moment(row.at, row.kind, title, details)
 
 
-def _orders(session: Session, person_id: int, window: Window, columns: tuple[Any, Any, Any]) -> Sequence[Any]:
+def _orders(person_id: int, window: Window, columns: tuple[Any, Any, Any]) -> Any:
     at, kind, amount = columns
     named = (at.label("at"), kind.label("kind"), amount.label("amount"))
     query = sa.select(Order.id, *named, Order.currency, Order.state).where(Order.person_id == person_id)
@@ -116,7 +115,7 @@ def _orders(session: Session, person_id: int, window: Window, columns: tuple[Any
             OrderLine.person_id == person_id, of_courses(OrderLine.root_id, window.scope)
         )
         query = query.where(Order.id.in_(theirs))
-    return session.execute(window.newest(query, at, Order.id.desc())).all()
+    return window.newest(query, at, Order.id.desc())
 
 
 def _titles(session: Session, orders: Sequence[int], scope: Scope) -> dict[int, str]:
@@ -138,33 +137,42 @@ def _learning(session: Session, person_id: int, window: Window) -> list[Moment]:
         ("completed", Enrolment.completed_at),
         ("ended", Enrolment.ended_at),
     )
-    found = [moment for kind, at in steps for moment in _seats(session, person_id, window, kind, at)]
-    found += _acts(session, person_id, window, Signal.kind == "learn")
-    return sorted(found, key=lambda moment: moment.at, reverse=True)
+    each = [_seats(person_id, window, kind, at).subquery() for kind, at in steps]
+    each.append(_acts(person_id, window, Signal.kind == "learn").subquery())
+    rows = session.execute(sa.union_all(*(sa.select(one) for one in each))).all()
+    return [_act(row) for row in sorted(rows, key=lambda row: (row.at, row.id), reverse=True)]
 
 
-def _seats(session: Session, person_id: int, window: Window, kind: str, at: Any) -> list[Moment]:
+def _seats(person_id: int, window: Window, kind: str, at: Any) -> Any:
     query = (
-        sa.select(at, Course.title)
+        sa.select(Enrolment.id, at.label("at"), Course.title, sa.literal(kind).label("kind"), _NO_COUNT)
         .join(Course, Course.id == Enrolment.course_id)
         .where(Enrolment.person_id == person_id, of_courses(Enrolment.root_id, window.scope))
     )
-    rows = session.execute(window.newest(query, at, Enrolment.id.desc()))
-    return [Moment(when, kind, title) for when, title in rows]
+    return window.newest(query, at, Enrolment.id.desc())
 
 
 def _signals(session: Session, person_id: int, window: Window) -> list[Moment]:
-    return _acts(session, person_id, window, Signal.kind != "learn")
+    query = _acts(person_id, window, Signal.kind != "learn")
+    return [_act(row) for row in session.execute(query)]
 
 
-def _acts(session: Session, person_id: int, window: Window, which: Any) -> list[Moment]:
+_NO_COUNT = sa.cast(sa.null(), sa.Integer).label("count")
+
+
+def _act(row: Any) -> Moment:
+    # A name of a row that tuples have too: it is no attribute.
+    count = row._mapping["count"]
+    return Moment(row.at, row.kind, row.title or "", {} if count is None else {"count": count})
+
+
+def _acts(person_id: int, window: Window, which: Any) -> Any:
     query = (
-        sa.select(Signal.at, Signal.kind, Course.title, Signal.count)
+        sa.select(Signal.id, Signal.at, Course.title, Signal.kind, Signal.count)
         .outerjoin(Course, Course.id == Signal.course_id)
         .where(Signal.person_id == person_id, which, of_courses(Signal.root_id, window.scope))
     )
-    rows = session.execute(window.newest(query, Signal.at, Signal.id.desc()))
-    return [Moment(at, kind, title or "", {"count": count}) for at, kind, title, count in rows]
+    return window.newest(query, Signal.at, Signal.id.desc())
 
 
 def _notes(session: Session, person_id: int, window: Window) -> list[Moment]:

@@ -95,8 +95,12 @@ def of_person(session: Session, person_id: int, at: datetime, scope: Scope = Non
     suggested = suggest(session, person_id, at, scope)
     changes = _changes(session, person_id)
     by_hand = sa.select(Intention.course_id, Intention.level).where(Intention.person_id == person_id)
-    levels = {course: level for course, level in session.execute(by_hand)}  # noqa: C416 - rows are no pairs
     wanted = {*suggested, *changes}
+    if not wanted:
+        return []
+    # Whoever set a level left a change.
+    rows = session.execute(by_hand) if changes else ()
+    levels = {course: level for course, level in rows}  # noqa: C416 - rows are no pairs
     query = sa.select(Course.id, Course.host_id, Course.title).where(
         Course.id.in_(wanted), of_courses(Course.root_id, scope)
     )

@@ -46,8 +46,8 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
     :param problem: what is wrong with ``typed``, a follow-up that was not taken.
     """
     with crm().db.read() as session:
-        one = visible(session, ident)
         found = access.archived(crm(), session, actor(), ident)
+        one = found.person
         window = Window(MOMENTS, scope=actor().scope, reader=actor().id)
         only = [name for name in [request.args.get("show", "")] if name in sources(crm())]
         moments = timeline(crm(), session, ident, window, only=only, after=request.args.get("after"))

@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import request
 
+from crm_plugin.campaigns import access
 from crm_plugin.campaigns.reporting.report import outcome_of
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import queries
 from crm_plugin.segments.wording.describe import decisions
-from crm_plugin.web.campaigns.list_page import find, lines
+from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.segments.builder.fields import value_word
 from crm_plugin.web.shell.formatting import moment
 from crm_plugin.web.shell.guard import actor, crm
@@ -39,7 +40,7 @@ def why(one: PersonRow) -> dict[str, Any]:
     :raises NotFound: ``object.missing`` for a search or campaign that the actor may not see.
     """
     text = request.args.get("why", "")
-    campaigns = lines(CAMPAIGNS)
+    campaigns = access.named(crm(), actor(), CAMPAIGNS)
     if text[:1] not in ("q", "c") or not (text[1:].isascii() and text[1:].isdigit()):
         return {**_NOTHING, "campaigns": campaigns}
     asked = _search(int(text[1:])) if text[0] == "q" else _campaign(int(text[1:]), one)

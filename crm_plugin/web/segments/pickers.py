@@ -41,7 +41,7 @@ def choices(what: str, text: str) -> list[tuple[str, str]]:
     if what == "query":
         return [(str(row.id), row.name) for row in links.saved() if text.lower() in row.name.lower()]
     if what == "campaign":
-        rows = [one.campaign for one in access.listing(crm(), actor(), limit=RECENT)]
+        rows = access.named(crm(), actor(), RECENT)
         return [(str(row.id), row.name) for row in rows if text.lower() in row.name.lower()][:MOST]
     with crm().db.read() as session:
         if what == "course":
