@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_plugin.kernel.errors import BadInput, one_of
+from crm_plugin.segments.language.documents import all_of, any_of, rows, rule
 
 Tree = dict[str, Any]
 
@@ -29,12 +30,12 @@ def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str]
     if circle == "potential":
         return _potential(course, days, knows)
     if circle == "pending":
-        return _all(_some("orders", course, _is("state", "pending")))
+        return all_of(_some("orders", course, _is("state", "pending")))
     if circle == "learners":
-        return _all(_some("enrolments", course, _is("role", "learner"), _in("state", _SEATED[:2])))
+        return all_of(_some("enrolments", course, _is("role", "learner"), _in("state", _SEATED[:2])))
     if circle == "left":
         gone = (_is("role", "learner"), _is("state", "ended"), _in("end_kind", ("refund", "removed", "left")))
-        return _all(_some("enrolments", course, *gone), _seatless(course))
+        return all_of(_some("enrolments", course, *gone), _seatless(course))
     raise BadInput("input.bad", "circle", reason=one_of(CIRCLES))
 
 
@@ -60,14 +61,14 @@ def _potential(course: str, days: int, knows: Callable[[str, str], bool]) -> Tre
     lately = {"n": days, "unit": "day"}
     interests, without = [], [_seatless(course)]
     if knows("signals", ""):
-        told = (_in("kind", SIGNALS), {"field": "at", "operator": "inLast", "value": lately})
+        told = (_in("kind", SIGNALS), rule("at", "inLast", lately))
         interests.append(_some("signals", course, *told))
     if knows("orders", ""):
         at = "closed_at" if knows("orders", "closed_at") else "created_at"
-        given_up = {"field": at, "operator": "inLast", "value": lately}
+        given_up = rule(at, "inLast", lately)
         interests.append(_some("orders", course, _is("state", "closed"), given_up))
         without.append(_some("orders", course, _is("state", "pending"), mode="none"))
-    return _all({"combinator": "or", "rules": interests}, *without)
+    return all_of(any_of(*interests), *without)
 
 
 def _seatless(course: str) -> Tree:
@@ -75,16 +76,12 @@ def _seatless(course: str) -> Tree:
 
 
 def _some(relation: str, course: str, *rules: Tree, mode: str = "some") -> Tree:
-    return {"field": relation, "match": {"mode": mode}, "value": _all(_is("course_id", course), *rules)}
-
-
-def _all(*rules: Tree) -> Tree:
-    return {"combinator": "and", "rules": list(rules)}
+    return rows(relation, _is("course_id", course), *rules, mode=mode)
 
 
 def _is(field: str, value: str) -> Tree:
-    return {"field": field, "operator": "=", "value": value}
+    return rule(field, "=", value)
 
 
 def _in(field: str, values: tuple[str, ...]) -> Tree:
-    return {"field": field, "operator": "in", "value": list(values)}
+    return rule(field, "in", list(values))

@@ -9,11 +9,12 @@ from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.key_value import keep, kept
+from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.segments.presets import PRESETS
 
 _KEPT = "demo.searches"
-_LOYAL = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 5}]}
+_LOYAL = all_of(rule("paid_count", ">=", 5))
 _TREES = {preset.key: preset.tree for preset in PRESETS}
 SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
     ({"en": "Members", "zh": "会员"}, _TREES["members"]),

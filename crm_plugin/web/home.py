@@ -12,6 +12,7 @@ from crm_plugin.campaigns.access import is_visible
 from crm_plugin.campaigns.delivery.notifications import stopped
 from crm_plugin.dashboard.queries import DAYS, Day, Figures, day_starts, figures, trend
 from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
+from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.admin.initialisation import shown_streams
 from crm_plugin.web.campaigns.list_page import lines
 from crm_plugin.web.segments import links
@@ -79,8 +80,7 @@ def _figures(numbers: Figures, currency: str, zone: ZoneInfo) -> list[dict[str, 
 def _since(field: str, zone: ZoneInfo) -> str:
     """Address of the people with an instant in the days that the figures are of."""
     start = day_starts(crm().clock(), zone)[0]
-    rule = {"field": field, "operator": ">=", "value": start.date().isoformat()}
-    return links.address({"combinator": "and", "rules": [rule]})
+    return links.address(all_of(rule(field, ">=", start.date().isoformat())))
 
 
 def _trends(days: Sequence[Day], currency: str) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.sync.service import sync
+from crm_plugin.segments.language.documents import all_of, any_of, rule
 from crm_plugin.segments.wording.describe import describe
-from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape, either, every, recognised, rule
+from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape, recognised
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
 
@@ -28,7 +29,7 @@ def crm(database: Database) -> Crm:
 @on_sqlite
 def test_phrases_are_said_in_both_languages(crm: Crm) -> None:
     bought = NAMED["~bought"].make("notIn", ["c1", "c2"])
-    tree = every(QUIET, bought, NAMED["~trial"].make("some", None))
+    tree = all_of(QUIET, bought, NAMED["~trial"].make("some", None))
     assert describe(crm, tree, "en") == (
         "People matching: not active for 60 days (or never) and has not bought any of “Piano”, “Violin” "
         "and took a trial lesson"
@@ -40,21 +41,21 @@ def test_phrases_are_said_in_both_languages(crm: Crm) -> None:
 
 @on_sqlite
 def test_a_phrase_deep_in_groups_is_said_too(crm: Crm) -> None:
-    tree = every(rule("paid_count", ">=", 1), either(QUIET, rule("is_member", "=", False)))
+    tree = all_of(rule("paid_count", ">=", 1), any_of(QUIET, rule("is_member", "=", False)))
     assert "(not active for 60 days (or never) or is a member: no)" in describe(crm, tree, "en")
 
 
 @on_sqlite
 def test_states_are_said_in_the_words_that_are_given(crm: Crm) -> None:
-    state = {"field": "orders", "match": {"mode": "some"}, "value": every(rule("state", "=", "pending"))}
+    state = {"field": "orders", "match": {"mode": "some"}, "value": all_of(rule("state", "=", "pending"))}
 
     def shout(relation: str, field: str, value: str) -> str:
         return f"{relation}.{field}={value}".upper()
 
-    assert describe(crm, every(state), "en") == "People matching: has orders with state is pending"
-    assert "ORDERS.STATE=PENDING" in describe(crm, every(state), "en", namer=shout)
-    assert "ENROLMENTS" not in describe(crm, every(state), "en", namer=shout)
-    assert ".STATUS=ACTIVE" in describe(crm, every(rule("status", "=", "active")), "en", namer=shout)
+    assert describe(crm, all_of(state), "en") == "People matching: has orders with state is pending"
+    assert "ORDERS.STATE=PENDING" in describe(crm, all_of(state), "en", namer=shout)
+    assert "ENROLMENTS" not in describe(crm, all_of(state), "en", namer=shout)
+    assert ".STATUS=ACTIVE" in describe(crm, all_of(rule("status", "=", "active")), "en", namer=shout)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda one: one.name)

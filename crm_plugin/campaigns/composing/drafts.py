@@ -19,6 +19,7 @@ from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import Clause, Conflict
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.people.queries import courses_by_host_id
+from crm_plugin.segments.language.documents import all_of, rule
 
 KEPT = timedelta(days=30)
 """So long a deleted draft can be taken back."""
@@ -73,8 +74,7 @@ def create_single(
 
     :param document: a campaign file without ``audience`` and, if it has none, ``name``.
     """
-    rule = {"field": "id", "operator": "=", "value": person_host_id}
-    audience = {"combinator": "and", "rules": [rule]}
+    audience = all_of(rule("id", "=", person_host_id))
     document = {"name": "One-to-one message", **document, "audience": audience}
     return create(crm, actor_id, document, scope=scope, kind="single")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from crm_plugin.kernel.errors import BadInput, one_of
+from crm_plugin.segments.language.documents import all_of, rows, rule
 
 GOALS = ("bought", "seated", "settled", "finished")
 """About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it;
@@ -17,14 +18,14 @@ def goal_of(name: str, course: str) -> dict[str, Any]:
     """
     seat = [_is("role", "learner")]
     if name == "bought":
-        held = {"field": "state", "operator": "in", "value": ["paid", "refunding", "partly_refunded"]}
+        held = rule("state", "in", ["paid", "refunding", "partly_refunded"])
         return _rows("orders", course, held)
     if name == "seated":
         return _rows("enrolments", course, *seat, _is("state", "active"))
     if name == "settled":
         return _rows("orders", course, _is("state", "pending"), mode="none")
     if name == "finished":
-        done = {"field": "completed_at", "operator": "notNull", "value": None}
+        done = rule("completed_at", "notNull")
         return _rows("enrolments", course, *seat, done)
     raise BadInput("input.bad", "goal", reason=one_of(GOALS))
 
@@ -35,9 +36,8 @@ def recognise(tree: object, course: str) -> str | None:
 
 
 def _rows(relation: str, course: str, *rules: dict[str, Any], mode: str = "some") -> dict[str, Any]:
-    inner = {"combinator": "and", "rules": [_is("course_id", course), *rules]}
-    return {"combinator": "and", "rules": [{"field": relation, "match": {"mode": mode}, "value": inner}]}
+    return all_of(rows(relation, _is("course_id", course), *rules, mode=mode))
 
 
 def _is(field: str, value: str) -> dict[str, Any]:
-    return {"field": field, "operator": "=", "value": value}
+    return rule(field, "=", value)

@@ -11,8 +11,8 @@ from typing import Any
 
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models.school import HELD_MONEY
+from crm_plugin.segments.language.documents import Document, all_of, any_of, rule
 
-Document = dict[str, Any]
 INTEREST = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
 """Kinds of activity that show interest in a course."""
 ANY, NO_ONE, EVER, NEVER = "in", "notIn", "some", "none"
@@ -41,21 +41,6 @@ class Shape:
     read: Callable[[Document], tuple[str, Any] | None]
 
 
-def rule(field: str, operator: str, value: Any) -> Document:
-    """Return a comparison."""
-    return {"field": field, "operator": operator, "value": value}
-
-
-def every(*rules: Document) -> Document:
-    """Return a group all of whose rules must hold."""
-    return {"combinator": "and", "rules": list(rules)}
-
-
-def either(*rules: Document) -> Document:
-    """Return a group one of whose rules must hold."""
-    return {"combinator": "or", "rules": list(rules)}
-
-
 def recognised(document: Any) -> tuple[Shape, str, Any] | None:
     """Return the shape that a rule or group has, with its operator and value."""
     if isinstance(document, dict):
@@ -72,17 +57,17 @@ def _rows(relation: str, fixed: Document, field: str) -> dict[str, Any]:
     def make(operator: str, value: Any) -> Document:
         chosen = [] if operator in BARE else [rule(field, "in", list(value or ()))]
         mode = "some" if operator in (ANY, EVER) else "none"
-        return {"field": relation, "match": {"mode": mode}, "value": every(deepcopy(fixed), *chosen)}
+        return {"field": relation, "match": {"mode": mode}, "value": all_of(deepcopy(fixed), *chosen)}
 
     def read(document: Document) -> tuple[str, Any] | None:
         match, value = document.get("match"), document.get("value")
         if document.get("field") != relation or match not in ({"mode": "some"}, {"mode": "none"}):
             return None
         some = match["mode"] == "some"
-        if value == every(fixed):
+        if value == all_of(fixed):
             return (EVER if some else NEVER), None
         values = _last(value)
-        if values is None or value != every(fixed, rule(field, "in", values)):
+        if values is None or value != all_of(fixed, rule(field, "in", values)):
             return None
         return (ANY if some else NO_ONE), values
 
@@ -97,7 +82,7 @@ def _last(group: Any) -> Sequence[Any] | None:
 
 
 def _quiet(_operator: str, span: Any) -> Document:
-    return either(rule("last_active_at", "olderThan", span), rule("last_active_at", "null", None))
+    return any_of(rule("last_active_at", "olderThan", span), rule("last_active_at", "null", None))
 
 
 def _read_quiet(document: Document) -> tuple[str, Any] | None:

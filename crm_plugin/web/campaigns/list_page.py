@@ -11,6 +11,7 @@ from crm_plugin.campaigns import access
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import CampaignRow, Listed
+from crm_plugin.segments.language.documents import all_of
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
@@ -81,7 +82,7 @@ def campaigns() -> ResponseReturnValue:
 @ROUTES.page("/campaigns/new", "crm.send", post=True)
 def campaign_new() -> ResponseReturnValue:
     """Begin a draft for everybody."""
-    return redirect(url_for("crm.compose_audience", ident=start_draft({"combinator": "and", "rules": []})))
+    return redirect(url_for("crm.compose_audience", ident=start_draft(all_of())))
 
 
 def start_draft(tree: dict[str, Any], channel: str = "sms", rest_days: int | None = None) -> int:

@@ -11,6 +11,7 @@ from crm_plugin.campaigns.reporting.conversions import WINDOWS
 from crm_plugin.campaigns.reporting.time_series import Curve
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.store.host_info_cache import school_zone
+from crm_plugin.segments.language.documents import all_of, rows, rule
 from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
 from crm_plugin.web.segments import links
@@ -72,16 +73,8 @@ def _steps(found: Any, bought: int | None, days: int) -> list[dict[str, Any]]:
 
 def _silent(ident: int) -> dict[str, Any]:
     """Return the search for who got the message and did not click."""
-    got = [
-        {"field": "campaign_id", "operator": "=", "value": ident},
-        {"field": "state", "operator": "in", "value": ["sent", "delivered"]},
-        {"field": "clicked", "operator": "=", "value": False},
-    ]
-    inner = {"combinator": "and", "rules": got}
-    return {
-        "combinator": "and",
-        "rules": [{"field": "deliveries", "match": {"mode": "some"}, "value": inner}],
-    }
+    got = (rule("campaign_id", "=", ident), rule("state", "in", ["sent", "delivered"]))
+    return all_of(rows("deliveries", *got, rule("clicked", "=", False)))
 
 
 def _drawn(curve: Curve) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.segments.builder.form import Tree
 
 MOST = 5_000
@@ -68,10 +69,10 @@ class Selection:
         """
         if self.is_empty or (self.everybody and not self.ids):
             return tree
-        rule = {"field": "id", "operator": "notIn" if self.everybody else "in", "value": sorted(self.ids)}
+        ticked = rule("id", "notIn" if self.everybody else "in", sorted(self.ids))
         if tree["combinator"] == "and" and not tree.get("not"):
-            return {**tree, "rules": [*tree["rules"], rule]}
-        return {"combinator": "and", "rules": [tree, rule]}
+            return {**tree, "rules": [*tree["rules"], ticked]}
+        return all_of(tree, ticked)
 
 
 def _ids(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.consent import staff_entry
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.segments.bulk.bulk_tagging import put_tag, take_tag_off
+from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.person.page import shown, visible
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import today
@@ -94,8 +95,7 @@ def person_tag(ident: int) -> ResponseReturnValue:
     with crm().db.read() as session:
         one = visible(session, ident)
     tag = " ".join(request.form.get("tag", "").split())
-    rule = {"field": "id", "operator": "=", "value": one.host_id}
-    only = {"combinator": "and", "rules": [rule]}
+    only = all_of(rule("id", "=", one.host_id))
     try:
         work = take_tag_off if request.form.get("off") else put_tag
         done = work(crm(), actor(), only, tag)

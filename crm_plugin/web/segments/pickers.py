@@ -11,9 +11,9 @@ from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
 from crm_plugin.segments import service
+from crm_plugin.segments.language.documents import all_of, any_of, rule
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.fields import menus
-from crm_plugin.web.segments.builder.form import Tree
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 
@@ -73,13 +73,11 @@ def compose_pick(what: str) -> ResponseReturnValue:
 
 
 def _people(text: str) -> list[tuple[str, str]]:
-    tree: Tree = {"combinator": "and", "rules": []}
+    tree = all_of()
     if text:
         offered = menus()
         names = [name for name in _NAMES if offered.find(name)]
-        rules: list[dict[str, Any]] = [{"field": "id", "operator": "=", "value": text}]
-        rules += [{"field": name, "operator": "contains", "value": text} for name in names]
-        tree = {"combinator": "or", "rules": rules}
+        tree = any_of(rule("id", "=", text), *(rule(name, "contains", text) for name in names))
     ids = service.page(crm(), tree, actor=actor(), sort="display_name", limit=NAMED).ids
     with crm().db.read() as session:
         return [(row.host_id, _called(row)) for row in people(session, ids)]
@@ -107,7 +105,7 @@ def course_named(host_id: str) -> tuple[str, str]:
 
 def person_named(host_id: str) -> tuple[str, str]:
     """Return (id, name) of a person; one whom the actor may not see is called by their id."""
-    tree: Tree = {"combinator": "and", "rules": [{"field": "id", "operator": "=", "value": host_id}]}
+    tree = all_of(rule("id", "=", host_id))
     try:
         ids = service.page(crm(), tree, actor=actor(), sort="id", limit=1).ids
     except CrmError:

@@ -15,6 +15,7 @@ from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments import service
+from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.campaigns.composer.variables import KEYS
 from crm_plugin.web.segments import links
@@ -94,16 +95,12 @@ def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
     if source == "preset":
         return next((one.tree for one in PRESETS if one.key == form.get("preset")), before)
     if source == "query" and query.isdigit():
-        return _only({"field": "segment", "operator": "=", "value": int(query)})
+        return all_of(rule("segment", "=", int(query)))
     if source == "person" and form.get("person"):
-        return _only({"field": "id", "operator": "=", "value": form["person"]})
+        return all_of(rule("id", "=", form["person"]))
     if source == "course" and form.get("course"):
         return stages.people_of(form.get("circle", "potential"), form["course"], **_circle_rules())
     return before
-
-
-def _only(rule: Tree) -> Tree:
-    return {"combinator": "and", "rules": [rule]}
 
 
 def _changes(draft: CampaignRow) -> dict[str, Any]:
