@@ -30,11 +30,18 @@ class Crm:
     queue: Queue
     clock: Clock = system_clock
     capabilities: tuple[Capability, ...] = ()
+    _parts: dict[type[Any], tuple[Any, Any]] = field(default_factory=dict, init=False, repr=False)
     _states: dict[type[Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     def contributed(self, kind: type[T]) -> tuple[T, ...]:
         """Return what the capabilities bring of a type, the lower rows first."""
-        return tuple(part for one in self.capabilities for part in one.parts if isinstance(part, kind))
+        listed, found = self._parts.get(kind, ((), ()))
+        if listed is not self.capabilities:
+            every = (part for one in self.capabilities for part in one.parts)
+            found = tuple(part for part in every if isinstance(part, kind))
+            self._parts[kind] = self.capabilities, found
+        parts: tuple[T, ...] = found
+        return parts
 
     def state(self, kind: type[T]) -> T:
         """Return what this installation keeps in this process of a type; made empty when first asked for.

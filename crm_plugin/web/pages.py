@@ -31,8 +31,7 @@ _PAGES = (
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
 )
 
-for _words in (segment_words, admin_words, sms_words, campaign_words, people_words, person_words):
-    vocabulary.learn(_words)
+_WORDS = (vocabulary, segment_words, admin_words, sms_words, campaign_words, people_words, person_words)
 
 ENTRIES = (
     Entry("home", Text("Home"), "home", "/"),
@@ -47,5 +46,6 @@ ENTRIES = (
     Entry("health", Text("Health"), "health", "/health", in_host=False),
 )
 
-WEB = Capability("web", (Room((*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (notes.due_card,)),))
+_ROOM = Room((*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (notes.due_card,))
+WEB = Capability("web", (_ROOM, *(one.WORDS for one in _WORDS)))
 """The pages themselves, as an application lists them."""

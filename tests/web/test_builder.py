@@ -23,6 +23,7 @@ from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell.rendering import environment
 from tests.web.fixtures import School
 from tests.web.forms import posted
+from tests.web.routes import PagesAlone
 from tests.web.test_pages import on_sqlite
 
 Tree = dict[str, Any]
@@ -76,7 +77,7 @@ def menus() -> Any:
     app = Flask(__name__)
     app.config["SECRET_KEY"] = "k"
     with app.test_request_context():
-        g.crm_locale = "en"
+        g.crm, g.crm_locale = PagesAlone(), "en"
         yield Fields(Catalogue(), "en")
 
 
@@ -231,7 +232,7 @@ def test_names_are_asked_for_pickers_only(menus: Fields) -> None:
 def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
     app = Flask(__name__)
     with app.test_request_context():
-        g.crm_locale = locale
+        g.crm, g.crm_locale = PagesAlone(), locale
         blind = Actor("ann", "Ann", frozenset({"crm.view"}))
         assert Fields(Catalogue(actor=blind), locale).find("phone") is None
         assert Fields(Catalogue(), locale).find("phone") is not None

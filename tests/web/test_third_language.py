@@ -32,8 +32,8 @@ from crm_plugin.segments.wording.phrase_templates import SHAPES
 from crm_plugin.web.blueprint import pages
 from crm_plugin.web.public.words import words_of
 from crm_plugin.web.segments.builder.fields import value_word
-from crm_plugin.web.shell.i18n import explain
-from crm_plugin.web.shell.vocabulary import TABLES, word
+from crm_plugin.web.shell.i18n import Words, explain
+from crm_plugin.web.shell.vocabulary import word
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost, host_info
 from tests.web.fixtures import School
@@ -145,11 +145,12 @@ def test_no_page_shows_english(school: School) -> None:
 @SQLITE
 def test_errors_states_and_channels_are_in_it(school: School) -> None:
     with school.app.test_request_context():
-        g.crm_locale = LANGUAGE
+        g.crm, g.crm_locale = school.crm, LANGUAGE
         for code, text in CODES.items():
             assert i18n.translate(text, LANGUAGE) == said(text), code
         assert explain(BadInput("segment.too_deep", limit=3)) == said("groups are nested deeper than ") + "3"
-        shown = [word(table, name) for table, names in TABLES.items() for name in names]
+        tables = [one for words in school.crm.contributed(Words) for one in words.tables.items()]
+        shown = [word(table, name) for table, names in tables for name in names]
     assert list(english(" ".join(shown))) == []
     assert list(english(" ".join(CHANNELS[name].label.of(LANGUAGE) for name in CHANNELS))) == []
 
@@ -166,7 +167,7 @@ def test_every_sentence_about_people_is_in_it(school: School) -> None:
     some = {"field": "orders", "match": {"mode": "some"}, "value": {"combinator": "and", "rules": [paid]}}
     tree = {"combinator": "or", "rules": [member, lately, some], "not": True}
     with school.app.test_request_context():
-        g.crm_locale = LANGUAGE
+        g.crm, g.crm_locale = school.crm, LANGUAGE
         sentence = describe(school.crm, tree, LANGUAGE, ADMIN, value_word)
     assert list(english(sentence)) == []
 

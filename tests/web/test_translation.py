@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,7 @@ from crm_plugin.web.pages import ENTRIES
 from crm_plugin.web.shell import i18n
 from crm_plugin.web.shell.menu import host_menu
 from crm_plugin.web.shell.vocabulary import word
+from tests.web.routes import PagesAlone
 
 PACKAGE = Path(crm_plugin.__file__).parent
 PO = PACKAGE / "translations" / "zh" / "LC_MESSAGES" / "crm.po"
@@ -120,7 +121,7 @@ def test_refusals_of_carriers_have_words_in_both_languages(kind: str) -> None:
     said = {}
     for locale in locales():
         with Flask(__name__).test_request_context():
-            g.crm, g.crm_locale = SimpleNamespace(contributed=lambda _kind: ()), locale
+            g.crm, g.crm_locale = PagesAlone(), locale
             said[locale] = word("reason", kind)
     assert said["en"] != said["zh"]
     assert kind not in said.values()
@@ -170,13 +171,6 @@ NAMES = re.compile(r"JSON|UTF|NaN|unit|day|week|month|year|minute|hour|username"
 """Of the filter language and of formats: they are the same in every language."""
 
 
-class Bare:
-    """A CRM to which no capability has brought anything."""
-
-    def contributed(self, _kind: type) -> tuple[object, ...]:
-        return ()
-
-
 @pytest.mark.parametrize(
     "work",
     [
@@ -193,7 +187,7 @@ class Bare:
 )
 def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], Any]) -> None:
     with Flask(__name__).test_request_context():
-        g.crm, g.crm_locale = Bare(), "zh"
+        g.crm, g.crm_locale = PagesAlone(), "zh"
         try:
             work()
         except CrmError as error:

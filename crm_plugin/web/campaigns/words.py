@@ -2,7 +2,7 @@
 
 from crm_plugin.campaigns.policy.rules import REASONS
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.shell.i18n import plain
+from crm_plugin.web.shell.i18n import Words, plain
 from crm_plugin.web.shell.vocabulary import inside
 
 TABLES: dict[str, dict[str, Text]] = {
@@ -100,11 +100,13 @@ def refusal(name: str) -> str:
     return name
 
 
-OTHERS = {"reason": refusal}
-SPOKEN = {
+_SPOKEN = {
     ("campaign.bad_state", "state"): inside("campaign"),
     ("campaign.single_excluded", "reason"): inside("reason"),
     ("campaign.data_unread", "streams"): inside("stream"),
     ("campaign.template_not_approved", "state"): inside("template"),
 }
 """(code of an error, its parameter) → the words for it."""
+
+WORDS = Words(TABLES, others={"reason": refusal}, spoken=_SPOKEN)
+"""What this room says."""

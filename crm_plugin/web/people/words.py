@@ -1,6 +1,7 @@
 """Words of what is done to many people: tags and exports."""
 
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.shell.i18n import Words
 from crm_plugin.web.shell.vocabulary import word
 
 TABLES: dict[str, dict[str, Text]] = {
@@ -29,3 +30,7 @@ def asked_problem(code: str) -> str:
     """Return why a worker could not do what was asked; of the error only the code was kept."""
     area = code.partition(".")[0]
     return word("asked_problem", area) if area in TABLES["asked_problem"] else code
+
+
+WORDS = Words(TABLES)
+"""What this room says."""

@@ -1,6 +1,7 @@
 """Words of what the school and staff say about a person."""
 
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.shell.i18n import Words
 
 TABLES: dict[str, dict[str, Text]] = {
     "person": {
@@ -100,3 +101,6 @@ TABLES: dict[str, dict[str, Text]] = {
     },
     "origin": {"host": Text("from the school"), "own": Text("from the CRM")},
 }
+
+WORDS = Words(TABLES)
+"""What this room says."""

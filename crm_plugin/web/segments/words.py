@@ -3,7 +3,7 @@
 from crm_plugin.segments.extension import fields_of, relations_of
 from crm_plugin.segments.language.definitions import Field, Relation
 from crm_plugin.web.shell.guard import crm
-from crm_plugin.web.shell.i18n import locale
+from crm_plugin.web.shell.i18n import Words, locale
 
 _ABOUT_FIELDS = (
     *("bad_value", "unknown_operator", "field_not_offered"),
@@ -20,5 +20,8 @@ def _field(name: str) -> str:
     return labels[0].of(locale()) if labels else name
 
 
-SPOKEN = {("segment." + code, "field"): _field for code in _ABOUT_FIELDS}
+_SPOKEN = {("segment." + code, "field"): _field for code in _ABOUT_FIELDS}
 """(code of an error, its parameter) → the words for it."""
+
+WORDS = Words(spoken=_SPOKEN)
+"""What this room says."""

@@ -1,6 +1,7 @@
 """The language of a request, and texts and errors in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import g, has_request_context, request
@@ -40,8 +41,18 @@ def say(text: str, **params: Any) -> str:
     return found % params if params else found
 
 
-SPOKEN: dict[tuple[str, str], Callable[[str], str]] = {}
-"""(code of an error, its parameter) → function that puts a name of ours, such as a state, into words."""
+@dataclass(frozen=True)
+class Words:
+    """What a room of pages says for the names that capabilities use.
+
+    :param tables: table → name → words.
+    :param others: table → what says a name that it does not have.
+    :param spoken: (code of an error, its parameter) → what puts a name of ours, such as a state, into words.
+    """
+
+    tables: Mapping[str, Mapping[str, Text]] = field(default_factory=dict)
+    others: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    spoken: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
 
 
 def explain(error: CrmError, *, placed: bool = True) -> str:
@@ -57,5 +68,7 @@ def explain(error: CrmError, *, placed: bool = True) -> str:
 def _spoken(code: str, name: str, value: Any) -> Any:
     if isinstance(value, Clause):
         return plain(value.text).format(**{key: _spoken(code, "", one) for key, one in value.params.items()})
-    speak = SPOKEN.get((code, name))
-    return speak(str(value)) if speak else value
+    for words in g.crm.contributed(Words) if "crm" in g else ():
+        if (code, name) in words.spoken:
+            return words.spoken[code, name](str(value))
+    return value

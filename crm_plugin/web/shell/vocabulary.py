@@ -1,57 +1,51 @@
 """Words for the names that capabilities use: states, reasons, kinds, channels.
 
-Each room of pages has a ``words.py`` with its tables; :mod:`crm_plugin.web` brings them together.
+Each room of pages has a ``words.py`` with its tables; an application lists them as
+:class:`crm_plugin.web.shell.i18n.Words`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Callable
 
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell.guard import crm
-from crm_plugin.web.shell.i18n import SPOKEN, locale, plain
+from crm_plugin.web.shell.i18n import Words, locale, plain
 
 
 def _channel(name: str) -> str:
     return CHANNELS[name].label.of(locale()) if name in CHANNELS else name
 
 
-TABLES: dict[str, Mapping[str, Text]] = {
-    "channel": {"sms": Text("SMS"), "email": Text("E-mail"), "message": Text("Private message")},
-    "purpose": {"marketing": Text("Marketing"), "service": Text("Service")},
-}
-OTHERS: dict[str, Callable[[str], str]] = {"channel": _channel}
-"""Table → what says a name that it does not have."""
+WORDS = Words(
+    {
+        "channel": {"sms": Text("SMS"), "email": Text("E-mail"), "message": Text("Private message")},
+        "purpose": {"marketing": Text("Marketing"), "service": Text("Service")},
+    },
+    {"channel": _channel},
+)
+"""What all rooms say alike."""
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a capability adds to the tables: table → name → words."""
-
-    tables: Mapping[str, Mapping[str, Text]]
-
-
-def learn(words: ModuleType) -> None:
-    """Take the tables of a room: its ``TABLES``, ``OTHERS`` and ``SPOKEN``, whichever it has."""
-    TABLES.update(getattr(words, "TABLES", {}))
-    OTHERS.update(getattr(words, "OTHERS", {}))
-    SPOKEN.update(getattr(words, "SPOKEN", {}))
+def has(table: str) -> bool:
+    """Tell whether there are words for the names of a table."""
+    return any(table in words.tables for words in crm().contributed(Words))
 
 
 def word(table: str, name: str | None) -> str:
-    """Return the words for a name; an unknown name (a carrier's own reason) as it is."""
+    """Return the words for a name; an unknown name (a carrier's own reason) as it is.
+
+    :raises KeyError: when there is no such table.
+    """
     if name is None:
         return "–"
-    text = TABLES[table].get(name) or _brought(table, name)
-    if text is not None:
-        return plain(text)
-    return OTHERS[table](name) if table in OTHERS else name
-
-
-def _brought(table: str, name: str) -> Text | None:
-    known = (words.tables.get(table, {}).get(name) for words in crm().contributed(Words))
-    return next((text for text in known if text is not None), None)
+    rooms = [words for words in crm().contributed(Words) if table in words.tables]
+    if not rooms:
+        raise KeyError(table)
+    for words in rooms:
+        if name in words.tables[table]:
+            return plain(words.tables[table][name])
+    others = (words.others[table] for words in rooms if table in words.others)
+    return next(others, str)(name)
 
 
 def inside(table: str) -> Callable[[str], str]:

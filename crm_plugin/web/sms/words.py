@@ -1,6 +1,7 @@
 """Words of SMS templates: their states, and why a carrier took none."""
 
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.shell.i18n import Words
 
 TABLES: dict[str, dict[str, Text]] = {
     "template": {
@@ -24,3 +25,6 @@ TABLES: dict[str, dict[str, Text]] = {
         "carrier_refused": Text("the carrier refused it"),
     },
 }
+
+WORDS = Words(TABLES)
+"""What this room says."""

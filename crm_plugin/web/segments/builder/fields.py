@@ -16,7 +16,7 @@ from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
 from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale, say
-from crm_plugin.web.shell.vocabulary import TABLES, word
+from crm_plugin.web.shell.vocabulary import has, word
 
 _OFTEN = Text("Most used")
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -280,4 +280,4 @@ def value_word(relation: str, field: str, value: str) -> str:
     :param relation: of related rows; empty for the person's own fields.
     """
     table = _WORDS.get((relation, field), _family(field))
-    return word(table, value) if table in TABLES else value
+    return word(table, value) if has(table) else value
