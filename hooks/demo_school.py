@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +51,6 @@ _STREAM_OF = {
     "school_orders": "orders",
     "school_activities": "signals",
 }
-Rows = Sequence[Any]
 
 
 def host(settings: Settings) -> DemoSchool:

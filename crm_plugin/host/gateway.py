@@ -4,7 +4,6 @@ Nothing that a host does takes the CRM down: it raises, hangs or returns nonsens
 one :class:`~crm_plugin.kernel.errors.Unavailable`; single bad rows are set aside with a reason.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,6 @@ from crm_plugin.host.registration import registered
 from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
-
-log = logging.getLogger(__name__)
 
 READ_AGAIN = 60.0
 """Seconds after which a process of pages looks for newer facts of the host."""

@@ -130,11 +130,6 @@ def drain(folder: Path, handler: Handler) -> int:
         return count
 
 
-def waiting(folder: Path) -> int:
-    """Return how many bytes are spooled and not yet handed on."""
-    return sum(max(0, path.stat().st_size - _place(path)) for path in folder.glob(f"*{SUFFIX}"))
-
-
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     fd = os.open(folder / ".drain", os.O_RDWR | os.O_CREAT, 0o600)

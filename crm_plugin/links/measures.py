@@ -35,15 +35,6 @@ class Measures:
     counted_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Clicked:
-    """A person who clicked: our id, when first, how often."""
-
-    person_id: int
-    first_at: datetime
-    human_hits: int
-
-
 def tally(session: Session, campaign_id: int) -> Measures:
     """Return the three measures of a campaign as last counted."""
     return tallies(session, [campaign_id])[campaign_id]
@@ -88,21 +79,6 @@ def give(session: Session, deliveries: Collection[int], person_id: int) -> None:
     if deliveries:
         hits = sa.update(Hit).where(Hit.delivery_id.in_(deliveries), Hit.person_id.is_not(None))
         session.execute(hits.values(person_id=person_id), execution_options={"synchronize_session": False})
-
-
-def who(session: Session, campaign_id: int, after: int = 0, limit: int = 100) -> list[Clicked]:
-    """Return the people of the measure ``people_clicked``, by our id of them.
-
-    :param after: the last ``person_id`` seen.
-    """
-    query = (
-        sa.select(Hit.person_id, sa.func.min(Hit.at).label("first_at"), sa.func.count().label("human_hits"))
-        .where(Hit.campaign_id == campaign_id, Hit.kind.in_(COUNTED), Hit.person_id > after)
-        .group_by(Hit.person_id)
-        .order_by(Hit.person_id)
-        .limit(limit)
-    )
-    return [Clicked(row.person_id, row.first_at, row.human_hits) for row in session.execute(query)]
 
 
 def between(session: Session, campaign_id: int, edges: Sequence[datetime]) -> list[int]:

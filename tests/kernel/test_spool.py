@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from crm_plugin.kernel import spool as spools
-from crm_plugin.kernel.spool import Records, Spool, drain, waiting
+from crm_plugin.kernel.spool import Records, Spool, drain
+from tests.kernel.spools import waiting
 
 
 class Books:

@@ -14,7 +14,6 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.dialects import DIALECTS
 from crm_plugin.segments.explain import loaded_rows
-from crm_plugin.segments.explain.evaluate import matches
 from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import FUNCTIONS, MODES, parse
@@ -22,6 +21,7 @@ from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 from crm_plugin.segments.language.value_types import KEYS
 from crm_plugin.segments.sql.compile import people
+from tests.segments.decided import matches
 from tests.segments.fixtures import School
 from tests.segments.trees import Trees
 

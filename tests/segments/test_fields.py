@@ -14,7 +14,6 @@ from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.explain import loaded_rows
-from crm_plugin.segments.explain.evaluate import matches
 from crm_plugin.segments.language import catalogue as catalogues
 from crm_plugin.segments.language import definitions
 from crm_plugin.segments.language.catalogue import Catalogue
@@ -23,6 +22,7 @@ from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.value_types import KINDS, NUMBER, OPERATORS
 from crm_plugin.segments.sql.compile import people
+from tests.segments.decided import matches
 from tests.segments.fixtures import School
 from tests.segments.test_agreement import present_of
 from tests.segments.trees import Trees

@@ -30,11 +30,6 @@ EDGES: dict[str, frozenset[tuple[str, str]]] = {
 a person submits, signs off what no carrier looks at, and takes back."""
 
 
-def sources(verb: str) -> tuple[str, ...]:
-    """Return the states that a verb may be used in."""
-    return tuple(sorted({source for source, _ in EDGES[verb]}))
-
-
 def target(verb: str) -> str:
     """Return the one state that a verb leads to."""
     (found,) = {end for _, end in EDGES[verb]}

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -253,11 +253,3 @@ def let_scan(crm: Crm, streams: list[str]) -> None:
     """Let these streams be scanned anew at the next round."""
     with crm.db.begin() as session:
         session.execute(sa.update(Stream).where(Stream.stream.in_(streams)).values(rescan=True))
-
-
-def as_of(crm: Crm) -> datetime | None:
-    """Return as of when our copy is right: the oldest of all streams; None = not yet."""
-    with crm.db.read() as session:
-        ages = session.scalars(sa.select(Stream.ok_at)).all()
-    known = [at for at in ages if at is not None]
-    return min(known) if ages and len(known) == len(ages) else None

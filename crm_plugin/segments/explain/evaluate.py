@@ -64,11 +64,6 @@ def explain(tree: Tree, person: Row, world: World) -> Explanation:
     return Explanation("", "group", False, children=(hidden, root))
 
 
-def matches(tree: Tree, person: Row, world: World) -> bool:
-    """Tell whether a tree matches a person."""
-    return explain(tree, person, world).outcome
-
-
 def _node(node: Node, row: Row, world: World) -> Explanation:
     if isinstance(node, Group):
         return _group(node, row, world)

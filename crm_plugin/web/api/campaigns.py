@@ -20,7 +20,6 @@ from crm_plugin.web.shell.guard import actor, crm
 ROUTES = Endpoints()
 
 _WHAT = f"`considered`, a state, `excluded:` with a reason ({', '.join(KEYS)}), or `clicked`."
-Counts = fields.Dict(keys=fields.String(), values=fields.Integer())
 Campaign = schemas.of(CampaignRow)
 Status = schemas.answer(
     "Status",
