@@ -5,13 +5,16 @@ Rooms, from the ground up; each imports those below it:
 - ``models``: the tables. ``copy_guard``: a copied database sends nothing.
 - ``ledger``: states of a row and the edges between them, leases, what merging and erasing people do to it.
 - ``queries``: campaigns as plain values. ``feedback``: what carriers report afterwards.
-- ``policy``: why somebody gets no message, one row a reason. ``reporting``: numbers and their people.
+- ``policy``: why somebody gets no message, one row a reason.
 - ``document``: the campaign file.
+- ``access``: who may see and do what; every verb above asks it.
 - ``prepared``: a campaign made ready once for a process.
 - ``launch``: states of a campaign, the freeze, the reach of a search. ``rates``: how fast it may go.
-- ``composing``: drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the settled row.
-- ``service``: the verbs. ``jobs``: what workers run.
-- ``access``: who may see and do what, in front of ``service``. ``capability``: what campaigns bring.
+  ``reporting``: numbers, and exactly the people behind them.
+- ``composing``: verbs on drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the
+  settled row.
+- ``service``: the verbs that steer a campaign. ``jobs``: what workers run.
+- ``capability``: what campaigns bring to the capabilities below.
 """
 
 from crm_plugin.campaigns.errors import CODES

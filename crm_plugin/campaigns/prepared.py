@@ -1,6 +1,6 @@
 """A campaign as a worker needs it: rules, compiled content, carrier, links; made once per process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from crm_plugin.campaigns.ledger.states import key
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
 from crm_plugin.channels import service as channel_service
-from crm_plugin.channels.base import Carrier, Compiled, Message, Recipient
+from crm_plugin.channels.base import Carrier, Compiled, Made, Message, Recipient
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
@@ -23,6 +23,7 @@ from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.consent import eligibility
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service as segments
+from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
@@ -95,26 +96,27 @@ def load(crm: Crm, campaign_id: int) -> Running | None:
 
 
 def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
-    compiled = compiled_of(crm, session, campaign)
+    compiled, carrier = compiled_of(crm, session, campaign), carrier_for(crm, campaign.channel)
     return Running(
         id=campaign.id,
         state=campaign.state,
         changed_at=campaign.updated_at,
         rules=rules_of(crm, campaign, compiled),
         compiled=compiled,
-        carrier=carrier_for(crm, campaign.channel),
+        carrier=carrier,
         has_link=_has_link(compiled, campaign.content),
         links=tuple(links.targets_of(session, campaign.id)),
         signer=links.signer(crm),
         personal=campaign.content.get("personal", {}),
         settings=crm.settings,
         shared_links=getattr(compiled, "shared_links", False),
-        per_minute=_per_minute(crm, campaign.channel),
+        per_minute=per_minute(crm, carrier.name),
     )
 
 
-def _per_minute(crm: Crm, channel: str) -> int | None:
-    if carrier_for(crm, channel).name != "host":
+def per_minute(crm: Crm, carrier: str) -> int | None:
+    """Return how many private messages the school takes a minute; None = any number."""
+    if carrier != "host":
         return None
     try:
         return crm.host.info.message_per_minute
@@ -132,22 +134,32 @@ def _has_link(compiled: Compiled, content: Mapping[str, str]) -> bool:
     return "link" in compiled.variables and bool(content.get("link"))
 
 
+def made_of(crm: Crm, session: Session, campaign: Campaign) -> Made:
+    """Return what the channel makes of a campaign's content: ready to render, and what is wrong with it."""
+    return channel_service.compile_content(crm, session, campaign.channel, campaign.content, campaign.purpose)
+
+
 def compiled_of(crm: Crm, session: Session, campaign: Campaign) -> Compiled:
     """Return a campaign's content ready to render.
 
     :raises BadInput: the first thing that is wrong with it.
     """
-    made = channel_service.compile_content(crm, session, campaign.channel, campaign.content, campaign.purpose)
-    return made.ready()
+    return made_of(crm, session, campaign).ready()
 
 
-def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> Rules:
+def rules_of(
+    crm: Crm, campaign: Campaign, compiled: Compiled | None = None, known: Catalogue | None = None
+) -> Rules:
     """Return what decides about a campaign's people.
 
     :param compiled: its content; without it nobody is left out for a word that they lack.
+    :param known: what :func:`known_to` gave, where the caller has it.
     :raises Unavailable: when consent goes by the school's region and the school does not answer.
     """
     policy = Policy.of(campaign.policy)
+    goal = None
+    if policy.goal is not None:
+        goal = parse(policy.goal, known or known_to(crm, campaign))
     required: tuple[str, ...] = ()
     if compiled is not None and personalisation.leaves_out(campaign.content):
         required = tuple(sorted(set(personalisation.required_of(compiled, campaign.content).values())))
@@ -157,7 +169,7 @@ def rules_of(crm: Crm, campaign: Campaign, compiled: Compiled | None = None) -> 
         purpose=campaign.purpose,
         holdout=campaign.holdout,
         policy=policy,
-        goal=tree_of(crm, policy.goal, searches=campaign.searches) if policy.goal is not None else None,
+        goal=goal,
         unknown_is_no=unknown_is_no(crm),
         zone=school_zone(crm),
         topic=campaign.topic_id,
@@ -177,27 +189,31 @@ def unknown_is_no(crm: Crm) -> bool:
     return eligibility.unknown_is_no(settings, info)
 
 
-def tree_of(crm: Crm, document: object, place: str = "", searches: Mapping[str, Any] | None = None) -> Tree:
-    """Read an audience, or a goal.
+def known_to(crm: Crm, campaign: Campaign) -> Catalogue:
+    """Return what a campaign's conditions may be made of; the quick queries are those its launch kept."""
+    catalogue, searches = segments.catalogue(crm), campaign.searches
+    if searches is None:
+        return catalogue
+    return replace(catalogue, query=lambda ident: searches.get(str(ident)))
 
-    :param searches: quick queries as a launch kept them, by their ids; None = as they are now.
+
+def audience_of(crm: Crm, campaign: Campaign, known: Catalogue | None = None) -> Tree:
+    """Read a campaign's audience.
+
+    :param known: what :func:`known_to` gave, where the caller has it.
     :raises BadInput: ``segment.*``.
     """
-    catalogue = segments.catalogue(crm)
-    if searches is not None:
-        catalogue = replace(catalogue, query=lambda ident: searches.get(str(ident)))
-    return parse(document, catalogue, place)
+    return parse(campaign.audience, known or known_to(crm, campaign), "audience")
 
 
-def searches_of(crm: Crm, campaign: Campaign) -> dict[str, Any]:
+def searches_of(crm: Crm, references: Iterable[int]) -> dict[str, Any]:
     """Return the quick queries that a campaign's audience and goal stand on, as they are now.
 
     From its launch on a campaign asks what was confirmed, whatever becomes of them.
     """
-    asked = [campaign.audience, campaign.policy.get("goal")]
-    catalogue = segments.catalogue(crm)
-    ids = {ident for tree in asked if tree is not None for ident in parse(tree, catalogue).references}
-    return {str(ident): catalogue.query(ident) for ident in sorted(ids)}
+    ids = sorted(references)
+    query = segments.catalogue(crm).query if ids else None
+    return {str(ident): query(ident) for ident in ids if query}
 
 
 def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:

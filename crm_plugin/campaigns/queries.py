@@ -82,7 +82,7 @@ def one(session: Session, campaign_id: int) -> Campaign:
 
 def rows(session: Session, query: sa.Select[Any]) -> list[CampaignRow]:
     """Return the campaigns that a query finds."""
-    return [_row(campaign) for campaign in session.scalars(query)]
+    return [row_of(campaign) for campaign in session.scalars(query)]
 
 
 def get(crm: Crm, campaign_id: int) -> CampaignRow:
@@ -91,7 +91,7 @@ def get(crm: Crm, campaign_id: int) -> CampaignRow:
     :raises NotFound: ``object.missing``.
     """
     with crm.db.read() as session:
-        return _row(one(session, campaign_id))
+        return row_of(one(session, campaign_id))
 
 
 def listing(
@@ -117,7 +117,7 @@ def listing(
     if before is not None:
         query = query.where(Campaign.id < before)
     with crm.db.read() as session:
-        rows = [_row(campaign) for campaign in session.scalars(query)]
+        rows = [row_of(campaign) for campaign in session.scalars(query)]
         ids = [row.id for row in rows]
         numbers, clicks = books(session, ids), tallies(session, ids)
     return [Listed(row, numbers[row.id], clicks[row.id]) for row in rows]
@@ -146,25 +146,21 @@ def named(crm: Crm, limit: int, author: str | None = None) -> list[Named]:
         return [Named(*row) for row in session.execute(chosen.order_by(Campaign.id.desc()).limit(limit))]
 
 
-def status(crm: Crm, campaign_id: int) -> dict[str, Any]:
-    """Return what ``crm campaign status --json`` prints.
-
-    :raises NotFound: ``object.missing``.
-    """
-    with crm.db.read() as session:
-        campaign = one(session, campaign_id)
-        clicks = tallies(session, [campaign_id])[campaign_id]
-        return {
-            "id": campaign_id,
-            "state": campaign.state,
-            "books": books(session, [campaign_id])[campaign_id].document(),
-            "hits": clicks.hits,
-            "human_hits": clicks.human_hits,
-            "people_clicked": clicks.people_clicked,
-        }
+def status(session: Session, campaign: Campaign | CampaignRow) -> dict[str, Any]:
+    """Return what ``crm campaign status --json`` prints."""
+    clicks = tallies(session, [campaign.id])[campaign.id]
+    return {
+        "id": campaign.id,
+        "state": campaign.state,
+        "books": books(session, [campaign.id])[campaign.id].document(),
+        "hits": clicks.hits,
+        "human_hits": clicks.human_hits,
+        "people_clicked": clicks.people_clicked,
+    }
 
 
-def _row(campaign: Campaign) -> CampaignRow:
+def row_of(campaign: Campaign) -> CampaignRow:
+    """Return a campaign as plain values, which may leave its session."""
     return CampaignRow(**{name: getattr(campaign, name) for name in CampaignRow.__slots__})
 
 

@@ -1,128 +1,113 @@
-"""Verbs of campaigns: make, launch, steer; each writes who did it."""
+"""Verbs that steer a campaign: launch, pause, go on, cancel, decide about what is in doubt.
+
+Each takes the actor, asks :mod:`crm_plugin.campaigns.access` and writes down who did it. Verbs on drafts
+stand in :mod:`crm_plugin.campaigns.composing.drafts`, reads in :mod:`crm_plugin.campaigns.reporting`.
+"""
 
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import copy_guard, queries
-from crm_plugin.campaigns.composing import drafts
-from crm_plugin.campaigns.composing.preflight import preflight as _preflight
-from crm_plugin.campaigns.composing.test_send import send_test
-from crm_plugin.campaigns.delivery import retry
+from crm_plugin.campaigns import access, copy_guard
+from crm_plugin.campaigns.composing.preflight import Preflight, preflight
 from crm_plugin.campaigns.delivery.retry import reopen
 from crm_plugin.campaigns.delivery.wakeups import wake
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.ledger.states import move
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import data_freshness
 from crm_plugin.campaigns.prepared import searches_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict
 
-create = drafts.create
-create_single = drafts.create_single
-copy = drafts.copy
-update = drafts.update
-remove = drafts.remove
-restore = drafts.restore
-get = queries.get
-listing = queries.listing
-status = queries.status
-preflight = _preflight
-retry_failed = retry.retry_failed
-
-__all__ = [
-    "cancel",
-    "copy",
-    "create",
-    "create_single",
-    "get",
-    "launch",
-    "listing",
-    "pause",
-    "preflight",
-    "remove",
-    "resolve",
-    "restore",
-    "resume",
-    "retry_failed",
-    "send_test",
-    "status",
-    "update",
-]
+LAUNCHED = Clause("sent")
 
 
-def launch(crm: Crm, campaign_id: int, actor_id: str) -> str:
+def launch(crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None) -> str:
     """Freeze the audience and send, or wait for the planned time; return the new state.
 
-    :raises BadInput: the first error of the pre-flight.
-    :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing.
+    :param typed: how many people it reaches, as a person confirmed it; None = nobody is asked.
+    :raises BadInput: the first error of the pre-flight; ``campaign.not_confirmed`` for another number.
+    :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing;
+        ``campaign.changed`` when somebody wrote over it meanwhile.
     """
     with crm.db.read() as session:
-        lifecycle.check_state(queries.one(session, campaign_id).state, ("draft",), Clause("sent"))
-    for problem in preflight(crm, campaign_id).errors:
+        campaign = access.one(session, actor, campaign_id, "crm.send")
+        lifecycle.check_state(campaign.state, ("draft",), LAUNCHED)
+        found = preflight(crm, session, campaign)
+    if typed is not None and typed != str(found.reach.reached):
+        raise BadInput("campaign.not_confirmed", count=found.reach.reached)
+    for problem in found.errors:
         raise BadInput(problem.code, problem.place, **problem.params)
-    state = crm.db.run(lambda session: _launch(crm, session, campaign_id, actor_id))
+    state = crm.db.run(lambda session: _launch(crm, session, actor, campaign_id, found))
     if state == "freezing":
         wake(crm, campaign_id, state)
     return state
 
 
-def _launch(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    lifecycle.check_state(lifecycle.lock(session, campaign_id), ("draft",), Clause("sent"))
+def _launch(crm: Crm, session: Session, actor: Actor, campaign_id: int, found: Preflight) -> str:
+    campaign = _locked(session, actor, campaign_id)
+    lifecycle.check_state(campaign.state, ("draft",), LAUNCHED)
+    if campaign.revision != found.revision:  # another text, another audience: nobody has checked that
+        raise Conflict("campaign.changed")
     now = crm.clock()
-    campaign = queries.one(session, campaign_id)
     campaign.content = channel_service.pinned(crm, session, campaign.content)
-    campaign.searches = searches_of(crm, campaign)
+    campaign.searches = searches_of(crm, found.references)
     planned = campaign.planned_at
-    record(session, now, actor, "campaign.launch", ("campaign", campaign_id))
+    record(session, now, actor.id, "campaign.launch", ("campaign", campaign_id))
     if not copy_guard.is_confirmed(crm, session):
-        lifecycle.change(session, campaign_id, "hold", reason="copied", launched_by=actor)
+        lifecycle.change(session, campaign_id, "hold", reason="copied", launched_by=actor.id)
         return "held"
     copy_guard.confirm(crm, session)
     if planned is None and data_freshness.is_too_old(crm, session, campaign_id):
-        lifecycle.change(session, campaign_id, "hold", reason=data_freshness.REASON, launched_by=actor)
+        lifecycle.change(session, campaign_id, "hold", reason=data_freshness.REASON, launched_by=actor.id)
         return "held"
     if planned is not None:
-        lifecycle.change(session, campaign_id, "schedule", launched_by=actor)
+        lifecycle.change(session, campaign_id, "schedule", launched_by=actor.id)
         return "scheduled"
-    lifecycle.start(session, campaign_id, actor, now, launched_by=actor)
+    lifecycle.start(session, campaign_id, actor.id, now, launched_by=actor.id)
     return "freezing"
 
 
-def pause(crm: Crm, campaign_id: int, actor_id: str) -> None:
+def _locked(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+    lifecycle.lock(session, campaign_id)
+    return access.one(session, actor, campaign_id, "crm.send")
+
+
+def pause(crm: Crm, actor: Actor, campaign_id: int) -> None:
     """Stop sending; what is at the carrier now is settled, nothing more is handed over."""
 
     def work(session: Session) -> None:
+        _locked(session, actor, campaign_id)
         lifecycle.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
-        record(session, crm.clock(), actor_id, "campaign.pause", ("campaign", campaign_id))
+        record(session, crm.clock(), actor.id, "campaign.pause", ("campaign", campaign_id))
 
     crm.db.run(work)
 
 
-def resume(crm: Crm, campaign_id: int, actor_id: str) -> str:
+def resume(crm: Crm, actor: Actor, campaign_id: int) -> str:
     """Go on exactly where it stopped; for a held campaign this is the confirmation. Return the new state."""
-    state = crm.db.run(lambda session: _resume(crm, session, campaign_id, actor_id))
+    state = crm.db.run(lambda session: _resume(crm, session, actor, campaign_id))
     if state in lifecycle.ACTIVE:
         wake(crm, campaign_id, state)
     return state
 
 
-def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
-    state = lifecycle.lock(session, campaign_id)
+def _resume(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> str:
+    campaign, now = _locked(session, actor, campaign_id), crm.clock()
+    state = campaign.state
     lifecycle.check_state(state, ("paused", "held"), Clause("resumed"))
-    campaign = queries.one(session, campaign_id)
-    now = crm.clock()
     if state == "paused" and not copy_guard.is_confirmed(crm, session):
         # Going on after a pause is no word about a copied database: that question is put first.
         lifecycle.hold(session, campaign_id, "copied", now)
         return "held"
     copy_guard.confirm(crm, session)
     lifecycle.begin_anew(session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at)
-    record(session, now, actor, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
+    record(session, now, actor.id, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
     if campaign.freeze_step == "done":
         lifecycle.change(session, campaign_id, "resume", reason=None)
         return "sending"
@@ -137,21 +122,22 @@ def _resume(crm: Crm, session: Session, campaign_id: int, actor: str) -> str:
     return "freezing"
 
 
-def cancel(crm: Crm, campaign_id: int, actor_id: str) -> int:
+def cancel(crm: Crm, actor: Actor, campaign_id: int) -> int:
     """Send nothing more, for good; return how many rows were cancelled."""
 
     def work(session: Session) -> int:
+        _locked(session, actor, campaign_id)
         now = crm.clock()
         lifecycle.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
         count = lifecycle.cancel_rows(session, campaign_id, now)
-        record(session, now, actor_id, "campaign.cancel", ("campaign", campaign_id), count=count)
+        record(session, now, actor.id, "campaign.cancel", ("campaign", campaign_id), count=count)
         return count
 
     return crm.db.run(work)
 
 
 def resolve(
-    crm: Crm, campaign_id: int, actor_id: str, decision: str, ids: Collection[int] | None = None
+    crm: Crm, actor: Actor, campaign_id: int, decision: str, ids: Collection[int] | None = None
 ) -> int:
     """Decide about messages of which nobody knows whether they left; return how many.
 
@@ -166,8 +152,8 @@ def resolve(
         where.append(Delivery.id.in_(tuple(ids)))
 
     def work(session: Session) -> int:
+        _locked(session, actor, campaign_id)
         now = crm.clock()
-        lifecycle.lock(session, campaign_id)
         free: dict[str, Any] = {"token": None, "lease_until": None}
         if decision == "sent":
             values = {"settled_at": now, **free}
@@ -177,7 +163,7 @@ def resolve(
             values = {"tries": 0, "handed_at": None, "reason": None, **free}
             count = move(session, "resolve", ["unknown"], "pending", *where, **values)
         of = ("campaign", campaign_id)
-        record(session, now, actor_id, "campaign.resolve", of, count=count, decision=decision)
+        record(session, now, actor.id, "campaign.resolve", of, count=count, decision=decision)
         return count
 
     return _reopened(crm, campaign_id, crm.db.run(work))

@@ -52,6 +52,8 @@ def pinned(crm: Crm, session: Session, content: Mapping[str, Any]) -> dict[str, 
     From its launch on a campaign sends one text and one kind of link, whatever becomes of the template and
     of the settings; the report says by the kind what a click tells.
     """
+    if not content.get("template"):
+        return dict(content)
     made = context(crm, session, content)
     if made.sms is None:
         return dict(content)

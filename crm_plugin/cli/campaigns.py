@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns import access, queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.channels import outbox as outbox_carrier
 from crm_plugin.cli.base import IDENT, as_json, read_document, show, with_crm
 from crm_plugin.host.context import Crm
-
-ACTOR = "command"
+from crm_plugin.host.permissions import OPERATOR
+from crm_plugin.host.records import Actor
 
 
 @click.group()
@@ -24,14 +25,14 @@ def campaign() -> None:
 @with_crm
 def create(crm: Crm, file: str, as_json: bool) -> None:
     """Make a draft from a campaign file (JSON)."""
-    ident = service.create(crm, ACTOR, read_document(file))
+    ident = drafts.create(crm, OPERATOR, read_document(file))
     show({"id": ident}, as_json, f"campaign {ident} is a draft; send it by: crm campaign launch {ident}")
 
 
-def _verb(name: str, verb: Callable[[Crm, int, str], Any], words: str) -> click.Command:
+def _verb(name: str, verb: Callable[[Crm, Actor, int], Any], words: str) -> click.Command:
     def command(crm: Crm, ident: int, as_json: bool) -> None:
-        verb(crm, ident, ACTOR)
-        status = queries.status(crm, ident)
+        verb(crm, OPERATOR, ident)
+        status = _status(crm, ident)
         show(status, as_json, f"campaign {ident} is {status['state']}")
 
     command.__doc__ = words
@@ -51,7 +52,7 @@ _verb("cancel", service.cancel, "Send nothing more, for good.")
 @with_crm
 def status(crm: Crm, ident: int, as_json: bool) -> None:
     """Show the state, the books and the clicks."""
-    document = queries.status(crm, ident)
+    document = _status(crm, ident)
     show(document, as_json, _status_text(document))
 
 
@@ -62,7 +63,7 @@ def status(crm: Crm, ident: int, as_json: bool) -> None:
 @with_crm
 def resolve(crm: Crm, ident: int, decision: str, as_json: bool) -> None:
     """Decide about messages of which nobody knows whether they left: treat as sent, or send again."""
-    changed = service.resolve(crm, ident, ACTOR, decision)
+    changed = service.resolve(crm, OPERATOR, ident, decision)
     show({"resolved": changed}, as_json, f"{changed} messages are resolved")
 
 
@@ -72,13 +73,18 @@ def resolve(crm: Crm, ident: int, decision: str, as_json: bool) -> None:
 @with_crm
 def outbox(crm: Crm, ident: int, as_json: bool) -> None:
     """Show what the outbox carrier took instead of sending."""
-    queries.get(crm, ident)
     with crm.db.read() as session:
+        access.one(session, OPERATOR, ident)
         rows = [
             {"person": row.person, "address": row.address, "text": row.text, "links": list(row.links)}
             for row in outbox_carrier.listed(session, ident)
         ]
     show(rows, as_json, "\n".join(f"{row['person']}\t{row['address']}\t{row['text']}" for row in rows))
+
+
+def _status(crm: Crm, ident: int) -> dict[str, Any]:
+    with crm.db.read() as session:
+        return queries.status(session, access.one(session, OPERATOR, ident))
 
 
 def _status_text(status: dict[str, Any]) -> str:

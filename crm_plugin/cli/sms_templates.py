@@ -9,9 +9,8 @@ from crm_plugin.channels.sms.templates import listed
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.cli.base import as_json, show, with_crm
 from crm_plugin.host.context import Crm
-from crm_plugin.host.records import Actor
+from crm_plugin.host.permissions import OPERATOR
 
-OPERATOR = Actor("command", "command", frozenset({"crm.admin"}))
 """Whoever may run commands here has the keys of the carrier already."""
 
 

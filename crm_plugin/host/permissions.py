@@ -3,6 +3,9 @@
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Refused
 
+OPERATOR = Actor("command", "command", frozenset({"crm.admin"}))
+"""The operator at the command line, as services and the audit log know them."""
+
 
 def need(actor: Actor, permission: str) -> None:
     """Refuse an actor who lacks a permission.

@@ -11,7 +11,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import present_of, rules_of, tree_of
+from crm_plugin.campaigns.prepared import audience_of, present_of, rules_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import say
@@ -27,6 +27,7 @@ from tests.bench.sending_school import (
     work,
 )
 from tests.bench.sinks import smtp_sink
+from tests.fakes.host import staff
 
 _COLUMNS = (
     *("campaign_id", "person_id", "channel", "address", "address_key", "state", "reason"),
@@ -55,7 +56,7 @@ def _bare_freeze(crm: Crm, campaign_id: int) -> None:
     """Decide and write in one statement, into a table with the ledger's constraints and indexes."""
     with crm.db.begin() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        tree, rules = tree_of(crm, campaign.audience), rules_of(crm, campaign)
+        tree, rules = audience_of(crm, campaign), rules_of(crm, campaign)
         found = staging.decided(tree, rules, present_of(crm, campaign))
         session.execute(sa.text("CREATE TABLE bare (LIKE crm_delivery INCLUDING ALL)"))
         in_play = found.c.reason.is_(None)
@@ -98,7 +99,7 @@ def large(database: Database, a_slice: int) -> None:
         while sink.count.value < before + a_slice:
             time.sleep(0.01)
         asked = time.monotonic()
-        service.pause(crm, campaign, "bench")
+        service.pause(crm, staff("bench"), campaign)
         sending.join()
         assert left(crm, campaign)
         late = max(0.0, sink.last.value - asked)

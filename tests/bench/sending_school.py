@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.ledger.lease import take
@@ -27,7 +28,7 @@ from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import CAPABILITIES
 from tests.bench.rig import cpu_seconds, peak_memory, say
 from tests.bench.sinks import Sink
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, staff
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 _PARAGRAPH = (
@@ -87,8 +88,8 @@ def frozen(crm: Crm, **content: Any) -> int:
 
 def launched(crm: Crm, **content: Any) -> int:
     """Launch a campaign to everybody; return its id."""
-    campaign = service.create(crm, "bench", {"name": "Bench", "audience": EVERYBODY, **content})
-    service.launch(crm, campaign, "bench")
+    campaign = drafts.create(crm, staff("bench"), {"name": "Bench", "audience": EVERYBODY, **content})
+    service.launch(crm, staff("bench"), campaign)
     return campaign
 
 
@@ -174,7 +175,7 @@ def rendered(crm: Crm, campaign: int) -> list[Message]:
     assert running is not None
     while batch := take(crm, campaign, 5_000).rows:
         found += [running.render(row) for row in batch]
-    service.cancel(crm, campaign, "bench")
+    service.cancel(crm, staff("bench"), campaign)
     return found
 
 

@@ -11,7 +11,8 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 import crm_plugin
 from crm_plugin.campaigns import jobs as campaign_jobs
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.launch.reach import funnel
 from crm_plugin.channels.outbox import listed
 from crm_plugin.channels.sms.templates import stock
@@ -22,6 +23,7 @@ from crm_plugin.web.segments.presets import PRESETS
 from tests.browser.axe import complaints_of
 from tests.browser.test_people import STORIES, fill_school
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -198,8 +200,10 @@ def test_the_pages_of_a_campaign_are_accessible(
 def test_what_was_typed_last_is_there_after_leaving(
     served: School, page: Page, complaints: list[str]
 ) -> None:
-    ident = service.create(
-        served.crm, "admin", {"name": "Late", "channel": "message", "text": "x", "audience": TREES["bought"]}
+    ident = drafts.create(
+        served.crm,
+        staff("admin"),
+        {"name": "Late", "channel": "message", "text": "x", "audience": TREES["bought"]},
     )
     address = f"{served.crm.settings.public_url}/admin/crm/campaigns"
     page.goto(f"{address}/{ident}/content")
@@ -213,14 +217,16 @@ def test_what_was_typed_last_is_there_after_leaving(
 def until_text(served: School, ident: int, text: str) -> None:
     """Waits for what a page sent as it was left: the next page does not wait for it."""
     end = monotonic() + 10
-    while service.get(served.crm, ident).content["text"] != text:
-        assert monotonic() < end, service.get(served.crm, ident).content
+    while queries.get(served.crm, ident).content["text"] != text:
+        assert monotonic() < end, queries.get(served.crm, ident).content
         sleep(0.05)
 
 
 def test_what_was_typed_over_a_slow_line_is_there_after_leaving(served: School, page: Page) -> None:
-    ident = service.create(
-        served.crm, "admin", {"name": "Slow", "channel": "message", "text": "x", "audience": TREES["bought"]}
+    ident = drafts.create(
+        served.crm,
+        staff("admin"),
+        {"name": "Slow", "channel": "message", "text": "x", "audience": TREES["bought"]},
     )
     address = f"{served.crm.settings.public_url}/admin/crm/campaigns"
     (script,) = (path.name for path in DIST.glob("chunk-*.js") if b"sendBeacon" in path.read_bytes())
@@ -238,8 +244,10 @@ def test_what_was_typed_over_a_slow_line_is_there_after_leaving(served: School, 
 def test_two_windows_ask_before_one_writes_over_the_other(
     served: School, context: BrowserContext, page: Page
 ) -> None:
-    ident = service.create(
-        served.crm, "admin", {"name": "Both", "channel": "message", "text": "x", "audience": TREES["bought"]}
+    ident = drafts.create(
+        served.crm,
+        staff("admin"),
+        {"name": "Both", "channel": "message", "text": "x", "audience": TREES["bought"]},
     )
     address = f"{served.crm.settings.public_url}/admin/crm/campaigns/{ident}/content"
     other = context.new_page()
@@ -250,20 +258,22 @@ def test_two_windows_ask_before_one_writes_over_the_other(
     expect(page.locator("#c-saved .c-hint")).to_be_visible()
     other.locator("#f-text").fill("From there")
     expect(other.locator("#c-saved .c-note--warn")).to_be_visible()
-    assert service.get(served.crm, ident).content["text"] == "From here"
+    assert queries.get(served.crm, ident).content["text"] == "From here"
     # Going on writing in the first window is no conflict, however fast.
     page.locator("#f-text").press_sequentially(" and on", delay=60)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#c-saved .c-hint")).to_be_visible()
-    assert service.get(served.crm, ident).content["text"] == "From here and on"
+    assert queries.get(served.crm, ident).content["text"] == "From here and on"
     other.locator("button[name=over]").click()
     expect(other.locator("#c-saved .c-hint")).to_be_visible()
-    assert service.get(served.crm, ident).content["text"] == "From there"
+    assert queries.get(served.crm, ident).content["text"] == "From there"
 
 
 def test_a_time_in_another_zone_by_keyboard_alone(served: School, page: Page, complaints: list[str]) -> None:
-    ident = service.create(
-        served.crm, "admin", {"name": "Dawn", "channel": "message", "text": "x", "audience": TREES["bought"]}
+    ident = drafts.create(
+        served.crm,
+        staff("admin"),
+        {"name": "Dawn", "channel": "message", "text": "x", "audience": TREES["bought"]},
     )
     page.goto(f"{served.crm.settings.public_url}/admin/crm/campaigns/{ident}/policy")
     page.locator("[name=when][value=now]").focus()
@@ -276,5 +286,5 @@ def test_a_time_in_another_zone_by_keyboard_alone(served: School, page: Page, co
     page.keyboard.press("Enter")
     page.locator("form[data-crm-compose] button.c-btn--main:visible").press("Enter")
     expect(page.locator(".c-main")).to_contain_text("Asia/Kathmandu (GMT+05:45)")
-    assert service.get(served.crm, ident).zone == "Asia/Kathmandu"
+    assert queries.get(served.crm, ident).zone == "Asia/Kathmandu"
     assert complaints == []

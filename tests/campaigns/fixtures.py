@@ -11,12 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing import preflight as checks
 from crm_plugin.campaigns.delivery import mark as marking
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared import load, present_of
+from crm_plugin.campaigns.reporting import report as numbers
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import CARRIERS
@@ -25,7 +28,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from tests.fakes.carrier import BookCarrier, taken
 from tests.fakes.crm import NOW, make_crm
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, staff
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 BOOKS = "books"
@@ -118,8 +121,8 @@ def document(**values: Any) -> dict[str, Any]:
 
 def launched(crm: Crm, file: dict[str, Any] | None = None, **values: Any) -> int:
     """Make and launch a campaign of a file, by default of :func:`document`; return its id."""
-    campaign = service.create(crm, "tester", (file or document()) | values)
-    service.launch(crm, campaign, "tester")
+    campaign = drafts.create(crm, staff("tester"), (file or document()) | values)
+    service.launch(crm, staff("tester"), campaign)
     return campaign
 
 
@@ -131,9 +134,40 @@ def run(crm: Crm, rounds: int = 50) -> None:
     raise AssertionError("the burst does not end")
 
 
+def status(crm: Crm, campaign: int) -> dict[str, Any]:
+    """State, books and clicks."""
+    with crm.db.read() as session:
+        return queries.status(session, queries.one(session, campaign))
+
+
+def preflight(crm: Crm, campaign: int) -> checks.Preflight:
+    """The pre-flight of a campaign, in a session of its own."""
+    with crm.db.read() as session:
+        return checks.preflight(crm, session, queries.one(session, campaign))
+
+
+def report(crm: Crm, campaign: int) -> numbers.Report:
+    """The report of a campaign, likewise."""
+    with crm.db.read() as session:
+        return numbers.report(session, queries.row_of(queries.one(session, campaign)))
+
+
+def people_of(crm: Crm, campaign: int, what: str, after: int = 0, limit: int = 100) -> list[numbers.Member]:
+    """The people behind a number, likewise."""
+    with crm.db.read() as session:
+        row = queries.row_of(queries.one(session, campaign))
+        return numbers.people_of(session, row, what, after, limit)
+
+
+def number_of(crm: Crm, campaign: int, what: str) -> int:
+    """How many they are."""
+    with crm.db.read() as session:
+        return numbers.number_of(session, queries.row_of(queries.one(session, campaign)), what)
+
+
 def books(crm: Crm, campaign: int) -> dict[str, Any]:
     """The books, with the zeros left out; fails when they do not balance."""
-    found: dict[str, Any] = service.status(crm, campaign)["books"]
+    found: dict[str, Any] = status(crm, campaign)["books"]
     excluded = found.pop("excluded")
     considered = found.pop("considered")
     states = {state: count for state, count in found.items() if count}
@@ -143,7 +177,7 @@ def books(crm: Crm, campaign: int) -> dict[str, Any]:
 
 def state(crm: Crm, campaign: int) -> str:
     """The campaign's state."""
-    return str(service.status(crm, campaign)["state"])
+    return str(status(crm, campaign)["state"])
 
 
 def move_to(crm: Crm, at: datetime) -> None:

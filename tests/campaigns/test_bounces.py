@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.campaigns.feedback.bounce_effects import Taken
 from crm_plugin.campaigns.ledger.lease import Row
@@ -29,6 +30,7 @@ from crm_plugin.profiles.privacy.requests import export, forget
 from tests.campaigns.fixtures import EVERYBODY, books, move_to, rows, run, set_person, world
 from tests.channels.email.mails import complaint, report
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 DOMAIN = "bounces.school.example"
 DAY = timedelta(days=1)
@@ -51,8 +53,8 @@ def mailed(crm: Crm, days: int = 0) -> int:
         "subject": "x",
         "text": "x",
     }
-    campaign = service.create(crm, "tester", file)
-    service.launch(crm, campaign, "tester")
+    campaign = drafts.create(crm, staff("tester"), file)
+    service.launch(crm, staff("tester"), campaign)
     run(crm)
     return campaign
 
@@ -204,8 +206,8 @@ def test_the_opt_out_address_of_a_returned_message_will_do(crm: Crm) -> None:
 @SQLITE
 def test_nobody_else_is_stopped_by_a_row_of_another_channel(crm: Crm) -> None:
     file = {"name": "x", "channel": "sms", "audience": EVERYBODY, "template": "hello"}
-    campaign = service.create(crm, "tester", file)
-    service.launch(crm, campaign, "tester")
+    campaign = drafts.create(crm, staff("tester"), file)
+    service.launch(crm, staff("tester"), campaign)
     run(crm)
     assert not bounces.take(crm, Returned("hard", codes=(code(crm, campaign),))).matched
 

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from crm_plugin.campaigns import service
-from crm_plugin.campaigns.composing import sms_cost
+from crm_plugin.campaigns.composing import drafts, sms_cost
 from crm_plugin.campaigns.composing.sms_cost import Cost
 from crm_plugin.channels.outbox import listed
 from crm_plugin.channels.sms.cost import Price, price_of
@@ -19,8 +19,8 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
-from tests.campaigns.fixtures import document, run, set_person, world
-from tests.fakes.host import ALL
+from tests.campaigns.fixtures import document, preflight, run, set_person, world
+from tests.fakes.host import ALL, staff
 
 BOSS = Actor("boss", "Boss", ALL)
 LONG = "Dear ${display_name}, " + "a" * 120
@@ -38,11 +38,11 @@ def school(database: Database, folder: Path) -> Crm:
 def draft(crm: Crm, text: str, **values: str) -> int:
     key = editing.create(crm, BOSS, Written("Own", text=text, purpose="service", signature="S"))
     approval.sign_off(crm, BOSS, key)
-    return service.create(crm, "tester", document(template=key, purpose="service", **values))
+    return drafts.create(crm, staff("tester"), document(template=key, purpose="service", **values))
 
 
 def cost_of(crm: Crm, campaign: int) -> Cost:
-    found = service.preflight(crm, campaign).cost
+    found = preflight(crm, campaign).cost
     assert found is not None
     return found
 
@@ -51,7 +51,7 @@ def test_it_says_before_what_the_carrier_will_bill(database: Database, tmp_path:
     crm = school(database, tmp_path)
     campaign = draft(crm, LONG)
     found = cost_of(crm, campaign)
-    service.launch(crm, campaign, "tester")
+    service.launch(crm, staff("tester"), campaign)
     run(crm)
     with crm.db.read() as session:
         sizes = [measure(message.text) for message in listed(session, campaign)]
@@ -85,8 +85,8 @@ def test_other_channels_and_blocked_ones_have_no_cost(database: Database, tmp_pa
     crm = school(database, tmp_path)
     values = {"channel": "message", "text": "Hello", "template": None}
     message = {key: value for key, value in document(**values).items() if value is not None}
-    assert service.preflight(crm, service.create(crm, "tester", message)).cost is None
-    assert service.preflight(crm, draft(crm, "${coupon}")).cost is None
+    assert preflight(crm, drafts.create(crm, staff("tester"), message)).cost is None
+    assert preflight(crm, draft(crm, "${coupon}")).cost is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery import mark, settle, sweeper
 from crm_plugin.campaigns.delivery.drain import drain
@@ -36,6 +36,7 @@ from tests.campaigns.fixtures import (
 )
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 
 def stalled(crm: Crm, campaign: int) -> tuple[settle.Outcome, list[int]]:
@@ -117,7 +118,7 @@ def test_a_person_decides_and_the_late_worker_changes_nothing(
     crm = world(database, tmp_path, people=2)
     campaign = ready(crm)
     outcome, _ = stalled(crm, campaign)
-    assert service.resolve(crm, campaign, "tester", decision) == 2
+    assert service.resolve(crm, staff("tester"), campaign, decision) == 2
     outcome.receipts = [Receipt(row.key, "rejected") for row in outcome.receipts]
     crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
     assert books(crm, campaign) == {"considered": 2, expected: 2}
@@ -127,7 +128,7 @@ def test_whose_rows_another_worker_has_now_changes_nothing(database: Database, t
     crm = world(database, tmp_path, people=2)
     campaign = ready(crm)
     outcome, ids = stalled(crm, campaign)
-    service.resolve(crm, campaign, "tester", "again")
+    service.resolve(crm, staff("tester"), campaign, "again")
     lease.take(crm, campaign, 10)
     with crm.db.begin() as session:
         move(session, "mark", ["leased"], "sending", Delivery.id.in_(ids), handed_at=NOW)
@@ -144,7 +145,7 @@ def test_send_again_reopens_a_finished_campaign(database: Database, tmp_path: Pa
     run(crm)
     assert state(crm, campaign) == "finished"
     answers(crm, receipt)
-    assert service.resolve(crm, campaign, "tester", "again") == 1
+    assert service.resolve(crm, staff("tester"), campaign, "again") == 1
     assert state(crm, campaign) == "sending"
     run(crm)
     assert books(crm, campaign) == {"considered": 2, "sent": 2}
@@ -241,14 +242,14 @@ def test_an_error_of_the_program_is_no_lost_database(
     with pytest.raises(type(error)):
         drain(crm, campaign)
     assert len(tries) == 2, "once with the next marking, once alone"
-    assert (state(crm, campaign), service.get(crm, campaign).reason) == ("paused", "settle_failed")
+    assert (state(crm, campaign), queries.get(crm, campaign).reason) == ("paused", "settle_failed")
     assert books(crm, campaign) == {"considered": 60, "sending": 20, "leased": 40}, "no batch after it"
     expire(crm, campaign)
     sweeper.lapse(crm)
     assert books(crm, campaign) == {"considered": 60, "unknown": 20, "pending": 40}
     monkeypatch.setattr(settle, "write", write)
-    service.resolve(crm, campaign, "ann", "sent")
-    service.resume(crm, campaign, "ann")
+    service.resolve(crm, staff("ann"), campaign, "sent")
+    service.resume(crm, staff("ann"), campaign)
     run(crm)
     assert books(crm, campaign) == {"considered": 60, "sent": 60}
     assert len(sent(crm)) == len(set(sent(crm))) == 60
@@ -291,9 +292,9 @@ def test_a_dead_workers_rows_are_held_until_its_lease_lapses(database: Database,
     assert not jobs.is_held(crm)
     assert staging.claim(crm, campaign)  # and dies
     assert jobs.is_held(crm)
-    service.pause(crm, campaign, "tester")
+    service.pause(crm, staff("tester"), campaign)
     assert not jobs.is_held(crm)
-    service.resume(crm, campaign, "tester")
+    service.resume(crm, staff("tester"), campaign)
     run(crm)  # whoever resumes need not wait for the lease of the freeze
     again = ready(crm)
     lease.take(crm, again, 10)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Delivery, Staged
@@ -22,6 +23,7 @@ from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Consent, Person, Suppression
 from tests.campaigns.fixtures import add_people, books, document, launched, set_person, state, world
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}
 
@@ -254,7 +256,7 @@ def test_cancelling_in_the_middle_of_a_freeze(
 
     def cancel(name: str) -> None:
         if name == "freeze_chunk" and state(crm, campaign) == "freezing":
-            service.cancel(crm, campaign, "tester")
+            service.cancel(crm, staff("tester"), campaign)
 
     monkeypatch.setattr(staging, "step", cancel)
     assert not freeze(crm, campaign)
@@ -265,21 +267,21 @@ def test_cancelling_in_the_middle_of_a_freeze(
 def test_pausing_and_resuming_a_freeze(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=3)
     campaign = launched(crm)
-    service.pause(crm, campaign, "tester")
+    service.pause(crm, staff("tester"), campaign)
     assert not freeze(crm, campaign)
-    assert service.resume(crm, campaign, "tester") == "freezing"
+    assert service.resume(crm, staff("tester"), campaign) == "freezing"
     assert freeze(crm, campaign)
     assert books(crm, campaign) == {"considered": 3, "pending": 3}
 
 
 def test_eight_launches_at_once(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=200)
-    campaign = service.create(crm, "tester", document())
+    campaign = drafts.create(crm, staff("tester"), document())
     outcomes: Counter[str] = Counter()
 
     def go() -> None:
         try:
-            service.launch(crm, campaign, "tester")
+            service.launch(crm, staff("tester"), campaign)
             outcomes["launched"] += 1
         except Exception as error:
             outcomes[type(error).__name__] += 1

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.delivery import drain
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.streams import Stream
 from tests.campaigns.fixtures import books, launched, move_to, ready, run, sent, state, world
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 DAY = timedelta(hours=24)
 
@@ -23,7 +24,7 @@ def read(crm: Crm, stream: str, hours: float) -> None:
 
 
 def reason(crm: Crm, campaign: int) -> str | None:
-    return service.get(crm, campaign).reason
+    return queries.get(crm, campaign).reason
 
 
 def test_a_campaign_under_way_is_held_by_the_marking(database: Database, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_a_campaign_under_way_is_held_by_the_marking(database: Database, tmp_pat
     read(crm, "orders", 0)
     run(crm)
     assert sent(crm) == [], "a person must say so, even when the data are fresh again"
-    assert service.resume(crm, campaign, "ann") == "sending"
+    assert service.resume(crm, staff("ann"), campaign) == "sending"
     run(crm)
     assert books(crm, campaign) == {"considered": 3, "sent": 3}
 
@@ -48,7 +49,7 @@ def test_a_persons_word_holds_as_long_as_fresh_data_would(database: Database, tm
     read(crm, "persons", 48)
     campaign = launched(crm, policy={"quiet_hours": {"from": "19:00", "to": "18:59"}})
     assert (state(crm, campaign), reason(crm, campaign)) == ("held", "stale_data")
-    assert service.resume(crm, campaign, "ann") == "freezing"
+    assert service.resume(crm, staff("ann"), campaign) == "freezing"
     run(crm)
     assert books(crm, campaign) == {"considered": 2, "waiting": 2}
     with crm.db.begin() as session:
@@ -67,7 +68,7 @@ def test_a_planned_campaign_waits_too(database: Database, tmp_path: Path) -> Non
     move_to(crm, NOW + DAY)
     run(crm)
     assert (state(crm, campaign), reason(crm, campaign)) == ("held", "stale_data")
-    service.resume(crm, campaign, "ann")
+    service.resume(crm, staff("ann"), campaign)
     run(crm)
     assert state(crm, campaign) == "finished"
 
@@ -94,12 +95,12 @@ def test_going_on_after_a_pause_does_not_confirm_a_copied_database(
 ) -> None:
     crm = world(database, tmp_path, people=1)
     campaign = ready(crm)
-    service.pause(crm, campaign, "ann")
+    service.pause(crm, staff("ann"), campaign)
     crm.settings.public_url = "https://staging.example"
-    assert service.resume(crm, campaign, "tester") == "held"
+    assert service.resume(crm, staff("tester"), campaign) == "held"
     assert reason(crm, campaign) == "copied"
     run(crm)
     assert sent(crm) == []
-    assert service.resume(crm, campaign, "admin") == "sending"
+    assert service.resume(crm, staff("admin"), campaign) == "sending"
     run(crm)
     assert state(crm, campaign) == "finished"

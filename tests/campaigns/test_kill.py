@@ -22,9 +22,10 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.steps import STEPS
 from tests.campaigns.carriers_killed import KINDS, opened
-from tests.campaigns.fixtures import BOOKS, add_people, launched, state, world
+from tests.campaigns.fixtures import BOOKS, add_people, launched, state, status, world
 from tests.campaigns.kill_worker import settings
 from tests.fakes.carrier import taken
+from tests.fakes.host import staff
 
 PEOPLE = 2000
 IN_FLIGHT = 20
@@ -131,9 +132,9 @@ def check_books(crm: Crm, campaign: int, carrier: list[str], kills: int, in_flig
     unknown = Counter(row.token for row in rows if row.state == "unknown")
     assert all(count <= in_flight for count in unknown.values())
     assert len(unknown) <= kills
-    count = service.resolve(crm, campaign, "tester", "sent")
+    count = service.resolve(crm, staff("tester"), campaign, "sent")
     assert count == sum(unknown.values())
-    assert service.status(crm, campaign)["books"]["sent"] == len(rows)
+    assert status(crm, campaign)["books"]["sent"] == len(rows)
     assert state(crm, campaign) == "finished"
 
 

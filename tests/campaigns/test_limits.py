@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch.freezing import freeze
@@ -18,14 +19,15 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import EVERYBODY, books, books_of, document, ready, sent, set_person, world
+from tests.fakes.host import staff
 
 
 def emailed(crm: Crm, **values: Any) -> int:
     """A frozen campaign by e-mail, to the outbox."""
     mail = {"channel": "email", "subject": "Hi", "text": "Hello {{ unsubscribe }}"}
     file = {"name": "Mail", "audience": EVERYBODY, **mail, **values}
-    campaign = service.create(crm, "tester", file)
-    service.launch(crm, campaign, "tester")
+    campaign = drafts.create(crm, staff("tester"), file)
+    service.launch(crm, staff("tester"), campaign)
     assert freeze(crm, campaign)
     return campaign
 
@@ -79,8 +81,8 @@ def test_a_campaign_in_its_turn_makes_room_for_others(
     crm = world(database, tmp_path, people=200)
     books_of(crm).delay, books_of(crm).in_flight, books_of(crm).batch = 0.1, 2, 2
     long = ready(crm)
-    short = service.create(crm, "tester", document(audience=first_of(4)))
-    service.launch(crm, short, "tester")
+    short = drafts.create(crm, staff("tester"), document(audience=first_of(4)))
+    service.launch(crm, staff("tester"), short)
     assert freeze(crm, short)
     jobs.burst(crm)  # one round: each campaign once
     assert books(crm, short) == {"considered": 4, "sent": 4}

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
@@ -33,6 +34,7 @@ from tests.campaigns.kill_worker import LEASE_SECONDS
 from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check
 from tests.campaigns.test_kill_tree import Tree, tree
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 from tests.fakes.proxy import before
 
 NEEDS_QUEUE = pytest.mark.skipif(
@@ -150,12 +152,12 @@ def test_two_schedulers_on_two_hosts_start_a_campaign_once(database: Database, t
 
 def test_eight_launches_at_once(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=20)
-    campaign = service.create(crm, "tester", document())
+    campaign = drafts.create(crm, staff("tester"), document())
     refused: list[Conflict] = []
 
     def launch(other: Crm) -> None:
         try:
-            service.launch(other, campaign, "tester")
+            service.launch(other, staff("tester"), campaign)
         except Conflict as error:
             refused.append(error)
         jobs.burst(other)

@@ -8,16 +8,19 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns import queries
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.reporting import conversions, report, time_series
+from crm_plugin.campaigns.reporting import conversions, time_series
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.models import Hit
 from crm_plugin.profiles.models.school import Order
-from tests.campaigns.fixtures import launched, rows, run, set_person, world
+from tests.campaigns.fixtures import launched, number_of, people_of, report, rows, run, set_person, world
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
@@ -40,7 +43,11 @@ def buy(crm: Crm, number: int, after: timedelta, state: str = "paid", **values: 
 
 def found(crm: Crm, campaign: int, days: int) -> conversions.Outcome:
     with crm.db.read() as session:
-        return conversions.outcome(session, queries.one(session, campaign), days)
+        made = conversions.conversions(
+            session, queries.row_of(queries.one(session, campaign)), days, OPERATOR
+        )
+    assert made is not None
+    return made
 
 
 def click(crm: Crm, campaign: int, number: int, at: datetime, kind: str = "human") -> None:
@@ -73,12 +80,10 @@ def test_purchases_count_within_the_window_and_once_a_person(database: Database,
     assert week.amounts == {"CNY": Decimal("270"), "USD": Decimal("100")}
     assert found(crm, campaign, 1).buyers == 2
     assert found(crm, campaign, 30).buyers == 4
-    people = report.people_of(crm, campaign, "bought:7")
+    people = people_of(crm, campaign, "bought:7")
     assert [one.host_id for one in people] == ["p1", "p2", "p6"]
-    assert report.number_of(crm, campaign, "bought:7") == 3
-    assert [one.host_id for one in report.people_of(crm, campaign, "bought:7", people[0].delivery_id, 1)] == [
-        "p2"
-    ]
+    assert number_of(crm, campaign, "bought:7") == 3
+    assert [one.host_id for one in people_of(crm, campaign, "bought:7", people[0].delivery_id, 1)] == ["p2"]
 
 
 def test_people_kept_back_are_counted_beside(database: Database, tmp_path: Path) -> None:
@@ -105,7 +110,7 @@ def test_there_are_only_the_named_windows(database: Database, tmp_path: Path) ->
         with pytest.raises(BadInput):
             found(crm, campaign, days)
     with pytest.raises(BadInput):
-        report.people_of(crm, campaign, "bought:5")
+        people_of(crm, campaign, "bought:5")
 
 
 def test_curves_are_by_the_hour_then_by_the_day(database: Database, tmp_path: Path) -> None:
@@ -116,7 +121,7 @@ def test_curves_are_by_the_hour_then_by_the_day(database: Database, tmp_path: Pa
     click(crm, campaign, 2, NOW + timedelta(hours=1))
     click(crm, campaign, 3, NOW + timedelta(hours=1), kind="prefetch")
     with crm.db.read() as session:
-        row = queries.one(session, campaign)
+        row = queries.row_of(queries.one(session, campaign))
         hours = time_series.curve(session, row, NOW + timedelta(minutes=90), ZoneInfo("Asia/Kolkata"))
         days = time_series.curve(session, row, NOW + timedelta(days=3), ZoneInfo("Asia/Shanghai"))
         long = time_series.curve(session, row, NOW + timedelta(days=300), UTC)  # type: ignore[arg-type]
@@ -132,9 +137,9 @@ def test_curves_are_by_the_hour_then_by_the_day(database: Database, tmp_path: Pa
 @on_sqlite
 def test_a_draft_has_no_curve(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path)
-    draft = service.create(
+    draft = drafts.create(
         crm,
-        "ann",
+        staff("ann"),
         {
             "name": "x",
             "channel": "sms",
@@ -143,7 +148,10 @@ def test_a_draft_has_no_curve(database: Database, tmp_path: Path) -> None:
         },
     )
     with crm.db.read() as session:
-        assert time_series.curve(session, queries.one(session, draft), NOW, ZoneInfo("UTC")) is None
+        assert (
+            time_series.curve(session, queries.row_of(queries.one(session, draft)), NOW, ZoneInfo("UTC"))
+            is None
+        )
 
 
 def test_each_reason_opens_exactly_its_people(database: Database, tmp_path: Path) -> None:
@@ -158,8 +166,8 @@ def test_each_reason_opens_exactly_its_people(database: Database, tmp_path: Path
             session.execute(
                 sa.update(Delivery).where(Delivery.id == ledger[number].id).values(state=state, reason=reason)
             )
-    reasons = report.report(crm, campaign).reasons
+    reasons = report(crm, campaign).reasons
     assert reasons == [("failed_permanent", "absent", 2), ("unknown", "lapsed", 1)]
     for state, reason, count in [*reasons, ("excluded", "no_address", 1)]:
         what = f"{state}:{reason}"
-        assert report.number_of(crm, campaign, what) == len(report.people_of(crm, campaign, what)) == count
+        assert number_of(crm, campaign, what) == len(people_of(crm, campaign, what)) == count

@@ -10,7 +10,6 @@ from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Delivery, Staged
-from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.channels.outbox import listed
 from crm_plugin.host.context import Crm
@@ -28,6 +27,7 @@ from tests.campaigns.fixtures import (
     books,
     books_of,
     launched,
+    people_of,
     ready,
     rows,
     run,
@@ -167,7 +167,7 @@ def test_clicks_and_opt_outs_of_the_old_account_land_on_the_one_that_remains(
     with crm.db.read() as session:
         assert who(session, campaign) == {2: 2}
         assert measures.tally(session, campaign).people_clicked == 1
-    assert [one.person_id for one in report.people_of(crm, campaign, "clicked")] == [2]
+    assert [one.person_id for one in people_of(crm, campaign, "clicked")] == [2]
     asked = optout.read(signer(crm), signer(crm).opt_out_token(1, "sms", delivery))
     assert asked is not None
     optout.stop(crm, asked, ["sms"], optout.Answer("page"))

@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.delivery import drain
 from crm_plugin.campaigns.document.personalisation import COLUMNS
 from crm_plugin.channels.models import OutboxMessage, SmsTemplate
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from tests.campaigns.fixtures import books, document, launched, ready, run, set_person, world
+from tests.campaigns.fixtures import books, document, launched, preflight, ready, run, set_person, world
+from tests.fakes.host import staff
 
 EMAIL: dict[str, Any] = {
     "channel": "email",
@@ -44,7 +48,7 @@ def test_a_column_of_the_person_is_a_word_of_the_campaign(database: Database, tm
     there = ["Person 1 of Leeds", "Person 2 of York"]
     assert texts(crm) == sorted([*there, *(f"Person {number} of your town" for number in (3, 4, 5))])
     assert books(crm, campaign) == {"considered": 5, "sent": 5}
-    again = service.get(crm, service.copy(crm, campaign, "ann", "Again")).content
+    again = queries.get(crm, drafts.copy(crm, staff("ann"), campaign, "Again")).content
     assert (again["personal"], again["fallbacks"]) == ({"town": "city"}, {"town": "your town"})
 
 
@@ -52,20 +56,20 @@ def test_who_lacks_a_word_stands_in_the_way_until_somebody_decides(
     database: Database, tmp_path: Path
 ) -> None:
     crm = school(database, tmp_path)
-    campaign = service.create(crm, "ann", document(**EMAIL))
-    found = service.preflight(crm, campaign)
+    campaign = drafts.create(crm, staff("ann"), document(**EMAIL))
+    found = preflight(crm, campaign)
     assert found.missing == {"town": 3}
     assert [(one.code, dict(one.params)) for one in found.errors] == [
         ("content.missing_variable", {"name": "town", "count": 3})
     ]
     with pytest.raises(BadInput, match="town has no value for 3 people"):
-        service.launch(crm, campaign, "ann")
-    service.update(crm, campaign, "ann", document(**EMAIL, lacking="leave_out"))
-    found = service.preflight(crm, campaign)
+        service.launch(crm, staff("ann"), campaign)
+    drafts.update(crm, staff("ann"), campaign, document(**EMAIL, lacking="leave_out"))
+    found = preflight(crm, campaign)
     assert (found.errors, found.missing) == ([], {"town": 3})
     assert (found.reach.reached, found.reach.excluded) == (2, {"no_value": 3})
     assert "content.lacking_left_out" in [one.code for one in found.warnings]
-    service.launch(crm, campaign, "ann")
+    service.launch(crm, staff("ann"), campaign)
     run(crm)
     assert books(crm, campaign) == {"considered": 5, "excluded": {"no_value": 3}, "sent": 2}
     assert texts(crm) == ["Person 1 of Leeds", "Person 2 of York"]
@@ -97,11 +101,11 @@ def test_sms_have_such_words_too(database: Database, tmp_path: Path) -> None:
     with crm.db.begin() as session:
         session.execute(sa.update(SmsTemplate).values(text="${town}: ${display_name}"))
     own = {"personal": {"town": "city"}, "fallbacks": {"town": "your town"}}
-    campaign = service.create(crm, "ann", document(**own))
-    assert service.preflight(crm, campaign).errors == []
-    service.send_test(crm, campaign, "13912345678", "p5")
+    campaign = drafts.create(crm, staff("ann"), document(**own))
+    assert preflight(crm, campaign).errors == []
+    send_test(crm, OPERATOR, campaign, "13912345678", "p5")
     assert "your town: Person 5" in texts(crm)[0]
-    service.launch(crm, campaign, "ann")
+    service.launch(crm, staff("ann"), campaign)
     run(crm)
     assert any("York: Person 2" in text for text in texts(crm))
 
@@ -132,7 +136,7 @@ def test_nonsense_is_refused_with_its_place(
 ) -> None:
     crm = world(database, tmp_path)
     with pytest.raises(BadInput) as refused:
-        service.create(crm, "ann", document(**own))
+        drafts.create(crm, staff("ann"), document(**own))
     assert refused.value.place == place
     assert "phone" not in COLUMNS
     assert "email" not in COLUMNS

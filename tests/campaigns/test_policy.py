@@ -35,6 +35,7 @@ from tests.campaigns.fixtures import (
     world,
 )
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}
 
@@ -186,7 +187,7 @@ def test_a_stop_takes_effect_while_the_rate_is_waited_for(database: Database, tm
     worker = threading.Thread(target=drain, args=(crm, campaign))
     worker.start()
     first_message(crm, worker)
-    service.pause(crm, campaign, "tester")
+    service.pause(crm, staff("tester"), campaign)
     worker.join(timeout=2.5)
     assert not worker.is_alive()
     assert books(crm, campaign) == {"considered": 3, "sent": 1, "pending": 2}

@@ -7,23 +7,37 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.segments.saved import quick_queries
-from tests.campaigns.fixtures import add_people, answers, books, document, launched, run, state, world
+from tests.campaigns.fixtures import (
+    add_people,
+    answers,
+    books,
+    document,
+    launched,
+    preflight,
+    run,
+    state,
+    world,
+)
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 
 def codes(crm: Crm, campaign: int) -> tuple[list[str], list[str]]:
-    found = service.preflight(crm, campaign)
+    found = preflight(crm, campaign)
     return [one.code for one in found.errors], [one.code for one in found.warnings]
 
 
@@ -40,16 +54,16 @@ def archive(crm: Crm, key: str = "hello") -> None:
 
 def test_old_data_are_told_with_what_will_happen(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=1)
-    now = service.create(crm, "ann", document())
-    later = service.create(crm, "ann", document(at=(NOW + timedelta(days=1)).isoformat()))
+    now = drafts.create(crm, staff("ann"), document())
+    later = drafts.create(crm, staff("ann"), document(at=(NOW + timedelta(days=1)).isoformat()))
     read(crm, 23)
     assert "campaign.data_old" not in codes(crm, now)[1]
-    assert service.preflight(crm, now).data_as_of == NOW - timedelta(hours=23)
+    assert preflight(crm, now).data_as_of == NOW - timedelta(hours=23)
     read(crm, 49.5)
-    (warning,) = [one for one in service.preflight(crm, now).warnings if one.code == "campaign.data_old"]
+    (warning,) = [one for one in preflight(crm, now).warnings if one.code == "campaign.data_old"]
     assert warning.params == {"hours": 49, "limit": 24}
     assert "campaign.data_old_then" in codes(crm, later)[1]
-    assert service.launch(crm, now, "ann") == "held", "as it was said"
+    assert service.launch(crm, staff("ann"), now) == "held", "as it was said"
     crm.settings.stale_data_hours = 0
     assert "campaign.data_old_then" not in codes(crm, later)[1]
 
@@ -58,20 +72,20 @@ def test_an_archived_template_launches_nothing_new(database: Database, tmp_path:
     crm = world(database, tmp_path, people=2)
     under_way = launched(crm)
     planned = launched(crm, at=(NOW + timedelta(days=1)).isoformat())
-    draft = service.create(crm, "ann", document())
+    draft = drafts.create(crm, staff("ann"), document())
     archive(crm)
     with pytest.raises(BadInput, match="'Hello' is archived") as refused:
-        service.launch(crm, draft, "ann")
+        service.launch(crm, staff("ann"), draft)
     assert (refused.value.code, refused.value.place) == ("campaign.template_archived", "template")
     with pytest.raises(BadInput, match="archived"):
-        service.send_test(crm, draft, "13912345678")
+        send_test(crm, OPERATOR, draft, "13912345678")
     run(crm)
     assert books(crm, under_way) == {"considered": 2, "sent": 2}, "what was launched before goes on"
     assert state(crm, planned) == "scheduled"
     crm.clock.at = NOW + timedelta(days=1)  # type: ignore[attr-defined]
     run(crm)
     assert books(crm, planned) == {"considered": 2, "sent": 2}
-    copied = service.copy(crm, under_way, "ann", "Again")
+    copied = drafts.copy(crm, staff("ann"), under_way, "Again")
     assert codes(crm, copied)[0] == ["campaign.template_archived"]
 
 
@@ -81,7 +95,7 @@ def test_a_campaign_whose_template_is_gone_stops_with_its_reason(database: Datab
     with crm.db.begin() as session:
         session.execute(sa.delete(SmsTemplate).where(SmsTemplate.key == "hello"))
     assert not freeze(crm, campaign)
-    assert (state(crm, campaign), service.get(crm, campaign).reason) == (
+    assert (state(crm, campaign), queries.get(crm, campaign).reason) == (
         "paused",
         "campaign.unknown_template",
     )
@@ -125,5 +139,5 @@ def test_what_was_confirmed_is_what_a_planned_campaign_sends(database: Database,
     run(crm)
     assert books(crm, campaign) == {"considered": 2, "sent": 2}, "Person 4 came in meanwhile, 2 and 3 did not"
     assert all("Hello Person" in text for text in texts)
-    copied = service.copy(crm, campaign, "ann", "Again")
-    assert service.preflight(crm, copied).reach.considered == 4, "a copy asks what is saved now"
+    copied = drafts.copy(crm, staff("ann"), campaign, "Again")
+    assert preflight(crm, copied).reach.considered == 4, "a copy asks what is saved now"

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.preview import preview
 from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import document, world
+from tests.fakes.host import staff
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 NOBODY: dict[str, Any] = {
@@ -29,6 +30,6 @@ def test_the_preview_of_somebody_or_of_nobody(
     database: Database, tmp_path: Path, people: int, audience: dict[str, Any], person: str, text: str
 ) -> None:
     crm = world(database, tmp_path, people=people)
-    found = preview(crm, service.create(crm, "tester", document(**audience)))
+    found = preview(crm, staff("tester"), drafts.create(crm, staff("tester"), document(**audience)))
     assert found.message is not None
     assert (found.person, found.message.text.split(" Reply")[0]) == (person, text)

@@ -16,7 +16,7 @@ from crm_plugin.plugin import burst_rounds, prepare, run_daily
 from crm_plugin.profiles.models.school import Person
 from tests.campaigns.fixtures import launched, move_to, run, sent, state, world
 from tests.fakes.crm import NOW, make_crm
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, staff
 
 DAYS = 3
 
@@ -52,6 +52,6 @@ def test_reminders_that_were_missed_do_not_come_all_at_once(database: Database, 
     run(crm)
     assert [state(crm, one) for one in reminders] == ["held", "held", "finished"]
     assert len(sent(crm)) == 5, "only the last one, which is on time"
-    service.cancel(crm, reminders[0], "ann")
+    service.cancel(crm, staff("ann"), reminders[0])
     run(crm)
     assert len(sent(crm)) == 5

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.delivery import retry
 from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from tests.campaigns.fixtures import books, person, ready, sent, world
+from tests.fakes.host import staff
 
 FAILED = {"channel": "sms", "state": "failed_transient", "reason": "carrier_unreachable", "tries": 4}
 
@@ -49,7 +51,7 @@ def retried(database: Database, folder: Path, people: int) -> float:
         # What a woken worker does, while the rest is still being taken up.
         patch.setattr(retry, "wake", lambda crm, campaign, state: drain(crm, campaign, 0.05))
         patch.setattr(retry, "CHUNK", people // 20)
-        waiting = threading.Thread(target=service.retry_failed, args=(crm, campaign, "ann"))
+        waiting = threading.Thread(target=retry.retry_failed, args=(crm, staff("ann"), campaign))
         waiting.start()
         while not sent(crm):
             time.sleep(0.01)
@@ -68,9 +70,9 @@ def test_a_cancel_among_the_chunks_ends_it(database: Database, tmp_path: Path) -
     crm = world(database, tmp_path, people=1)
     campaign = failed(crm, 40)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "wake", lambda crm, campaign, state: service.cancel(crm, campaign, "bob"))
+        patch.setattr(retry, "wake", lambda crm, campaign, state: service.cancel(crm, staff("bob"), campaign))
         patch.setattr(retry, "CHUNK", 10)
-        assert service.retry_failed(crm, campaign, "ann") == 10
+        assert retry_failed(crm, staff("ann"), campaign) == 10
     assert books(crm, campaign) == {"considered": 40, "cancelled": 10, "failed_transient": 30}
 
 

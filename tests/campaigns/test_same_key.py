@@ -27,6 +27,7 @@ from tests.campaigns.fixtures import (
 )
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 
 class OnceCarrier:
@@ -134,7 +135,7 @@ def test_a_persons_decision_during_the_call_stands(database: Database, tmp_path:
     later(crm)
 
     def decide(message: Message) -> Receipt:
-        service.resolve(crm, campaign, "ann", "again")
+        service.resolve(crm, staff("ann"), campaign, "again")
         return carrier(message)
 
     if database.dialect == "sqlite":

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
 from crm_plugin.campaigns.delivery import settle, sweeper
 from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.feedback import delivery_reports
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
@@ -38,6 +39,7 @@ from tests.campaigns.fixtures import (
 )
 from tests.fakes.carrier import receipt
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 
 def test_everybody_gets_one_message_and_the_campaign_ends(database: Database, tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_retry_failed_takes_up_only_passing_failures_and_reopens_the_campaign(
     run(crm)
     with crm.db.begin() as session:
         session.execute(sa.update(Delivery).where(Delivery.person_id == 2).values(state="failed_transient"))
-    assert service.retry_failed(crm, campaign, "tester") == 1
+    assert retry_failed(crm, staff("tester"), campaign) == 1
     assert state(crm, campaign) == "sending"
     run(crm)
     assert books(crm, campaign) == {"considered": 3, "sent": 2, "failed_permanent": 1}
@@ -161,9 +163,9 @@ def test_a_streak_of_failures_pauses_the_campaign_and_rejections_do_not(
     run(crm)
     assert books(crm, campaign) == {"considered": 100, "waiting": 20, "pending": 80}
     assert state(crm, campaign) == "paused"
-    assert service.get(crm, campaign).reason == "carrier_failing"
+    assert queries.get(crm, campaign).reason == "carrier_failing"
     answers(crm, receipt)
-    service.resume(crm, campaign, "tester")
+    service.resume(crm, staff("tester"), campaign)
     move_to(crm, NOW + timedelta(minutes=5))
     run(crm)
     assert books(crm, campaign) == {"considered": 100, "sent": 100}
@@ -177,14 +179,14 @@ def test_pause_takes_effect_while_a_slow_batch_is_at_the_carrier(database: Datab
     worker = threading.Thread(target=drain, args=(crm, campaign))
     worker.start()
     first_message(crm, worker)
-    service.pause(crm, campaign, "tester")
+    service.pause(crm, staff("tester"), campaign)
     started = time.monotonic()
     worker.join()
     assert time.monotonic() - started < 2.0
     found = books(crm, campaign)
     assert found == {"considered": 100, "sent": len(sent(crm)), "pending": 100 - len(sent(crm))}
     books_of(crm).delay = 0
-    service.resume(crm, campaign, "tester")
+    service.resume(crm, staff("tester"), campaign)
     run(crm)
     assert books(crm, campaign) == {"considered": 100, "sent": 100}
     assert len(sent(crm)) == len(set(sent(crm))) == 100
@@ -207,7 +209,7 @@ def test_cancel_takes_what_has_not_left(database: Database, tmp_path: Path) -> N
 
     def answer(message: Message) -> Receipt:
         if message.person == "p5":
-            service.cancel(crm, campaign, "tester")
+            service.cancel(crm, staff("tester"), campaign)
         return receipt(message, "unavailable" if message.person == "p6" else "accepted")
 
     answers(crm, answer)
@@ -218,9 +220,9 @@ def test_cancel_takes_what_has_not_left(database: Database, tmp_path: Path) -> N
     assert books(crm, campaign) == {"considered": 40, "sent": 19, "cancelled": 21}
     assert state(crm, campaign) == "cancelled"
     with pytest.raises(Conflict):
-        service.retry_failed(crm, campaign, "tester")
+        retry_failed(crm, staff("tester"), campaign)
     with pytest.raises(Conflict):
-        service.resolve(crm, campaign, "tester", "again")
+        service.resolve(crm, staff("tester"), campaign, "again")
 
 
 def test_reports_come_in_any_order_twice_and_early(database: Database, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.outbox import listed
 from crm_plugin.channels.sms_templates import approval, editing
@@ -19,9 +20,9 @@ from crm_plugin.links import measures, shared_links
 from crm_plugin.links.ingest import classify_new, drain_clicks
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer
-from tests.campaigns.fixtures import document, launched, run, world
+from tests.campaigns.fixtures import document, launched, preflight, run, world
 from tests.fakes.crm import NOW
-from tests.fakes.host import ALL
+from tests.fakes.host import ALL, staff
 
 BOSS = Actor("boss", "Boss", ALL)
 TARGET = "https://school.example/course/1"
@@ -60,8 +61,8 @@ def test_a_campaign_ends_with_the_text_that_it_began_with(database: Database, tm
     second = launched(crm, **values)
     run(crm)
     assert (texts(crm, first), texts(crm, second)) == ({"First"}, {"Second"})
-    copied = service.get(crm, first).document()
-    kept = service.get(crm, first).content
+    copied = queries.get(crm, first).document()
+    kept = queries.get(crm, first).content
     assert (kept["template_version"], kept["link_mode"]) == (1, "per_recipient")
     assert not {"template_version", "link_mode"} & copied.keys()
 
@@ -70,11 +71,11 @@ def test_a_campaign_ends_with_the_text_that_it_began_with(database: Database, tm
 def test_a_template_is_kept_while_campaigns_need_it(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=1, sms_carrier="outbox")
     key = template(crm, "First")
-    campaign = service.create(crm, "tester", document(name="Autumn", template=key, purpose="service"))
+    campaign = drafts.create(crm, staff("tester"), document(name="Autumn", template=key, purpose="service"))
     for verb, *more in ((editing.delete,), (editing.put_away, True)):
         with pytest.raises(Conflict, match=r"in use by Autumn$"):
             verb(crm, BOSS, key, *more)
-    service.launch(crm, campaign, "tester")
+    service.launch(crm, staff("tester"), campaign)
     run(crm)
     with pytest.raises(Conflict, match=r"in use by Autumn$"):
         editing.delete(crm, BOSS, key)
@@ -84,7 +85,7 @@ def test_a_template_is_kept_while_campaigns_need_it(database: Database, tmp_path
 def test_one_link_for_everybody_counts_for_the_campaign(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=4, sms_carrier="outbox", sms_link_mode="per_campaign")
     campaign = launched(crm, template=template(crm, "See ${link}"), purpose="service", link=TARGET)
-    warnings = service.preflight(crm, campaign).warnings
+    warnings = preflight(crm, campaign).warnings
     assert "sms.shared_link" in [problem.code for problem in warnings]
     run(crm)
     (text,) = texts(crm, campaign)

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
@@ -17,6 +18,7 @@ from crm_plugin.profiles.models.school import Person
 from tests.campaigns.fixtures import books, document, launched, run, state, world
 from tests.campaigns.statements import counted
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 PEOPLE = 1000
 
@@ -63,17 +65,17 @@ def test_sending_when_a_quarter_is_excluded_late(database: Database, tmp_path: P
 
 def test_freezing(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crm = world(database, tmp_path, people=2000)
-    campaign = service.create(crm, "tester", document(policy=EVERY_POLICY, holdout=0.1))
+    campaign = drafts.create(crm, staff("tester"), document(policy=EVERY_POLICY, holdout=0.1))
     with counted(database) as whole:
-        service.launch(crm, campaign, "tester")
+        service.launch(crm, staff("tester"), campaign)
         assert freeze(crm, campaign)
     assert len(whole) <= 50
 
     # The same in chunks of 100: what each further chunk costs, at the size of the real ones.
     monkeypatch.setattr(staging, "CHUNK", 100)
-    chunked = service.create(crm, "tester", document(policy=EVERY_POLICY, holdout=0.1))
+    chunked = drafts.create(crm, staff("tester"), document(policy=EVERY_POLICY, holdout=0.1))
     with counted(database) as count:
-        service.launch(crm, chunked, "tester")
+        service.launch(crm, staff("tester"), chunked)
         assert freeze(crm, chunked)
     a_chunk = (len(count) - len(whole)) / 19
     monkeypatch.undo()

@@ -12,6 +12,7 @@ from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import add_people, books, launched, ready, sent, state, world
 from tests.campaigns.test_kill_tree import tree
 from tests.campaigns.test_rate import read, workers
+from tests.fakes.host import staff
 
 SECONDS = 2.0
 """After which nothing leaves any more."""
@@ -29,7 +30,7 @@ def test_many_workers_at_full_speed_stop(
     with workers(crm, tmp_path, valkey_url, campaign):
         while len(read(arrived)) < 20:
             time.sleep(0.02)
-        getattr(service, verb)(crm, campaign, "ann")
+        getattr(service, verb)(crm, staff("ann"), campaign)
         said = time.time()
         time.sleep(SECONDS + 0.5)
         assert read(arrived)[-1][0] - said <= SECONDS

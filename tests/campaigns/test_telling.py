@@ -5,12 +5,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery import notifications, sweeper
 from crm_plugin.channels.models import OutboxMessage
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import answers, document, launched, ready, run, world
 from tests.fakes.carrier import receipt
+from tests.fakes.host import staff
 
 
 def mails(crm: Crm) -> list[tuple[str, str | None, str]]:
@@ -34,7 +36,7 @@ def test_a_failing_carrier_is_told_once(database: Database, tmp_path: Path) -> N
     assert "carrier_failing" in text
     assert [row.id for row in notifications.stopped(crm)] == [campaign]
     answers(crm, receipt)
-    service.resume(crm, campaign, "ann")
+    service.resume(crm, staff("ann"), campaign)
     assert notifications.stopped(crm) == []
 
 
@@ -42,7 +44,7 @@ def test_what_a_person_did_is_no_news(database: Database, tmp_path: Path) -> Non
     crm = world(database, tmp_path, people=1, notify_email="boss@school.example")
     sweeper.sweep(crm)
     campaign = launched(crm)
-    service.pause(crm, campaign, "ann")
+    service.pause(crm, staff("ann"), campaign)
     sweeper.sweep(crm)
     assert (mails(crm), notifications.stopped(crm)) == ([], [])
 
@@ -54,8 +56,8 @@ def test_what_stopped_before_the_address_was_set_is_on_the_overview_only(
     launched(crm)
     crm.settings.public_url = "https://staging.example"
     sweeper.sweep(crm)
-    late = service.create(crm, "ann", document())
-    assert service.launch(crm, late, "ann") == "held"
+    late = drafts.create(crm, staff("ann"), document())
+    assert service.launch(crm, staff("ann"), late) == "held"
     crm.settings.notify_email = "boss@school.example"
     sweeper.sweep(crm)
     assert mails(crm) == []

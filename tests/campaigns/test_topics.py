@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crm_plugin.campaigns import queries, service
-from crm_plugin.campaigns.composing import preflight
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.launch.reach import funnel
@@ -23,6 +23,7 @@ from tests.campaigns.fixtures import (
     document,
     launched,
     marked_behind,
+    preflight,
     ready,
     rows,
     run,
@@ -32,6 +33,7 @@ from tests.campaigns.fixtures import (
 )
 from tests.campaigns.statements import counted
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 
 ADMIN = Actor("ann", "Ann", frozenset(PERMISSIONS))
 on_sqlite = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -65,7 +67,7 @@ def test_who_refused_the_topic_is_left_out_with_a_reason_of_its_own(
         "html": "<p>Moved</p>",
     }
     service_message = launched(crm, purpose="service", **mail)
-    found = preflight.preflight(crm, about_offers).reach.excluded
+    found = preflight(crm, about_offers).reach.excluded
     assert found == {"topic": 3, "status": 1}
     run(crm)
     assert books(crm, about_offers) == {"considered": 6, "sent": 2, "excluded": {"topic": 3, "status": 1}}
@@ -120,16 +122,16 @@ def test_the_topic_costs_no_statement(database: Database, tmp_path: Path) -> Non
 @on_sqlite
 def test_a_file_names_the_topic_and_a_copy_keeps_it(database: Database, tmp_path: Path) -> None:
     crm, offers, _ = school(database, tmp_path, people=2)
-    first = service.create(crm, "ann", document(topic="OFFERS"))
-    copied = service.copy(crm, first, "ann", "Again")
+    first = drafts.create(crm, staff("ann"), document(topic="OFFERS"))
+    copied = drafts.copy(crm, staff("ann"), first, "Again")
     assert [queries.get(crm, one).topic_id for one in (first, copied)] == [offers, offers]
     assert queries.get(crm, first).document()["topic"] == offers
     without = {key: value for key, value in queries.get(crm, first).document().items() if key != "topic"}
-    service.update(crm, first, "ann", without)
+    drafts.update(crm, staff("ann"), first, without)
     assert queries.get(crm, first).topic_id is None
     for topic, code in (("Nothing", "campaign.unknown_topic"), (99, "campaign.unknown_topic")):
         with pytest.raises(BadInput) as raised:
-            service.create(crm, "ann", document(topic=topic))
+            drafts.create(crm, staff("ann"), document(topic=topic))
         assert (raised.value.code, raised.value.place) == (code, "topic")
 
 
@@ -137,19 +139,19 @@ def test_a_file_names_the_topic_and_a_copy_keeps_it(database: Database, tmp_path
 def test_a_topic_is_archived_when_no_campaign_needs_it(database: Database, tmp_path: Path) -> None:
     crm, offers, events = school(database, tmp_path, people=2)
     ended = launched(crm, topic=offers)
-    draft = service.create(crm, "ann", document(topic=offers, name="Still a draft"))
+    draft = drafts.create(crm, staff("ann"), document(topic=offers, name="Still a draft"))
     run(crm)
     with pytest.raises(Conflict, match="in use by Still a draft"):
         topics.archive(crm, ADMIN, offers)
-    service.remove(crm, draft, "ann")
+    drafts.remove(crm, staff("ann"), draft)
     topics.archive(crm, ADMIN, offers)
-    copied = service.copy(crm, ended, "ann", "Copy")
+    copied = drafts.copy(crm, staff("ann"), ended, "Copy")
     with pytest.raises(BadInput, match="'Offers' is archived"):
-        service.launch(crm, copied, "ann")
+        service.launch(crm, staff("ann"), copied)
     with pytest.raises(BadInput, match="no topic 'Offers'"):
-        service.create(crm, "ann", document(topic="Offers"))
-    service.update(crm, copied, "ann", document(topic=events))
-    assert service.launch(crm, copied, "ann") == "freezing"
+        drafts.create(crm, staff("ann"), document(topic="Offers"))
+    drafts.update(crm, staff("ann"), copied, document(topic=events))
+    assert service.launch(crm, staff("ann"), copied) == "freezing"
 
 
 @on_sqlite

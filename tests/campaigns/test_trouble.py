@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.circuit_breaker import Watch
 from crm_plugin.campaigns.delivery.drain import drain
@@ -15,10 +15,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import answers, books, books_of, ready, run, state, world
 from tests.fakes.carrier import receipt
+from tests.fakes.host import staff
 
 
 def reason(crm: Crm, campaign: int) -> str | None:
-    return service.get(crm, campaign).reason
+    return queries.get(crm, campaign).reason
 
 
 def small_steps(crm: Crm, size: int) -> None:
@@ -101,7 +102,7 @@ def test_who_goes_on_begins_anew(database: Database, tmp_path: Path) -> None:
     run(crm)
     assert state(crm, campaign) == "paused"
     answers(crm, receipt)
-    service.resume(crm, campaign, "ann")
+    service.resume(crm, staff("ann"), campaign)
     run(crm)
     assert state(crm, campaign) == "sending"
     assert books(crm, campaign) == {"considered": 50, "sent": 30, "waiting": 20}

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.db.types import Id, Json, Money, UtcDateTime
 from crm_plugin.profiles.consent import topics
@@ -122,7 +123,7 @@ def crm(database: Database, tmp_path: Path) -> Crm:
     sync(made, full=True)
     topics.begin(made, ADMIN)
     everybody = {"combinator": "and", "rules": []}
-    service.create(made, "x", {"name": "x", "channel": "message", "text": "x", "audience": everybody})
+    drafts.create(made, OPERATOR, {"name": "x", "channel": "message", "text": "x", "audience": everybody})
     return made
 
 

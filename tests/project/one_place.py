@@ -22,8 +22,8 @@ from flask.testing import FlaskClient
 
 import crm_plugin
 from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.launch.freezing import freeze
-from crm_plugin.campaigns.reporting import report
 from crm_plugin.channels import outbox
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host import records as r
@@ -39,8 +39,9 @@ from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
+from tests.campaigns.fixtures import people_of, preflight, report, status
 from tests.fakes.crm import NOW, make_crm
-from tests.fakes.host import ALL, FakeHost
+from tests.fakes.host import ALL, FakeHost, staff
 from tests.web.forms import posted
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
@@ -71,8 +72,8 @@ def rule(field: str, operator: str, value: Any) -> dict[str, Any]:
 
 def send(crm: Crm, **document: Any) -> int:
     """Create and launch a campaign to everybody, and do all that is due."""
-    ident = service.create(crm, "test", {"name": "One place", "audience": EVERYBODY, **document})
-    service.launch(crm, ident, "test")
+    ident = drafts.create(crm, staff("test"), {"name": "One place", "audience": EVERYBODY, **document})
+    service.launch(crm, staff("test"), ident)
     while jobs.burst(crm):
         pass
     return ident
@@ -157,7 +158,7 @@ def carrier(folder: Path) -> dict[str, Any]:
     ident = send(crm, channel="sms", template="win-back-en", link="https://school.example/")
     lines = (folder / "pigeons.txt").read_text().splitlines()
     return {
-        "sent": queries.status(crm, ident)["books"]["sent"],
+        "sent": status(crm, ident)["books"]["sent"],
         "to": [line.split("\t")[1] for line in lines],
     }
 
@@ -181,7 +182,7 @@ def channel(folder: Path) -> dict[str, Any]:
         "told": [[one["channel"], one["address_key"]] for one in held],
         "suppressed": [before, list(segments.ids(crm, rule("suppressed.kite", "=", True)))],
         "denied": list(segments.ids(crm, rule("consent.kite", "=", "denied"))),
-        "excluded": queries.status(crm, second)["books"]["excluded"],
+        "excluded": status(crm, second)["books"]["excluded"],
         "composer": "风筝" in page(crm, f"campaigns/{draft(crm)}/audience", "zh"),
     }
 
@@ -210,7 +211,7 @@ def merge(crm: Crm, host_id: str, into: str) -> None:
 def draft(crm: Crm) -> int:
     """A draft that nobody has launched."""
     file = {"name": "Draft", "channel": "message", "text": "Hello", "audience": EVERYBODY}
-    return service.create(crm, "test", file)
+    return drafts.create(crm, staff("test"), file)
 
 
 def click(folder: Path) -> dict[str, Any]:
@@ -231,11 +232,11 @@ def click(folder: Path) -> dict[str, Any]:
         "combinator": "and",
         "rules": [{"field": "deliveries", "match": {"mode": "some"}, "value": clicked}],
     }
-    status = queries.status(crm, ident)
+    told = status(crm, ident)
     return {
-        "status": [status["hits"], status["human_hits"], status["people_clicked"]],
-        "report": report.report(crm, ident).clicks.people_clicked,
-        "who": [member.host_id for member in report.people_of(crm, ident, "clicked")],
+        "status": [told["hits"], told["human_hits"], told["people_clicked"]],
+        "report": report(crm, ident).clicks.people_clicked,
+        "who": [member.host_id for member in people_of(crm, ident, "clicked")],
         "segment": list(segments.ids(crm, tree)),
     }
 
@@ -251,17 +252,17 @@ def policy_rule(folder: Path) -> dict[str, Any]:
     ident = draft(crm)
     composer = pages(crm, f"campaigns/{ident}/policy", "Leave people alone in their first", "注册后不打扰")
     post(crm, f"campaigns/{ident}/policy/save", newcomer_days="30", quiet_from="", quiet_to="")
-    found = service.preflight(crm, ident)
+    found = preflight(crm, ident)
     seen = {
         "composer": composer,
-        "saved": service.get(crm, ident).policy,
+        "saved": queries.get(crm, ident).policy,
         "refused": refusal(crm, newcomer_days=0),
         "preflight": found.reach.excluded,
         "check": pages(crm, f"campaigns/{ident}/check", "New at the school", "新来的学员"),
     }
-    service.launch(crm, ident, "test")
+    service.launch(crm, staff("test"), ident)
     assert freeze(crm, ident)
-    seen["frozen"] = queries.status(crm, ident)["books"]["excluded"]
+    seen["frozen"] = status(crm, ident)["books"]["excluded"]
     changed(crm, "cy")
     while jobs.burst(crm):
         pass
@@ -269,7 +270,7 @@ def policy_rule(folder: Path) -> dict[str, Any]:
     policy = json.loads(document)["components"]["schemas"]["File"]["properties"]["policy"]["properties"]
     return {
         **seen,
-        "marked": queries.status(crm, ident)["books"]["excluded"],
+        "marked": status(crm, ident)["books"]["excluded"],
         "report": pages(crm, f"campaigns/{ident}", "New at the school", "新来的学员"),
         "people": "Bo" in page(crm, f"campaigns/{ident}/people?what=excluded:newcomer", "en"),
         "api": [policy["newcomer_days"]["type"], "(status, " in document and "newcomer" in document],
@@ -286,7 +287,7 @@ def refusal(crm: Crm, **policy: Any) -> list[str]:
     """What a campaign file with a bad policy is refused for."""
     file = {"name": "Bad", "channel": "message", "audience": EVERYBODY, "policy": policy}
     try:
-        service.create(crm, "test", file)
+        drafts.create(crm, staff("test"), file)
     except BadInput as error:
         return [error.place, error.code]
     return []

@@ -8,7 +8,10 @@ from typing import Any
 
 from flask import Flask
 
-from crm_plugin.campaigns import access, jobs
+from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels import suppressions
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
@@ -159,15 +162,15 @@ def _fill(limits: Limits) -> None:
     ids["stopped"] = suppressions.listed(crm, ADMIN)[0].id
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
-    ids["draft"] = access.create(crm, ADMIN, file_of_campaign())
-    ids["own_draft"] = access.create(crm, LIMITED, file_of_campaign())
-    access.send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
+    ids["draft"] = drafts.create(crm, ADMIN, file_of_campaign())
+    ids["own_draft"] = drafts.create(crm, LIMITED, file_of_campaign())
+    send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
     with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
     ids["export"] = exports.queue(crm, ADMIN, with_part)
     exports.make_due(crm)
-    ids["test"] = access.latest_messages(crm, ADMIN, limit=200)[0].id
+    ids["test"] = messages.latest_messages(crm, ADMIN, limit=200)[0].id
     ids["message"] = next(
-        row.id for row in access.messages(crm, ADMIN, ids["theirs"]) if row.person == "out1"
+        row.id for row in messages.messages(crm, ADMIN, ids["theirs"]) if row.person == "out1"
     )
     grant = Grant("Program", sorted(ALL), sorted(SCOPE))
     ids["token"], limits.token = create(crm, ADMIN, grant)
@@ -187,8 +190,8 @@ def file_of_campaign() -> dict[str, Any]:
 
 
 def _campaign(crm: Crm, actor: r.Actor) -> int:
-    ident = access.create(crm, actor, file_of_campaign())
-    access.launch(crm, actor, ident)
+    ident = drafts.create(crm, actor, file_of_campaign())
+    service.launch(crm, actor, ident)
     while jobs.burst(crm):
         pass
     return ident

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.check import check
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.channels import suppressions
 from crm_plugin.channels.sms_templates import approval, editing
@@ -51,7 +52,7 @@ def world(database: Database, tmp_path: Path) -> Limits:
 
 
 def _draft(world: Limits) -> int:
-    return access.create(world.crm, ADMIN, file_of_campaign())
+    return drafts.create(world.crm, ADMIN, file_of_campaign())
 
 
 def _in(world: Limits, stage: str, **row: Any) -> int:
@@ -108,7 +109,7 @@ def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> 
 
 
 def _launch(world: Limits, ident: int) -> Deed:
-    reached = access.preflight(world.crm, ADMIN, ident).reach.reached
+    reached = check(world.crm, ADMIN, ident).found.reach.reached
     return f"/campaigns/{ident}/launch", {"confirm": str(reached)}, "campaign.launch"
 
 
@@ -126,7 +127,7 @@ def _handed_in(world: Limits) -> str:
 
 def _removed(world: Limits) -> int:
     ident = _draft(world)
-    access.remove(world.crm, ADMIN, ident)
+    drafts.remove(world.crm, ADMIN, ident)
     return ident
 
 

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.profiles.models.school import Order
+from tests.campaigns.fixtures import status
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 from tests.web.fixtures import PEOPLE, School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -24,8 +27,8 @@ EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 
 def launched(school: School, **changes: Any) -> int:
     document = {"name": "Autumn", "channel": "message", "text": "Hello", "audience": EVERYBODY, **changes}
-    ident = service.create(school.crm, "ann", document)
-    service.launch(school.crm, ident, "ann")
+    ident = drafts.create(school.crm, staff("ann"), document)
+    service.launch(school.crm, staff("ann"), ident)
     return ident
 
 
@@ -52,7 +55,7 @@ def set_campaign(school: School, ident: int, **values: Any) -> None:
 
 
 def states(school: School, ident: int) -> dict[str, int]:
-    books = service.status(school.crm, ident)["books"]
+    books = status(school.crm, ident)["books"]
     return {name: count for name, count in books.items() if isinstance(count, int) and count}
 
 
@@ -88,7 +91,7 @@ def test_why_it_stands_still_is_explained(school: School, reason: str) -> None:
     assert re.search(r'<div class="c-note c-note--warn c-section"><p>[A-Z]', page)
     assert f">{reason}<" not in page
     school.post(f"/campaigns/{ident}/resume")
-    assert service.get(school.crm, ident).state in ("freezing", "sending")
+    assert queries.get(school.crm, ident).state in ("freezing", "sending")
 
 
 def test_messages_in_doubt_are_decided_one_by_one_or_all(school: School) -> None:
@@ -142,7 +145,7 @@ def test_the_pace_is_that_of_the_last_seconds(school: School) -> None:
 def test_the_live_part_asks_again_only_while_something_moves(school: School) -> None:
     ident = launched(school)
     assert "every 2s" in school.get(f"/campaigns/{ident}").text
-    service.pause(school.crm, ident, "ann")
+    service.pause(school.crm, staff("ann"), ident)
     assert "hx-trigger" not in school.get(f"/campaigns/{ident}/live").text
 
 
@@ -171,9 +174,9 @@ def test_who_is_limited_learns_nothing_of_purchases(school: School) -> None:
     school.sign_in(scope=frozenset({"c1"}))
     answer = school.post("/campaigns/new")
     ident = int(re.findall(r"/(\d+)/", answer.location)[-1])
-    document = {**service.get(school.crm, ident).document(), "channel": "message", "text": "Hello"}
-    service.update(school.crm, ident, "ann", {**document, "policy": {}})
-    service.launch(school.crm, ident, "ann")
+    document = {**queries.get(school.crm, ident).document(), "channel": "message", "text": "Hello"}
+    drafts.update(school.crm, staff("ann"), ident, {**document, "policy": {}})
+    service.launch(school.crm, staff("ann"), ident)
     install(school.crm)
     while jobs.burst(school.crm):
         pass
@@ -212,8 +215,8 @@ def test_no_cell_of_an_export_is_a_formula(school: School) -> None:
 
 def test_who_may_not_send_sees_why(school: School) -> None:
     ident = launched(school)
-    draft = service.create(
-        school.crm, "ann", {"name": "Later", "channel": "message", "text": "x", "audience": EVERYBODY}
+    draft = drafts.create(
+        school.crm, staff("ann"), {"name": "Later", "channel": "message", "text": "x", "audience": EVERYBODY}
     )
     school.sign_in("crm.view")
     assert "needs the permission crm.send" in school.get("/campaigns").text

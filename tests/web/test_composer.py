@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from crm_plugin.boards.stages import people_of
-from crm_plugin.campaigns import service
+from crm_plugin.campaigns import queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document.goals import goal_of
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
@@ -19,6 +20,7 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from crm_plugin.web.segments.presets import PRESETS
 from tests.fakes.crm import NOW
+from tests.fakes.host import staff
 from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
 
@@ -29,7 +31,7 @@ BY_ITSELF = {"HX-Request": "true"}
 
 def draft(school: School, **changes: Any) -> int:
     document = {"name": "Autumn", "channel": "message", "text": "Hello", "audience": EVERYBODY, **changes}
-    return service.create(school.crm, "boss", document)
+    return drafts.create(school.crm, staff("boss"), document)
 
 
 def form_of(school: School, ident: int, step: str) -> dict[str, str]:
@@ -44,7 +46,7 @@ def saved(school: School, ident: int, step: str, **changes: str) -> str:
 
 
 def audience(school: School, ident: int) -> Any:
-    return service.get(school.crm, ident).audience
+    return queries.get(school.crm, ident).audience
 
 
 @on_sqlite
@@ -106,11 +108,11 @@ def test_a_form_saves_itself_and_says_when(school: School) -> None:
     assert answer.status_code == 200
     assert "Saved 20:00:00" in answer.text  # by the clocks of the school, in Shanghai
     assert "Hi " in answer.text.partition("c-preview")[2]
-    assert service.get(school.crm, ident).content["text"] == "Hi {{ display_name }}"
+    assert queries.get(school.crm, ident).content["text"] == "Hi {{ display_name }}"
     # What cannot be kept yet is told, and does no harm.
     bad = school.post(f"/campaigns/{ident}/content/save", {**form, "link": "https:/"}, headers=BY_ITSELF)
     assert "Not saved yet" in bad.text
-    assert "link" not in service.get(school.crm, ident).content
+    assert "link" not in queries.get(school.crm, ident).content
 
 
 @on_sqlite
@@ -127,9 +129,9 @@ def test_two_tabs_do_not_overwrite_each_other_silently(school: School) -> None:
     page = school.post(address, {**second, "text": "From the second tab"})
     assert page.status_code == 409
     assert "From the second tab" in page.text
-    assert service.get(school.crm, ident).content["text"] == "From the first tab!"
+    assert queries.get(school.crm, ident).content["text"] == "From the first tab!"
     assert school.post(address, {**second, "text": "From the second tab", "over": "1"}).status_code == 302
-    assert service.get(school.crm, ident).content["text"] == "From the second tab"
+    assert queries.get(school.crm, ident).content["text"] == "From the second tab"
 
 
 @on_sqlite
@@ -138,17 +140,17 @@ def test_a_course_fills_in_its_name_and_its_page(school: School) -> None:
     sync(school.crm, full=True)
     ident = draft(school, text="{{ course_title }}: {{ link }}")
     saved(school, ident, "content", course="c1", link_to="course")
-    content = service.get(school.crm, ident).content
+    content = queries.get(school.crm, ident).content
     assert content["variables"] == {"course_title": "Piano <b>one</b>"}
     assert content["link"] == school.host.host_url("course", "c1")
     saved(school, ident, "content", course="c2", link_to="course")
-    assert service.get(school.crm, ident).content["variables"] == {"course_title": "Violin"}
+    assert queries.get(school.crm, ident).content["variables"] == {"course_title": "Violin"}
     page = school.get(f"/campaigns/{ident}/content").text
     assert "/r/k7WQp2mXv9RtLe" in page
     assert posted(page, "content/save")["link_to"] == "course"
     # Words of one's own stay.
     saved(school, ident, "content", **{"var:course_title": "our violin course"})
-    assert service.get(school.crm, ident).content["variables"] == {"course_title": "our violin course"}
+    assert queries.get(school.crm, ident).content["variables"] == {"course_title": "our violin course"}
 
 
 @on_sqlite
@@ -185,7 +187,7 @@ def test_the_regions_usual_rules_are_proposed(school: School) -> None:
     page = school.get(f"/campaigns/{ident}/policy").text
     assert "Use the usual rules for China" in page
     assert saved(school, ident, "policy", propose="1").endswith("/policy")
-    assert service.get(school.crm, ident).policy == {
+    assert queries.get(school.crm, ident).policy == {
         "leave_out_days": 7,
         "cap": {"n": 3, "days": 30},
         "quiet_hours": {"from": "21:00", "to": "09:00"},
@@ -198,21 +200,21 @@ def test_goals_about_the_course_can_be_chosen(school: School) -> None:
     ident = draft(school, course="c1")
     for name in ("bought", "seated", "settled", "finished"):
         saved(school, ident, "policy", goal=f"{name}:c1")
-        assert service.get(school.crm, ident).policy["goal"] == goal_of(name, "c1")
+        assert queries.get(school.crm, ident).policy["goal"] == goal_of(name, "c1")
         assert form_of(school, ident, "policy")["goal"] == f"{name}:c1"
     other = {"combinator": "and", "rules": [{"field": "is_member", "operator": "=", "value": True}]}
     kept = draft(school, policy={"goal": other})
     saved(school, kept, "policy", leave_out_days="5")
-    assert service.get(school.crm, kept).policy == {"leave_out_days": 5, "goal": other}
+    assert queries.get(school.crm, kept).policy == {"leave_out_days": 5, "goal": other}
     saved(school, kept, "policy", goal="")
-    assert "goal" not in service.get(school.crm, kept).policy
+    assert "goal" not in queries.get(school.crm, kept).policy
 
 
 @on_sqlite
 def test_a_time_is_in_the_zone_that_stands_beside_it(school: School) -> None:
     ident = draft(school)
     saved(school, ident, "policy", when="later", at="2026-12-24T09:00", zone="Asia/Kathmandu")
-    row = service.get(school.crm, ident)
+    row = queries.get(school.crm, ident)
     assert row.planned_at is not None
     assert row.planned_at.isoformat() == "2026-12-24T03:15:00+00:00"
     form = form_of(school, ident, "policy")
@@ -223,7 +225,7 @@ def test_a_time_is_in_the_zone_that_stands_beside_it(school: School) -> None:
     answer = school.post(f"/campaigns/{ident}/policy/save", {**form_of(school, ident, "policy"), **gap})
     assert (answer.status_code, "never show" in answer.text) == (400, True)
     saved(school, ident, "policy", when="now")
-    assert service.get(school.crm, ident).planned_at is None
+    assert queries.get(school.crm, ident).planned_at is None
 
 
 def _shut(school: School) -> None:
@@ -316,9 +318,9 @@ def test_many_people_are_confirmed_by_their_typed_number(school: School) -> None
     assert 'inputmode="numeric"' in page
     for typed in ("", "1", str(PEOPLE + 1)):
         school.post(f"/campaigns/{ident}/launch", {"confirm": typed})
-        assert service.get(school.crm, ident).state == "draft"
+        assert queries.get(school.crm, ident).state == "draft"
     school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)})
-    assert service.get(school.crm, ident).state == "freezing"
+    assert queries.get(school.crm, ident).state == "freezing"
 
 
 @on_sqlite
@@ -327,9 +329,9 @@ def test_a_launch_posted_again_changes_nothing(school: School) -> None:
     for words in ("Sending.", "Already sent. Nothing was changed."):
         answer = school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)}, follow_redirects=True)
         assert (answer.status_code, words in answer.text) == (200, True)
-    service.pause(school.crm, ident, "ann")
+    service.pause(school.crm, staff("ann"), ident)
     school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)})
-    assert service.get(school.crm, ident).state == "paused"
+    assert queries.get(school.crm, ident).state == "paused"
 
 
 def test_eight_launches_at_once_launch_once(school: School, database: Database) -> None:
@@ -350,7 +352,7 @@ def test_eight_launches_at_once_launch_once(school: School, database: Database) 
     with database.read() as session:
         launches = session.query(AuditRow).filter_by(action="campaign.launch").count()
     assert launches == 1
-    assert service.get(school.crm, ident).state == "freezing"
+    assert queries.get(school.crm, ident).state == "freezing"
 
 
 @on_sqlite
@@ -376,5 +378,5 @@ def test_a_copy_opens_in_the_composer(school: School) -> None:
     school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)})
     answer = school.post(f"/campaigns/{ident}/copy")
     copied = int(re.findall(r"/campaigns/(\d+)/audience", answer.location)[0])
-    row = service.get(school.crm, copied)
+    row = queries.get(school.crm, copied)
     assert (row.name, row.state, row.content["text"]) == ("Copy of Autumn", "draft", "Hello")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.profiles.sync.service import sync
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 def content(school: School, ident: int) -> dict[str, Any]:
-    return service.get(school.crm, ident).content
+    return queries.get(school.crm, ident).content
 
 
 def with_towns(school: School, *numbers: int) -> None:
@@ -121,7 +121,7 @@ def test_who_was_left_out_is_a_number_of_the_report(school: School) -> None:
     own = {"personal": {"town": "city"}, "lacking": "leave_out"}
     ident = draft(school, text="Hello in {{ town }}", **own)
     school.post(f"/campaigns/{ident}/launch", {"confirm": "2"})
-    while service.get(school.crm, ident).state == "freezing":
+    while queries.get(school.crm, ident).state == "freezing":
         jobs.burst(school.crm)
     page = school.get(f"/campaigns/{ident}").text
     assert "A blank of the text is empty" in page

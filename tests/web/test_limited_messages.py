@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.reporting.messages import latest_messages, message
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import NotFound
 from tests.web.limits import ADMIN, LIMITED, Limits, open_limits
@@ -17,10 +18,10 @@ def limits(database: Database, tmp_path: Path) -> Limits:
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_a_test_message_about_a_person_inside_is_closed_too(limits: Limits) -> None:
-    access.send_test(limits.crm, ADMIN, limits.ids["draft"], "tester@example.com", "in1")
-    newest = access.latest_messages(limits.crm, ADMIN)[0]
+    send_test(limits.crm, ADMIN, limits.ids["draft"], "tester@example.com", "in1")
+    newest = latest_messages(limits.crm, ADMIN)[0]
     assert (newest.campaign_id, newest.person) == (None, "in1")
-    assert access.message(limits.crm, ADMIN, newest.id).id == newest.id
+    assert message(limits.crm, ADMIN, newest.id).id == newest.id
     with pytest.raises(NotFound):
-        access.message(limits.crm, LIMITED, newest.id)
-    assert access.latest_messages(limits.crm, LIMITED) == []
+        message(limits.crm, LIMITED, newest.id)
+    assert latest_messages(limits.crm, LIMITED) == []

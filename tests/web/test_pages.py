@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.host.context import install
+from crm_plugin.host.permissions import OPERATOR
+from tests.fakes.host import staff
 from tests.web.fixtures import PEOPLE, School
 from tests.web.forms import posted
 from tests.web.routes import ROUTES
@@ -35,11 +38,11 @@ def campaign(school: School, **changes: Any) -> int:
         "link": "https://school.example/c1",
         **changes,
     }
-    return service.create(school.crm, "boss", document)
+    return drafts.create(school.crm, OPERATOR, document)
 
 
 def send(school: School, ident: int) -> None:
-    service.launch(school.crm, ident, "ann")
+    service.launch(school.crm, staff("ann"), ident)
     work(school)
 
 
@@ -184,7 +187,7 @@ def test_a_mistake_keeps_the_step_and_says_what_is_wrong(school: School) -> None
         f"/campaigns/{ident}/audience/save", {"name": "", "channel": "message", "purpose": "marketing"}
     )
     assert answer.status_code == 400
-    assert service.get(school.crm, ident).name == "Autumn"
+    assert queries.get(school.crm, ident).name == "Autumn"
     check = school.get(f"/campaigns/{campaign(school, html='{{ nobody }}')}/check").text
     assert "unknown field nobody" in check
     assert "disabled" in check
@@ -315,11 +318,11 @@ def test_an_empty_crm_says_what_to_do(empty_school: School) -> None:
 @on_sqlite
 def test_pause_resume_cancel_come_from_the_page(school: School) -> None:
     ident = campaign(school)
-    service.launch(school.crm, ident, "ann")
+    service.launch(school.crm, staff("ann"), ident)
     states = []
     for verb in ("pause", "resume", "cancel"):
         assert school.post(f"/campaigns/{ident}/{verb}").status_code == 302
-        states.append(service.get(school.crm, ident).state)
+        states.append(queries.get(school.crm, ident).state)
     assert states == ["paused", "freezing", "cancelled"]
     assert school.post(f"/campaigns/{ident}/resume").status_code == 409
 
@@ -328,14 +331,14 @@ def test_pause_resume_cancel_come_from_the_page(school: School) -> None:
 def test_the_overview_names_what_stopped_by_itself(school: School) -> None:
     ident = campaign(school, name="Winter")
     school.crm.settings.public_url = "https://staging.example"
-    guarded = service.create(school.crm, "boss", service.get(school.crm, ident).document())
+    guarded = drafts.create(school.crm, staff("boss"), queries.get(school.crm, ident).document())
     send(school, ident)
     keep(school)
-    service.launch(school.crm, guarded, "ann")
+    service.launch(school.crm, staff("ann"), guarded)
     page = school.get("/").text
     assert page.count("needs your decision") == 1
     assert "Copied or moved installation" in page
-    service.cancel(school.crm, guarded, "ann")
+    service.cancel(school.crm, staff("ann"), guarded)
     assert "needs your decision" not in school.get("/").text
 
 

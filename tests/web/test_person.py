@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import jobs, queries, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.host import records as r
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.people.archive import archive
 from crm_plugin.profiles.people.queries import person_id_of
 from crm_plugin.segments.saved import quick_queries
+from tests.campaigns.fixtures import status
 from tests.fakes.crm import NOW
-from tests.fakes.host import ALL
+from tests.fakes.host import ALL, staff
 from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -123,15 +125,17 @@ def test_a_message_to_one_person_goes_through_the_ledger(school: School) -> None
     school.post("/campaigns/1/content/save", {"text": "Hello {{ display_name }}"})
     # Another audience does not make a bulk message of it.
     everybody = {"combinator": "and", "rules": []}
-    service.update(school.crm, 1, "ann", {**service.get(school.crm, 1).document(), "audience": everybody})
+    drafts.update(
+        school.crm, staff("ann"), 1, {**queries.get(school.crm, 1).document(), "audience": everybody}
+    )
     check = school.get("/campaigns/1/check").text
     assert "Hello Person 02" in check
     assert school.post("/campaigns/1/launch", {"confirm": "1"}).location.endswith("/campaigns/1")
-    service.status(school.crm, 1)
+    status(school.crm, 1)
     assert jobs.burst(school.crm)
     while jobs.burst(school.crm):
         pass
-    assert service.status(school.crm, 1)["books"]["sent"] == 1
+    assert status(school.crm, 1)["books"]["sent"] == 1
     assert "Got a message" in school.get(f"{path}?show=campaigns").text
     assert "To Person 02" not in school.get("/campaigns").text
 
@@ -144,7 +148,7 @@ def test_a_message_that_policy_forbids_is_refused_with_the_reason(school: School
     school.post("/campaigns/1/content/save", {"text": "Buy!"})
     assert "would not get it: opted out or address blocked" in school.get("/campaigns/1/check").text
     school.post("/campaigns/1/launch", {"confirm": "0"})
-    assert service.status(school.crm, 1)["state"] == "draft"
+    assert status(school.crm, 1)["state"] == "draft"
 
 
 def test_sending_to_one_needs_the_permission_and_the_scope(school: School) -> None:
@@ -180,8 +184,8 @@ def test_why_of_a_campaign_tells_what_its_books_say(school: School) -> None:
     path, other = path_of(school), path_of(school, "p1")
     bought = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}
     document = {"name": "Hello", "channel": "message", "purpose": "service", "audience": bought, "text": "Hi"}
-    ident = service.create(school.crm, "ann", document)
-    service.launch(school.crm, ident, "ann")
+    ident = drafts.create(school.crm, staff("ann"), document)
+    service.launch(school.crm, staff("ann"), ident)
     while jobs.burst(school.crm):
         pass
     page = school.get(f"{path}?why=c{ident}").text

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import service as campaigns
+from crm_plugin.campaigns import queries
 from crm_plugin.host import records as r
 from crm_plugin.host.context import install
 from crm_plugin.kernel.audit import AuditRow
@@ -22,6 +22,7 @@ from crm_plugin.segments import service as segments
 from crm_plugin.segments.bulk import bulk_jobs, exports
 from crm_plugin.segments.models import Export
 from crm_plugin.web.people import results
+from tests.campaigns.fixtures import preflight
 from tests.fakes.clock import FixedClock
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
@@ -59,7 +60,7 @@ def audited(school: School, action: str) -> list[tuple[str, int | None]]:
 def audience(school: School, answer: Any) -> list[str]:
     """Host ids of the audience of the draft that an answer leads to."""
     ident = int(re.findall(r"/campaigns/(\d+)/audience", answer.location)[0])
-    return list(segments.ids(school.crm, campaigns.get(school.crm, ident).audience))
+    return list(segments.ids(school.crm, queries.get(school.crm, ident).audience))
 
 
 def body(answer: Any) -> bytes:
@@ -168,7 +169,7 @@ def test_nobody_ticked_means_everybody_of_the_list(school: School) -> None:
     page = school.get("/people", query_string={**query(BUYERS), "channel": "email", "days": "3"}).text
     answer = press(school, page, "reach")
     assert len(audience(school, answer)) == 6
-    draft = campaigns.get(school.crm, 1)
+    draft = queries.get(school.crm, 1)
     assert (draft.channel, draft.policy["leave_out_days"]) == ("email", 3)
 
 
@@ -326,4 +327,4 @@ def test_who_is_limited_to_courses_reaches_and_exports_nobody_else(large: School
     # The draft that is made of a foreign selection counts nobody outside.
     draft = press(large, whole, "reach", ["p1", "p3"])
     ident = int(re.findall(r"/campaigns/(\d+)/audience", draft.location)[0])
-    assert campaigns.preflight(large.crm, ident).reach.considered == 0
+    assert preflight(large.crm, ident).reach.considered == 0

@@ -5,7 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns import access, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.check import check
+from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.delivery.retry import retry_failed
+from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels import suppressions
 from crm_plugin.channels.sms_templates import editing
 from crm_plugin.channels.sms_templates.editing import Written
@@ -29,22 +34,22 @@ __all__ = ["world"]
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 ALL_BUT_ADMIN = frozenset(PERMISSIONS) - {"crm.admin"}
 SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
-    "campaign": ("crm.send", lambda w, a: access.create(w.crm, a, file_of_campaign())),
-    "single": ("crm.send", lambda w, a: access.create_single(w.crm, a, "in1", {"channel": "email", **_HTML})),
-    "update": ("crm.send", lambda w, a: access.update(w.crm, a, w.ids["draft"], file_of_campaign())),
-    "copy": ("crm.send", lambda w, a: access.copy(w.crm, a, w.ids["draft"], "x")),
-    "remove": ("crm.send", lambda w, a: access.remove(w.crm, a, w.ids["draft"])),
-    "launch": ("crm.send", lambda w, a: access.launch(w.crm, a, w.ids["draft"])),
-    "pause": ("crm.send", lambda w, a: access.pause(w.crm, a, w.ids["theirs"])),
-    "resume": ("crm.send", lambda w, a: access.resume(w.crm, a, w.ids["theirs"])),
-    "cancel": ("crm.send", lambda w, a: access.cancel(w.crm, a, w.ids["theirs"])),
-    "resolve": ("crm.send", lambda w, a: access.resolve(w.crm, a, w.ids["theirs"], "sent")),
-    "retry": ("crm.send", lambda w, a: access.retry_failed(w.crm, a, w.ids["theirs"])),
-    "test": ("crm.send", lambda w, a: access.send_test(w.crm, a, w.ids["draft"], "a@example.com", "in1")),
-    "preflight": ("crm.send", lambda w, a: access.preflight(w.crm, a, w.ids["draft"])),
-    "outbox": ("crm.send", lambda w, a: access.latest_messages(w.crm, a)),
-    "message": ("crm.send", lambda w, a: access.message(w.crm, a, w.ids["message"])),
-    "report": ("crm.view", lambda w, a: access.report(w.crm, a, w.ids["theirs"])),
+    "campaign": ("crm.send", lambda w, a: drafts.create(w.crm, a, file_of_campaign())),
+    "single": ("crm.send", lambda w, a: drafts.create_single(w.crm, a, "in1", {"channel": "email", **_HTML})),
+    "update": ("crm.send", lambda w, a: drafts.update(w.crm, a, w.ids["draft"], file_of_campaign())),
+    "copy": ("crm.send", lambda w, a: drafts.copy(w.crm, a, w.ids["draft"], "x")),
+    "remove": ("crm.send", lambda w, a: drafts.remove(w.crm, a, w.ids["draft"])),
+    "launch": ("crm.send", lambda w, a: service.launch(w.crm, a, w.ids["draft"])),
+    "pause": ("crm.send", lambda w, a: service.pause(w.crm, a, w.ids["theirs"])),
+    "resume": ("crm.send", lambda w, a: service.resume(w.crm, a, w.ids["theirs"])),
+    "cancel": ("crm.send", lambda w, a: service.cancel(w.crm, a, w.ids["theirs"])),
+    "resolve": ("crm.send", lambda w, a: service.resolve(w.crm, a, w.ids["theirs"], "sent")),
+    "retry": ("crm.send", lambda w, a: retry_failed(w.crm, a, w.ids["theirs"])),
+    "test": ("crm.send", lambda w, a: send_test(w.crm, a, w.ids["draft"], "a@example.com", "in1")),
+    "preflight": ("crm.send", lambda w, a: check(w.crm, a, w.ids["draft"])),
+    "outbox": ("crm.send", lambda w, a: messages.latest_messages(w.crm, a)),
+    "message": ("crm.send", lambda w, a: messages.message(w.crm, a, w.ids["message"])),
+    "report": ("crm.view", lambda w, a: access.get(w.crm, a, w.ids["theirs"])),
     "export": (
         "crm.export",
         lambda w, a: exports.queue(w.crm, a, exports.Wanted(Part(EVERYBODY), ["host_id"], "csv")),

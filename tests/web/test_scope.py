@@ -16,6 +16,9 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.reporting import conversions, messages, report
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
@@ -333,16 +336,29 @@ def test_counts_are_of_people_inside(limits: Limits) -> None:
     assert pins == {} or pins["lim"][0].count == 2
 
 
+def people_of(limits: Limits, actor: r.Actor, name: str) -> list[report.Member]:
+    """The people of a campaign as an actor sees them."""
+    with limits.crm.db.read() as session:
+        row = access.find(session, actor, limits.ids[name])
+        return report.people_of(session, row, "considered", scope=actor.scope)
+
+
+def outcome(limits: Limits, actor: r.Actor, name: str) -> conversions.Outcome | None:
+    """The purchases after a campaign, likewise."""
+    with limits.crm.db.read() as session:
+        return conversions.conversions(session, access.find(session, actor, limits.ids[name]), 1, actor)
+
+
 @on_sqlite
 def test_a_campaign_of_theirs_reaches_nobody_outside(limits: Limits) -> None:
-    rows = access.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    rows = people_of(limits, LIMITED, "own")
     assert {row.host_id for row in rows} == {"in1", "in2"}
-    everybody = access.people_of(limits.crm, ADMIN, limits.ids["theirs"], "considered")
+    everybody = people_of(limits, ADMIN, "theirs")
     assert len(everybody) > len(rows)
     with pytest.raises(NotFound):
-        access.send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
+        send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
     with pytest.raises(NotFound):
-        access.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
+        drafts.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
 
 
 @on_sqlite
@@ -354,7 +370,7 @@ def test_purchases_after_their_campaign_are_of_their_courses(limits: Limits) -> 
         at = now + timedelta(minutes=30)
         host.put(r.Order(f"late{number}", "in1", "paid", Decimal(10), "CNY", paid_at=at, lines=(line,)))
     sync(limits.crm, full=True)
-    found = [access.outcome(limits.crm, ADMIN, limits.ids[name], 1) for name in ("own", "theirs")]
+    found = [outcome(limits, ADMIN, name) for name in ("own", "theirs")]
     assert [one and one.orders for one in found] == [1, 2]
 
 
@@ -382,16 +398,16 @@ def test_who_leaves_the_courses_is_gone_from_old_campaigns_too(limits: Limits) -
     host.remove("orders", "o3")
     host.remove("signals", "s2")
     sync(limits.crm, full=True)
-    rows = access.people_of(limits.crm, LIMITED, limits.ids["own"], "considered")
+    rows = people_of(limits, LIMITED, "own")
     assert {row.host_id for row in rows} == {"in1"}
-    assert {row.person for row in access.messages(limits.crm, LIMITED, limits.ids["own"])} == {"in1"}
+    assert {row.person for row in messages.messages(limits.crm, LIMITED, limits.ids["own"])} == {"in1"}
 
 
 @on_sqlite
 def test_who_gets_narrower_limits_loses_what_was_decided_under_wider_ones(limits: Limits) -> None:
     narrower = LIMITED.__class__(LIMITED.id, "Lim", LIMITED.permissions, scope=frozenset({"c1"}))
     with pytest.raises(NotFound):
-        access.find(limits.crm, narrower, limits.ids["own"])
+        access.get(limits.crm, narrower, limits.ids["own"])
     assert [row.count for row in queries.list_for(limits.crm, narrower) if row.name == "Mine"] == [None]
 
 

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask, g
 
 from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.email import footer
 from crm_plugin.channels.registry import CHANNELS
@@ -112,8 +113,8 @@ def school(database: Database, tmp_path: Path) -> School:
     follow_ups.add(crm, ADMIN, 1, Entry("note", "你好"))
     for name in ("一", "二"):
         content = {"channel": "email", "subject": "你好", "text": "你好"}
-        service.create(crm, "1", {"name": name, "audience": everybody, **content})
-    service.launch(crm, 1, "1")
+        drafts.create(crm, ADMIN, {"name": name, "audience": everybody, **content})
+    service.launch(crm, ADMIN, 1)
     while jobs.burst(crm):
         pass
     return School(host, crm, app, app.test_client())

@@ -5,7 +5,8 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns import access, service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.profiles.consent import topic_consent, topics
 from crm_plugin.profiles.models.school import Person
@@ -24,7 +25,7 @@ def names(school: School) -> list[str]:
 
 def draft(school: School, **values: object) -> int:
     file = {"name": "Sale", "channel": "email", "subject": "Sale", "html": "<p>Now</p>", **values}
-    return access.create(school.crm, ADMIN, {"audience": EVERYBODY, **file})
+    return drafts.create(school.crm, ADMIN, {"audience": EVERYBODY, **file})
 
 
 def test_an_empty_list_offers_a_beginning(school: School) -> None:
@@ -48,7 +49,7 @@ def test_topics_are_added_renamed_moved_and_put_away(school: School) -> None:
     refused = school.post("/topics/1/archive")
     assert refused.status_code == 409
     assert "in use by Sale" in refused.text
-    access.remove(school.crm, ADMIN, ident)
+    drafts.remove(school.crm, ADMIN, ident)
     assert school.post("/topics/1/archive").status_code == 302
     assert ">Restore<" in school.get("/topics").text
     school.post("/topics/1/archive", {"back": "1"})
@@ -66,7 +67,7 @@ def test_the_composer_names_a_topic_and_everything_shows_it(school: School) -> N
     assert form["topic"] == ""
     form["topic"] = "2"
     school.post(f"/campaigns/{ident}/policy/save", form)
-    assert access.find(school.crm, ADMIN, ident).topic_id == 2
+    assert access.get(school.crm, ADMIN, ident).topic_id == 2
     school.post("/people/3/topic", {"topic": "2", "answer": "denied"})
     person = school.get("/people/3").text
     assert "Stopped" in person
@@ -74,7 +75,7 @@ def test_the_composer_names_a_topic_and_everything_shows_it(school: School) -> N
     checked = school.get(f"/campaigns/{ident}/check").text
     assert "Offers and discounts" in checked
     assert "Opted out of the topic" in checked
-    access.launch(school.crm, ADMIN, ident)
+    service.launch(school.crm, ADMIN, ident)
     assert "Offers and discounts" in school.get(f"/campaigns/{ident}").text
     # The next draft begins with the topic of the last launch.
     school.post("/campaigns/new")
@@ -82,7 +83,7 @@ def test_the_composer_names_a_topic_and_everything_shows_it(school: School) -> N
     assert following.topic_id == 2
     # A service message is no matter of taste.
     school.post(f"/campaigns/{following.id}/audience/save", {"purpose": "service"})
-    service_draft = access.find(school.crm, ADMIN, following.id)
+    service_draft = access.get(school.crm, ADMIN, following.id)
     assert (service_draft.purpose, service_draft.topic_id) == ("service", None)
 
 

@@ -1,6 +1,5 @@
-"""Drafts: made, written anew, copied, deleted and taken back; nothing here sends."""
+"""Verbs on drafts: make, change, copy, delete and take back; nothing here sends."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,23 +7,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
-from crm_plugin.campaigns.document.schemas import Checks, Draft, read
+from crm_plugin.campaigns import access, queries
+from crm_plugin.campaigns.document.schemas import TITLES, Checks, Draft, read
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import tree_of
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import Clause, Conflict
+from crm_plugin.kernel.errors import Clause, Conflict, NotFound
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.people.queries import courses_by_host_id
+from crm_plugin.segments import service as segments
 from crm_plugin.segments.language.documents import all_of, rule
+from crm_plugin.segments.language.parse import parse
 
 KEPT = timedelta(days=30)
 """So long a deleted draft can be taken back."""
-TITLES = {"course": "course_title", "class": "class_title"}
-"""Key of a campaign file that names a course or a class → the variable that it fills in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +36,56 @@ class Removed:
     removed_at: datetime
 
 
-def create(
-    crm: Crm, actor_id: str, document: Any, *, scope: Collection[str] | None = None, kind: str = "campaign"
-) -> int:
-    """Make a draft of a campaign file; return its id.
+def create(crm: Crm, actor: Actor, document: Any) -> int:
+    """Make a draft of a campaign file, for the courses that the actor is limited to; return its id.
 
     :param document: as ``docs/campaigns.md`` describes it.
-    :param scope: courses (host ids) that its author is limited to; None = everything.
+    :raises Refused: ``access.refused``, ``segment.needs_contacts``.
     :raises BadInput: ``campaign.*``, ``segment.*``, with the place.
     """
+    need(actor, "crm.send")
+    access.check_asked(crm, actor, document)
+    return _create(crm, actor, document, "campaign")
+
+
+def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[str, Any]) -> int:
+    """Make a one-to-one message: a campaign of one person, kept off the list; launch it like any other.
+
+    :param document: a campaign file without ``audience`` and, if it has none, ``name``.
+    :raises NotFound: ``object.missing``, the same for somebody outside the actor's courses.
+    """
+    need(actor, "crm.send")
+    with crm.db.read() as session:
+        if not access.sees_person(session, actor, person_host_id):
+            raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
+    audience = all_of(rule("id", "=", person_host_id))
+    return _create(crm, actor, {"name": "One-to-one message", **document, "audience": audience}, "single")
+
+
+def _create(crm: Crm, actor: Actor, document: Any, kind: str) -> int:
     columns = _columns(crm, document)
     now = crm.clock()
     campaign = Campaign(
         **columns,
         kind=kind,
-        scope=None if scope is None else sorted(scope),
-        created_by=actor_id,
+        scope=None if actor.scope is None else sorted(actor.scope),
+        created_by=actor.id,
         created_at=now,
         updated_at=now,
     )
     with crm.db.begin() as session:
         session.add(campaign)
         session.flush()
-        record(session, now, actor_id, "campaign.create", ("campaign", campaign.id))
+        record(session, now, actor.id, "campaign.create", ("campaign", campaign.id))
     return campaign.id
 
 
-def create_single(
-    crm: Crm,
-    actor_id: str,
-    person_host_id: str,
-    document: dict[str, Any],
-    *,
-    scope: Collection[str] | None = None,
-) -> int:
-    """Make a one-to-one message: a campaign of one person, kept off the list; launch it like any other.
-
-    :param document: a campaign file without ``audience`` and, if it has none, ``name``.
-    """
-    audience = all_of(rule("id", "=", person_host_id))
-    document = {"name": "One-to-one message", **document, "audience": audience}
-    return create(crm, actor_id, document, scope=scope, kind="single")
+def usual_topic(crm: Crm, actor: Actor) -> dict[str, Any]:
+    """Return ``topic`` of a new campaign file: that of the actor's last launch, if it is still on offer."""
+    with crm.db.read() as session:
+        last = queries.last_topic(session, actor.id)
+        known = {one.id for one in topics.offered(session)} if last is not None else set()
+    return {"topic": last} if last in known else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,64 +98,71 @@ class Form:
     """Tells it from every other form, of the same person too; at most 64 letters."""
 
 
-def update(crm: Crm, campaign_id: int, actor_id: str, document: Any, form: Form | None = None) -> int:
-    """Write a draft anew; return its revision, which is the same as before when nothing changed.
+def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, form: Form | None = None) -> int:
+    """Write over a draft; return its revision, which is the same as before when nothing changed.
+
+    What it asked before may stay, also what the actor could not ask.
 
     :param form: what it was written in; None = write over whatever is there.
     :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed`` when another form
         wrote a newer revision than this one shows.
     """
+    access.check_asked(crm, actor, document, access.get(crm, actor, campaign_id, "crm.send"))
     columns = _columns(crm, document)
-
-    def work(session: Session) -> int:
-        campaign = _locked(session, campaign_id, Clause("changed"))
-        if campaign.kind == "single":
-            # A one-to-one message stays with its one person, whatever a form says.
-            del columns["audience"]
-        if all(getattr(campaign, name) == value for name, value in columns.items()):
-            return campaign.revision
-        if form is not None and form.seen != campaign.revision and form.writer != campaign.writer:
-            raise Conflict("campaign.changed")
-        for name, value in columns.items():
-            setattr(campaign, name, value)
-        campaign.revision += 1
-        campaign.writer = form.writer if form else None
-        campaign.updated_at = crm.clock()
-        record(session, crm.clock(), actor_id, "campaign.update", ("campaign", campaign_id))
-        return campaign.revision
-
-    return crm.db.run(work)
+    return crm.db.run(lambda session: _update(crm, session, actor, campaign_id, columns, form))
 
 
-def copy(
-    crm: Crm, campaign_id: int, actor_id: str, name: str, *, scope: Collection[str] | None = None
+def _update(
+    crm: Crm, session: Session, actor: Actor, campaign_id: int, columns: dict[str, Any], form: Form | None
 ) -> int:
+    campaign = _locked(session, actor, campaign_id, Clause("changed"))
+    if campaign.kind == "single":
+        # A one-to-one message stays with its one person, whatever a form says.
+        columns = {name: value for name, value in columns.items() if name != "audience"}
+    if all(getattr(campaign, name) == value for name, value in columns.items()):
+        return campaign.revision
+    if form is not None and form.seen != campaign.revision and form.writer != campaign.writer:
+        raise Conflict("campaign.changed")
+    for name, value in columns.items():
+        setattr(campaign, name, value)
+    campaign.revision += 1
+    campaign.writer = form.writer if form else None
+    campaign.updated_at = crm.clock()
+    record(session, crm.clock(), actor.id, "campaign.update", ("campaign", campaign_id))
+    return campaign.revision
+
+
+def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
     """Make a draft of an earlier campaign, without its time; return its id.
 
+    :raises Refused: ``segment.needs_contacts`` when it asks what the actor may not ask.
     :raises BadInput: ``segment.*`` when its audience cannot be understood any more.
     """
-    row = queries.get(crm, campaign_id)
+    row = access.get(crm, actor, campaign_id, "crm.send")
+    access.check_asked(crm, actor, row.document())
     document = {key: value for key, value in row.document().items() if key not in ("at", "zone")}
     document["policy"] = {key: value for key, value in row.policy.items() if key != "expires_at"}
-    return create(crm, actor_id, {**document, "name": name}, scope=scope, kind=row.kind)
+    return _create(crm, actor, {**document, "name": name}, row.kind)
 
 
-def remove(crm: Crm, campaign_id: int, actor_id: str) -> None:
+def remove(crm: Crm, actor: Actor, campaign_id: int) -> None:
     """Delete a draft that was never launched; :func:`restore` takes it back."""
 
     def work(session: Session) -> None:
-        campaign = _locked(session, campaign_id, Clause("deleted"))
+        campaign = _locked(session, actor, campaign_id, Clause("deleted"))
         campaign.removed_at = crm.clock()
-        record(session, crm.clock(), actor_id, "campaign.remove", ("campaign", campaign_id))
+        record(session, crm.clock(), actor.id, "campaign.remove", ("campaign", campaign_id))
 
     crm.db.run(work)
 
 
-def restore(crm: Crm, campaign_id: int, actor_id: str) -> None:
+def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
     """Take a deleted draft back; one that is not deleted stays as it is.
 
-    :raises NotFound: ``object.missing`` when it was swept away.
+    :raises NotFound: ``object.missing``, the same for one that was swept away or that the actor may not see.
     """
+    if all(one.id != campaign_id for one in removed(crm, actor)):
+        access.get(crm, actor, campaign_id, "crm.send")
 
     def work(session: Session) -> None:
         lifecycle.lock(session, campaign_id)
@@ -155,24 +171,25 @@ def restore(crm: Crm, campaign_id: int, actor_id: str) -> None:
             return
         campaign.removed_at = None
         campaign.updated_at = crm.clock()
-        record(session, crm.clock(), actor_id, "campaign.restore", ("campaign", campaign_id))
+        record(session, crm.clock(), actor.id, "campaign.restore", ("campaign", campaign_id))
 
     crm.db.run(work)
 
 
-def removed(crm: Crm, author: str | None = None) -> list[Removed]:
-    """Return the drafts that can be taken back, the last deleted first.
+def removed(crm: Crm, actor: Actor) -> list[Removed]:
+    """Return the drafts that the actor may take back, the last deleted first.
 
-    :param author: only what this actor made; None = everybody's.
+    Who is limited to some courses gets their own.
     """
+    need(actor, "crm.send")
     query = (
         sa.select(Campaign.id, Campaign.name, Campaign.removed_at)
         .where(Campaign.removed_at > crm.clock() - KEPT)
         .order_by(Campaign.removed_at.desc(), Campaign.id.desc())
         .limit(20)
     )
-    if author is not None:
-        query = query.where(Campaign.created_by == author)
+    if actor.scope is not None:
+        query = query.where(Campaign.created_by == actor.id)
     with crm.db.read() as session:
         return [Removed(ident, name, at) for ident, name, at in session.execute(query) if at is not None]
 
@@ -190,25 +207,24 @@ def sweep(crm: Crm) -> int:
     return crm.db.run(work)
 
 
-def _locked(session: Session, campaign_id: int, verb: Clause) -> Campaign:
-    lifecycle.check_state(lifecycle.lock(session, campaign_id), ("draft",), verb)
-    return queries.one(session, campaign_id)
+def _locked(session: Session, actor: Actor, campaign_id: int, verb: Clause) -> Campaign:
+    lifecycle.lock(session, campaign_id)
+    campaign = access.one(session, actor, campaign_id, "crm.send")
+    lifecycle.check_state(campaign.state, ("draft",), verb)
+    return campaign
 
 
 def _columns(crm: Crm, document: Any) -> dict[str, Any]:
-    draft = understood(crm, document)
+    draft = _understood(crm, document)
     columns = {name: getattr(draft, name) for name in Draft.__slots__}
     return columns | {"content": _titled(crm, draft.content)}
 
 
-def understood(crm: Crm, document: Any) -> Draft:
-    """Read a campaign file.
-
-    :raises BadInput: ``campaign.*``, ``segment.*``, with the place.
-    """
+def _understood(crm: Crm, document: Any) -> Draft:
+    catalogue = segments.catalogue(crm)
 
     def check(tree: Any, place: str) -> None:
-        tree_of(crm, tree, place)
+        parse(tree, catalogue, place)
 
     def topic(wanted: int | str) -> int | None:
         with crm.db.read() as session:

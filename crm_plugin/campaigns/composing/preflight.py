@@ -1,6 +1,6 @@
 """The pre-flight: what stands in the way of a launch, what deserves a look, and who will be reached."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,19 +8,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import copy_guard, queries
+from crm_plugin.campaigns import copy_guard
 from crm_plugin.campaigns.composing import course_checks, duration
 from crm_plugin.campaigns.composing.sms_cost import Cost, cost_of
 from crm_plugin.campaigns.document import personalisation
+from crm_plugin.campaigns.document.schemas import TITLES
 from crm_plugin.campaigns.launch.staging import decided
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy import data_freshness, quiet_hours
+from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.conditions import lacks
 from crm_plugin.campaigns.policy.rules import DUPLICATE, NO_VALUE
-from crm_plugin.campaigns.prepared import present_of, rules_of, targets, tree_of
-from crm_plugin.channels import service as channel_service
-from crm_plugin.channels.base import Compiled, Problem
+from crm_plugin.campaigns.prepared import audience_of, known_to, made_of, present_of, rules_of, targets
+from crm_plugin.channels import service as channels
+from crm_plugin.channels.base import Compiled, Made, Problem
 from crm_plugin.channels.content import ADDRESSES
+from crm_plugin.channels.sms.channel import CompiledSms
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import draft_link_check
@@ -56,54 +59,72 @@ class Preflight:
     """Word of the text → people who lack it and would get the message, or are left out for lacking one."""
     data_as_of: datetime | None = None
     """As of when the oldest of the school's data that matter are right; None = never read."""
+    revision: int = 0
+    """Of the draft that was checked."""
+    references: frozenset[int] = frozenset()
+    """Ids of the quick queries that its audience and its goal stand on."""
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Take problems in, each where it belongs."""
+        for problem in problems:
+            (self.errors if problem.severe else self.warnings).append(problem)
 
 
-def preflight(crm: Crm, campaign_id: int) -> Preflight:
+def preflight(crm: Crm, session: Session, campaign: Campaign, made: Made | None = None) -> Preflight:
     """Check a campaign as if it were launched now; changes nothing.
 
-    :raises NotFound: ``object.missing``.
+    :param made: its content, where the caller has read it.
     """
-    with crm.db.read() as session:
-        campaign = queries.one(session, campaign_id)
-        made = channel_service.compile_content(
-            crm, session, campaign.channel, campaign.content, campaign.purpose
-        )
-        compiled = made.compiled
-        problems = [*made.problems, *channel_service.carrier_problems(crm, campaign.channel)]
-        age = data_freshness.age(session, crm.clock())
-        found = Preflight(data_as_of=None if age is None else crm.clock() - age)
-        try:
-            decision = _decided(crm, campaign, compiled)
-        except BadInput as error:
-            # A field or quick query that was there when the draft was written may be gone.
-            problems = [*problems, Problem(error.code, error.place, error.params)]
-        else:
-            found.reach = _reach(session, decision)
-            problems = [*problems, *_audience(crm, session, campaign, found.reach)]
-            problems += _data(session, campaign.scope is None)
-            problems += _old_data(crm, session, campaign)
-            start = max(campaign.planned_at or crm.clock(), crm.clock())
-            found.seconds = duration.seconds(crm, campaign, found.reach.reached)
-            problems += course_checks.problems(session, campaign.content, start)
-            problems += _topic(session, campaign)
-            problems += duration.problems(crm, campaign, found.seconds)
-            if compiled is not None and not any(problem.severe for problem in problems):
-                answers, found.unseen = _answers(crm, targets(compiled, campaign.content))
-                problems += [*_links(compiled, campaign.content), *answers]
-                columns = personalisation.columns_of(campaign.content)
-                found.cost = cost_of(crm, session, compiled, decision, found.reach.reached, columns)
-                found.missing = _missing(
-                    session, decision, personalisation.required_of(compiled, campaign.content)
-                )
-                problems += _lacking(compiled, campaign.content, found.missing)
-    found.errors = [problem for problem in problems if problem.severe]
-    found.warnings = [problem for problem in problems if not problem.severe]
+    made = made or made_of(crm, session, campaign)
+    age = data_freshness.age(session, crm.clock())
+    found = Preflight(revision=campaign.revision, data_as_of=None if age is None else crm.clock() - age)
+    found.add(made.problems)
+    found.add(channels.carrier_problems(crm, campaign.channel))
+    try:
+        known = known_to(crm, campaign)
+        audience = audience_of(crm, campaign, known)
+        rules = rules_of(crm, campaign, made.compiled, known)
+    except BadInput as error:
+        # A field or quick query that was there when the draft was written may be gone.
+        found.add([Problem(error.code, error.place, error.params)])
+        return found
+    found.references = audience.references | (rules.goal.references if rules.goal else frozenset())
+    decision = decided(audience, rules, present_of(crm, campaign))
+    found.reach = _reach(session, decision)
+    found.seconds = duration.seconds(crm, campaign.channel, rules.policy, found.reach.reached)
+    found.add(_audience(crm, session, campaign, rules, found.reach))
+    found.add(_data(session, campaign.scope is None))
+    found.add(_old_data(crm, session, campaign, age))
+    if any(campaign.content.get(key) for key in TITLES):
+        start = max(campaign.planned_at or crm.clock(), crm.clock())
+        found.add(course_checks.problems(session, campaign.content, start))
+    found.add(_topic(session, campaign))
+    found.add(duration.problems(crm, campaign.planned_at, rules.policy, found.seconds))
+    if made.compiled is not None and not found.errors:
+        _content(crm, session, campaign.content, made.compiled, decision, found)
     return found
 
 
-def _decided(crm: Crm, campaign: Campaign, compiled: Compiled | None) -> sa.Subquery:
-    tree = tree_of(crm, campaign.audience, "audience")
-    return decided(tree, rules_of(crm, campaign, compiled), present_of(crm, campaign))
+def _content(
+    crm: Crm,
+    session: Session,
+    content: Mapping[str, Any],
+    compiled: Compiled,
+    decision: sa.Subquery,
+    found: Preflight,
+) -> None:
+    """Look at what only a whole content with an audience can tell: links, cost, words that people lack."""
+    addresses = targets(compiled, content)
+    if addresses:
+        found.add(_links(addresses, content))
+        answers, found.unseen = _answers(crm, addresses)
+        found.add(answers)
+    columns = personalisation.columns_of(content)
+    if isinstance(compiled, CompiledSms):
+        found.cost = cost_of(crm, session, compiled, decision, found.reach.reached, columns)
+    if compiled.required:
+        found.missing = _missing(session, decision, personalisation.required_of(compiled, content))
+        found.add(_lacking(compiled, content, found.missing))
 
 
 def _reach(session: Session, decision: sa.Subquery) -> Reach:
@@ -118,7 +139,7 @@ def _reach(session: Session, decision: sa.Subquery) -> Reach:
     return reach
 
 
-def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> list[Problem]:
+def _audience(crm: Crm, session: Session, campaign: Campaign, rules: Rules, reach: Reach) -> list[Problem]:
     problems = []
     if not reach.considered:
         problems.append(Problem("campaign.empty_audience", "audience"))
@@ -129,9 +150,8 @@ def _audience(crm: Crm, session: Session, campaign: Campaign, reach: Reach) -> l
     twins = reach.excluded.get(DUPLICATE.key, 0)
     if twins:
         problems.append(Problem("campaign.shared_addresses", "audience", {"count": twins}, severe=False))
-    rules = rules_of(crm, campaign)
-    until = quiet_hours.opens_at(campaign.planned_at or crm.clock(), rules.policy.quiet, rules.zone)
-    if until is not None:
+    start = campaign.planned_at or crm.clock()
+    if rules.policy.quiet and (until := quiet_hours.opens_at(start, rules.policy.quiet, rules.zone)):
         params = {"until": until.astimezone(rules.zone).isoformat(timespec="minutes")}
         problems.append(Problem("campaign.quiet_now", "policy.quiet_hours", params, severe=False))
     if not copy_guard.is_confirmed(crm, session):
@@ -147,10 +167,10 @@ def _topic(session: Session, campaign: Campaign) -> list[Problem]:
     return [Problem("campaign.topic_archived", "topic", {"topic": topic.name})]
 
 
-def _links(compiled: Compiled, content: Mapping[str, str]) -> list[Problem]:
+def _links(addresses: list[str], content: Mapping[str, Any]) -> list[Problem]:
     """Find addresses that no redirect may lead to; the campaign's own words may have made them so."""
     problems = []
-    for target in targets(compiled, content):
+    for target in addresses:
         try:
             check_target(target, "link" if target == content.get("link") else "html")
         except BadInput as error:
@@ -180,11 +200,10 @@ def _data(session: Session, whole: bool) -> list[Problem]:
     return [Problem("campaign.data_unread", "audience", {"streams": ", ".join(found)}, severe=False)]
 
 
-def _old_data(crm: Crm, session: Session, campaign: Campaign) -> list[Problem]:
+def _old_data(crm: Crm, session: Session, campaign: Campaign, age: timedelta | None) -> list[Problem]:
     """Warn that the launch, or the start as things are, will be held for the age of the data."""
-    if not data_freshness.is_too_old(crm, session, campaign.id):
+    if age is None or not data_freshness.is_too_old(crm, session, campaign.id):
         return []
-    age = data_freshness.age(session, crm.clock()) or timedelta()
     params = {"hours": int(age / timedelta(hours=1)), "limit": crm.settings.stale_data_hours}
     code = "campaign.data_old" if campaign.planned_at is None else "campaign.data_old_then"
     return [Problem(code, "audience", params, severe=False)]

@@ -1,21 +1,26 @@
 """How a content looks for one real person, while it is being written; writes nothing and sends nothing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
-from crm_plugin.campaigns.composing.test_send import person_for
+from crm_plugin.campaigns import access
 from crm_plugin.campaigns.document import personalisation
-from crm_plugin.campaigns.models import Campaign
-from crm_plugin.channels import service as channel_service
-from crm_plugin.channels.base import Compiled, Message, Problem, Recipient
+from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.prepared import audience_of, present_of
+from crm_plugin.channels import service as channels
+from crm_plugin.channels.base import Compiled, Made, Message, Problem, Recipient
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput, NotFound
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.store.course_scope import in_scope
+from crm_plugin.segments.sql.compile import people
 
 EXAMPLE_CODE = "k7WQp2mXv9RtLe"
 """A short code of the usual length that leads nowhere: previews must be as long as what goes out."""
@@ -32,40 +37,91 @@ class Preview:
 
 
 def preview(
-    crm: Crm, campaign_id: int, content: Mapping[str, Any] | None = None, person_host_id: str | None = None
+    crm: Crm,
+    actor: Actor,
+    campaign_id: int,
+    content: Mapping[str, Any] | None = None,
+    person_host_id: str | None = None,
 ) -> Preview:
     """Render a campaign's content for one person.
 
-    :param content: what is being written; None = what the draft holds.
-    :param person_host_id: whose data fill it in; None, or nobody's = somebody of the audience.
+    :param content: what is being written; None = what the campaign holds.
+    :param person_host_id: whose data fill it in; None, or somebody whom the actor may not see = the first of
+        the ledger, before the launch of the audience.
     :raises NotFound: ``object.missing``.
     """
     with crm.db.read() as session:
-        campaign = queries.one(session, campaign_id)
+        campaign = access.one(session, actor, campaign_id)
         content = campaign.content if content is None else content
-        made = channel_service.compile_content(crm, session, campaign.channel, content, campaign.purpose)
-        found = Preview(made.problems)
-        if made.compiled is None:
-            return found
-        named = _somebody(crm, session, campaign, person_host_id) if person_host_id else None
-        person = named or _somebody(crm, session, campaign, None)
-        try:
-            values = _values(crm, person, content, made.compiled)
-            short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in made.compiled.targets]
-            found.message = made.compiled.render(
-                Recipient("preview", person.host_id if person else "", "", values, short)
-            )
-        except BadInput as error:
-            found.problems.append(Problem(error.code, error.place, error.params))
+        made = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose)
+        return rendered(crm, session, actor, campaign, made, person_host_id, content)
+
+
+def rendered(  # noqa: PLR0913 - which content of which campaign, for whom, and who looks
+    crm: Crm,
+    session: Session,
+    actor: Actor,
+    campaign: Campaign,
+    made: Made,
+    person_host_id: str | None = None,
+    content: Mapping[str, Any] | None = None,
+) -> Preview:
+    """Return the same of a content that was read.
+
+    :param made: what the channel made of it.
+    """
+    found, compiled = Preview(list(made.problems)), made.compiled
+    if compiled is None:
+        return found
+    content = campaign.content if content is None else content
+    person = _somebody(crm, session, actor, campaign, person_host_id)
+    try:
+        values = _values(crm, person, content, compiled)
+        short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in compiled.targets]
+        host_id = person.host_id if person else ""
+        found.message = compiled.render(Recipient("preview", host_id, "", values, short))
+    except BadInput as error:
+        found.problems.append(Problem(error.code, error.place, error.params))
     found.person = person.display_name if person else ""
     return found
 
 
-def _somebody(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person | None:
-    try:
-        return person_for(crm, session, campaign, host_id)
-    except (BadInput, NotFound):
-        return None
+def _somebody(
+    crm: Crm, session: Session, actor: Actor, campaign: Campaign, host_id: str | None
+) -> Person | None:
+    wanted = [host_id, None] if host_id and access.sees_person(session, actor, host_id) else [None]
+    for each in wanted:
+        with suppress(BadInput, NotFound):
+            return person_for(crm, session, campaign, each)
+    return None
+
+
+def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person:
+    """Return the person whose data fill a content: the named one, else the first of those who are to get it.
+
+    :raises NotFound: ``object.missing``, also for somebody outside the campaign's courses.
+    """
+    if host_id is not None:
+        scope = in_scope(Person.id, campaign.scope)
+        query: sa.Select[Any] = sa.select(Person).where(
+            Person.host_id == host_id, Person.status != "erased", scope
+        )
+    elif campaign.freeze_step == "done":
+        query = _first_of_ledger(campaign.id)
+    else:
+        somebody = people(audience_of(crm, campaign), present_of(crm, campaign))
+        query = sa.select(Person).where(Person.id.in_(somebody)).order_by(Person.id).limit(1)
+    person: Person | None = session.scalar(query)
+    if person is None:
+        raise NotFound("object.missing", kind=Clause("person"), id=host_id or "")
+    return person
+
+
+def _first_of_ledger(campaign_id: int) -> sa.Select[Any]:
+    # By the person and not by the row: there is an index of campaign and person.
+    mine = (Delivery.campaign_id == campaign_id, Delivery.state != "excluded")
+    query = sa.select(Person).join(Delivery, Delivery.person_id == Person.id)
+    return query.where(*mine).order_by(Delivery.person_id).limit(1)
 
 
 def _values(

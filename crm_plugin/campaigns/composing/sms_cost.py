@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.document.personalisation import Columns
-from crm_plugin.channels.base import Compiled
 from crm_plugin.channels.sms.channel import CompiledSms
 from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, count, price_of
 from crm_plugin.host.context import Crm
@@ -49,17 +48,15 @@ class Cost:
 
 
 def cost_of(
-    crm: Crm, session: Session, compiled: Compiled, decision: sa.Subquery, reached: int, columns: Columns
-) -> Cost | None:
-    """Return what a campaign costs; None when it does not go out by SMS.
+    crm: Crm, session: Session, compiled: CompiledSms, decision: sa.Subquery, reached: int, columns: Columns
+) -> Cost:
+    """Return what a campaign by SMS costs.
 
     :param decision: of its audience (:func:`crm_plugin.campaigns.launch.staging.decided`).
     :param reached: how many people it reaches.
     :param columns: word of its text → column of the person.
     :raises BadInput: ``settings.bad_value`` of the price.
     """
-    if not isinstance(compiled, CompiledSms):
-        return None
     price = price_of(crm.settings)
     wanted = {name: column for name, column in columns.items() if name in compiled.variables}
     if not wanted:

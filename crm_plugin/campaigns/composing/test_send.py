@@ -10,11 +10,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
+from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing.preview import person_for
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
-from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import load, present_of, tree_of
+from crm_plugin.campaigns.prepared import load
 from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.campaigns.rates.slot import slot_of
 from crm_plugin.channels import service as channels
@@ -22,14 +22,12 @@ from crm_plugin.channels.base import Receipt, Recipient
 from crm_plugin.channels.rates.throttle import Throttle
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow, record
-from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Unavailable
+from crm_plugin.kernel.errors import BadInput, Conflict, Unavailable
 from crm_plugin.links import service as links
 from crm_plugin.profiles.consent.channels import address_kind
-from crm_plugin.profiles.models.school import Person
-from crm_plugin.profiles.store.course_scope import in_scope
 from crm_plugin.profiles.store.normalise import email_key, phone_key
-from crm_plugin.segments.sql.compile import people
 
 DAY = timedelta(hours=24)
 WAIT_SECONDS = 3.0
@@ -40,7 +38,7 @@ LABEL = "[Test] "
 
 
 def send_test(
-    crm: Crm, campaign_id: int, address: str, person_host_id: str | None = None, actor_id: str = "command"
+    crm: Crm, actor: Actor, campaign_id: int, address: str, person_host_id: str | None = None
 ) -> Receipt:
     """Send one message of a campaign to an address that somebody typed.
 
@@ -54,7 +52,7 @@ def send_test(
     :raises Unavailable: ``campaign.test_later`` when the limits take no message now.
     """
     with crm.db.read() as session:
-        campaign = queries.one(session, campaign_id)
+        campaign = access.one(session, actor, campaign_id, "crm.send")
         to = _address(crm, campaign.channel, address)
         person = person_for(crm, session, campaign, person_host_id)
         content = _labelled(campaign.content)
@@ -68,20 +66,20 @@ def send_test(
     if message.subject is None and not message.text.startswith(LABEL):
         message.text = LABEL + message.text
     _within_limits(crm, campaign_id, to)
-    crm.db.run(lambda session: _count(crm, session, campaign_id, actor_id))
+    crm.db.run(lambda session: _count(crm, session, actor, campaign_id))
     (receipt,) = carrier_for(crm, campaign.channel).submit([message], lambda: True)
     return receipt
 
 
-def _count(crm: Crm, session: Session, campaign_id: int, actor_id: str) -> None:
+def _count(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> None:
     """Write a test down before it leaves, unless its sender has used up a day's worth."""
     lifecycle.lock(session, campaign_id)  # tests that are asked for at once are counted one after the other
     now, limit = crm.clock(), crm.settings.tests_per_day
-    mine = (AuditRow.actor == actor_id, AuditRow.action == _ACTION, AuditRow.at > now - DAY)
+    mine = (AuditRow.actor == actor.id, AuditRow.action == _ACTION, AuditRow.at > now - DAY)
     sent = session.scalar(sa.select(sa.func.count()).select_from(AuditRow).where(*mine)) or 0
     if limit and sent >= limit:
         raise Conflict("campaign.too_many_tests", limit=limit)
-    record(session, now, actor_id, _ACTION, ("campaign", campaign_id), count=1)
+    record(session, now, actor.id, _ACTION, ("campaign", campaign_id), count=1)
 
 
 def _within_limits(crm: Crm, campaign_id: int, address: str) -> None:
@@ -116,23 +114,3 @@ def _address(crm: Crm, channel: str, address: str) -> str:
     if key is None:
         raise BadInput("channel.bad_address", "address", address=address, channel=channel)
     return key
-
-
-def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person:
-    """Return the person whose data fill a content: the named one, else the first of the audience.
-
-    :raises NotFound: ``object.missing``, also for somebody outside the campaign's courses.
-    """
-    query = sa.select(Person)
-    if host_id is not None:
-        scope = in_scope(Person.id, campaign.scope)
-        query = query.where(Person.host_id == host_id, Person.status != "erased", scope)
-    else:
-        somebody = people(
-            tree_of(crm, campaign.audience, searches=campaign.searches), present_of(crm, campaign)
-        )
-        query = query.where(Person.id.in_(somebody)).order_by(Person.id).limit(1)
-    person = session.scalar(query)
-    if person is None:
-        raise NotFound("object.missing", kind=Clause("person"), id=host_id or "")
-    return person

@@ -3,11 +3,13 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns import access
 from crm_plugin.campaigns.delivery.wakeups import wake
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import Clause, Conflict
 
@@ -18,14 +20,14 @@ FROM = ("sending", "paused", "held", "finished")
 """States of a campaign in which rows may be taken up again."""
 
 
-def retry_failed(crm: Crm, campaign_id: int, actor_id: str) -> int:
+def retry_failed(crm: Crm, actor: Actor, campaign_id: int) -> int:
     """Send again what failed for a passing reason; return how many rows.
 
     A process that dies half way leaves the rest as failed as before.
 
     :raises Conflict: ``campaign.bad_state`` in a campaign that was never launched or is cancelled.
     """
-    count, last = crm.db.run(lambda session: _first(crm, session, campaign_id, actor_id))
+    count, last = crm.db.run(lambda session: _first(crm, session, actor, campaign_id))
     total = count
     while count:
         wake(crm, campaign_id, "sending")
@@ -48,11 +50,13 @@ def reopen(session: Session, campaign_id: int, verb: Clause) -> None:
         lifecycle.change(session, campaign_id, "reopen", finished_at=None)
 
 
-def _first(crm: Crm, session: Session, campaign_id: int, actor_id: str) -> tuple[int, int]:
+def _first(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> tuple[int, int]:
+    lifecycle.lock(session, campaign_id)
+    access.one(session, actor, campaign_id, "crm.send")
     reopen(session, campaign_id, Clause("sent again"))
     failed = sa.select(sa.func.count()).where(*_failed(campaign_id, 0))
     of = ("campaign", campaign_id)
-    record(session, crm.clock(), actor_id, "campaign.retry", of, count=session.scalar(failed) or 0)
+    record(session, crm.clock(), actor.id, "campaign.retry", of, count=session.scalar(failed) or 0)
     return _take_up(session, campaign_id, 0)
 
 

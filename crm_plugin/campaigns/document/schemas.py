@@ -28,6 +28,8 @@ CONTENT = (
 )
 _NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
 POLICY = (*_NUMBERS, "quiet_hours", "goal", "expires_at")
+TITLES = {"course": "course_title", "class": "class_title"}
+"""Key that names a course or a class → the variable that it fills in."""
 PURPOSES = ("marketing", "service")
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")

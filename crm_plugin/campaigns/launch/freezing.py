@@ -5,7 +5,7 @@ import logging
 from crm_plugin.campaigns.launch import lifecycle, staging
 from crm_plugin.campaigns.launch.staging import Freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import compiled_of, present_of, rules_of, targets, tree_of
+from crm_plugin.campaigns.prepared import audience_of, compiled_of, known_to, present_of, rules_of, targets
 from crm_plugin.channels.base import Compiled
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable
@@ -36,12 +36,13 @@ def freeze(crm: Crm, campaign_id: int) -> bool:
 
 
 def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
-    tree = tree_of(crm, campaign.audience, searches=campaign.searches)
-    work = Freeze(campaign.id, token, tree, rules_of(crm, campaign), present_of(crm, campaign))
-    if campaign.freeze_step == "staging":
-        work.rules = rules_of(crm, campaign, _store_links(crm, campaign))
-        if not staging.stage(crm, work):
-            return False
+    staged = campaign.freeze_step != "staging"
+    known = known_to(crm, campaign)
+    audience = audience_of(crm, campaign, known)
+    rules = rules_of(crm, campaign, None if staged else _store_links(crm, campaign), known)
+    work = Freeze(campaign.id, token, audience, rules, present_of(crm, campaign))
+    if not staged and not staging.stage(crm, work):
+        return False
     after = campaign.freeze_after if campaign.freeze_step == "copying" else 0
     while (last := staging.copy_chunk(crm, work, after)) is not None:
         after = last

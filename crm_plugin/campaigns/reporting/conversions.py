@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger.states import COUNTED
-from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.links import measures
 from crm_plugin.profiles.models.school import HELD_MONEY, Order, OrderLine
@@ -51,8 +53,13 @@ def check_days(days: int) -> int:
     return days
 
 
-def outcome(session: Session, campaign: Campaign, days: int) -> Outcome:
-    """Return the purchases after a campaign; orders are read one by one, in bounded memory."""
+def conversions(session: Session, campaign: CampaignRow, days: int, actor: Actor) -> Outcome | None:
+    """Return the purchases after a campaign; orders are read one by one, in bounded memory.
+
+    None for who is limited to some courses, whose purchases are not apart; no amounts without ``crm.money``.
+    """
+    if actor.scope is not None:
+        return None
     found = Outcome(check_days(days))
     sent = sa.and_(Delivery.campaign_id == campaign.id, Delivery.state.in_(COUNTED))
     back = sa.and_(Delivery.campaign_id == campaign.id, _is_kept_back())
@@ -61,6 +68,8 @@ def outcome(session: Session, campaign: Campaign, days: int) -> Outcome:
     for delivery, order in _purchases(session, campaign, sent, days):
         buyers.add(delivery)
         found.orders += 1
+        if not actor.may("crm.money"):
+            continue
         net = order.amount - order.refunded
         found.amounts[order.currency] = found.amounts.get(order.currency, Decimal(0)) + net
     found.buyers = len(buyers)
@@ -69,7 +78,7 @@ def outcome(session: Session, campaign: Campaign, days: int) -> Outcome:
     return found
 
 
-def buyers(session: Session, campaign: Campaign, days: int) -> list[int]:
+def buyers(session: Session, campaign: CampaignRow, days: int) -> list[int]:
     """Return the ledger rows of who bought within so many days of their message, ascending."""
     sent = sa.and_(Delivery.campaign_id == campaign.id, Delivery.state.in_(COUNTED))
     found = _purchases(session, campaign, sent, check_days(days))
@@ -84,7 +93,7 @@ def _count(session: Session, where: sa.ColumnElement[bool]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(Delivery).where(where)) or 0
 
 
-def _of_its_courses(campaign: Campaign) -> sa.ColumnElement[bool]:
+def _of_its_courses(campaign: CampaignRow) -> sa.ColumnElement[bool]:
     """Return that an order is for one of the courses that the campaign's author is limited to."""
     if campaign.scope is None:
         return sa.true()
@@ -92,7 +101,7 @@ def _of_its_courses(campaign: Campaign) -> sa.ColumnElement[bool]:
 
 
 def _purchases(
-    session: Session, campaign: Campaign, rows: sa.ColumnElement[bool], days: int
+    session: Session, campaign: CampaignRow, rows: sa.ColumnElement[bool], days: int
 ) -> Iterator[tuple[int, Any]]:
     """Return (ledger row, order) of each purchase in the days after the message, else after the launch."""
     launched = campaign.launched_at

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns import queries
 from crm_plugin.campaigns.ledger.states import STATES, Books, books
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.reporting.conversions import buyers
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
@@ -28,7 +28,7 @@ EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
 class Report:
     """The numbers of a campaign."""
 
-    campaign: queries.CampaignRow
+    campaign: CampaignRow
     books: Books
     clicks: measures.Measures
     reasons: list[tuple[str, str, int]] = field(default_factory=list)
@@ -50,15 +50,10 @@ class Member:
     settled_at: datetime | None
 
 
-def report(crm: Crm, campaign_id: int) -> Report:
-    """Return the numbers of a campaign.
-
-    :raises NotFound: ``object.missing``.
-    """
-    with crm.db.read() as session:
-        campaign = queries.get(crm, campaign_id)
-        numbers = books(session, [campaign_id])[campaign_id]
-        return Report(campaign, numbers, measures.tally(session, campaign_id), reasons(session, campaign_id))
+def report(session: Session, campaign: CampaignRow) -> Report:
+    """Return the numbers of a campaign."""
+    numbers = books(session, [campaign.id])[campaign.id]
+    return Report(campaign, numbers, measures.tally(session, campaign.id), reasons(session, campaign.id))
 
 
 def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
@@ -76,7 +71,7 @@ def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
 
 
 def people_of(
-    crm: Crm, campaign_id: int, what: str, after: int = 0, limit: int = 100, scope: Scope = None
+    session: Session, campaign: CampaignRow, what: str, after: int = 0, limit: int = 100, scope: Scope = None
 ) -> list[Member]:
     """Return the people behind a number, in the order of their ledger rows.
 
@@ -86,31 +81,28 @@ def people_of(
     :param scope: courses that the reader is limited to: who is not in them now is left out.
     :raises BadInput: ``campaign.bad_value`` for another ``what``.
     """
-    with crm.db.read() as session:
-        chosen = _only(session, campaign_id, what)
-        query = (
-            sa.select(
-                *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
-                *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
-            )
-            .outerjoin(Person, Person.id == Delivery.person_id)
-            .where(Delivery.campaign_id == campaign_id, chosen, Delivery.id > after)
-            .where(in_scope(Delivery.person_id, scope))
-            .order_by(Delivery.id)
-            .limit(limit)
+    query = (
+        sa.select(
+            *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
+            *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
         )
-        return [_member(tuple(row)) for row in session.execute(query)]
+        .outerjoin(Person, Person.id == Delivery.person_id)
+        .where(Delivery.campaign_id == campaign.id, _only(session, campaign, what), Delivery.id > after)
+        .where(in_scope(Delivery.person_id, scope))
+        .order_by(Delivery.id)
+        .limit(limit)
+    )
+    return [_member(tuple(row)) for row in session.execute(query)]
 
 
-def number_of(crm: Crm, campaign_id: int, what: str, scope: Scope = None) -> int:
+def number_of(session: Session, campaign: CampaignRow, what: str, scope: Scope = None) -> int:
     """Return how many people :func:`people_of` has for a number.
 
     :raises BadInput: ``campaign.bad_value``.
     """
-    with crm.db.read() as session:
-        chosen = _only(session, campaign_id, what)
-        query = sa.select(sa.func.count()).where(Delivery.campaign_id == campaign_id, chosen)
-        return session.scalar(query.where(in_scope(Delivery.person_id, scope))) or 0
+    chosen = (Delivery.campaign_id == campaign.id, _only(session, campaign, what))
+    query = sa.select(sa.func.count()).where(*chosen, in_scope(Delivery.person_id, scope))
+    return session.scalar(query) or 0
 
 
 def outcome_of(crm: Crm, campaign_id: int, person_id: int) -> tuple[str, str | None] | None:
@@ -189,14 +181,14 @@ def _plain(value: Any) -> Any:
 _WITHOUT_REASON = ("pending", "leased", "sending", "sent")
 
 
-def _only(session: Session, campaign_id: int, what: str) -> sa.ColumnElement[bool]:
+def _only(session: Session, campaign: CampaignRow, what: str) -> sa.ColumnElement[bool]:
     state, _, reason = what.partition(":")
     if what == "considered":
         return sa.true()
     if what == "clicked":
         return Delivery.id.in_(measures.clicked_deliveries())
     if state == "bought" and reason.isdigit():
-        rows = buyers(session, queries.one(session, campaign_id), int(reason))
+        rows = buyers(session, campaign, int(reason))
         return among(session, Delivery.id, rows)
     if state not in STATES or (reason and state in _WITHOUT_REASON):
         raise BadInput("campaign.bad_value", "what", reason=Clause("unknown number {name!r}", name=what))

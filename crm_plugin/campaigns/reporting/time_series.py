@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger.states import COUNTED
-from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.links import measures
 
 HOURS, DAYS = 48, 30
@@ -27,7 +28,7 @@ class Curve:
     """Human hits."""
 
 
-def curve(session: Session, campaign: Campaign, now: datetime, zone: ZoneInfo) -> Curve | None:
+def curve(session: Session, campaign: CampaignRow, now: datetime, zone: ZoneInfo) -> Curve | None:
     """Return the curve of a campaign since its launch; None before it.
 
     :param zone: in which days begin.

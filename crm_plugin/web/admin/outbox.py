@@ -6,6 +6,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
+from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
@@ -47,7 +48,7 @@ def _is_later() -> bool:
 
 def _latest(channel: str) -> tuple[list[Taken], str]:
     before = request.args.get("before", type=int)
-    rows = access.latest_messages(crm(), actor(), channel=channel, before=before, limit=PAGE + 1)
+    rows = messages.latest_messages(crm(), actor(), channel=channel, before=before, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]
     return rows, url_for("crm.outbox", channel=channel or None, before=rows[-1].id) if more else ""
@@ -55,7 +56,7 @@ def _latest(channel: str) -> tuple[list[Taken], str]:
 
 def _of_campaign(campaign_id: int) -> tuple[list[Taken], str]:
     after = request.args.get("after", 0, type=int)
-    rows = access.messages(crm(), actor(), campaign_id, after=after, limit=PAGE + 1)
+    rows = messages.messages(crm(), actor(), campaign_id, after=after, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]
     return rows, url_for("crm.outbox", campaign=campaign_id, after=rows[-1].id) if more else ""
@@ -65,7 +66,7 @@ def _names(ids: Iterable[int | None]) -> dict[int | None, str]:
     names: dict[int | None, str] = {}
     for ident in set(ids):
         try:
-            names[ident] = access.find(crm(), actor(), ident).name if ident else ""
+            names[ident] = access.get(crm(), actor(), ident).name if ident else ""
         except CrmError:
             names[ident] = ""
     return names
@@ -92,7 +93,7 @@ def _address(row: Taken) -> str:
 @ROUTES.page("/outbox/<int:ident>", "crm.send")
 def outbox_message(ident: int) -> ResponseReturnValue:
     """Show one message."""
-    row = access.message(crm(), actor(), ident)
+    row = messages.message(crm(), actor(), ident)
     shown = {**_line(row, {}), "html": row.html, "links": row.links}
     return render(
         "admin/outbox_message.html",
@@ -106,4 +107,4 @@ def outbox_message(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/outbox/<int:ident>/html", "crm.send")
 def outbox_html(ident: int) -> ResponseReturnValue:
     """Show an e-mail's HTML alone, for a sandboxed frame."""
-    return framed_mail(access.message(crm(), actor(), ident).html or "")
+    return framed_mail(messages.message(crm(), actor(), ident).html or "")

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.campaigns import access as campaign_access
+from crm_plugin.campaigns.composing.drafts import create_single
 from crm_plugin.host.permissions import need_whole
 from crm_plugin.profiles.consent import staff_entry
 from crm_plugin.profiles.extension import Moment
@@ -183,7 +183,7 @@ def api_topic_put(given: Given, person_id: str, topic: int) -> None:
 @ROUTES.endpoint("POST", "/people/<person_id>/messages", "crm.send", Shape(File, None, schemas.Id, 201))
 def api_message(given: Given, person_id: str) -> Any:
     """Make a draft of a message to one person: a campaign file without an audience; launch it like any."""
-    return {"id": campaign_access.create_single(crm(), actor(), person_id, given.body)}
+    return {"id": create_single(crm(), actor(), person_id, given.body)}
 
 
 @ROUTES.endpoint(

@@ -7,10 +7,12 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns import access, service
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.policy.rules import REST
-from crm_plugin.campaigns.queries import CampaignRow, Listed
+from crm_plugin.campaigns.queries import Listed
 from crm_plugin.segments.language.documents import all_of
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -55,14 +57,6 @@ def lines(limit: int, before: int | None = None) -> list[Line]:
     return [line(one) for one in access.listing(crm(), actor(), before=before, limit=limit)]
 
 
-def find(ident: int) -> CampaignRow:
-    """Return a campaign that the actor may see.
-
-    :raises NotFound: ``object.missing``, for one of somebody else's as well when the actor has a scope.
-    """
-    return access.find(crm(), actor(), ident)
-
-
 @ROUTES.page("/campaigns")
 def campaigns() -> ResponseReturnValue:
     """Show campaigns with their measures, newest first."""
@@ -75,7 +69,7 @@ def campaigns() -> ResponseReturnValue:
         rows=rows,
         next=url_for("crm.campaigns", before=rows[-1].id) if len(rows) == PAGE else "",
         first=url_for("crm.campaigns") if before else "",
-        removed=[] if before or not actor().may("crm.send") else access.removed(crm(), actor()),
+        removed=[] if before or not actor().may("crm.send") else drafts.removed(crm(), actor()),
     )
 
 
@@ -102,7 +96,7 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", rest_days: int | Non
         "audience": tree,
         "policy": policy,
     }
-    return access.create(crm(), actor(), document | access.usual_topic(crm(), actor()))
+    return drafts.create(crm(), actor(), document | drafts.usual_topic(crm(), actor()))
 
 
 def aim(ident: int, tree: dict[str, Any]) -> int:
@@ -110,8 +104,8 @@ def aim(ident: int, tree: dict[str, Any]) -> int:
 
     :raises Conflict: ``campaign.bad_state`` once it was launched.
     """
-    document = access.find(crm(), actor(), ident, "crm.send").document()
-    access.update(crm(), actor(), ident, {**document, "audience": tree})
+    document = access.get(crm(), actor(), ident, "crm.send").document()
+    drafts.update(crm(), actor(), ident, {**document, "audience": tree})
     return ident
 
 
@@ -122,7 +116,7 @@ def _to(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/pause", "crm.send", post=True)
 def campaign_pause(ident: int) -> ResponseReturnValue:
     """Pause."""
-    access.pause(crm(), actor(), ident)
+    service.pause(crm(), actor(), ident)
     tell(say("Paused. Nothing more is sent until you continue."), "good")
     return _to(ident)
 
@@ -130,7 +124,7 @@ def campaign_pause(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/resume", "crm.send", post=True)
 def campaign_resume(ident: int) -> ResponseReturnValue:
     """Go on after a pause, or confirm a held campaign."""
-    access.resume(crm(), actor(), ident)
+    service.resume(crm(), actor(), ident)
     tell(say("Continued."), "good")
     return _to(ident)
 
@@ -138,7 +132,7 @@ def campaign_resume(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/cancel", "crm.send", post=True)
 def campaign_cancel(ident: int) -> ResponseReturnValue:
     """Cancel for good."""
-    count = access.cancel(crm(), actor(), ident)
+    count = service.cancel(crm(), actor(), ident)
     tell(say("Cancelled; %(count)s messages will not be sent.", count=formatting.number(count)), "good")
     return _to(ident)
 
@@ -146,6 +140,6 @@ def campaign_cancel(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/retry", "crm.send", post=True)
 def campaign_retry(ident: int) -> ResponseReturnValue:
     """Send again what failed for a passing reason."""
-    count = access.retry_failed(crm(), actor(), ident)
+    count = retry_failed(crm(), actor(), ident)
     tell(say("%(count)s messages are sent again.", count=formatting.number(count)), "good")
     return _to(ident)

@@ -3,16 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing.preview import preview
 from crm_plugin.campaigns.queries import CampaignRow
-from crm_plugin.campaigns.reporting.report import Report
+from crm_plugin.campaigns.reporting.report import Report, report
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent import topics
 from crm_plugin.web.campaigns.composer.policy import zone_of
-from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, bar_of, lines_of, pace_of, verbs_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
@@ -56,11 +56,10 @@ def help_of(row: CampaignRow) -> str:
 @ROUTES.page("/campaigns/<int:ident>")
 def campaign(ident: int) -> ResponseReturnValue:
     """Show a campaign; a draft opens in the composer."""
-    row = find(ident)
+    found = _report(ident)
+    row = found.campaign
     if row.state == "draft" and actor().may("crm.send"):
         return redirect(url_for("crm.compose_audience", ident=ident))
-    found = access.report(crm(), actor(), ident)
-    message = access.preview(crm(), actor(), ident).message
     return render(
         "campaigns/page.html",
         title=row.name,
@@ -75,7 +74,6 @@ def campaign(ident: int) -> ResponseReturnValue:
         topic=topic_name(row),
         sentence=links.sentence(row.audience),
         planned=formatting.in_zone(row.planned_at, zone_of(row)) if row.planned_at else "",
-        preview=message,
         **_live(found),
     )
 
@@ -83,13 +81,28 @@ def campaign(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/live")
 def campaign_live(ident: int) -> ResponseReturnValue:
     """Return the moving part of the page."""
-    return fragment("campaigns/live_parts.html", oob=True, **_live(access.report(crm(), actor(), ident)))
+    return fragment("campaigns/live_parts.html", oob=True, **_live(_report(ident)))
+
+
+def _report(ident: int) -> Report:
+    with crm().db.read() as session:
+        return report(session, access.find(session, actor(), ident))
+
+
+@ROUTES.page("/campaigns/<int:ident>/preview")
+def campaign_preview(ident: int) -> ResponseReturnValue:
+    """Show what is sent as one person gets it; htmx loads it into the page, without it it is a page."""
+    message = preview(crm(), actor(), ident).message
+    shown: dict[str, Any] = {"ident": ident, "preview": message}
+    if request.headers.get("HX-Request"):
+        return fragment("campaigns/preview.html", **shown)
+    return render("campaigns/preview.html", title=say("What is sent"), active="campaigns", **shown)
 
 
 @ROUTES.page("/campaigns/<int:ident>/sent.html")
 def campaign_html(ident: int) -> ResponseReturnValue:
     """Show the HTML of a launched campaign alone, as one person got it, for a sandboxed frame."""
-    message = access.preview(crm(), actor(), ident).message
+    message = preview(crm(), actor(), ident).message
     return framed_mail(message.html if message and message.html else "")
 
 

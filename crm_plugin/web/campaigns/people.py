@@ -6,9 +6,10 @@ from typing import Any
 from flask import Response, redirect, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns import access, service
+from crm_plugin.campaigns.reporting.export import Exported, export
+from crm_plugin.campaigns.reporting.report import number_of, people_of
 from crm_plugin.segments.bulk.spreadsheet import csv_parts
-from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
@@ -24,10 +25,12 @@ PEOPLE = 100
 @ROUTES.page("/campaigns/<int:ident>/people")
 def campaign_people(ident: int) -> ResponseReturnValue:
     """Show exactly the people behind a number: ``what`` is a state, perhaps with a reason, or ``clicked``."""
-    row = find(ident)
     what = request.args.get("what", "considered")
     after = request.args.get("after", 0, type=int)
-    rows = access.people_of(crm(), actor(), ident, what, after, PEOPLE + 1)
+    with crm().db.read() as session:
+        row = access.find(session, actor(), ident)
+        rows = people_of(session, row, what, after, PEOPLE + 1, scope=actor().scope)
+        total = number_of(session, row, what, actor().scope)
     more = rows[:PEOPLE][-1].delivery_id if len(rows) > PEOPLE else None
     return render(
         "campaigns/people.html",
@@ -36,7 +39,7 @@ def campaign_people(ident: int) -> ResponseReturnValue:
         campaign=row,
         what=what,
         rows=rows[:PEOPLE],
-        total=access.number_of(crm(), actor(), ident, what),
+        total=total,
         next=url_for("crm.campaign_people", ident=ident, what=what, after=more) if more else "",
         first=url_for("crm.campaign_people", ident=ident, what=what) if after else "",
     )
@@ -58,7 +61,7 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
     if only == []:
         tell(say("Select people first."), "warn")
     else:
-        count = access.resolve(crm(), actor(), ident, request.form.get("decision", ""), only)
+        count = service.resolve(crm(), actor(), ident, request.form.get("decision", ""), only)
         tell(say("%(count)s messages decided.", count=formatting.number(count)), "good")
     if only is not None:
         return redirect(url_for("crm.campaign_people", ident=ident, what="unknown"))
@@ -69,7 +72,7 @@ def campaign_resolve(ident: int) -> ResponseReturnValue:
 def campaign_export(ident: int) -> ResponseReturnValue:
     """Answer with the people behind a number as CSV: who, what became of it, when, clicks."""
     what = request.form.get("what", "considered")
-    rows = access.export(crm(), actor(), ident, what)
+    rows = export(crm(), actor(), ident, what)
     heading = [
         *(say("Number"), say("Person"), say("State"), say("Reason")),
         *(say("Handed to the carrier"), say("Settled"), say("First click"), say("Human hits")),
@@ -83,7 +86,7 @@ def campaign_export(ident: int) -> ResponseReturnValue:
     return response
 
 
-def _cells(rows: Iterator[access.Exported]) -> Iterator[list[Any]]:
+def _cells(rows: Iterator[Exported]) -> Iterator[list[Any]]:
     here, states = formatting.zone(), word
 
     def local(value: Any) -> Any:

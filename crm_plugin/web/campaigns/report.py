@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.ledger.states import COUNTED
-from crm_plugin.campaigns.reporting.conversions import WINDOWS
+from crm_plugin.campaigns.reporting import time_series
+from crm_plugin.campaigns.reporting.conversions import WINDOWS, conversions
+from crm_plugin.campaigns.reporting.report import report
 from crm_plugin.campaigns.reporting.time_series import Curve
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments.language.documents import all_of, rows, rule
-from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
@@ -41,11 +42,12 @@ WIDTH, HEIGHT = 600, 120
 @ROUTES.page("/campaigns/<int:ident>/report")
 def campaign_report(ident: int) -> ResponseReturnValue:
     """Return funnel, purchases and curve; htmx loads them into the page, without it they are a page."""
-    row = find(ident)
     days = request.args.get("days", 7, type=int)
-    found = access.report(crm(), actor(), ident)
-    after = access.outcome(crm(), actor(), ident, days)
-    curve = access.curve(crm(), actor(), ident, school_zone(crm()))
+    with crm().db.read() as session:
+        row = access.find(session, actor(), ident)
+        found = report(session, row)
+        after = conversions(session, row, days, actor())
+        curve = time_series.curve(session, row, crm().clock(), school_zone(crm()))
     left = any(found.books.states[name] for name in COUNTED)
     shown: dict[str, Any] = {
         "campaign": row,

@@ -3,7 +3,7 @@
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing.drafts import create_single
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
@@ -29,5 +29,5 @@ def person_message(ident: int) -> ResponseReturnValue:
         "purpose": purpose,
         "policy": proposed(crm(), purpose),
     }
-    draft = access.create_single(crm(), actor(), one.host_id, document)
+    draft = create_single(crm(), actor(), one.host_id, document)
     return redirect(url_for("crm.compose_content", ident=draft))

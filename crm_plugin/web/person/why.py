@@ -12,7 +12,6 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import queries
 from crm_plugin.segments.wording.describe import decisions
-from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.segments.builder.fields import value_word
 from crm_plugin.web.shell.formatting import moment
 from crm_plugin.web.shell.guard import actor, crm
@@ -75,5 +74,5 @@ def _search(ident: int) -> Asked:
 
 
 def _campaign(ident: int, one: PersonRow) -> Asked:
-    row = find(ident)
+    row = access.get(crm(), actor(), ident)
     return Asked(row.audience, row.as_of, outcome_of(crm(), ident, one.id))

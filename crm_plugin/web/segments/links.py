@@ -133,7 +133,7 @@ def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
         found |= {("course", ident): row.title for ident, row in courses.items()}
     for ident in ids.get("campaign", ()):
         with suppress(NotFound, ValueError):
-            found["campaign", ident] = access.find(crm(), actor(), int(ident)).name
+            found["campaign", ident] = access.get(crm(), actor(), int(ident)).name
     if ids.get("query"):
         found |= {("query", str(row.id)): row.name for row in saved()}
     return found

@@ -5,17 +5,18 @@ from typing import Any
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import access
-from crm_plugin.campaigns.composing.preflight import Preflight
+from crm_plugin.campaigns import access, service
+from crm_plugin.campaigns.composing.check import check
+from crm_plugin.campaigns.composing.preflight import Preflight, preflight
+from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.document.personalisation import leaves_out
 from crm_plugin.campaigns.policy.rules import KEYS, LACKING
-from crm_plugin.campaigns.queries import CampaignRow
-from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.campaigns.queries import CampaignRow, row_of
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.links import draft_link_check
-from crm_plugin.web.campaigns.composer.content import preview_of
+from crm_plugin.web.campaigns.composer.content import is_written, person_asked, shown_preview
 from crm_plugin.web.campaigns.composer.policy import zone_of
-from crm_plugin.web.campaigns.composer.steps import draft_of, save, show, spoken
-from crm_plugin.web.campaigns.list_page import find
+from crm_plugin.web.campaigns.composer.steps import draft_of, drafted, save, show, spoken
 from crm_plugin.web.campaigns.page import topic_name
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -30,8 +31,9 @@ ROUTES = Routes()
 @ROUTES.page("/campaigns/<int:ident>/check", "crm.send")
 def compose_check(ident: int) -> ResponseReturnValue:
     """Show the last step."""
-    draft = draft_of(ident)
-    found = _preflight(ident)
+    checked = check(crm(), actor(), ident, person_asked())
+    draft, found = checked.draft, checked.found
+    _ask_about_links(found)
     reached = found.reach.reached
     return show(
         "check",
@@ -42,16 +44,14 @@ def compose_check(ident: int) -> ResponseReturnValue:
         must_type=reached > crm().settings.confirm_above,
         starts=formatting.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
         **_found(draft, found),
-        **preview_of(draft),
+        **shown_preview(checked.preview if is_written(draft.content) else None),
     )
 
 
-def _preflight(ident: int) -> Preflight:
-    """Check a draft; a worker is asked to look at links that nobody looked at yet."""
-    found = access.preflight(crm(), actor(), ident)
+def _ask_about_links(found: Preflight) -> None:
+    """Let a worker look at links that nobody looked at yet."""
     if found.unseen:
         draft_link_check.ask(crm(), found.unseen)
-    return found
 
 
 def _found(draft: CampaignRow, found: Preflight) -> dict[str, Any]:
@@ -78,8 +78,10 @@ def _reach(found: Preflight) -> list[tuple[str, int]]:
 @ROUTES.page("/campaigns/<int:ident>/check/found", "crm.send")
 def compose_found(ident: int) -> ResponseReturnValue:
     """Return what the pre-flight says now: the page asks while links are looked at."""
-    draft = draft_of(ident)
-    found = _preflight(ident)
+    with crm().db.read() as session:
+        campaign = access.one(session, actor(), ident, "crm.send")
+        draft, found = drafted(row_of(campaign)), preflight(crm(), session, campaign)
+    _ask_about_links(found)
     return fragment("campaigns/composer/preflight.html", draft=draft, **_found(draft, found))
 
 
@@ -113,7 +115,7 @@ def campaign_test(ident: int) -> ResponseReturnValue:
     person = request.form.get("as", "").strip() or None
     address = request.form.get("address", "").strip()
     try:
-        receipt = access.send_test(crm(), actor(), ident, address, person)
+        receipt = send_test(crm(), actor(), ident, address, person)
     except CrmError as error:
         tell(explain(error), "bad")
     else:
@@ -131,13 +133,11 @@ def campaign_test(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/launch", "crm.send", post=True)
 def campaign_launch(ident: int) -> ResponseReturnValue:
     """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
-    if find(ident).state != "draft":
-        return _launched_already(ident)
+    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
     try:
-        _confirmed(access.preflight(crm(), actor(), ident).reach.reached)
-        state = access.launch(crm(), actor(), ident)
+        state = service.launch(crm(), actor(), ident, typed)
     except CrmError as error:
-        if find(ident).state != "draft":  # a twin of this request was quicker
+        if access.get(crm(), actor(), ident).state != "draft":  # launched before, or a twin was quicker
             return _launched_already(ident)
         tell(explain(error), "bad")
         return redirect(url_for("crm.compose_check", ident=ident))
@@ -148,9 +148,3 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
 def _launched_already(ident: int) -> ResponseReturnValue:
     tell(say("Already sent. Nothing was changed."), "note")
     return redirect(url_for("crm.campaign", ident=ident))
-
-
-def _confirmed(reached: int) -> None:
-    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
-    if typed != str(reached):
-        raise BadInput("campaign.not_confirmed", count=reached)

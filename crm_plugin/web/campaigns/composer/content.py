@@ -6,8 +6,7 @@ from typing import Any
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns import access
-from crm_plugin.campaigns.composing.preview import EXAMPLE_CODE, Preview
+from crm_plugin.campaigns.composing.preview import EXAMPLE_CODE, Preview, preview
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.sms import templates as sms
@@ -88,26 +87,37 @@ def _page_of(what: str, host_id: str) -> str:
 
 def _shown(draft: CampaignRow, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the preview shows of a content."""
-    person = request.values.get("as") or None
+    if not is_written(content):
+        return shown_preview(None)
+    return shown_preview(preview(crm(), actor(), draft.id, content, person_asked()))
+
+
+def is_written(content: Mapping[str, Any]) -> bool:
+    """Tell whether there is a text to preview."""
+    return any(content.get(key) for key in ("template", "subject", "html", "text"))
+
+
+def person_asked() -> str | None:
+    """Return whose data the preview is to be filled in with, as the request names them."""
+    return request.values.get("as") or None
+
+
+def shown_preview(found: Preview | None) -> dict[str, Any]:
+    """Return what a page shows of a preview; None = nothing is written yet."""
+    person = person_asked()
     shown: dict[str, Any] = {
         "preview": None,
         "problems": [],
         "size": None,
         "as_person": person_named(person) if person else None,
     }
-    if not any(content.get(key) for key in ("template", "subject", "html", "text")):
+    if found is None:
         return shown
-    found = access.preview(crm(), actor(), draft.id, content, person)
     if found.message is not None:
         message = found.message
         told = {"subject": message.subject, "text": message.text, "html": bool(message.html)}
         shown["preview"] = {"person": found.person, **told}
     return {**shown, "problems": [spoken(one) for one in found.problems], "size": _size(found)}
-
-
-def preview_of(draft: CampaignRow) -> dict[str, Any]:
-    """Return the preview of what a draft holds."""
-    return _shown(draft, draft.content)
 
 
 def _size(found: Preview) -> dict[str, Any] | None:
@@ -156,5 +166,5 @@ def _asks_anew(draft: CampaignRow, content: Mapping[str, Any]) -> bool:
 def compose_html(ident: int) -> ResponseReturnValue:
     """Show the saved HTML of a draft alone, as one person would get it, for a sandboxed frame."""
     draft = draft_of(ident)
-    message = access.preview(crm(), actor(), draft.id, None, request.args.get("as") or None).message
+    message = preview(crm(), actor(), draft.id, None, person_asked()).message
     return framed_mail(message.html if message and message.html else "")

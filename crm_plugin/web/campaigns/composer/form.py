@@ -5,8 +5,8 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.campaigns.composing.drafts import TITLES
 from crm_plugin.campaigns.document.local_time import instant, zone_named
+from crm_plugin.campaigns.document.schemas import TITLES
 from crm_plugin.campaigns.policy.fields import Field
 from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.kernel.errors import BadInput, Clause

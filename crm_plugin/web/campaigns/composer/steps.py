@@ -8,12 +8,12 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.drafts import Form
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.campaigns.list_page import find
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
@@ -34,7 +34,14 @@ def draft_of(ident: int) -> CampaignRow:
 
     :raises Conflict: ``campaign.bad_state`` once it was launched.
     """
-    row = find(ident)
+    return drafted(access.get(crm(), actor(), ident))
+
+
+def drafted(row: CampaignRow) -> CampaignRow:
+    """Return a campaign that is still a draft.
+
+    :raises Conflict: ``campaign.bad_state`` once it was launched.
+    """
     if row.state != "draft":
         raise Conflict("campaign.bad_state", state=row.state, verb=Clause("changed"))
     return row
@@ -81,8 +88,8 @@ def save(draft: CampaignRow, changes: Mapping[str, Any]) -> CampaignRow:
     """
     document = {**draft.document(), **changes}
     document = {key: value for key, value in document.items() if value is not None}
-    access.update(crm(), actor(), draft.id, document, None if request.form.get("over") else _form())
-    return find(draft.id)
+    drafts.update(crm(), actor(), draft.id, document, None if request.form.get("over") else _form())
+    return access.get(crm(), actor(), draft.id)
 
 
 def _form() -> Form | None:
@@ -109,8 +116,8 @@ def spoken(problem: Problem) -> dict[str, Any]:
 @ROUTES.page("/campaigns/<int:ident>/copy", "crm.send", post=True)
 def campaign_copy(ident: int) -> ResponseReturnValue:
     """Begin a draft that is like an earlier campaign."""
-    name = say("Copy of %(name)s", name=find(ident).name)[:191]
-    copied = access.copy(crm(), actor(), ident, name)
+    name = say("Copy of %(name)s", name=access.get(crm(), actor(), ident).name)[:191]
+    copied = drafts.copy(crm(), actor(), ident, name)
     tell(say("This is a copy. Nothing was sent yet."), "good")
     return onward(copied, "audience")
 
@@ -118,7 +125,7 @@ def campaign_copy(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/discard", "crm.send", post=True)
 def campaign_discard(ident: int) -> ResponseReturnValue:
     """Delete a draft; the list of campaigns offers to take it back."""
-    access.remove(crm(), actor(), ident)
+    drafts.remove(crm(), actor(), ident)
     tell(say("The draft is deleted. You can restore it below the list for 30 days."), "good")
     return redirect(url_for("crm.campaigns"))
 
@@ -126,6 +133,6 @@ def campaign_discard(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/restore", "crm.send", post=True)
 def campaign_restore(ident: int) -> ResponseReturnValue:
     """Take a deleted draft back."""
-    access.restore(crm(), actor(), ident)
+    drafts.restore(crm(), actor(), ident)
     tell(say("The draft is back."), "good")
     return onward(ident, "audience")

@@ -1,0 +1,44 @@
+"""The people behind a number with their clicks, row by row, for a file."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from crm_plugin.campaigns import access
+from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.campaigns.reporting.report import Member, number_of, people_of
+from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel.audit import record
+from crm_plugin.links import measures
+
+PORTION = 5_000
+"""Rows that are read at once."""
+Exported = tuple[Member, datetime | None, int]
+"""A person of an export, their first click, and how many clicks."""
+
+
+def export(crm: Crm, actor: Actor, campaign_id: int, what: str) -> Iterator[Exported]:
+    """Return each person behind a number, with their first click and how many; audited when it begins.
+
+    :raises Refused: without ``crm.export``.
+    """
+    with crm.db.read() as session:
+        campaign = access.find(session, actor, campaign_id, "crm.export")
+        count = number_of(session, campaign, what, actor.scope)
+    with crm.db.begin() as session:
+        of = ("campaign", campaign_id)
+        record(session, crm.clock(), actor.id, "campaign.export", of, what=what, count=count)
+    return _exported(crm, actor, campaign, what)
+
+
+def _exported(crm: Crm, actor: Actor, campaign: CampaignRow, what: str) -> Iterator[Exported]:
+    after = 0
+    while True:
+        with crm.db.read() as session:
+            rows = people_of(session, campaign, what, after, PORTION, scope=actor.scope)
+            clicks = measures.clicks_of(session, [row.delivery_id for row in rows])
+        for row in rows:
+            yield row, *clicks.get(row.delivery_id, (None, 0))
+        if len(rows) < PORTION:
+            return
+        after = rows[-1].delivery_id
