@@ -37,3 +37,6 @@ def test_secrets_are_not_shown() -> None:
     settings = Settings(smtp_url="smtp://user:hidden@mail.example", secret_key="hidden")
     assert "hidden" not in repr(settings.shown())
     assert {row.name for row in TABLE} == set(settings.shown())
+    plain = Settings(public_url="https://crm.example")
+    assert plain.shown()["public_url"] == "https://crm.example", "what is no secret is shown as it is"
+    assert plain.shown()["smtp_url"] == "", "a secret that is not set is shown so"
