@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Flask
 
-from crm_plugin.campaigns import jobs, service
+from crm_plugin.campaigns import access, jobs, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
-from crm_plugin.campaigns.reporting import messages
+from crm_plugin.campaigns.reporting import conversions, messages, report
 from crm_plugin.channels import suppressions
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
@@ -208,3 +208,16 @@ CLOSED: dict[str, tuple[str, Any, int]] = {
     "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
 }
 """Pages about the whole school: name of a route → (path, what is sent, the answer to who is limited)."""
+
+
+def people_of(limits: Limits, actor: r.Actor, name: str) -> list[report.Member]:
+    """The people of a campaign as an actor sees them."""
+    with limits.crm.db.read() as session:
+        row = access.find(session, actor, limits.ids[name])
+        return report.people_of(session, row, "considered", scope=actor.scope)
+
+
+def outcome(limits: Limits, actor: r.Actor, name: str) -> conversions.Outcome | None:
+    """The purchases after a campaign, likewise."""
+    with limits.crm.db.read() as session:
+        return conversions.conversions(session, access.find(session, actor, limits.ids[name]), 1, actor)

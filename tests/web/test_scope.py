@@ -6,7 +6,6 @@ names none is asked, and its answer searched for what must stay unsaid. The firs
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from crm_plugin.campaigns import access
-from crm_plugin.campaigns.composing import drafts
-from crm_plugin.campaigns.composing.test_send import send_test
-from crm_plugin.campaigns.reporting import conversions, messages, report
-from crm_plugin.host import records as r
+from crm_plugin.campaigns.reporting import messages
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import NotFound
@@ -28,7 +24,17 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.shell.guard import Route
-from tests.web.limits import ADMIN, CLOSED, EVERYBODY, LIMITED, SECRETS, Limits, file_of_campaign, open_limits
+from tests.web.limits import (
+    ADMIN,
+    CLOSED,
+    EVERYBODY,
+    LIMITED,
+    SECRETS,
+    Limits,
+    file_of_campaign,
+    open_limits,
+    people_of,
+)
 from tests.web.routes import ROUTES
 from tests.web.topic_deeds import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
 
@@ -334,44 +340,6 @@ def test_counts_are_of_people_inside(limits: Limits) -> None:
     assert {row["name"]: row["count"] for row in saved} == {"Shared by a colleague": None, "Mine": 2}
     pins = limits.school.host.pins
     assert pins == {} or pins["lim"][0].count == 2
-
-
-def people_of(limits: Limits, actor: r.Actor, name: str) -> list[report.Member]:
-    """The people of a campaign as an actor sees them."""
-    with limits.crm.db.read() as session:
-        row = access.find(session, actor, limits.ids[name])
-        return report.people_of(session, row, "considered", scope=actor.scope)
-
-
-def outcome(limits: Limits, actor: r.Actor, name: str) -> conversions.Outcome | None:
-    """The purchases after a campaign, likewise."""
-    with limits.crm.db.read() as session:
-        return conversions.conversions(session, access.find(session, actor, limits.ids[name]), 1, actor)
-
-
-@on_sqlite
-def test_a_campaign_of_theirs_reaches_nobody_outside(limits: Limits) -> None:
-    rows = people_of(limits, LIMITED, "own")
-    assert {row.host_id for row in rows} == {"in1", "in2"}
-    everybody = people_of(limits, ADMIN, "theirs")
-    assert len(everybody) > len(rows)
-    with pytest.raises(NotFound):
-        send_test(limits.crm, LIMITED, limits.ids["own_draft"], "a@example.com", "out1")
-    with pytest.raises(NotFound):
-        drafts.create_single(limits.crm, LIMITED, "out1", {"channel": "email", "subject": "x", "html": "x"})
-
-
-@on_sqlite
-def test_purchases_after_their_campaign_are_of_their_courses(limits: Limits) -> None:
-    host, now = limits.school.host, limits.crm.clock()
-    limits.crm.clock.move(hours=1)  # type: ignore[attr-defined]
-    for number, course in enumerate(("c2", "c3")):
-        line = r.OrderLine("course", course, Decimal(10))
-        at = now + timedelta(minutes=30)
-        host.put(r.Order(f"late{number}", "in1", "paid", Decimal(10), "CNY", paid_at=at, lines=(line,)))
-    sync(limits.crm, full=True)
-    found = [outcome(limits, ADMIN, name) for name in ("own", "theirs")]
-    assert [one and one.orders for one in found] == [1, 2]
 
 
 @on_sqlite
