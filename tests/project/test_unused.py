@@ -10,9 +10,6 @@ from tests.project.tree import python_files, text_of
 
 PROMISED: dict[str, str] = {
     "crm_plugin.campaigns.launch.lifecycle.STATES": "says in one place which states there are",
-    "crm_plugin.campaigns.service.get": "goes when the verbs of campaigns have one file",
-    "crm_plugin.campaigns.service.listing": "goes when the verbs of campaigns have one file",
-    "crm_plugin.campaigns.service.status": "goes when the verbs of campaigns have one file",
     "crm_plugin.host.base.PythonHost": "base class for hosts in other packages (docs/hosts.md)",
     "crm_plugin.kernel.migrate.check": "what the author of a new migration asks",
     "crm_plugin.kernel.steps.STEPS": "where a worker can be killed; the kill tests walk it",
@@ -20,7 +17,7 @@ PROMISED: dict[str, str] = {
     "crm_plugin.segments.language.value_types.OPERATORS": "the language as a whole, which properties walk",
 }
 """Name → who uses it, where the package has no need of it."""
-ATTRIBUTES = ("COMMANDS", "ROUTES", "TABLES", "OTHERS", "SPOKEN")
+ATTRIBUTES = ("COMMANDS", "ROUTES", "WORDS")
 """Lists that each file of a kind has, and that are read from a file in a loop."""
 PROMISED_IN = ("host/hookspecs.py", "host/records.py", "host/sql.py", "hostkit/", "_build/", "demo/")
 """Contracts that hosts in other packages use, programs of their own, and the reference school."""
