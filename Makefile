@@ -53,10 +53,10 @@ assets: .venv/dev.stamp ## Bundle the front end, if its sources have changed
 messages: .venv/dev.stamp ## Write the catalogues of translations from the texts of code and templates
 	@$(BIN)/python crm_plugin/_build/crm_messages.py
 
-pictures: .venv/dev.stamp assets ## Take the pictures of the documentation anew
+pictures: .venv/dev.stamp assets ## Take the pictures of the documentation
 	$(BIN)/python -m tests.browser.pictures
 
-lock: $(UV) ## Write the lock files anew, to the newest versions allowed
+lock: $(UV) ## Write the lock files, for the newest versions allowed
 	$(UV) pip compile $(LOCKING) --extra all --output-file requirements.txt pyproject.toml
 	$(UV) pip compile $(LOCKING) --extra dev --output-file requirements-dev.txt pyproject.toml
 	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved

@@ -82,7 +82,7 @@ def block(crm: Crm, actor: Actor, channel: str, address: str) -> None:
 
 
 def lift(crm: Crm, actor: Actor, ident: int) -> Stopped:
-    """Let an address be written to again; return what it was. What came back counts from anew then.
+    """Let an address be written to again; return what it was. What came back starts counting again then.
 
     :raises Conflict: ``address.own_choice``.
     :raises NotFound: ``object.missing``.

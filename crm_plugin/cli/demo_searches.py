@@ -18,7 +18,7 @@ _LOYAL = all_of(rule("paid_count", ">=", 5))
 _TREES = {preset.key: preset.tree for preset in PRESETS}
 SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
     ({"en": "Members", "zh": "会员"}, _TREES["members"]),
-    ({"en": "Dormant for 60 days", "zh": "沉寂 60 天"}, _TREES["dormant"]),
+    ({"en": "Dormant for 60 days", "zh": "沉睡 60 天"}, _TREES["dormant"]),
     ({"en": "Took a trial, bought nothing", "zh": "试听过但未购买"}, _TREES["trial"]),
     ({"en": "Left an order unpaid", "zh": "有未支付订单"}, _TREES["unpaid"]),
     ({"en": "Loyal buyers", "zh": "忠实买家"}, _LOYAL),

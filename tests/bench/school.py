@@ -1,4 +1,4 @@
-"""A school of any size that holds nothing: each row is made anew from the seed, its stream and its number.
+"""A school of any size that holds nothing: each row is made again from the seed, its stream and its number.
 
 Two enrolments, 1.2 orders and three signals for each person, as a busy online school has them; some people
 do much and many do little. A day later (:meth:`School.tomorrow`) 1 % of the rows are new or different.

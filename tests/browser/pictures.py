@@ -1,4 +1,4 @@
-"""Takes the pictures of the documentation anew: ``make pictures``.
+"""Takes the pictures of the documentation: ``make pictures``.
 
 Starts a demo in each language, walks the six stories of :mod:`tests.browser.test_people` from the audience to
 the last message sent, two by each channel, and keeps what a marketer sees on the way: at a desk (1440 px)

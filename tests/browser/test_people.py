@@ -57,7 +57,7 @@ class Hand:
         self.interactions = 0
 
     def choose(self, place: str, value: str) -> None:
-        """Choose from a menu of the builder, which then comes anew."""
+        """Choose from a menu of the builder, which then comes again."""
         with self.page.expect_response("**/people/build"):
             self.page.locator(f"[name='{place}']").select_option(value)
         self.interactions += 1

@@ -19,7 +19,7 @@ def work(school: School) -> None:
 
 
 def choose(page: Page, menu: str, value: str) -> None:
-    """Choose from a menu and wait until the builder is there anew."""
+    """Choose from a menu and wait until the builder is there again."""
     with page.expect_response("**/people/build"):
         page.locator(menu).select_option(value)
     expect(page.locator("#c-builder .htmx-request")).to_have_count(0)

@@ -40,9 +40,9 @@ def test_a_deleted_draft_is_nowhere_and_comes_back(database: Database, tmp_path:
     crm = world(database, tmp_path)
     ident = drafts.create(crm, staff("ann"), document())
     drafts.remove(crm, staff("ann"), ident)
-    for deed in (queries.get, preflight, lambda c, i: service.launch(c, staff("ann"), i)):
+    for change in (queries.get, preflight, lambda c, i: service.launch(c, staff("ann"), i)):
         with pytest.raises(NotFound):
-            deed(crm, ident)
+            change(crm, ident)
     assert queries.listing(crm) == []
     assert [one.id for one in drafts.removed(crm, staff("ann"))] == [ident]
     assert drafts.removed(crm, replace(staff("bob"), scope=frozenset())) == []

@@ -117,13 +117,13 @@ def test_without_the_right_nobody_tags_or_undoes(crm: Crm) -> None:
     done = put_tag(crm, ANN, EVERYBODY, "x")
     viewer = r.Actor("ann", "Ann", frozenset({"crm.view"}))
     assert done.undo is not None
-    for deed in (
+    for change in (
         lambda: put_tag(crm, viewer, EVERYBODY, "y"),
         lambda: take_tag_off(crm, viewer, EVERYBODY, "x"),
         lambda: undo(crm, viewer, done.undo),
     ):
         with pytest.raises(Refused):
-            deed()
+            change()
 
 
 def test_a_limited_actor_tags_nobody_outside(crm: Crm) -> None:

@@ -118,7 +118,7 @@ def test_the_list_stays_short(crm: Crm) -> None:
 @on_sqlite
 def test_only_administrators_of_the_whole_school_change_it(crm: Crm) -> None:
     limited = Actor("x", "X", frozenset(PERMISSIONS), scope=frozenset({"c1"}))
-    deeds = (
+    changes = (
         lambda who: topics.create(crm, who, "x"),
         lambda who: topics.begin(crm, who),
         lambda who: topics.rename(crm, who, 1, "x"),
@@ -127,9 +127,9 @@ def test_only_administrators_of_the_whole_school_change_it(crm: Crm) -> None:
         lambda who: topics.restore(crm, who, 1),
     )
     for who in (limited, Actor("y", "Y", frozenset({"crm.view", "crm.edit", "crm.send"}))):
-        for deed in deeds:
+        for change in changes:
             with pytest.raises(Refused):
-                deed(who)
+                change(who)
     with pytest.raises(NotFound):
         topics.archive(crm, ADMIN, 99)
 

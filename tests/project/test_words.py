@@ -30,7 +30,7 @@ ON_PAGES = (
     "(?<!small )(?<!two )(?<!has )letters?(?! (or|and) digits)(?!, digits)(?!})",
     "pre-flight",
     "takes? back",
-    "called spam",
+    *("called spam", "to whom"),
 )
 """Of pages and errors besides: documentation and API say launch."""
 SUBJECT = r"(^|[.;:!?] )(Who|Whoever|who|whoever) (?!to\b|can\b)\w+(?! .*\?)"

@@ -113,7 +113,7 @@ def test_names_that_nobody_has_get_the_same_answer(shell: Shell, name: str) -> N
 def test_a_form_without_its_token_is_asked_for_again(shell: Shell) -> None:
     answer = shell.client.post("/login", data={"login": ADMIN[0], "password": ADMIN[1]})
     assert answer.status_code == 400
-    assert "too old" in answer.text
+    assert "out of date" in answer.text
     assert shell.page("/people").status_code == 302
     shell.sign_in(*ADMIN)
     assert shell.client.post("/logout").status_code == 400

@@ -48,7 +48,7 @@ def _administer(kind: str, server: sqlalchemy.URL, statement: str) -> None:
 
 
 class Cleaner:
-    """Puts a database back to the rows it had when this was made, faster than making it anew."""
+    """Puts a database back to the rows it had when this was made, faster than making it again."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -31,7 +31,7 @@ from crm_plugin.web.shell.guard import Route
 from tests.web.desk import Takes, take_texts
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
-from tests.web.topic_deeds import TOPICS
+from tests.web.topic_changes import TOPICS
 
 API = "/api/v1"
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -39,7 +39,7 @@ TEMPLATE: dict[str, Any] = {
     **{"name": "Hello", "text": "Hello ${display_name}", "locale": "en", "purpose": "service"}
 }
 ADDRESS = {"channel": "email", "address": "a@example.com"}
-Deed = tuple[str, Any, str]
+Change = tuple[str, Any, str]
 """(path, what is sent, the action on record)."""
 
 
@@ -103,12 +103,12 @@ def _stopped(world: Limits) -> str:
     return "signals"
 
 
-def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> Callable[[Limits], Deed]:
-    """Return a deed at a rule, its one place filled in with what was made for it."""
+def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> Callable[[Limits], Change]:
+    """Return a change at a rule, its one place filled in with what was made for it."""
     return lambda world: (rule.format(made(world)), sent, action)
 
 
-def _launch(world: Limits, ident: int) -> Deed:
+def _launch(world: Limits, ident: int) -> Change:
     reached = check(world.crm, ADMIN, ident).found.reach.reached
     return f"/campaigns/{ident}/launch", {"confirm": str(reached)}, "campaign.launch"
 
@@ -134,7 +134,7 @@ def _removed(world: Limits) -> int:
 _HTML = {"subject": "x", "html": "<p>x</p>"}
 _UNKNOWN: dict[str, Any] = {"state": "unknown", "tries": 1}
 _FAILED: dict[str, Any] = {"state": "failed_transient", "tries": 5}
-DEEDS: dict[str, Callable[[Limits], Deed]] = TOPICS | {
+CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
     "campaign_new": lambda _w: ("/campaigns/new", {}, "campaign.create"),
     "campaign_copy": _at("/campaigns/{}/copy", _draft, {}, "campaign.create"),
     "campaign_discard": _at("/campaigns/{}/discard", _draft, {}, "campaign.remove"),
@@ -288,16 +288,16 @@ DEEDS: dict[str, Callable[[Limits], Deed]] = TOPICS | {
     "sms_template_sign_off": _at("/sms-templates/{}/sign-off", _template, {}, "sms_template.sign_off"),
     "sms_template_take_back": _at("/sms-templates/{}/take-back", _approved, {}, "sms_template.take_back"),
     "person_tag": lambda w: (f"/people/{w.ids['in1']}/tag", {"tag": "vip"}, "tag.put"),
-    "undo_deed": _at("/undo/{}", lambda w: put_tag(w.crm, ADMIN, EVERYBODY, "vip").undo, {}, "undo"),
+    "undo_change": _at("/undo/{}", lambda w: put_tag(w.crm, ADMIN, EVERYBODY, "vip").undo, {}, "undo"),
     "api_sms_template_sign_off": _at(
         API + "/sms-templates/{}/sign-off", _template, {"code": ""}, "sms_template.sign_off"
     ),
 }
-"""Name of a route → the deed that it does."""
+"""Name of a route → the change that it does."""
 
 
 CHANGE_NOTHING = {
-    "topics_start": "four of the deed of a new topic; tests of the page hold it",
+    "topics_start": "four of the change of a new topic; tests of the page hold it",
     "people_count": "counts",
     "people_sample": "shows",
     "people_build": "does nothing without a button; its buttons are services with cases of their own",
@@ -315,19 +315,19 @@ CHANGE_NOTHING = {
 
 
 def _changes(route: Route) -> bool:
-    return route.methods != ("GET",) or route.name in DEEDS
+    return route.methods != ("GET",) or route.name in CHANGES
 
 
 def test_every_route_that_changes_something_has_a_case(world: Limits) -> None:
-    without = [one.name for one in ROUTES if _changes(one) and one.name not in {*DEEDS, *CHANGE_NOTHING}]
+    without = [one.name for one in ROUTES if _changes(one) and one.name not in {*CHANGES, *CHANGE_NOTHING}]
     assert without == []
 
 
 def test_every_change_is_on_record_with_who_and_what(world: Limits) -> None:
     methods = {route.name: route.methods[0] for route in ROUTES}
     wrong: dict[str, Any] = {}
-    for name, deed in DEEDS.items():
-        path, sent, action = deed(world)
+    for name, change in CHANGES.items():
+        path, sent, action = change(world)
         before = _newest(world)
         status, told = _send(world, methods[name], path, sent)
         rows = _since(world, before)
@@ -351,7 +351,7 @@ HOW_MANY = {
 def test_what_touches_people_says_how_many(world: Limits) -> None:
     methods = {route.name: route.methods[0] for route in ROUTES}
     for name in ("people_selected", "campaign_test", "api_cancel", "api_resolve", "api_retry", "api_forget"):
-        path, sent, _action = DEEDS[name](world)
+        path, sent, _action = CHANGES[name](world)
         _send(world, methods[name], path, sent)
     found = {row.action: row.count for row in _since(world, 0) if row.count is not None}
     assert {action: found.get(action) for action in HOW_MANY} == HOW_MANY
@@ -360,9 +360,9 @@ def test_what_touches_people_says_how_many(world: Limits) -> None:
 def test_a_refused_change_leaves_no_record(world: Limits) -> None:
     world.school.host.actor = Actor("eve", "Eve", frozenset({"crm.view"}))
     methods = {route.name: route.methods[0] for route in ROUTES}
-    for name, deed in DEEDS.items():
+    for name, change in CHANGES.items():
         world.school.host.actor = ADMIN
-        path, sent, _action = deed(world)
+        path, sent, _action = change(world)
         before = _newest(world)
         world.school.host.actor = Actor("eve", "Eve", frozenset({"crm.view"}))
         status, _told = _send(world, methods[name], path, sent)

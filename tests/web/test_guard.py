@@ -51,7 +51,7 @@ def test_a_change_needs_post_and_a_token(empty_school: School) -> None:
         if method != "GET":
             answer = empty_school.client.open(path, method=method, data={"csrf_token": "forged"})
             assert answer.status_code == 400, route
-            assert "too old" in answer.text, route
+            assert "out of date" in answer.text, route
 
 
 def test_sending_needs_the_permission_to_send(db_kind: str) -> None:

@@ -36,7 +36,7 @@ from tests.web.limits import (
     people_of,
 )
 from tests.web.routes import ROUTES
-from tests.web.topic_deeds import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
+from tests.web.topic_changes import PLACES, TOPIC_BODIES, TOPICS_OUTSIDE, TOPICS_PLAIN
 
 API = "/api/v1"
 

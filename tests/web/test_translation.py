@@ -55,6 +55,11 @@ def test_the_catalogue_has_all_texts_and_no_other(messages: ModuleType) -> None:
     assert {(one.context, one.id) for one in entries()} == texts
 
 
+def test_the_catalogue_is_what_the_command_writes(messages: ModuleType) -> None:
+    """Else: run `make messages`."""
+    assert PO.read_bytes() == messages.renewed(PO.read_bytes(), "zh", messages.texts())
+
+
 def test_no_text_is_untranslated(messages: ModuleType) -> None:
     assert messages.unfinished(PO.read_bytes(), "zh") == []
 

@@ -20,7 +20,7 @@ _FREEZE = "crm_plugin.campaigns.jobs.freeze"
 def wake(crm: Crm, campaign_id: int, state: str) -> bool:
     """Have workers take a campaign up that is freezing or sending; False when no queue could be reached.
 
-    A chain of jobs begins anew behind the other campaigns each time; where many wake-ups wait already,
+    A chain of jobs begins again behind the other campaigns each time; where many wake-ups wait already,
     one more is enough.
     """
     if state == "freezing":

@@ -15,7 +15,7 @@ REASON = "stale_data"
 def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
     """Return the condition, over :class:`Campaign`, that it must wait for fresher data or for a person.
 
-    Who let it go on is not asked again before the data, or that word, are so old anew. A stream that was
+    Who let it go on is not asked again before the data, or that word, are so old again. A stream that was
     never read says nothing: the pre-flight warns of it.
 
     :param hours: the setting ``stale_data_hours``; 0 = never.

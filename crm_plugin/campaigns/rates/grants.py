@@ -24,7 +24,7 @@ class CallSeconds:
 class Grants:
     """Asks the throttle for a campaign.
 
-    :param running: the campaign; its limits are read anew for every batch.
+    :param running: the campaign; its limits are read again for every batch.
     """
 
     def __init__(self, crm: Crm, running: Running) -> None:

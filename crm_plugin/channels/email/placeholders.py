@@ -13,7 +13,7 @@ Thing = Slot | tuple[Slot, Escape] | int
 class Marker:
     """Hides slots behind words of letters and digits, which cleaners, CSS and text tools leave alone.
 
-    The words are drawn anew for each compilation, so that no author can write one.
+    The words are drawn again for each compilation, so that no author can write one.
     """
 
     def __init__(self) -> None:

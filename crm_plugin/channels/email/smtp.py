@@ -27,7 +27,7 @@ SECONDS = 30.0
 RETRY_AFTER = 60.0
 """Seconds to wait after a temporary refusal."""
 PER_CONNECTION = 500
-"""Messages after which the connection is made anew; many servers close it somewhere beyond."""
+"""Messages after which the connection is made again; many servers close it somewhere beyond."""
 
 _COARSE = 1.0
 """Seconds that a socket's time-out may be away from what is left."""

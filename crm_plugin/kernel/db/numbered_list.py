@@ -1,7 +1,7 @@
 """Conditions over a list of rows whose SQL is the same for every list of that length.
 
 The sending loop asks the same few questions about twenty rows at a time. Built once, a statement costs a
-third of one that is built, or expanded, for each list anew. PostgreSQL takes the list as one array: there the
+third of one that is built, or expanded, for each list. PostgreSQL takes the list as one array: there the
 SQL is the same for any length, and its driver keeps no statement with more than fifty parameters.
 """
 

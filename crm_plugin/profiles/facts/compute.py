@@ -53,7 +53,7 @@ def recompute(crm: Crm, until: float | None = None) -> int:
 def recompute_next(crm: Crm, session: Session, currency: str | None) -> int:
     """Go on with a pass over everybody, if one is due; return for how many people.
 
-    Its row is locked meanwhile: who asks for another pass waits, and that pass begins anew.
+    Its row is locked meanwhile: who asks for another pass waits, and that pass begins again.
     """
     place = sa.select(Kept.value).where(Kept.name == EVERYBODY).with_for_update()
     after = session.scalar(place)
@@ -115,7 +115,7 @@ def write_columns(session: Session, whom: Whom, currency: str | None) -> None:
     """Write the facts that are columns of the profile and come from the school's own rows."""
     facts = _facts(session.get_bind().dialect.name, whom, currency)
     values = {fact.name: fact for fact in facts.c if fact.name != "id"}
-    # A row that stays as it is costs nothing; on PostgreSQL an update writes all of its index entries anew.
+    # A row that stays as it is costs nothing; on PostgreSQL an update writes all of its index entries again.
     changed = [getattr(Person, name).is_distinct_from(fact) for name, fact in values.items()]
     update = sa.update(Person).where(Person.id == facts.c.id, whom(Person.id), sa.or_(*changed))
     session.execute(update.values(values), execution_options=_UNSYNCED)

@@ -84,7 +84,7 @@ class CrmTag(Base):
     state: Mapped[str] = mapped_column(Key(4))
     """``on``, or ``off``: taken off lately, and kept so that it can be undone."""
     batch: Mapped[str] = mapped_column(Key(36))
-    """Of the deed that put it on or took it off."""
+    """Of the change that put it on or took it off."""
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When it was put on."""
@@ -93,7 +93,7 @@ class CrmTag(Base):
 
 
 class Undo(Base):
-    """A deed that its author may take back for a while."""
+    """A change that its author may take back for a while."""
 
     __tablename__ = "crm_undo"
 

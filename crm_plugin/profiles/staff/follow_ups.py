@@ -90,7 +90,7 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
 
 
 def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> None:
-    """Write a follow-up anew; its author and time stay.
+    """Replace a follow-up; its author and time stay.
 
     :raises Refused: without ``crm.edit``.
     :raises BadInput: ``follow_up.empty``, ``input.bad``.

@@ -70,8 +70,8 @@ class Tag:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """A tag that is put on people, or taken off; ``batch`` is the deed's own and tells its rows."""
+class Change:
+    """A tag that is put on people, or taken off; ``batch`` is the change's own and tells its rows."""
 
     tag: Tag
     is_put: bool
@@ -85,21 +85,21 @@ def put(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
     :raises Refused: without ``crm.edit``.
     :raises BadInput: ``tag.empty``, ``tag.too_long``, ``tag.too_many``.
     """
-    return _at_once(crm, actor, people, Deed(Tag.read(tag), True, str(uuid.uuid4())))
+    return _at_once(crm, actor, people, Change(Tag.read(tag), True, str(uuid.uuid4())))
 
 
 def take_off(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
     """Take a tag off people; raises as :func:`put`."""
-    return _at_once(crm, actor, people, Deed(Tag.read(tag), False, str(uuid.uuid4())))
+    return _at_once(crm, actor, people, Change(Tag.read(tag), False, str(uuid.uuid4())))
 
 
-def _at_once(crm: Crm, actor: Actor, people: sa.Select[Any], deed: Deed) -> Tagged:
+def _at_once(crm: Crm, actor: Actor, people: sa.Select[Any], change: Change) -> Tagged:
     def work(session: Session) -> Tagged:
         count = session.scalar(sa.select(sa.func.count()).select_from(people.subquery())) or 0
         if count > MOST:
             raise BadInput("tag.too_many", limit=MOST)
-        write(session, crm, actor, deed, people)
-        return finish(session, crm, actor, deed)
+        write(session, crm, actor, change, people)
+        return finish(session, crm, actor, change)
 
     return crm.db.run(work)
 
@@ -140,29 +140,29 @@ def _next_tag(after: sa.ColumnElement[bool]) -> Any:
     return first.order_by(CrmTag.folded).limit(1).scalar_subquery()
 
 
-def write(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
-    """Do a deed on some people; done twice it changes nothing more.
+def write(session: Session, crm: Crm, actor: Actor, change: Change, people: sa.Select[Any]) -> None:
+    """Do a change on some people; done twice it changes nothing more.
 
     :raises Refused: without ``crm.edit``.
     """
     need(actor, "crm.edit")
-    (_put if deed.is_put else _take_off)(session, crm, actor, deed, people)
+    (_put if change.is_put else _take_off)(session, crm, actor, change, people)
 
 
-def finish(session: Session, crm: Crm, actor: Actor, deed: Deed) -> Tagged:
-    """Put a deed on record when it is done on everybody, and offer to undo it."""
-    count = session.scalar(sa.select(sa.func.count()).where(CrmTag.batch == deed.batch)) or 0
+def finish(session: Session, crm: Crm, actor: Actor, change: Change) -> Tagged:
+    """Put a change on record when it is done on everybody, and offer to undo it."""
+    count = session.scalar(sa.select(sa.func.count()).where(CrmTag.batch == change.batch)) or 0
     if not count:
         return Tagged(0, None)
-    action, before = ("tag.put", OFF) if deed.is_put else ("tag.take_off", ON)
-    audit.record(session, crm.clock(), actor.id, action, ("tag", deed.tag.value), count=count)
-    return Tagged(count, undo.offer(session, crm, actor, KIND, {"batch": deed.batch, "state": before}))
+    action, before = ("tag.put", OFF) if change.is_put else ("tag.take_off", ON)
+    audit.record(session, crm.clock(), actor.id, action, ("tag", change.tag.value), count=count)
+    return Tagged(count, undo.offer(session, crm, actor, KIND, {"batch": change.batch, "state": before}))
 
 
-def _put(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
-    now, tag = crm.clock(), deed.tag
+def _put(session: Session, crm: Crm, actor: Actor, change: Change, people: sa.Select[Any]) -> None:
+    now, tag = crm.clock(), change.tag
     row: dict[str, Any] = {"value": tag.value, "folded": tag.folded, "state": ON}
-    row |= {"batch": deed.batch, "changed_at": now, "at": now}
+    row |= {"batch": change.batch, "changed_at": now, "at": now}
     row |= {"author": actor.id, "author_name": actor.display_name}
     again = sa.update(CrmTag).where(
         CrmTag.folded == tag.folded, CrmTag.state == OFF, CrmTag.person_id.in_(people)
@@ -173,18 +173,18 @@ def _put(session: Session, crm: Crm, actor: Actor, deed: Deed, people: sa.Select
     insert_selected(session, CrmTag, ["person_id", *row], chosen, ["person_id", "folded"])
 
 
-def _take_off(session: Session, crm: Crm, _actor: Actor, deed: Deed, people: sa.Select[Any]) -> None:
+def _take_off(session: Session, crm: Crm, _actor: Actor, change: Change, people: sa.Select[Any]) -> None:
     now = crm.clock()
-    # What can no longer be undone goes now and then, without a job of its own. A deed of a worker takes a
+    # What can no longer be undone goes now and then, without a job of its own. A change of a worker takes a
     # while between its first row and the moment from which it can be undone: hence twice the time.
     session.execute(
         sa.delete(CrmTag).where(CrmTag.state == OFF, CrmTag.changed_at < now - 2 * undo.KEPT),
         execution_options=_UNSYNCED,
     )
     theirs = sa.update(CrmTag).where(
-        CrmTag.folded == deed.tag.folded, CrmTag.state == ON, CrmTag.person_id.in_(people)
+        CrmTag.folded == change.tag.folded, CrmTag.state == ON, CrmTag.person_id.in_(people)
     )
-    values = {"state": OFF, "batch": deed.batch, "changed_at": now}
+    values = {"state": OFF, "batch": change.batch, "changed_at": now}
     session.execute(theirs.values(values), execution_options=_UNSYNCED)
 
 

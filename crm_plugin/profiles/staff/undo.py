@@ -1,4 +1,4 @@
-"""Taking a deed back: for a while after it, its author may undo what a slip of the hand has done."""
+"""Taking a change back: for a while after it, its author may undo what a slip of the hand has done."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from crm_plugin.profiles.extension import PersonExtension, TakeBack
 from crm_plugin.profiles.models.staff import Undo
 
 KEPT = timedelta(minutes=30)
-"""How long a deed can be taken back."""
+"""How long a change can be taken back."""
 
 
 def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str, Any]) -> int:
-    """Keep what is needed to take a deed back, in the transaction of the deed; return the id to undo it by.
+    """Keep what undoing a change needs, in the transaction of the change; return the id to undo it by.
 
     :param kind: one of those in :attr:`crm_plugin.profiles.extension.PersonExtension.undo`.
     :param payload: ready for JSON; ids and earlier values, no contacts.
@@ -33,15 +33,15 @@ def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str
 
 
 def open_to(session: Session, crm: Crm, actor: Actor, ids: list[int]) -> set[int]:
-    """Return which of these deeds the actor can still take back."""
+    """Return which of these changes the actor can still take back."""
     mine = Undo.id.in_(ids), Undo.actor == actor.id, Undo.at >= crm.clock() - KEPT
     return set(session.scalars(sa.select(Undo.id).where(*mine)))
 
 
 def undo(crm: Crm, actor: Actor, ident: int) -> None:
-    """Take a deed back, once.
+    """Take a change back, once.
 
-    :raises Refused: without ``crm.edit``, the right that every deed needed that can be undone.
+    :raises Refused: without ``crm.edit``, the right that every change needed that can be undone.
     :raises Conflict: ``undo.gone``, when it was another's, is too long ago or was undone.
     """
     need(actor, "crm.edit")

@@ -145,7 +145,7 @@ class People:
 def replace_parts(
     session: Session, model: Any, owner: Any, held: Sequence[int], parts: list[dict[str, Any]]
 ) -> None:
-    """Write the dependent rows of changed owners anew: delete those of ``held``, insert ``parts``.
+    """Write the dependent rows of changed owners again: delete those of ``held``, insert ``parts``.
 
     :param owner: the column of ``model`` that names the owner.
     """

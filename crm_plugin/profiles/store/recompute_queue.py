@@ -44,5 +44,5 @@ def touch(session: Session, ids: Collection[int] | sa.Select[Any]) -> None:
 
 
 def touch_all(session: Session) -> None:
-    """Let everybody's facts be computed again, from the first id on; a pass that is under way begins anew."""
+    """Let everybody's facts be computed again, from the first id on; a pass under way begins again."""
     keep(session, EVERYBODY, "0")

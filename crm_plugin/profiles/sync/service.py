@@ -67,7 +67,7 @@ def sync(
 
     Call it again at any time, after a crash too: it goes on where it stands.
 
-    :param full: scan all streams anew, stopped ones too; a scan that is running is gone on with.
+    :param full: scan all streams again, stopped ones too; a scan that is running is gone on with.
     :param progress: called after each page of a scan.
     :param seconds: after this long the round ends between two pages; None = when all is read.
     """
@@ -250,6 +250,6 @@ def confirm_gone(crm: Crm, stream: str) -> None:
 
 
 def let_scan(crm: Crm, streams: list[str]) -> None:
-    """Let these streams be scanned anew at the next round."""
+    """Let these streams be scanned again at the next round."""
     with crm.db.begin() as session:
         session.execute(sa.update(Stream).where(Stream.stream.in_(streams)).values(rescan=True))

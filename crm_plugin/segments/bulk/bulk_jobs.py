@@ -13,7 +13,7 @@ from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Asked
 
 SILENT = timedelta(minutes=3)
-"""A worker without a sign of life for so long was killed: another one begins anew."""
+"""A worker without a sign of life for so long was killed: another one begins again."""
 KEPT = timedelta(days=7)
 """How long what was asked is shown to its author."""
 _UNSYNCED = {"synchronize_session": False}

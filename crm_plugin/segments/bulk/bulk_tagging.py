@@ -156,15 +156,15 @@ def _tag(crm: Crm, row: Tagging) -> None:
     ids = service.person_ids(crm, service.selected(crm, bulk_jobs.part_of(row), actor=actor))
     if len(ids) > MOST:
         raise BadInput("tag.too_many", limit=MOST)
-    deed = tags.Deed(Tag.read(row.tag), row.put, row.batch)
+    change = tags.Change(Tag.read(row.tag), row.put, row.batch)
     for start in range(0, len(ids), PORTION):
-        _portion(crm, actor, deed, ids[start : start + PORTION])
+        _portion(crm, actor, change, ids[start : start + PORTION])
         bulk_jobs.hold(crm, row, done=min(start + PORTION, len(ids)), total=len(ids))
-    done = crm.db.run(lambda session: tags.finish(session, crm, actor, deed))
+    done = crm.db.run(lambda session: tags.finish(session, crm, actor, change))
     values = {"changed": done.count, "undo_id": done.undo, "done": len(ids), "total": len(ids)}
     bulk_jobs.hold(crm, row, state="done", key=None, **values)
 
 
-def _portion(crm: Crm, actor: Actor, deed: tags.Deed, ids: "array[int]") -> None:
+def _portion(crm: Crm, actor: Actor, change: tags.Change, ids: "array[int]") -> None:
     people = sa.select(Person.id).where(Person.id.in_(list(ids)))
-    crm.db.run(lambda session: tags.write(session, crm, actor, deed, people))
+    crm.db.run(lambda session: tags.write(session, crm, actor, change, people))

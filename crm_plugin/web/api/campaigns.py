@@ -129,7 +129,7 @@ def api_file(_given: Given, ident: int) -> Any:
 
 @ROUTES.endpoint("PUT", "/campaigns/<int:ident>", "crm.send", Shape(File))
 def api_update(given: Given, ident: int) -> None:
-    """Write a draft anew."""
+    """Replace a draft."""
     drafts.update(crm(), actor(), ident, given.body)
 
 

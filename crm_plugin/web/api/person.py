@@ -143,7 +143,7 @@ def api_follow_up_add(given: Given, person_id: str) -> Any:
 
 @ROUTES.endpoint("PUT", "/people/<person_id>/follow-ups/<int:note>", "crm.edit", Shape(NewFollowUp))
 def api_follow_up_edit(given: Given, person_id: str, note: int) -> None:
-    """Write a follow-up anew."""
+    """Replace a follow-up."""
     follow_ups.edit(crm(), actor(), _id(person_id), note, follow_ups.Entry(**given.body))
 
 

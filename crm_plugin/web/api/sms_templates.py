@@ -78,7 +78,7 @@ def api_sms_template(_given: Given, key: str) -> Any:
     Shape(NewTemplate, None, schemas.answer("Version", version=fields.Integer())),
 )
 def api_sms_template_change(given: Given, key: str) -> Any:
-    """Write a template anew; an approved text stays in force until its new version is approved."""
+    """Replace a template; an approved text stays in force until its new version is approved."""
     return {"version": editing.change(crm(), actor(), key, Written(**given.body))}
 
 

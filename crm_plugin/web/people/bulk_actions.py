@@ -27,7 +27,7 @@ ROUTES = Routes()
 
 NOTES = "#c-notes"
 """Where a page tells what was done: else a browser keeps the place that the form named."""
-Deed = Callable[[Place, Selection], ResponseReturnValue]
+Change = Callable[[Place, Selection], ResponseReturnValue]
 
 
 @ROUTES.page("/people/selected", post=True)
@@ -36,10 +36,10 @@ def people_selected() -> ResponseReturnValue:
     form = request.form
     tree = load(form.get("tree", ""))
     place, selection = Place.read(links.read(tree), form), Selection.read(form)
-    deed = _DEEDS.get(form.get("do", ""))
-    if deed is None:
+    change = _ACTIONS.get(form.get("do", ""))
+    if change is None:
         raise BadInput("input.bad", "do", reason=Clause("no such button"))
-    return deed(place, selection)
+    return change(place, selection)
 
 
 def _turn(place: Place, selection: Selection, after: str | None) -> ResponseReturnValue:
@@ -81,8 +81,8 @@ def _reach(place: Place, selection: Selection) -> ResponseReturnValue:
     return redirect(url_for("crm.compose_audience", ident=ident))
 
 
-def _tag(put: bool) -> Deed:
-    def deed(place: Place, selection: Selection) -> ResponseReturnValue:
+def _tag(put: bool) -> Change:
+    def change(place: Place, selection: Selection) -> ResponseReturnValue:
         need("crm.edit")
         text = request.form.get("tag", "")
         try:
@@ -96,7 +96,7 @@ def _tag(put: bool) -> Deed:
         tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
         return redirect(place.address() + NOTES)
 
-    return deed
+    return change
 
 
 def _entered(place: Place, selection: Selection) -> ResponseReturnValue:
@@ -112,11 +112,11 @@ def _tagged(put: bool, count: int, tag: str) -> str:
     return say("“%(tag)s” removed: %(shown)s people.", tag=tag, shown=number(count))
 
 
-def _export(format: str) -> Deed:
-    def deed(place: Place, selection: Selection) -> ResponseReturnValue:
+def _export(format: str) -> Change:
+    def change(place: Place, selection: Selection) -> ResponseReturnValue:
         return export(_part(place, selection), format)
 
-    return deed
+    return change
 
 
 def _part(place: Place, selection: Selection) -> Part:
@@ -142,7 +142,7 @@ def _keeping(place: Place, columns: list[str]) -> ResponseReturnValue:
     return response
 
 
-_DEEDS: dict[str, Deed] = {
+_ACTIONS: dict[str, Change] = {
     "next": _next,
     "first": _first,
     "page": _tick_page,

@@ -198,13 +198,13 @@ def people_sample() -> ResponseReturnValue:
 
 @ROUTES.page("/people/build", post=True)
 def people_build() -> ResponseReturnValue:
-    """Do what a button of the builder says (``do``); without a button, show the form anew."""
+    """Do what a button of the builder says (``do``); without a button, show the form again."""
     tree = read(request.form, menus())
     verb = request.form.get("do", "")
     query_id = request.form.get("query", type=int)
-    if verb in _DEEDS:
+    if verb in _ACTIONS:
         try:
-            return _DEEDS[verb](finished(tree)[0], query_id)
+            return _ACTIONS[verb](finished(tree)[0], query_id)
         except BadInput as error:
             tell(explain(error, placed=False), "bad")
             return _rebuilt(tree, query_id)
@@ -255,4 +255,4 @@ def _reach(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
     return redirect(url_for("crm.compose_audience", ident=ident))
 
 
-_DEEDS = {"apply": _apply, "save": _save, "update": _update, "reach": _reach}
+_ACTIONS = {"apply": _apply, "save": _save, "update": _update, "reach": _reach}

@@ -28,14 +28,14 @@ class Note(NamedTuple):
     """``good``, ``warn``, ``bad`` or ``note``."""
     text: str
     undo: int | None = None
-    """Id of the deed that it offers to take back."""
+    """Id of the change that it offers to take back."""
 
 
 def tell(text: str, kind: str = "note", undo: int | None = None) -> None:
     """Show a line on the next page.
 
     :param kind: ``good``, ``warn``, ``bad`` or ``note``.
-    :param undo: what the deed that it tells of can be undone by; see :mod:`crm_plugin.profiles.staff.undo`.
+    :param undo: what the change that it tells of can be undone by; see :mod:`crm_plugin.profiles.staff.undo`.
     """
     session[_KEY] = [*session.get(_KEY, []), [kind, text, undo]][-_MOST:]
 
@@ -46,8 +46,8 @@ def take() -> list[Note]:
 
 
 @ROUTES.page("/undo/<int:ident>", "crm.edit", post=True)
-def undo_deed(ident: int) -> ResponseReturnValue:
-    """Take a deed back and return to the page that offered it."""
+def undo_change(ident: int) -> ResponseReturnValue:
+    """Take a change back and return to the page that offered it."""
     try:
         undo.undo(crm(), actor(), ident)
     except CrmError as error:

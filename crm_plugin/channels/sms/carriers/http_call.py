@@ -28,7 +28,7 @@ DESK_SECONDS = 8.0
 """The same of a call that somebody waits for at a page: a text handed in, or asked about."""
 _CONNECT_SECONDS = 5.0
 _IDLE_SECONDS = 4.0
-"""A connection unused for longer is made anew: servers close idle ones, and a call into a closing one
+"""A connection unused for longer is made again: servers close idle ones, and a call into a closing one
 would be in doubt for no reason."""
 _LARGEST_ANSWER = 1_000_000
 _LONGEST_WAIT = 86_400.0

@@ -36,7 +36,7 @@ TOPICS: dict[str, Callable[[Limits], tuple[str, Any, str]]] = {
     "api_topic_move": _at(API + "/topics/{}/place", {"place": 0}, "topic.move"),
     "api_topic_away": _at(API + "/topics/{}/away", {"away": True}, "topic.archive"),
 }
-"""Name of a route → its deed."""
+"""Name of a route → its change."""
 
 TOPIC_BODIES: dict[str, Any] = {
     "api_topic_put": {"granted": False},
