@@ -16,7 +16,7 @@ from crm_plugin.host.context import Crm, current, installed
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.jobs import Jobs
-from crm_plugin.kernel import daily, embedded
+from crm_plugin.kernel import daily, embedded_valkey
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput, Unavailable
@@ -180,4 +180,4 @@ def _url_of(app: "Flask") -> Any:
 
 
 def _queue(settings: Settings) -> Queue:
-    return Queue(settings.redis_url or embedded.find(Path(settings.instance)) or "")
+    return Queue(settings.redis_url or embedded_valkey.find(Path(settings.instance)) or "")

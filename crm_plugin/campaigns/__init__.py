@@ -8,7 +8,7 @@ Rooms, from the ground up; each imports those below it:
 - ``policy``: why somebody gets no message, one row a reason.
 - ``document``: the campaign file.
 - ``access``: who may see and do what; every verb above asks it.
-- ``prepared``: a campaign made ready once for a process.
+- ``prepared_campaign``: a campaign made ready once for a process.
 - ``launch``: states of a campaign, the freeze, the reach of a search. ``rates``: how fast it may go.
   ``reporting``: numbers, and exactly the people behind them.
 - ``composing``: verbs on drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the

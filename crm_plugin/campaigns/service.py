@@ -17,7 +17,7 @@ from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import data_freshness
-from crm_plugin.campaigns.prepared import searches_of
+from crm_plugin.campaigns.prepared_campaign import searches_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor

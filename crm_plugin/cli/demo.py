@@ -13,7 +13,7 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
-from crm_plugin.cli import demo_searches, demo_topics, server
+from crm_plugin.cli import demo_searches, demo_topics, wsgi_server
 from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
@@ -21,7 +21,7 @@ from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
 from crm_plugin.demo.i18n import LOCALES
 from crm_plugin.demo.models import User
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.process import die_with_parent
 from crm_plugin.kernel.queue import Queue
@@ -52,8 +52,8 @@ def _own_language() -> str:
 )
 def demo(people: int, port: int | None, instance: str, language: str) -> None:
     """Start the reference school with the CRM in it."""
-    chosen = server.port_of(port)
-    server.need_free(LOCALHOST, chosen)
+    chosen = wsgi_server.port_of(port)
+    wsgi_server.need_free(LOCALHOST, chosen)
     settings = _settings(Path(instance), chosen)
     with _alone_in(Path(instance)):
         _fill(settings.host_url, people, language)
@@ -66,12 +66,12 @@ def demo(people: int, port: int | None, instance: str, language: str) -> None:
 
 
 def _run(app: Flask, crm: Crm, port: int) -> None:
-    queue = embedded.start(crm.instance)
+    queue = embedded_valkey.start(crm.instance)
     crm.queue = Queue(queue.url if queue else "")
     worker = _start_worker(crm.settings)
     try:
         _announce(port)
-        server.run(app, LOCALHOST, port)
+        wsgi_server.run(app, LOCALHOST, port)
     finally:
         worker.terminate()
         worker.wait(timeout=15)

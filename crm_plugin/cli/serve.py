@@ -4,7 +4,7 @@ import secrets
 
 import click
 
-from crm_plugin.cli import server
+from crm_plugin.cli import wsgi_server
 from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS
@@ -23,11 +23,11 @@ def serve(crm: Crm, bind: str, port: int | None) -> None:
     adapter = load_host(crm.settings)
     if adapter is None:
         raise BadInput("host.none")
-    chosen = server.port_of(port)
-    server.need_free(bind, chosen)
+    chosen = wsgi_server.port_of(port)
+    wsgi_server.need_free(bind, chosen)
     _first_account(crm)
     click.echo(f"The CRM: http://{bind}:{chosen}/")
-    server.run(create_app(crm, adapter), bind, chosen)
+    wsgi_server.run(create_app(crm, adapter), bind, chosen)
 
 
 @click.group()

@@ -7,7 +7,7 @@ import click
 from crm_plugin.campaigns import jobs as campaigns
 from crm_plugin.cli.base import with_crm
 from crm_plugin.host.context import Crm, install
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.process import stopping
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.worker import Supervisor
@@ -28,7 +28,7 @@ def worker(crm: Crm, burst: bool) -> None:
     if burst:
         _burst(crm)
         return
-    server = None if crm.queue.url else embedded.start(crm.instance)
+    server = None if crm.queue.url else embedded_valkey.start(crm.instance)
     if server is not None:
         crm.queue = Queue(server.url)
     keep = None if server is None else server.keep

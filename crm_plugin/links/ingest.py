@@ -15,12 +15,12 @@ from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.spool import Records, drain
 from crm_plugin.links.bot_agents import is_program
 from crm_plugin.links.classify import NEW, Facts, Judged, Message, Raw, crowded, judge
+from crm_plugin.links.click_line import FOLDER, Click, load, load_lost
 from crm_plugin.links.codes import Signer
 from crm_plugin.links.measures import NOT_HITS, recount
 from crm_plugin.links.message_source import MessageSource
 from crm_plugin.links.models import Hit, Link
 from crm_plugin.links.service import signer
-from crm_plugin.links.spool_line import FOLDER, Click, load, load_lost
 
 BATCH = 500
 """Ledger rows that are judged in one transaction."""

@@ -12,8 +12,8 @@ import idna
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.spool import Spool
+from crm_plugin.links.click_line import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
 from crm_plugin.links.codes import TOKEN_MAC, Signer, key_of
-from crm_plugin.links.spool_line import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
 from crm_plugin.links.target_cache import Targets
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.guard import guarded
 from crm_plugin.web.shell.menu import host_menu
-from crm_plugin.web.shell.room import entries_of, routes_of
+from crm_plugin.web.shell.rendering import entries_of
+from crm_plugin.web.shell.room import routes_of
 
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_plugin.channels.email.feedback import dsn, webhook
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.links.spool_line import load, load_lost
+from crm_plugin.links.click_line import load, load_lost
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

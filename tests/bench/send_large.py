@@ -11,7 +11,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.launch import staging
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import audience_of, present_of, rules_of
+from crm_plugin.campaigns.prepared_campaign import audience_of, present_of, rules_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import say

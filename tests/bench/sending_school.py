@@ -16,7 +16,7 @@ from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.ledger.lease import take
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.channels.base import Message
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm, install

@@ -18,7 +18,7 @@ from crm_plugin.campaigns.delivery import mark as marking
 from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.prepared import load, present_of
+from crm_plugin.campaigns.prepared_campaign import load, present_of
 from crm_plugin.campaigns.reporting import report as numbers
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.models import SmsTemplate

@@ -20,7 +20,7 @@ from crm_plugin.channels.private_message import HostCarrier
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.channels.sms.carriers.generic_http import HttpCarrier
 from crm_plugin.host.context import Crm, install
-from crm_plugin.kernel import steps
+from crm_plugin.kernel import kill_points
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.carriers_killed import PostHost
@@ -50,7 +50,7 @@ def open_crm(url: str, folder: Path) -> Crm:
 def work(url: str, folder: Path, kill_at: str) -> None:
     """Work for ever: short drains, so that every step of the protocol comes by often."""
     die_with_parent(signal.SIGKILL)
-    steps.kill_at(kill_at)
+    kill_points.kill_at(kill_at)
     jobs.DRAIN_SECONDS = 0.05
     for carrier in (OutboxCarrier, SmtpCarrier, HttpCarrier, HostCarrier):
         carrier.call_seconds = 1.0  # or the dead one's rows would be in doubt half a minute later

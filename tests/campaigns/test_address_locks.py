@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.delivery import mark as marking
 from crm_plugin.campaigns.ledger import lease
-from crm_plugin.campaigns.prepared import load, present_of
+from crm_plugin.campaigns.prepared_campaign import load, present_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout

@@ -15,7 +15,7 @@ from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.campaigns.feedback.bounce_effects import Taken
 from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.channels.email.feedback import bounces as history
 from crm_plugin.channels.email.feedback import webhook
 from crm_plugin.channels.email.feedback.dsn import Returned, read

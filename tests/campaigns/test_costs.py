@@ -11,7 +11,7 @@ from crm_plugin.campaigns.composing import drafts, sms_cost
 from crm_plugin.campaigns.composing.sms_cost import Cost
 from crm_plugin.channels.outbox import listed
 from crm_plugin.channels.sms.cost import Price, price_of
-from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.host.context import Crm

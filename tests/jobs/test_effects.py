@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
-from crm_plugin.channels.sms.carriers.template_filing import Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Verdict
 from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm, installed

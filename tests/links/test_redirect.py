@@ -14,11 +14,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import target_cache
+from crm_plugin.links.click_line import FOLDER
 from crm_plugin.links.codes import ALPHABET
 from crm_plugin.links.ingest import drain_clicks, lost_clicks
 from crm_plugin.links.redirect import GUESSES, Answer, Redirector, as_header
 from crm_plugin.links.service import KeptSigner, add_key, check_target, make_links, signer, targets_of
-from crm_plugin.links.spool_line import FOLDER
 from tests.kernel.spools import waiting
 from tests.links.conftest import Sent
 

@@ -6,7 +6,7 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.sync import full_scan
-from crm_plugin.profiles.sync.prefetch import Ahead
+from crm_plugin.profiles.sync.read_ahead import Ahead
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
 from tests.profiles.conftest import MakeCrm, count

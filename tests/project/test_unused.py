@@ -12,7 +12,7 @@ PROMISED: dict[str, str] = {
     "crm_plugin.campaigns.launch.lifecycle.STATES": "says in one place which states there are",
     "crm_plugin.host.base.PythonHost": "base class for hosts in other packages (docs/hosts.md)",
     "crm_plugin.kernel.migrate.check": "what the author of a new migration asks",
-    "crm_plugin.kernel.steps.STEPS": "where a worker can be killed; the kill tests walk it",
+    "crm_plugin.kernel.kill_points.STEPS": "where a worker can be killed; the kill tests walk it",
     "crm_plugin.segments.language.value_types.KINDS": "the language as a whole, which properties walk",
     "crm_plugin.segments.language.value_types.OPERATORS": "the language as a whole, which properties walk",
 }

@@ -14,7 +14,7 @@ from crm_plugin.host import token_actors
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.tokens import Grant, Token
 from crm_plugin.segments.bulk import exports
-from crm_plugin.web.api.document import endpoints_of
+from crm_plugin.web.api.openapi import endpoints_of
 from crm_plugin.web.api.route import LARGEST
 from crm_plugin.web.blueprint import pages
 from tests.fakes.crm import NOW

@@ -6,7 +6,7 @@ from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preflight import Preflight, preflight
 from crm_plugin.campaigns.composing.preview import Preview, rendered
 from crm_plugin.campaigns.launch import lifecycle
-from crm_plugin.campaigns.prepared import made_of
+from crm_plugin.campaigns.prepared_campaign import made_of
 from crm_plugin.campaigns.queries import CampaignRow, row_of
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from crm_plugin.campaigns.policy.campaign_policy import Policy
-from crm_plugin.campaigns.prepared import per_minute
+from crm_plugin.campaigns.prepared_campaign import per_minute
 from crm_plugin.channels.base import Problem
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm

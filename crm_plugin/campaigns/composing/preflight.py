@@ -19,7 +19,14 @@ from crm_plugin.campaigns.policy import data_freshness, quiet_hours
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.conditions import lacks
 from crm_plugin.campaigns.policy.rules import DUPLICATE, NO_VALUE
-from crm_plugin.campaigns.prepared import audience_of, known_to, made_of, present_of, rules_of, targets
+from crm_plugin.campaigns.prepared_campaign import (
+    audience_of,
+    known_to,
+    made_of,
+    present_of,
+    rules_of,
+    targets,
+)
 from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import Compiled, Made, Problem
 from crm_plugin.channels.content import ADDRESSES

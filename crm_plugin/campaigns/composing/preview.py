@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.prepared import audience_of, present_of
+from crm_plugin.campaigns.prepared_campaign import audience_of, present_of
 from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import Compiled, Made, Message, Problem, Recipient
 from crm_plugin.host.context import Crm

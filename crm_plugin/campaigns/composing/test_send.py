@@ -14,7 +14,7 @@ from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preview import person_for
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
-from crm_plugin.campaigns.prepared import load
+from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.campaigns.rates.slot import slot_of
 from crm_plugin.channels import service as channels

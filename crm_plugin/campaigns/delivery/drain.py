@@ -20,14 +20,14 @@ from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.ledger.lease import Batch, Row
 from crm_plugin.campaigns.ledger.person_facts import touch_people
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import Running, load, present_of
+from crm_plugin.campaigns.prepared_campaign import Running, load, present_of
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import is_outage
 from crm_plugin.kernel.errors import CrmError, Unavailable
+from crm_plugin.kernel.kill_points import step
 from crm_plugin.kernel.process import stopping
-from crm_plugin.kernel.steps import step
 
 log = logging.getLogger(__name__)
 

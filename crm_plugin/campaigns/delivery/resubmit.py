@@ -19,7 +19,7 @@ from crm_plugin.campaigns.ledger.person_facts import touch_people
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import exclusions, quiet_hours
 from crm_plugin.campaigns.policy.campaign_policy import Rules
-from crm_plugin.campaigns.prepared import Running, load, present_of
+from crm_plugin.campaigns.prepared_campaign import Running, load, present_of
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.feedback.bounce_effects import Taken, apply, handed, move_row
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.channels.email.feedback import bounces, status_codes
+from crm_plugin.channels.email.feedback import bounce_classification, bounces
 from crm_plugin.channels.email.feedback.bounces import CHANNEL, Event
 from crm_plugin.channels.email.feedback.dsn import Returned
 from crm_plugin.channels.email.feedback.webhook import Posted
@@ -161,7 +161,7 @@ def _note_refused(crm: Crm, delivery_id: int, session: Session) -> int:
     if row is None or row.address_key is None:
         return 0
     status = (row.reason or "").removeprefix("smtp_").partition("_")[2]
-    kind = status_codes.kind_of(status)
+    kind = bounce_classification.kind_of(status)
     at = row.settled_at or crm.clock()
     event = Event(f"{row.id}:{kind}", row.address_key, kind, status, "smtp", at, row.id)
     apply(crm, session, event, row)

@@ -5,7 +5,14 @@ import logging
 from crm_plugin.campaigns.launch import lifecycle, staging
 from crm_plugin.campaigns.launch.staging import Freeze
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared import audience_of, compiled_of, known_to, present_of, rules_of, targets
+from crm_plugin.campaigns.prepared_campaign import (
+    audience_of,
+    compiled_of,
+    known_to,
+    present_of,
+    rules_of,
+    targets,
+)
 from crm_plugin.channels.base import Compiled
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError, Unavailable

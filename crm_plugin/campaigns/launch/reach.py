@@ -14,7 +14,7 @@ from crm_plugin.campaigns.launch.staging import decided
 from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
 from crm_plugin.campaigns.policy.fields import MAX_DAYS
 from crm_plugin.campaigns.policy.rules import REASONS, REST
-from crm_plugin.campaigns.prepared import unknown_is_no
+from crm_plugin.campaigns.prepared_campaign import unknown_is_no
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor

@@ -21,7 +21,7 @@ from crm_plugin.campaigns.policy.rules import DUPLICATE
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.sql_clock import db_now
-from crm_plugin.kernel.steps import step
+from crm_plugin.kernel.kill_points import step
 from crm_plugin.profiles.consent import channels
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.language.dates import Present

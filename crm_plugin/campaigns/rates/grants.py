@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from crm_plugin.campaigns.ledger.lease import Row
-from crm_plugin.campaigns.prepared import Running
+from crm_plugin.campaigns.prepared_campaign import Running
 from crm_plugin.campaigns.rates import limits, slot
 from crm_plugin.campaigns.rates.slot import ANY
 from crm_plugin.channels.rates.throttle import Throttle, share

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.prepared import Running
+from crm_plugin.campaigns.prepared_campaign import Running
 from crm_plugin.channels.email.headers import ascii_address
 from crm_plugin.channels.rates.throttle import Limit
 from crm_plugin.host.context import Crm

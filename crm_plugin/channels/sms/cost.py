@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from crm_plugin.channels.sms.channel import CompiledSms
-from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 

@@ -1,7 +1,7 @@
 """The way of a template to its approval: handed in, asked about, answered; or signed off by hand.
 
 Carriers that look at texts have a desk
-(:mod:`crm_plugin.channels.sms.carriers.template_filing`). At all others,
+(:mod:`crm_plugin.channels.sms.carriers.template_submission`). At all others,
 which take any text, an administrator answers for it.
 """
 
@@ -19,7 +19,7 @@ from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import capabilities_of, carrier_for
 from crm_plugin.channels.sms.carrier_rules import link_rules, text_rules
 from crm_plugin.channels.sms.carriers.refusals import KINDS, Refusal
-from crm_plugin.channels.sms.carriers.template_filing import Desk, Filing, Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Desk, Filing, Verdict
 from crm_plugin.channels.sms.channel import approved_text
 from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, SUBMITTED, move
 from crm_plugin.channels.sms.templates import parse, placeholders, set_code, versions

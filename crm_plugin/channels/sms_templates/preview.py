@@ -8,7 +8,7 @@ from crm_plugin.channels.base import Problem, SmsText
 from crm_plugin.channels.capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.sms.channel import drafted
 from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, price_of
-from crm_plugin.channels.sms.segments import Length, extensions, foreign, measure, room
+from crm_plugin.channels.sms.message_parts import Length, extensions, foreign, measure, room
 from crm_plugin.channels.sms.templates import declared, placeholders
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host.context import Crm

@@ -11,6 +11,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.people.archive import Archive, archive
+from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.profiles.people.queries import PersonRow, people, person_id_of
 from crm_plugin.profiles.people.timeline import Stretch, timeline
 from crm_plugin.profiles.store.course_scope import check, sees
@@ -22,7 +23,7 @@ def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[P
 
     :param ids: our ids.
     """
-    contacts = actor.may("crm.contacts")
+    contacts = may_see_contacts(actor)
     found = people(session, ids, contacts=contacts, scope=actor.scope, currency=own_currency(crm))
     return found if actor.may("crm.money") else [_without_money(row) for row in found]
 
@@ -51,7 +52,7 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
     need(actor, "crm.view")
     if actor.scope is not None:
         check(session, actor, person_id)
-    contacts, currency = actor.may("crm.contacts"), own_currency(crm)
+    contacts, currency = may_see_contacts(actor), own_currency(crm)
     found = archive(session, person_id, contacts=contacts, scope=actor.scope, currency=currency)
     if actor.may("crm.money"):
         return found

@@ -1,6 +1,17 @@
-"""Telephones and addresses as they are shown to who may not see them in clear."""
+"""Telephones and addresses: which staff see them in clear, and what the others see."""
 
+from crm_plugin.host.records import Actor
 from crm_plugin.profiles.store.normalise import fold
+
+
+def may_see_contacts(actor: Actor) -> bool:
+    """Return whether a member of staff sees telephones and addresses in clear, and may filter by them."""
+    return actor.may("crm.contacts")
+
+
+def mask_address(text: str) -> str:
+    """Return an e-mail address or a telephone number as staff see it who may not see it in clear."""
+    return (mask_email(text) if "@" in text else mask_phone(text)) or ""
 
 
 def mask_email(text: str | None) -> str | None:

@@ -14,7 +14,7 @@ from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready, make_ready
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
 from crm_plugin.profiles.sync.analyze import analyse
-from crm_plugin.profiles.sync.prefetch import Ahead
+from crm_plugin.profiles.sync.read_ahead import Ahead
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
 from crm_plugin.profiles.sync.streams import KINDS
 from crm_plugin.profiles.sync.write_page import apply

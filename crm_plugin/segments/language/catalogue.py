@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, Refused
+from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.segments.language.course_sources import CourseValue
 from crm_plugin.segments.language.fields import CHANNELS, FAMILIES, FIELDS, RELATIONS, Field, Relation
 from crm_plugin.segments.language.sources import Whole
@@ -87,7 +88,7 @@ class Catalogue:
         if self.actor is None:
             return False
         if field.private:
-            return not self.actor.may("crm.contacts")
+            return not may_see_contacts(self.actor)
         if isinstance(field.source, Whole):
             return self.actor.scope is not None
         return is_revenue(field) and not self.actor.may("crm.money")
@@ -101,7 +102,7 @@ class Catalogue:
         """
         if self.actor is None:
             return
-        if tree.private and not self.actor.may("crm.contacts"):
+        if tree.private and not may_see_contacts(self.actor):
             place, name = tree.private[0]
             raise Refused("segment.needs_contacts", place, field=name)
         if tree.revenue and not self.actor.may("crm.money"):

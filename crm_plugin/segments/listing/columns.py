@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.segments.language.catalogue import Catalogue
 
 
@@ -64,7 +65,7 @@ def offered(catalogue: Catalogue, actor: Actor) -> list[Column]:
 
 def exported(columns: list[Column], actor: Actor) -> list[Column]:
     """Return the columns that the actor may take away: contacts need ``crm.contacts``."""
-    return [one for one in columns if not one.private or actor.may("crm.contacts")]
+    return [one for one in columns if not one.private or may_see_contacts(actor)]
 
 
 def _told(column: Column, catalogue: Catalogue) -> bool:

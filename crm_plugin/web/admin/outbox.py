@@ -10,6 +10,7 @@ from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.web.shell.formatting import masked
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -87,7 +88,7 @@ def _line(row: Taken, names: dict[int | None, str]) -> dict[str, object]:
 
 
 def _address(row: Taken) -> str:
-    return row.address if row.channel == "message" or actor().may("crm.contacts") else masked(row.address)
+    return row.address if row.channel == "message" or may_see_contacts(actor()) else masked(row.address)
 
 
 @ROUTES.page("/outbox/<int:ident>", "crm.send")

@@ -6,8 +6,8 @@ are thin: they read what came, ask a service, and hand back what it says.
 
 from crm_plugin.web.api import (
     campaigns,
-    document,
     exports,
+    openapi,
     people,
     person,
     queries,
@@ -20,7 +20,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(campaigns, document, exports, people, person),
+        *(campaigns, openapi, exports, people, person),
         *(queries, school, segments, sms_templates, topics),
     )
 )

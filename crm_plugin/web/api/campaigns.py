@@ -17,7 +17,7 @@ from crm_plugin.channels.base import Problem, Receipt
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.host.records import Actor
 from crm_plugin.links.measures import Measures
-from crm_plugin.profiles.people.masking import mask_email, mask_phone
+from crm_plugin.profiles.people.masking import mask_address, may_see_contacts
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Endpoints, File, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
@@ -276,6 +276,6 @@ def _messages(rows: list[Taken], limit: int) -> dict[str, Any]:
 
 def _masked(row: Taken, reader: Actor) -> dict[str, Any]:
     found = {name: getattr(row, name) for name in Taken.__slots__}
-    if row.channel != "message" and not reader.may("crm.contacts"):
-        found["address"] = mask_email(row.address) if "@" in row.address else mask_phone(row.address)
+    if row.channel != "message" and not may_see_contacts(reader):
+        found["address"] = mask_address(row.address)
     return found

@@ -13,7 +13,7 @@ from crm_plugin.campaigns.reporting.report import Report, report
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent import topics
 from crm_plugin.web.campaigns.composer.policy import zone_of
-from crm_plugin.web.campaigns.numbers import MOVING, bar_of, lines_of, pace_of, verbs_of
+from crm_plugin.web.campaigns.figures import MOVING, bar_of, lines_of, pace_of, verbs_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import Routes, actor, crm

@@ -14,7 +14,7 @@ from crm_plugin.campaigns.reporting.time_series import Curve
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments.language.documents import all_of, rows, rule
-from crm_plugin.web.campaigns.numbers import MOVING, funnel_of
+from crm_plugin.web.campaigns.figures import MOVING, funnel_of
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import Routes, actor, crm

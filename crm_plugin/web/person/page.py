@@ -12,7 +12,7 @@ from crm_plugin.profiles.people.queries import PersonRow, search_courses
 from crm_plugin.profiles.people.timeline import Stretch, sources, timeline
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.store.host_info_cache import own_currency
-from crm_plugin.web.person.why import why
+from crm_plugin.web.person.explain import why
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell.formatting import today
 from crm_plugin.web.shell.guard import Routes, actor, crm

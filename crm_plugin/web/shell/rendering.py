@@ -14,13 +14,15 @@ from flask_wtf.csrf import generate_csrf
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from crm_plugin.host.context import Crm
 from crm_plugin.host.records import LayoutPage
 from crm_plugin.kernel.resources import folder
 from crm_plugin.web.shell import formatting, i18n, vocabulary
 from crm_plugin.web.shell.bundle import path_of
 from crm_plugin.web.shell.flash import take
 from crm_plugin.web.shell.guard import actor, crm
-from crm_plugin.web.shell.room import entries_of
+from crm_plugin.web.shell.menu import Entry
+from crm_plugin.web.shell.room import Room
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -90,6 +92,11 @@ def render(template: str, *, title: str, active: str = "", status: int = 200, **
         entries=shown_entries(),
     )
     return framed(title, body, active, status)
+
+
+def entries_of(crm: Crm) -> list[Entry]:
+    """Return the whole menu of an application."""
+    return [entry for room in crm.contributed(Room) for entry in room.menu]
 
 
 def shown_entries() -> list[Any]:

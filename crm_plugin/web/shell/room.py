@@ -28,8 +28,3 @@ class Room:
 def routes_of(crm: Crm) -> list[Route]:
     """Return every route of an application."""
     return [route for room in crm.contributed(Room) for routes in room.routes for route in routes]
-
-
-def entries_of(crm: Crm) -> list[Entry]:
-    """Return the whole menu of an application."""
-    return [entry for room in crm.contributed(Room) for entry in room.menu]

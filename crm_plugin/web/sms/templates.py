@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.capabilities import link_mode_of
-from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms.template_states import APPROVED, STATES
 from crm_plugin.channels.sms.templates import listed, versions
 from crm_plugin.channels.sms_templates import approval, editing, preview

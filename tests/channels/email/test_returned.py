@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_plugin.channels.email.feedback.bounce_classification import kind_of
 from crm_plugin.channels.email.feedback.dsn import LONGEST, Returned, read
-from crm_plugin.channels.email.feedback.status_codes import kind_of
 from tests.channels.email.mails import CODE, complaint, multipart, prose, report
 
 OURS = ("abcdefghij2345",)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_plugin.channels.base import Context, Recipient, SmsText
 from crm_plugin.channels.sms.channel import SMS
-from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms.templates import (
     declared,
     find,

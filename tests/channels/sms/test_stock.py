@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.base import SmsText
-from crm_plugin.channels.sms.segments import extensions, foreign, measure, room
+from crm_plugin.channels.sms.message_parts import extensions, foreign, measure, room
 from crm_plugin.channels.sms.templates import declared, placeholders, stock
 from crm_plugin.channels.sms_templates import preview
 from crm_plugin.channels.sms_templates.preview import look

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.channels.email.feedback.status_codes import KINDS, Kind
+from crm_plugin.channels.email.feedback.bounce_classification import KINDS, Kind
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import audit

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.message import Message as Mail
 from typing import Any
 
-from crm_plugin.channels.email.feedback.status_codes import Kind, kind_of, reply_in, status_in
+from crm_plugin.channels.email.feedback.bounce_classification import Kind, kind_of, reply_in, status_in
 
 LONGEST = 512_000
 """Bytes of a message that are read: a report stands before the message that it returns."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm_plugin.channels.email.feedback.status_codes import KINDS, Kind, kind_of
+from crm_plugin.channels.email.feedback.bounce_classification import KINDS, Kind, kind_of
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput, Clause
 

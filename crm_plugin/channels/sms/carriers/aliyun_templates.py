@@ -9,7 +9,7 @@ from typing import Any
 
 from crm_plugin.channels.sms.carriers.pushes import rows_of, word
 from crm_plugin.channels.sms.carriers.refusals import Refusal
-from crm_plugin.channels.sms.carriers.template_filing import Filing, Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 from crm_plugin.kernel.errors import BadInput, Clause
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
-from crm_plugin.channels.sms.carriers.template_filing import Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Verdict
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
 

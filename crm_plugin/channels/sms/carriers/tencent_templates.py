@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from crm_plugin.channels.sms.carriers.refusals import Refusal
-from crm_plugin.channels.sms.carriers.template_filing import Filing, Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 
 _LONGEST_NAME = 30

@@ -10,7 +10,7 @@ from crm_plugin.campaigns.composing.preview import EXAMPLE_CODE, Preview, previe
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.sms import templates as sms
-from crm_plugin.channels.sms.segments import measure
+from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.links.service import short_url
