@@ -44,12 +44,18 @@ class Running:
     links: tuple[int, ...]
     signer: Signer
     settings: Settings
+    present: Present
+    """When it was made ready: of later messages only the instant differs."""
     personal: Mapping[str, str] = field(default_factory=dict)
     """The campaign's own words that differ from person to person → column of the person."""
     shared_links: bool = False
     """Everybody gets the same short links: a click says nothing of whose it is."""
     per_minute: int | None = None
     """Private messages that the school takes a minute; None = any number."""
+
+    def present_at(self, now: datetime) -> Present:
+        """Return what its conditions are decided at."""
+        return replace(self.present, as_of=now)
 
     def render(self, row: Row) -> Message:
         """Return the message of a row.
@@ -109,6 +115,7 @@ def _make(crm: Crm, session: Session, campaign: Campaign) -> Running:
         signer=links.signer(crm),
         personal=campaign.content.get("personal", {}),
         settings=crm.settings,
+        present=present_of(crm),
         shared_links=getattr(compiled, "shared_links", False),
         per_minute=per_minute(crm, carrier.name),
     )

@@ -14,7 +14,8 @@ from typing import Any
 from crm_plugin.campaigns.delivery.drain import drain
 from crm_plugin.campaigns.rates import grants
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.rates.throttle import Answer, Limit, Throttle
+from crm_plugin.channels.rates.throttle import Answer, Throttle
+from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import install
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import connect

@@ -15,6 +15,7 @@ from crm_plugin.campaigns.launch.freezing import freeze
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits as pace
+from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
@@ -92,3 +93,17 @@ def test_a_campaign_in_its_turn_makes_room_for_others(
 def first_of(count: int) -> dict[str, Any]:
     rules = [{"field": "id", "operator": "in", "value": [f"p{number}" for number in range(1, count + 1)]}]
     return {"combinator": "and", "rules": rules}
+
+
+@pytest.mark.parametrize(
+    ("limits", "most", "asked"),
+    [
+        ([], 20, 20),
+        ([(200, 1)], 20, 20),
+        ([(25, 1)], 20, 12),
+        ([(5, 1), (200, 1)], 20, 5),
+        ([(1, 60)], 20, 1),
+    ],
+)
+def test_batches_divide_the_limit(limits: list[tuple[int, int]], most: int, asked: int) -> None:
+    assert pace.share([Limit("x", n, seconds) for n, seconds in limits], most) == asked

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_plugin.channels.rates.throttle import SETTLE, Throttle
-from crm_plugin.channels.rates.window import Limit, State, granted, seeded, share, wait_for
+from crm_plugin.channels.rates.window import Limit, State, granted, seeded, wait_for
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.queue import Queue
 from tests.fakes.crm import make_crm
@@ -55,20 +55,6 @@ def test_most_of_a_limit_can_be_used(n: int, seconds: float, count: int) -> None
             continue
         state, sent = granted(state, limit, count, now), sent + count
     assert sent >= 0.95 * 20 * n
-
-
-@pytest.mark.parametrize(
-    ("limits", "most", "asked"),
-    [
-        ([], 20, 20),
-        ([(200, 1)], 20, 20),
-        ([(25, 1)], 20, 12),
-        ([(5, 1), (200, 1)], 20, 5),
-        ([(1, 60)], 20, 1),
-    ],
-)
-def test_batches_divide_the_limit(limits: list[tuple[int, int]], most: int, asked: int) -> None:
-    assert share([Limit("x", n, seconds) for n, seconds in limits], most) == asked
 
 
 def test_a_seed_counts_against_the_window() -> None:
@@ -202,7 +188,8 @@ def test_more_than_a_window_is_refused(database: Database) -> None:
 SENDER = """
 import sys, time
 from pathlib import Path
-from crm_plugin.channels.rates.throttle import Limit, Throttle
+from crm_plugin.channels.rates.throttle import Throttle
+from crm_plugin.channels.rates.window import Limit
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.queue import Queue
 from tests.fakes.crm import make_crm

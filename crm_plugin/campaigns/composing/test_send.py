@@ -16,7 +16,7 @@ from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits as pace
-from crm_plugin.campaigns.rates.slot import slot_of
+from crm_plugin.campaigns.rates.grants import slot_of
 from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import Receipt, Recipient
 from crm_plugin.channels.rates.throttle import Throttle

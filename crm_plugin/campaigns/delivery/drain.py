@@ -18,9 +18,8 @@ from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.ledger.lease import Batch, Row
-from crm_plugin.campaigns.ledger.person_facts import touch_people
 from crm_plugin.campaigns.models import Campaign
-from crm_plugin.campaigns.prepared_campaign import Running, load, present_of
+from crm_plugin.campaigns.prepared_campaign import Running, load
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message
 from crm_plugin.host.context import Crm
@@ -28,6 +27,7 @@ from crm_plugin.kernel.db.engine import is_outage
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.kill_points import step
 from crm_plugin.kernel.process import stopping
+from crm_plugin.profiles.store.recompute_queue import touch
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def drain(crm: Crm, campaign_id: int, seconds: float = 20.0) -> int:
                 break
     finally:
         _settle_now(work)
-        touch_people(crm, work.touched)
+        _touch(work)
     lifecycle.finish(crm, campaign_id)
     return work.handled
 
@@ -132,7 +132,8 @@ def _lease(work: Drain) -> Batch:
     if not batch.rows and lease.ripen(work.crm, work.running.id):
         batch = lease.take(work.crm, work.running.id, count, closed)
     if batch.rows:
-        personalisation.fill(work.crm, work.running.personal, batch.rows)
+        if work.running.personal:
+            personalisation.fill(work.crm, work.running.personal, batch.rows)
         step("leased")
     return batch
 
@@ -172,8 +173,14 @@ def _send_batch(work: Drain, batch: Batch) -> None:
     if work.over or held_back:
         _settle_now(work)
         lease.give_back(work.crm, work.running.id, batch.token)
-    touch_people(work.crm, work.touched)
-    work.touched.clear()
+    _touch(work)
+
+
+def _touch(work: Drain) -> None:
+    """Let the facts of people who were handed a message be computed again soon."""
+    if work.touched:
+        work.crm.db.run(lambda session: touch(session, work.touched))
+        work.touched.clear()
 
 
 def _render(running: Running, rows: Sequence[Row]) -> tuple[dict[int, Message], dict[int, str]]:
@@ -220,8 +227,9 @@ def _send(
     # The sending lease is the settings' time and one carrier time-out: the deadline is before the latter.
     work.deadline = time.monotonic() + work.crm.settings.lease_seconds
     seconds = work.crm.settings.lease_seconds + int(carrier.call_seconds) + 1
+    present = work.running.present_at(work.crm.clock())
     ask = mark.Ask(token, rows, broken, seconds, work.before)
-    marked = mark.mark(work.crm, work.running.rules, ask, present_of(work.crm), work.deadline)
+    marked = mark.mark(work.crm, work.running.rules, ask, present, work.deadline)
     if marked.settled:
         work.before = None
     else:

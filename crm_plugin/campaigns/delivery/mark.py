@@ -90,7 +90,7 @@ def _mark(crm: Crm, session: Session, rules: Rules, ask: Ask, present: Present) 
     if found.state != "sending":
         return Marked(found.state)
     reasons = found.reasons
-    waiting = _quiet(rules, ask, reasons, present.as_of)
+    waiting = _quiet(rules, ask, reasons, present.as_of) if rules.policy.quiet else {}
     _refuse(session, ask, reasons, waiting, present.as_of)
     good = [id for id in ids if id not in reasons and id not in waiting and id not in ask.broken]
     return Marked(found.state, _mark_rows(session, ask, good, present.as_of), failing=found.failing)

@@ -15,11 +15,10 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.delivery import settle
 from crm_plugin.campaigns.ledger.lease import Row, rows_of
-from crm_plugin.campaigns.ledger.person_facts import touch_people
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import exclusions, quiet_hours
 from crm_plugin.campaigns.policy.campaign_policy import Rules
-from crm_plugin.campaigns.prepared_campaign import Running, load, present_of
+from crm_plugin.campaigns.prepared_campaign import Running, load
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
@@ -27,6 +26,7 @@ from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.process import stopping
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.store.recompute_queue import touch
 
 WITHIN = timedelta(hours=24)
 """Since a message was handed over; carriers do not remember keys for ever."""
@@ -87,7 +87,7 @@ def _claim(crm: Crm, session: Session, running: Running, count: int) -> tuple[st
     rows = rows_of(session, token, "unknown")
     people = sorted(row.person_id for row in rows)
     session.execute(sa.select(Person.id).where(Person.id.in_(people)).order_by(Person.id).with_for_update())
-    present = present_of(crm)
+    present = running.present_at(crm.clock())
     found = exclusions.verdicts(session, running.rules, ids, present)
     if found.state not in STATES or found.stale:
         return token, []
@@ -113,7 +113,7 @@ def _submit(crm: Crm, running: Running, token: str, rows: Sequence[Row]) -> int:
         rows, told = [row for row, _ in known], [one for _, one in known]
         outcome = settle.Outcome(running.id, token, running.carrier.name, rows, told, crm.clock())
         crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
-        touch_people(crm, {row.person_id for row in rows})
+        crm.db.run(lambda session: touch(session, {row.person_id for row in rows}))
     return len(known)
 
 

@@ -80,8 +80,6 @@ def values_of(person: Person, content: Mapping[str, Any]) -> dict[str, str | Non
 
 def fill(crm: Crm, own: Columns, rows: Sequence[Row]) -> None:
     """Put a campaign's own words into leased rows; the three names are there already."""
-    if not own or not rows:
-        return
     columns = [getattr(Person, column) for column in own.values()]
     with crm.db.read() as session:
         mine = among(session, Person.id, [row.person_id for row in rows])

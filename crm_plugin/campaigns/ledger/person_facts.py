@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Delivery
-from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.recompute_queue import touch
@@ -37,13 +36,7 @@ def marketed(session: Session, ids: Collection[int]) -> None:
     )
 
 
-def touch_people(crm: Crm, ids: Collection[int]) -> None:
-    """Let the facts of people who were handed a message be computed again soon."""
-    if ids:
-        crm.db.run(lambda session: touch(session, ids))
-
-
 def touch_since(session: Session, campaign_ids: Collection[int], since: datetime) -> None:
-    """The same for all that these campaigns handed over lately: a worker died before it could tell."""
+    """Let the facts of all whom these campaigns wrote to lately be computed again: a worker died."""
     query = sa.select(Delivery.person_id).where(Delivery.campaign_id.in_(tuple(campaign_ids)))
     touch(session, query.where(Delivery.handed_at >= since).distinct())

@@ -1,4 +1,10 @@
-"""One worker's way to the limits that bind its campaign: how many rows to take, which, and for when."""
+"""One worker's way to the limits that bind its campaign: how many rows to take, which, and for when.
+
+Between the grant and the call a batch is marked, which takes now long and now short. Where a window is
+nearly full, every batch therefore leaves the same time after its grant, whichever process has it: used
+late, a grant would crowd a later window. A batch that misses its moment is not handed over; its rows are
+pending again.
+"""
 
 import time
 from collections import defaultdict
@@ -8,10 +14,66 @@ from functools import partial
 
 from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.prepared_campaign import Running
-from crm_plugin.campaigns.rates import limits, slot
-from crm_plugin.campaigns.rates.slot import ANY
-from crm_plugin.channels.rates.throttle import Throttle, share
+from crm_plugin.campaigns.rates import limits
+from crm_plugin.channels.rates.throttle import Answer, Throttle
+from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import Crm
+
+LONG = 25.0
+"""In a window of so many seconds the time that a marking takes does not count."""
+_FORGET = 0.8
+_TOO_MANY = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Monotonic times between which a call may begin."""
+
+    begins: float = 0.0
+    ends: float = float("inf")
+
+    def is_over(self) -> bool:
+        """Tell whether it is too late for another call."""
+        return time.monotonic() > self.ends
+
+    def wait(self) -> None:
+        """Sleep until it begins."""
+        time.sleep(max(0.0, self.begins - time.monotonic()))
+
+
+ANY = Slot()
+"""No limit is near: any moment will do."""
+
+
+def slot_of(answer: Answer, bound: Sequence[Limit]) -> Slot:
+    """Return when messages that were granted may leave."""
+    if not answer.tight:
+        return ANY
+    shortest = min(limit.per_seconds for limit in bound)
+    begins = answer.at + (answer.lead if shortest < LONG else 0.0)
+    return Slot(begins, begins + limits.lateness(shortest))
+
+
+def tighter(one: Slot, other: Slot) -> Slot:
+    """Return the moments that two grants have in common."""
+    return Slot(max(one.begins, other.begins), min(one.ends, other.ends))
+
+
+class Punctuality:
+    """Whether this worker's batches meet their moments; asks for more time when too many do not."""
+
+    def __init__(self) -> None:
+        self._late = 0.0
+
+    def learn(self, slot: Slot) -> bool:
+        """Note a batch; tell whether batches need more time between their grant and their call."""
+        if slot is ANY:
+            return False
+        self._late = self._late + 1 if slot.is_over() else self._late * _FORGET
+        if self._late < _TOO_MANY:
+            return False
+        self._late = 0.0
+        return True
 
 
 @dataclass
@@ -35,7 +97,7 @@ class Grants:
         self._by_domain = limits.has_domains(running)
         self._closed: dict[str, float] = {}
         self._tight = False
-        self._punctual = slot.Punctuality()
+        self._punctual = Punctuality()
         self.slot = ANY
         """When the messages that were granted last may leave."""
 
@@ -46,7 +108,7 @@ class Grants:
         they are granted.
         """
         carrier = self._running.carrier
-        size = share(self._limits, carrier.in_flight)
+        size = limits.share(self._limits, carrier.in_flight)
         if not self._tight or not self._limits or carrier.batch > 1:
             return size
         shortest = min(limit.per_seconds for limit in self._limits)
@@ -68,7 +130,7 @@ class Grants:
         answer = self._throttle.reserve(self._limits, count)
         if answer.wait <= 0:
             self._tight = answer.tight
-            self.slot = slot.tighter(self.slot, slot.slot_of(answer, self._limits))
+            self.slot = tighter(self.slot, slot_of(answer, self._limits))
         return answer.wait
 
     def admit(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -92,7 +154,7 @@ class Grants:
         if answer.wait > 0:
             self._closed[domain] = time.monotonic() + answer.wait
             return []
-        self.slot = slot.tighter(self.slot, slot.slot_of(answer, [limit]))
+        self.slot = tighter(self.slot, slot_of(answer, [limit]))
         return rows
 
     def closed(self) -> list[str]:

@@ -1,6 +1,7 @@
 """How fast a campaign may go, and what the ledger knows of how fast it went."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.prepared_campaign import Running
 from crm_plugin.channels.email.headers import ascii_address
-from crm_plugin.channels.rates.throttle import Limit
+from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import read_rate
@@ -53,6 +54,15 @@ def limits(running: Running) -> list[Limit]:
         if rate is not None:
             found.append(_limit(name, *read_rate(rate)))
     return found
+
+
+def share(limits: Sequence[Limit], most: int) -> int:
+    """Return how many messages to ask for at once, at most ``most``.
+
+    As many as divide the smallest limit well: asking 25 a second for twenties would use twenty of them.
+    """
+    smallest = min((limit.n for limit in limits), default=most)
+    return max(1, smallest // -(-smallest // most)) if smallest else 1
 
 
 def has_domains(running: Running) -> bool:

@@ -19,12 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.models import RateWindow
-from crm_plugin.channels.rates.window import Limit, State, granted, is_tight, seeded, share, wait_for
+from crm_plugin.channels.rates.window import Limit, State, granted, is_tight, seeded, wait_for
 from crm_plugin.channels.rates.window_lua import script
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing, upsert
-
-__all__ = ["SETTLE", "Answer", "Limit", "Seed", "Throttle", "share"]
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ class Throttle:
         """Grant ``count`` messages by all limits or by none.
 
         :raises ValueError: when a limit is smaller than ``count``, which could never be granted
-            (:func:`share` tells how many to ask for).
+            (:func:`crm_plugin.campaigns.rates.limits.share` tells how many to ask for).
         """
         if any(count > limit.n for limit in limits):
             raise ValueError("no limit grants more at once than in a whole window")

@@ -82,15 +82,6 @@ def seeded(limit: Limit, grants: Sequence[tuple[float, int]], now: float) -> Sta
     return state
 
 
-def share(limits: Sequence[Limit], most: int) -> int:
-    """Return how many messages to ask for at once, at most ``most``.
-
-    As many as divide the smallest limit well: asking 25 a second for twenties would use twenty of them.
-    """
-    smallest = min((limit.n for limit in limits), default=most)
-    return max(1, smallest // -(-smallest // most)) if smallest else 1
-
-
 def _recent(state: State, limit: Limit, now: float) -> tuple[Bucket, ...]:
     return tuple(bucket for bucket in state.log if bucket[1] > now - limit.per_seconds)
 
