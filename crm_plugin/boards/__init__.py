@@ -1,5 +1,5 @@
 """Course and class boards: the people of a course by stage.
 
-Below campaigns, which write to a stage; above segments, whose trees say who is in one. Pages of boards, and
-the money of a course, come with them.
+Below campaigns, which write to a stage; above segments, whose trees say which people are in one. Pages of
+boards, and the money of a course, come with them.
 """

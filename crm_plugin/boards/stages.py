@@ -1,4 +1,4 @@
-"""The people of one course or class by their stage, as searches over the fields that there are.
+"""The people of one course or class by their stage, as segments over the fields that there are.
 
 A course stands for its copies and plans as well: ``course_id`` of the filter language means the root.
 """

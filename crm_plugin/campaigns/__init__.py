@@ -7,12 +7,12 @@ Rooms, from the ground up; each imports those below it:
 - ``queries``: campaigns as plain values. ``feedback``: what carriers report afterwards.
 - ``policy``: why somebody gets no message, one row a reason.
 - ``document``: the campaign file.
-- ``access``: who may see and do what; every verb above asks it.
+- ``access``: rights; every verb above checks them here.
 - ``prepared_campaign``: a campaign made ready once for a process.
-- ``launch``: states of a campaign, the freeze, the reach of a search. ``rates``: how fast it may go.
+- ``launch``: states of a campaign, the freeze, the reach of a segment. ``rates``: how fast it may go.
   ``reporting``: numbers, and exactly the people behind them.
-- ``composing``: verbs on drafts, previews, tests, the pre-flight. ``delivery``: from the lease to the
-  settled row.
+- ``composing``: verbs on drafts, previews, tests, the check before sending. ``delivery``: from the lease to
+  the settled row.
 - ``service``: the verbs that steer a campaign. ``jobs``: what workers run.
 - ``capability``: what campaigns bring to the capabilities below.
 """

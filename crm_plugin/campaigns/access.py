@@ -1,11 +1,11 @@
-"""Who may see and do what with campaigns; every verb asks here, in the session that works.
+"""Rights on campaigns: what an actor may see and do. Every verb checks them here, in the session that works.
 
-Three things are asked: may the actor do that (``crm.view`` to look, ``crm.send`` to change), may they see
-the campaign, and may they ask what its conditions ask. Commands come as
-:data:`crm_plugin.host.permissions.OPERATOR`, who may do everything.
+Three things are checked. May the actor do that (``crm.view`` to look, ``crm.send`` to change)? May they see
+the campaign? May they use its conditions? Commands come as :data:`crm_plugin.host.permissions.OPERATOR`,
+which may do everything.
 
-Who is limited to some courses sees the campaigns that they made themselves while they were limited to
-those courses or fewer: all others were decided about people whom they may not see.
+Staff limited to some courses see the campaigns that they made themselves while they were limited to those
+courses or fewer. All others were decided about people outside their limits.
 """
 
 from collections.abc import Mapping, Sequence

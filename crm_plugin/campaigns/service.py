@@ -1,7 +1,8 @@
 """Verbs that steer a campaign: launch, pause, go on, cancel, decide about what is in doubt.
 
-Each takes the actor, asks :mod:`crm_plugin.campaigns.access` and writes down who did it. Verbs on drafts
-stand in :mod:`crm_plugin.campaigns.composing.drafts`, reads in :mod:`crm_plugin.campaigns.reporting`.
+Each takes the actor, checks their rights (:mod:`crm_plugin.campaigns.access`) and records the change. Verbs
+on drafts stand in :mod:`crm_plugin.campaigns.composing.drafts`, reads in
+:mod:`crm_plugin.campaigns.reporting`.
 """
 
 from collections.abc import Collection

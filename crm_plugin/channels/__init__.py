@@ -10,7 +10,7 @@ Rooms, from the ground up; each imports those below it:
 - ``service``: the verbs. ``sms_templates``: writing and approving them. ``jobs``: what workers run.
 - ``capability``: what channels bring.
 
-Whom to write to, and when, is the work of ``campaigns``.
+``campaigns`` decides which people to write to, and when.
 """
 
 from crm_plugin.channels.errors import CODES

@@ -1,6 +1,6 @@
 """Addresses that are not written to, for administrators: which and why; block one, let one be used again.
 
-What people asked for themselves stays theirs: an opt-out ends by the person's own page, never here.
+An opt-out belongs to the person: it ends by their own page, never here.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The searches that a new demo shows on its homes, saved and counted as an administrator would do it."""
+"""The quick queries that a new demo shows on its homes, saved and counted as by an administrator."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The figures of the home page, asked in few questions over all capabilities below.
+"""The figures of the home page, read by few statements over all capabilities below.
 
 Only numbers that no capability has by itself. How they look is in ``web/home``; what one campaign brought is
 in ``campaigns/reporting``.

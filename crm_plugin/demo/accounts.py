@@ -1,4 +1,4 @@
-"""Registration, login, profile, consents; who is at the screen."""
+"""Registration, login, profile, consents; the person at the screen."""
 
 from __future__ import annotations
 

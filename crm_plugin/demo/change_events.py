@@ -1,4 +1,4 @@
-"""Keeps ``updated_at`` and tells listeners, after each commit, which rows of the school changed."""
+"""Keeps ``updated_at``; after each commit listeners learn which rows of the school changed."""
 
 from __future__ import annotations
 

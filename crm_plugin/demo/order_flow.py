@@ -1,4 +1,4 @@
-"""Orders from the till to the refund, and the seats that they open and end."""
+"""Orders from the till to the refund, and the enrolments that they open and end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a capability brings to one application: the list stands in :mod:`crm_plugin.plugin`.
 
 A lower row defines the type of what it accepts, as a frozen class (``PersonExtension`` of the profiles,
-``FilterExtension`` of the segments, ``Jobs`` of the workers). A higher row makes one object of it, and
-whoever accepts it asks :meth:`crm_plugin.host.context.Crm.contributed`. Nothing is kept by the process.
+``FilterExtension`` of the segments, ``Jobs`` of the workers). A higher row makes one object of it; the lower
+one gets it by :meth:`crm_plugin.host.context.Crm.contributed`. Nothing is kept by the process.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Messages of the errors about who may do what, and the school."""
+"""Messages of the errors about permissions, and about the school."""
 
 CODES: dict[str, str] = {
     "access.refused": "you cannot do this: it needs the permission {permission}",

@@ -1,7 +1,7 @@
 """Checks a whole page column by column: three times as fast as row by row, and the same verdict.
 
 A page is nearly always good, and then every value of a column has one type and few columns hold more than
-some different values. Only where a column might not be good are the rows asked one by one, which also finds
+some different values. Only where a column might not be good are the rows checked one by one, which also finds
 the reason.
 """
 

@@ -1,4 +1,4 @@
-"""What an actor may do, asked by the service that does it: a page, the API and a test all meet it."""
+"""What an actor may do, checked by the service that does it: a page, the API and a test all meet it."""
 
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Refused

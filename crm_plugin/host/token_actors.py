@@ -1,4 +1,4 @@
-"""Programs as actors: who made their tokens, what they may do, and who is behind a request."""
+"""Programs as actors: the author of a token, what it may do, and the actor behind a request."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Finds the host that the kit is to look at, and a clock under which it is asked again at once."""
+"""Finds the host that the kit is to look at, and a clock that lets it be called again at once."""
 
 import importlib
 import inspect

@@ -1,7 +1,7 @@
 """Level 1: what the host hands over. Reads only; safe on a live site.
 
-Rows may come and go while the checks run: what seems to be missing is asked for again by its id before it
-counts as wrong.
+Rows may come and go while the checks run: what seems to be missing is fetched by its id before it counts as
+wrong.
 """
 
 from collections import Counter

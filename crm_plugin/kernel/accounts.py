@@ -1,4 +1,4 @@
-"""Accounts of the CRM's own shell, for schools whose platform cannot tell who is at the screen."""
+"""Accounts of the CRM's own shell, for schools whose platform cannot say which person is at the screen."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Who did what, and to how many: one row for each change, send and export."""
+"""Records of what staff did, and to how many: one row for each change, send and export."""
 
 from datetime import datetime
 from typing import Any

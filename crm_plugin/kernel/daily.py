@@ -1,4 +1,4 @@
-"""Work that is done once a business day, whoever asks for it."""
+"""Work that is done once a business day, however many processes ask for it."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

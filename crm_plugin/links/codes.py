@@ -1,8 +1,8 @@
-"""Codes of short links and tokens of opt-out pages: signed, stateless, made of 57 letters.
+"""Codes of short links and tokens of opt-out pages: signed, stateless, made of 57 characters.
 
-A code holds the link's number, the ledger row's, the key's, and a truncated MAC over both; nothing is
-stored for a recipient. The letters are shortuuid's alphabet (no 0, 1, I, O, l), so that a code survives
-being read aloud. Realistic numbers (20,000 to 10,000,000 ledger rows) give 13 to 15 letters.
+A code holds the link's number, the ledger row's, the key's, and a truncated MAC over both; nothing is stored
+for a recipient. The characters are shortuuid's alphabet (no 0, 1, I, O, l), so that a code survives being
+read aloud. Realistic numbers (20,000 to 10,000,000 ledger rows) give 13 to 15 characters.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Clicks that a signed-in visit confirms: whoever opens a link and then acts in the school was a person.
+"""Clicks that a signed-in visit confirms: an addressee who then acts in the school was a person.
 
-What the school tells of visits comes minutes after them, so the hits of the last hours are looked at again
-and again. Hits of scanners and prefetches stay what they are: that their addressee came to the school soon
-after says nothing about who opened the link.
+The school reports visits minutes after them, so the hits of the last hours are looked at again and again.
+Hits of scanners and prefetches stay what they are: a visit of the addressee soon after does not prove that
+the addressee opened the link.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A host made of a school's adapter and the shell's own answers to "who is it?" and "which page?"."""
+"""A host made of a school's adapter and the shell's own answers: the signed-in person, and the pages."""
 
 from typing import Any
 

@@ -3,7 +3,7 @@
 No SQL and no rule of a capability belong here. Rooms, from the ground up; each imports those below it:
 
 - ``shell``: what each page stands in.
-- ``segments``: the builder of a search. ``admin``: pages of administrators. ``sms``: SMS templates.
+- ``segments``: the builder of a segment. ``admin``: pages of administrators. ``sms``: SMS templates.
 - ``campaigns``: campaigns and their composer.
 - ``people``: the list of people. ``person``: the page of one.
 - ``home``, and ``api``: the JSON API.

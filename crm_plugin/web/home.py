@@ -1,4 +1,4 @@
-"""The overview: figures, trends, pinned searches, recent campaigns, age of the data."""
+"""The overview: figures, trends, pinned quick queries, recent campaigns, age of the data."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,5 +1,6 @@
 """Words of pages, errors and documentation are those of docs/glossary.md, and sentences are short."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from crm_plugin.kernel.i18n import FOLDER
-from tests.project.tree import ROOT, files, text_of
+from tests.project.tree import ROOT, files, python_files, text_of
 
 EVERYWHERE = (
     *(
@@ -33,9 +34,23 @@ ON_PAGES = (
     *("called spam", "to whom"),
 )
 """Of pages and errors besides: documentation and API say launch."""
+IN_MODULES = (
+    "tells?",
+    "telling",
+    "whom",
+    "whoever",
+    "asked",
+    "desk",
+    "search(es)?",
+    "pre-flight",
+    "takes? back",
+)
+"""Of the docstring of a file besides: a school provides a fact, a hash shows a change, rights are checked."""
 SUBJECT = r"(^|[.;:!?] )(Who|Whoever|who|whoever) (?!to\b|can\b)\w+(?! .*\?)"
 """A clause for a subject: say people."""
 CHINESE = ("触达", "营销活动", "主题(?!：)", "通道", "沉寂", "勾选", "受众", "纳入考虑", "丢弃", "将会送达")
+CODE = ("crm_plugin", "hooks", "migrations")
+"""Folders of the package."""
 LONGEST = 20
 """Words of a sentence."""
 _BLANKS = re.compile(r"%\(\w+\)s|\$?\{+[^{}]*\}+")
@@ -83,6 +98,18 @@ def test_no_template_has_one() -> None:
     assert [str(one) for one in templates if pattern(EVERYWHERE).search(text_of(one))] == []
 
 
+def test_no_docstring_of_a_module_has_one() -> None:
+    forbidden = pattern(EVERYWHERE + IN_MODULES)
+    modules = [path for path in python_files() if path.parts[0] in CODE]
+    assert len(modules) > 400
+    found = []
+    for path in modules:
+        first = " ".join((ast.get_docstring(ast.parse(text_of(path))) or "").split())
+        if forbidden.search(first) or re.search(SUBJECT, first):
+            found.append(str(path))
+    assert found == []
+
+
 def test_sentences_are_short() -> None:
     """Blanks count as one word."""
     found = []
@@ -105,5 +132,6 @@ def test_the_glossary_has_each_word_once() -> None:
 def test_the_check_finds_such_words() -> None:
     assert pattern(EVERYWHERE).search("It is counted anew.")
     assert pattern(ON_PAGES).search("Launch now")
+    assert pattern(IN_MODULES).search("Fields that the school tells.")
     assert re.search(SUBJECT, "You may look. Who writes campaigns needs a right.")
     assert not re.search(SUBJECT, "Who to leave out")

@@ -1,4 +1,4 @@
-"""The last look at a draft: its pre-flight and how one person would get it, read once for both."""
+"""The last look at a draft: its check and how one person would get it, read once for both."""
 
 from dataclasses import dataclass
 

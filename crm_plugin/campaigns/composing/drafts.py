@@ -1,4 +1,4 @@
-"""Verbs on drafts: make, change, copy, delete and take back; nothing here sends."""
+"""Verbs on drafts: make, change, copy, delete and restore; nothing here sends."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The pre-flight: what stands in the way of a launch, what deserves a look, and who will be reached."""
+"""The check before a launch: what stands in its way, what deserves a look, and how many people it reaches."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a campaign by SMS will cost, for the pre-flight: counted where that is quick, else from a sample."""
+"""What a campaign by SMS will cost, for the check: counted where that is quick, else from a sample."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Marking: the one transaction that turns leased rows into *sending* ones.
 
-It asks the policy again for exactly these rows, with their people locked in id order (as opt-outs lock
+It applies the policy once more to exactly these rows, with their people locked in id order (as opt-outs lock
 them), and settles the micro-batch before. Only rows that it marked may be handed to a carrier.
 """
 

@@ -1,4 +1,4 @@
-"""Campaigns that stopped by themselves: who must know of it is told, on the pages and by e-mail."""
+"""Campaigns that stopped by themselves: notices to staff, on the pages and by e-mail."""
 
 import logging
 from dataclasses import dataclass

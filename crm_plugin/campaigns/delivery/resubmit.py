@@ -1,8 +1,8 @@
 """Messages in doubt at carriers that take a key once: submitted again under the same key, they come out.
 
-Such a carrier hands a key's message over once, however often it is submitted; its answer therefore tells
-what became of it. The row stays *unknown* until the answer is there, and after any answer that tells
-nothing. Everywhere else only a person decides.
+Such a carrier hands a key's message over once, however often it is submitted; so its answer says what became
+of it. The row stays *unknown* until the answer is there, and after any answer that says nothing. Everywhere
+else only a person decides.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Goals that campaigns are usually written for: whoever is among these people needs the message no more."""
+"""Goals that campaigns are usually written for: these people need the message no longer."""
 
 from typing import Any
 

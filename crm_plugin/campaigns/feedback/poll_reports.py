@@ -1,7 +1,7 @@
 """Asks a carrier what became of messages that it has not reported on.
 
-Carriers send a report a few times and then never again: who was down meanwhile has to ask. Carriers that
-can be asked have ``ask(ref, sent_at)``; it costs a call for each message, so a few are asked at a time.
+Carriers send a report a few times and then never again: after an outage we have to ask. Carriers that answer
+such questions have ``ask(ref, sent_at)``. It costs a call for each message, so we ask about a few at a time.
 """
 
 import time

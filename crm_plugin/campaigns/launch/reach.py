@@ -1,4 +1,4 @@
-"""The reach of a search: how many people are lost at each step on the way to a channel, and who is left.
+"""The reach of a segment: how many people are lost at each step on the way to a channel, and how many remain.
 
 The steps only group the reasons of the freeze (:func:`crm_plugin.campaigns.launch.staging.decided`): there is
 no second definition of who would get a message.

@@ -1,4 +1,4 @@
-"""Freezing: who is considered, who is excluded and why, decided by one statement in one snapshot.
+"""Freezing: which people are considered, and why some are excluded, by one statement in one snapshot.
 
 The statement fills ``crm_staged``; only the copying into the ledger goes in chunks. Both steps are
 fenced by a token of the one process that holds the freeze, so that it may die anywhere and another one

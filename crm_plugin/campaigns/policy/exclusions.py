@@ -1,4 +1,4 @@
-"""Why somebody is not to get a message, as SQL: asked once by the freeze and again at each marking."""
+"""Why somebody gets no message, as SQL: evaluated once by the freeze and again at each marking."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

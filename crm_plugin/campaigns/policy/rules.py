@@ -1,6 +1,6 @@
 """Every reason why somebody gets no message: one row each, in the order in which the first one counts.
 
-Freeze, marking, the reach of a search, campaign file, the composer's form, pages, report and the document of
+Freeze, marking, the reach of a segment, campaign file, the composer's form, pages, report and the document of
 the API derive from these rows. ``docs/recipes.md`` adds one.
 """
 

@@ -1,7 +1,7 @@
 """What came after a campaign: purchases within some days of a message, beside those of people kept back.
 
-A purchase counts when it held money and was paid after the person's message was handed over, at most so
-many days later. That says *after*, not *because*: only the people kept back tell what would have come anyway.
+A purchase counts when it held money and was paid after the person's message was handed over, at most so many
+days later. That says *after*, not *because*: only the people kept back show what would have come anyway.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
 """Header lines of e-mail, written by our own hand.
 
-Python's e-mail package turns a List-Unsubscribe address of more than some 60 letters into encoded
-words, which ends one-click opt-out (RFC 8058); it also takes ten times as long as sending. So the few
-headers that we need are written here, each value checked: a line break in a value would be a header
-of somebody else's.
+Python's e-mail package turns a List-Unsubscribe address of more than some 60 characters into encoded words,
+which ends one-click opt-out (RFC 8058); it also takes ten times as long as sending. So the few headers that
+we need are written here, each value checked: a line break in a value would be a header of somebody else's.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Whether the mail server takes us: asked by ``crm doctor``, answered in one line."""
+"""Whether the mail server lets us in: a question of ``crm doctor``, answered in one line."""
 
 import smtplib
 import ssl

@@ -1,8 +1,8 @@
 """The carrier SMTP: one connection kept, reopened when it drops, an outcome of its own for each message.
 
-What a failure means depends on where it strikes. Before the text of a message is under way, the server
-cannot have it: *unavailable*. Once it is under way, only the server's answer tells: without one the
-outcome is *unknown* (RFC 5321 4.5.3.2.6 names this very case), and nobody sends again by himself.
+What a failure means depends on where it strikes. Before the text of a message is under way, the server cannot
+have it: *unavailable*. Once it is under way, only the server's answer counts: without one the outcome is
+*unknown* (RFC 5321 4.5.3.2.6 names this very case), and nothing is sent again by itself.
 """
 
 import logging

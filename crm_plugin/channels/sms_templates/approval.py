@@ -1,8 +1,7 @@
-"""The way of a template to its approval: handed in, asked about, answered; or signed off by hand.
+"""The way of a template to its approval: handed in, looked at, answered; or approved by hand.
 
-Carriers that look at texts have a desk
-(:mod:`crm_plugin.channels.sms.carriers.template_submission`). At all others,
-which take any text, an administrator answers for it.
+Some carriers approve texts themselves (:mod:`crm_plugin.channels.sms.carriers.template_submission`). All
+others take any text: there an administrator approves it.
 """
 
 import logging

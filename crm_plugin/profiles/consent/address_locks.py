@@ -1,8 +1,8 @@
-"""Who holds an address, and the locks that opt-outs and sending share.
+"""The people with an address, and the locks that opt-outs and sending share.
 
-A marking locks its persons in the order of their ids before it asks whether anything speaks against
-them. Whoever stops an address locks everybody whom a message to it could be marked for, in the same
-order: then a message is either marked before, or not at all.
+A marking locks its persons in the order of their ids before it checks whether anything speaks against them.
+Stopping an address locks everybody who could get a message there, in the same order: then a message is either
+marked before, or not at all.
 """
 
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""SQL expressions over :class:`Person` that tell whom a channel may reach."""
+"""SQL expressions over :class:`Person`: the people that a channel may reach."""
 
 from typing import Any
 

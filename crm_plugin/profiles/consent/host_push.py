@@ -1,4 +1,4 @@
-"""Tell the school of opt-outs and opt-ins that reached us."""
+"""Report opt-outs and opt-ins that reached us to the school."""
 
 import logging
 

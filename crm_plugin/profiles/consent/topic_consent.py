@@ -1,8 +1,9 @@
 """What people want to hear about: opt-outs of a topic, opt-ins again, and what holds for a person now.
 
-An opt-out holds on every channel, for every address that the person has then and, by the school's own id
-of them, for those that they get later. Like any opt-out it binds whoever shares an address, and takes the
-locks of :mod:`crm_plugin.profiles.consent.address_locks`. The school is not told: it has no such topics.
+An opt-out holds on every channel, for every address that the person has then and, by the school's own id of
+them, for those that they get later. Like any opt-out it binds everybody who shares an address, and takes the
+locks of :mod:`crm_plugin.profiles.consent.address_locks`. The school does not learn of it: it has no such
+topics.
 """
 
 from collections.abc import Collection, Sequence

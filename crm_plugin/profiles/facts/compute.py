@@ -1,8 +1,8 @@
 """Facts: columns of the profile computed from orders, enrolments and signals.
 
-Everything is set-based: one statement for some thousand people. Usually that is whom something touched;
-after the first scan of a stream it is everybody once, in the order of ids. Other capabilities bring facts
-of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts`.
+Everything is set-based: one statement for some thousand people. Usually these are the people that something
+touched; after the first scan of a stream it is everybody once, in the order of ids. Other capabilities bring
+facts of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts`.
 """
 
 import time

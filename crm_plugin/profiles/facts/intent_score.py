@@ -1,8 +1,8 @@
 """How much somebody seems to want a course, worked out from what they did, with the reasons.
 
-The points of a course are the sum over its reasons of (weight of the kind) × log2(1 + count) × recency,
-where recency halves every :data:`~crm_plugin.profiles.facts.interests.HALF_LIFE` days: the measure of
-interest tags, for one course. A seat or a purchase that lasts is *won*, one that was given back *lost* unless
+The points of a course are the sum over its reasons of (weight of the kind) × log2(1 + count) × recency, where
+recency halves every :data:`~crm_plugin.profiles.facts.interests.HALF_LIFE` days: the measure of interest
+tags, for one course. An enrolment or a purchase that lasts is *won*, one that was given back *lost* unless
 something was done since.
 """
 

@@ -1,6 +1,6 @@
-"""Facts of a person for somebody who is limited to some courses: over the rows of those courses alone.
+"""Facts of a person for staff who are limited to some courses: over the rows of those courses alone.
 
-The stored columns look at all courses; shown, compared or sorted by, they would tell what a person did
+The stored columns look at all courses; shown, compared or sorted by, they would show what a person did
 elsewhere. An order belongs to each course that it has a line of, and then counts whole, as it does
 everywhere. What belongs to no course stays: a sign-in, the school's own last access.
 """

@@ -1,4 +1,4 @@
-"""Tables of what the school told us, and of what people told us.
+"""Tables of what the school says about people, and of what people say themselves.
 
 ``id`` is a dense number of our own (joins and sets of a million want one); ``host_id`` is the
 school's. Columns ending in ``_folded`` hold NFKC-casefolded text for comparisons. There are no

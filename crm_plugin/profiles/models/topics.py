@@ -1,4 +1,4 @@
-"""Tables of the topics of a school's marketing, and of who wants none of one."""
+"""Tables of the topics of a school's marketing, and of people's opt-outs of one."""
 
 from datetime import datetime
 

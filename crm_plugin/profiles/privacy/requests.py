@@ -1,4 +1,4 @@
-"""The rights of a person: to be forgotten, and to be told everything that is held."""
+"""The rights of a person: to be forgotten, and to get everything that is held."""
 
 from datetime import date, datetime
 from decimal import Decimal

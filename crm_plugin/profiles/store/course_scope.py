@@ -1,4 +1,4 @@
-"""The courses that an actor is limited to, as conditions: who and what is in their scope."""
+"""The courses that an actor is limited to, as conditions: the people and rows in their scope."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""The school's records as columns of our tables, and the hash that tells whether a record changed."""
+"""The school's records as columns of our tables, and the hash that shows whether a record changed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields

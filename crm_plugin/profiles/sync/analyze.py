@@ -1,4 +1,4 @@
-"""Tell the database's planner about tables that a scan has just filled."""
+"""Refresh the database planner's statistics of tables that a scan has just filled."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What is done once a business day: which streams are to be scanned again, and what is asked for again."""
+"""Once a business day: which streams are to be scanned again, and which missing rows are fetched again."""
 
 from datetime import timedelta
 from typing import Any

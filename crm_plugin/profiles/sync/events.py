@@ -1,7 +1,7 @@
 """The school's own signals: ids are spooled in no time, and their rows are read again later.
 
-An event is a hint. It may be lost, repeated or early without harm, because the changes and scans of
-its stream tell the same later.
+An event is a hint. It may be lost, repeated or early without harm, because the changes and scans of its
+stream bring the same later.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The school's own checks, asked for by the worker and kept: a page never waits for the school."""
+"""The school's own checks, run by the worker and kept: a page never waits for the school."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Tags on all people whom a search finds: a few at once, many by a worker."""
+"""Tags on all people that a segment finds: a few at once, many by a worker."""
 
 import hashlib
 import json

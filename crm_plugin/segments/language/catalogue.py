@@ -1,6 +1,6 @@
-"""What conditions may be made of here and now: fields that the school tells and the actor may ask for.
+"""What conditions may be made of here and now: fields that the school provides and the actor may use.
 
-A condition or an order by what is not shown to an actor would tell it by and by.
+A condition or an order by a hidden value would reveal it little by little.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Writes filter documents: the JSON of ``docs/segments.md``, for searches that the code itself asks."""
+"""Writes filter documents: the JSON of ``docs/segments.md``, for segments that the code itself needs."""
 
 from typing import Any
 

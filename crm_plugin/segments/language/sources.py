@@ -1,4 +1,4 @@
-"""Where the value of a field comes from: each source tells it in SQL and from loaded rows.
+"""Where the value of a field comes from: each source gives it in SQL and from loaded rows.
 
 A source of people answers with a :data:`~crm_plugin.segments.language.value_types.Condition` on the
 person's row, or with :class:`Members`, a set of person ids; sources of related rows answer with a

@@ -1,10 +1,9 @@
-"""Parts of a search's people that a higher capability knows to tell apart: whom a channel reaches.
+"""Parts of a segment's people that a higher capability can separate, such as those that a channel reaches.
 
 A narrowing is a small document, ``{"by": name, …}``; the capability that brings the name reads the rest
 (:attr:`crm_plugin.segments.extension.FilterExtension.narrowings`). Its key ``without`` lists people (the
-school's ids) who are taken out of that part afterwards.
-It stands beside the filter document and not in it: it depends on things that no condition on one person
-tells, such as two people with one address.
+school's ids) who are taken out of that part afterwards. It stands beside the filter document and not in it:
+it depends on things that no condition on one person can say, such as two people with one address.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pinned searches on the school's own home, pushed by the worker whenever something about them changed."""
+"""Pinned quick queries on the school's own home, pushed by the worker when something about them changed."""
 
 import hashlib
 from dataclasses import dataclass

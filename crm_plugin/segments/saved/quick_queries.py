@@ -1,4 +1,4 @@
-"""Save, share, pin and delete searches; keep their counts fresh and show them on the school's home."""
+"""Save, share, pin and delete quick queries; keep their counts fresh and show them on the school's home."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who you are, how the school's data are, the settings in force, and tokens."""
+"""The actor behind a token, the state of the school's data, the settings in force, and tokens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Exports: the file at once, or a page that tells how far a worker is."""
+"""Exports: the file at once, or a page that shows how far a worker is."""
 
 import tempfile
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where somebody is in a list of people: the search, a part of it, the order, the page."""
+"""Where somebody is in a list of people: the segment, a part of it, the order, the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The reach of a search as the People page shows it: five numbers, each of which opens its people."""
+"""The reach of a segment as the People page shows it: five numbers, each of which opens its people."""
 
 from dataclasses import dataclass
 from typing import Any

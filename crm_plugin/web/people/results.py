@@ -1,4 +1,4 @@
-"""The people of a search as a list: columns, sorting, paging by key, ticks."""
+"""The people of a segment as a list: columns, sorting, paging by key, selection."""
 
 import json
 from dataclasses import dataclass

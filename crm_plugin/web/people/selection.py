@@ -1,6 +1,6 @@
 """Which people of a list are selected: exactly these, or all but these. Plain checkboxes carry it.
 
-What was ticked on other pages travels in the form itself, so that nothing is kept between requests and
+What was selected on other pages travels in the form itself, so that nothing is kept between requests and
 everything works without JavaScript.
 """
 

@@ -1,4 +1,4 @@
-"""Tags on many people: a page that tells how far a worker is, and takes it back."""
+"""Tags on many people: a page that shows how far a worker is, and undoes it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Searches as pages hand them on: in addresses, as sentences, as saved queries, with names for their ids."""
+"""Segments as pages hand them on: in addresses, as sentences, as quick queries, with names for their ids."""
 
 import json
 from contextlib import suppress

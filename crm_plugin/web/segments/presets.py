@@ -1,4 +1,4 @@
-"""Searches to start from: the questions that every school asks."""
+"""Segments to start from: the questions that every school asks."""
 
 from dataclasses import dataclass
 from typing import Any

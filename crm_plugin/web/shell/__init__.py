@@ -1,5 +1,5 @@
 """What every page stands in: the guard of rights, frame and menu, languages, values as text, flash lines.
 
-A page asks this room for its frame and never the other way round. Macros of templates stand beside, in
+A page calls this room for its frame, never the other way round. Macros of templates stand beside, in
 ``templates/crm/shell``; words of one room's states in that room.
 """

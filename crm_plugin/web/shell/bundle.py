@@ -1,4 +1,4 @@
-"""Addresses of the bundle; its names carry a hash, and the manifest of the build tells them."""
+"""Addresses of the bundle; its names carry a hash, and the manifest of the build lists them."""
 
 import json
 import logging

@@ -1,7 +1,7 @@
 """Lines that the next page shows once, some with a button to undo; kept apart from the school's own messages.
 
-Flask hands its messages to whoever asks first and to all who ask later in the same request: inside the
-school's layout ours would stand there twice.
+Flask hands its messages to the first reader and to all later ones of the same request: inside the school's
+layout ours would stand there twice.
 """
 
 from typing import NamedTuple

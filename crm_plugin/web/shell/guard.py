@@ -1,4 +1,4 @@
-"""Who may see what: every page names its permission, every change comes by POST with a CSRF token."""
+"""The guard of rights: every page names its permission, every change comes by POST with a CSRF token."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

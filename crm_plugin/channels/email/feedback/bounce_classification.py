@@ -1,7 +1,7 @@
 """What the status codes of mail servers say about an address (RFC 3463 and IANA's registry of them).
 
-Only what speaks of the address itself counts against it. A message that was refused for what it says,
-or for who sends it, would have been refused at any address.
+Only what speaks of the address itself counts against it. A message that was refused for its content or its
+sender would have been refused at any address.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Mail that came back: failure reports (RFC 3464), complaints (RFC 5965), and what only looks like them.
 
-Nothing here is believed: what a report is about is told by codes that we signed, and only those are
-handed on. Automatic answers (RFC 3834) and reports of a mere delay say nothing about an address.
+Nothing here is believed: codes that we signed say what a report is about, and only those are handed on.
+Automatic answers (RFC 3834) and reports of a mere delay say nothing about an address.
 """
 
 import email

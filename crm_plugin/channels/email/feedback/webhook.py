@@ -1,7 +1,7 @@
 """What a mail provider's events say when they are posted to us: signed JSON, one form for all providers.
 
-``docs/channels.md`` tells how the events of common providers are put into it. The signature is over the
-time and the body, so that nobody can make events up or send old ones again.
+``docs/channels.md`` says how the events of common providers are put into it. The signature is over the time
+and the body, so that nobody can make events up or send old ones again.
 """
 
 import hashlib

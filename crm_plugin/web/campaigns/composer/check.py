@@ -1,4 +1,4 @@
-"""The last step: pre-flight, preview, test send, launch."""
+"""The last step: check, preview, test send, launch."""
 
 from typing import Any
 

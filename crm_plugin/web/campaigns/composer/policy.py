@@ -1,4 +1,4 @@
-"""The third step: whom to spare, until when, how fast, and when it starts, in a zone that is named."""
+"""The third step: which people to leave out, until when, how fast, and when it starts, in a named zone."""
 
 from collections.abc import Sequence
 from datetime import datetime

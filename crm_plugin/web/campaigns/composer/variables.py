@@ -1,4 +1,4 @@
-"""The words of a text that the composer asks for: what they stand for, and what those get who have none."""
+"""Words of a text that the composer asks for: what they stand for, and the text for people without one."""
 
 import re
 from collections.abc import Mapping

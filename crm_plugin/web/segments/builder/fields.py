@@ -1,4 +1,4 @@
-"""What the builder offers to choose from: the fields that the school tells, in groups, in words."""
+"""What the builder offers to choose from: the fields that the school provides, in groups, in words."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
