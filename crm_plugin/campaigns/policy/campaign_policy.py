@@ -36,7 +36,7 @@ class Policy:
             quiet=(time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])) if quiet else None,
             goal=document.get("goal"),
             expires_at=parse_instant(expires) if expires else None,
-            rate=RATE.read(document),
+            rate=RATE.read(document) if RATE.key in document else None,
         )
 
 
@@ -67,6 +67,12 @@ class Rules:
         """Service messages skip consent, holdout, leaving out and caps."""
         return self.purpose == "marketing"
 
-    def numbers(self, of: Field) -> tuple[int, ...] | None:
-        """Return what the policy holds for a field; None when it has no such rule."""
-        return of.read(self.policy.document)
+    def has(self, of: Field | None) -> bool:
+        """Tell whether the policy has the rule of a field; a rule without a field binds every campaign."""
+        return of is None or bool(self.policy.document.get(of.key))
+
+    def numbers(self, of: Field) -> tuple[int, ...]:
+        """Return what the policy holds for a field that it has."""
+        found = of.read(self.policy.document)
+        assert found is not None  # a condition is asked only where the policy has its field
+        return found

@@ -39,7 +39,8 @@ def _first(rules: Rules, present: Present, asked: Iterable[tuple[Reason, Asks]])
     """Return the first reason that holds, or NULL."""
     holding: list[tuple[Condition, Any]] = []
     for reason, asks in asked:
-        holds = None if reason.marketing and not rules.marketing else asks(rules, present)
+        binds = rules.has(reason.field) and (rules.marketing or not reason.marketing)
+        holds = asks(rules, present) if binds else None
         if holds is not None:
             holding.append((holds, sa.literal(reason.key, sa.String(16))))
     return sa.case(*holding) if holding else sa.null()

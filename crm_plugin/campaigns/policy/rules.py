@@ -34,7 +34,7 @@ class Reason:
     step: str = ""
     """The step of a reach that loses people by it; empty: no step, as it is up to one campaign."""
     field: Field | None = None
-    """What the campaign file and the form say about it."""
+    """What the campaign file and the form say about it; it is asked only where a policy has that key."""
 
 
 REST = Field(
@@ -56,59 +56,107 @@ LACKING = ("block", "leave_out")
 """What becomes of a campaign some of whose people lack a word: nobody may launch it, or they are left out."""
 
 
-def is_resting(rules: Rules, present: Present) -> c.Condition | None:
+def is_resting(rules: Rules, present: Present) -> c.Condition:
     """The person was marketed to in the last days."""
-    numbers = rules.numbers(REST)
-    return c.marketed(rules, present, numbers[0]) > 0 if numbers else None
+    (days,) = rules.numbers(REST)
+    return c.marketed(rules, present, days) > 0
 
 
-def is_capped(rules: Rules, present: Present) -> c.Condition | None:
+def is_capped(rules: Rules, present: Present) -> c.Condition:
     """The person got as many messages as the cap allows."""
-    numbers = rules.numbers(CAP)
-    return c.marketed(rules, present, numbers[1]) >= numbers[0] if numbers else None
+    most, days = rules.numbers(CAP)
+    return c.marketed(rules, present, days) >= most
 
 
-DUPLICATE = Reason("duplicate", Text("Same address as another person"), step="reached")
+DUPLICATE = Reason(key="duplicate", label=Text("Same address as another person"), step="reached")
 """No condition but a rank among people with one address: reasons after it never take the address from
 somebody who is to get the message."""
-EXPIRED = Reason("expired", Text("Expired before it could be sent"), c.is_expired, (c.is_expired,))
-NO_VALUE = Reason("no_value", Text("A blank of the text is empty"), c.lacks_word, (c.lacks_word,))
+EXPIRED = Reason(
+    key="expired",
+    label=Text("Expired before it could be sent"),
+    freeze=c.is_expired,
+    marking=(c.is_expired,),
+)
+NO_VALUE = Reason(
+    key="no_value",
+    label=Text("A blank of the text is empty"),
+    freeze=c.lacks_word,
+    marking=(c.lacks_word,),
+)
 
 REASONS = (
     Reason(
-        *("status", Text("Account not active"), c.is_inactive, (c.is_gone, c.is_inactive)),
+        key="status",
+        label=Text("Account not active"),
+        freeze=c.is_inactive,
+        marking=(c.is_gone, c.is_inactive),
         step="address",
     ),
-    Reason("staff", Text("Staff of the school"), c.is_staff, (c.is_staff,), step="address"),
-    Reason("no_address", Text("No address for this channel"), c.has_no_address, step="address"),
     Reason(
-        *("suppressed", Text("Opted out or address blocked")),
-        *(c.is_suppressed, (c.is_suppressed, c.is_address_suppressed)),
+        key="staff",
+        label=Text("Staff of the school"),
+        freeze=c.is_staff,
+        marking=(c.is_staff,),
+        step="address",
+    ),
+    Reason(
+        key="no_address",
+        label=Text("No address for this channel"),
+        freeze=c.has_no_address,
+        step="address",
+    ),
+    Reason(
+        key="suppressed",
+        label=Text("Opted out or address blocked"),
+        freeze=c.is_suppressed,
+        marking=(c.is_suppressed, c.is_address_suppressed),
         step="allowed",
     ),
     Reason(
-        *("no_consent", Text("No consent to marketing"), c.lacks_consent, (c.lacks_consent,)),
+        key="no_consent",
+        label=Text("No consent to marketing"),
+        freeze=c.lacks_consent,
+        marking=(c.lacks_consent,),
         marketing=True,
         step="allowed",
     ),
     Reason(
-        *("topic", Text("Opted out of the topic"), c.refuses_topic, (c.refuses_topic, c.is_topic_refused)),
+        key="topic",
+        label=Text("Opted out of the topic"),
+        freeze=c.refuses_topic,
+        marking=(c.refuses_topic, c.is_topic_refused),
         step="allowed",
     ),
-    Reason("holdout", Text("Held back for comparison"), c.is_held_out, marketing=True),
     Reason(
-        *("left_out", Text("Got marketing recently"), is_resting, (is_resting,)),
+        key="holdout",
+        label=Text("Held back for comparison"),
+        freeze=c.is_held_out,
+        marketing=True,
+    ),
+    Reason(
+        key="left_out",
+        label=Text("Got marketing recently"),
+        freeze=is_resting,
+        marking=(is_resting,),
         marketing=True,
         step="rested",
         field=REST,
     ),
     Reason(
-        *("cap", Text("Reached the cap of messages"), is_capped, (is_capped,)),
+        key="cap",
+        label=Text("Reached the cap of messages"),
+        freeze=is_capped,
+        marking=(is_capped,),
         marketing=True,
         field=CAP,
     ),
     DUPLICATE,
-    Reason("goal", Text("Goal already reached"), c.has_goal, (c.has_goal,)),
+    Reason(
+        key="goal",
+        label=Text("Goal already reached"),
+        freeze=c.has_goal,
+        marking=(c.has_goal,),
+    ),
     EXPIRED,
     NO_VALUE,
 )
