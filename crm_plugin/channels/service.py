@@ -1,13 +1,14 @@
 """What campaigns call: a content checked and made ready, with all that its channel must know."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.channels.base import Channel, Context, Made, Problem
-from crm_plugin.channels.capabilities import link_mode_of
+from crm_plugin.channels.base import Channel, Context, Made, Problem, SmsText
+from crm_plugin.channels.capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
 from crm_plugin.host.context import Crm
@@ -19,25 +20,38 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
 
     :raises BadInput: ``settings.bad_value``.
     """
-    rules = capabilities_of(crm.settings.sms_carrier)
-    key, version = str(content.get("template") or ""), content.get("template_version")
     try:
         info = crm.host.info
         site, locale, longest = info.site_name, info.locale, info.message_max_chars
     except CrmError:
         # Without an answer of the school the texts go out in English and unsigned by its name.
         site, locale, longest = "", "en", None
-    return Context(
+    found = Context(
         site_name=site,
         locale=locale,
         sender=crm.settings.mail_from or _default_sender(crm),
-        sms=templates.find(session, key, crm.settings.sms_carrier, version) if key else None,
-        sms_carrier=crm.settings.sms_carrier,
-        sms_rules=rules,
-        link_mode=content.get("link_mode") or link_mode_of(crm.settings, rules),
-        sms_signature=crm.settings.sms_signature,
         max_chars=longest,
         clock=crm.clock,
+    )
+    key, version = str(content.get("template") or ""), content.get("template_version")
+    template = templates.find(session, key, crm.settings.sms_carrier, version) if key else None
+    return with_sms(crm, found, template, content.get("link_mode")) if template else found
+
+
+def with_sms(crm: Crm, known: Context, template: SmsText, link_mode: LinkMode | None = None) -> Context:
+    """Add an SMS template, and what its carrier allows.
+
+    :param link_mode: the one that a launch wrote down; None = the one in force.
+    :raises BadInput: ``settings.bad_value``.
+    """
+    rules = capabilities_of(crm.settings.sms_carrier)
+    return replace(
+        known,
+        sms=template,
+        sms_carrier=crm.settings.sms_carrier,
+        sms_rules=rules,
+        link_mode=link_mode or link_mode_of(crm.settings, rules),
+        sms_signature=crm.settings.sms_signature,
     )
 
 

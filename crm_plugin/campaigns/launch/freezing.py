@@ -59,9 +59,10 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
 def _store_links(crm: Crm, campaign: Campaign) -> Compiled:
     with crm.db.begin() as session:
         compiled = compiled_of(crm, session, campaign)
-        make_links(session, campaign.id, targets(compiled, campaign.content), crm.clock())
+        if addresses := targets(compiled, campaign.content):
+            make_links(session, campaign.id, addresses, crm.clock())
     fixed: str = getattr(compiled, "fixed_text", "")
-    if short_url(crm.settings, "") in fixed:
+    if fixed and short_url(crm.settings, "") in fixed:
         shared = shared_in(crm.settings, signer(crm), fixed)
         crm.db.run(lambda session: adopt(session, campaign.id, shared))
     return compiled

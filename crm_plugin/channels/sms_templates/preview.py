@@ -1,7 +1,7 @@
 """How a template looks filled in, how long that is, and how long it may become; nothing is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from crm_plugin.channels import service
 from crm_plugin.channels.base import Problem, SmsText
@@ -57,7 +57,7 @@ def look(crm: Crm, template: SmsText) -> Look:
     :raises BadInput: what the parser finds in its text; ``settings.bad_value``.
     """
     with crm.db.read() as session:
-        context = replace(service.context(crm, session, {}), sms=template)
+        context = service.with_sms(crm, service.context(crm, session, {}), template)
     text = drafted(template, context, _values(crm, template))
     length = measure(text)
     return Look(

@@ -77,7 +77,8 @@ def asked() -> Search:
 def sentence(tree: Tree) -> str:
     """Return a search as one sentence, or why it cannot be understood any more."""
     try:
-        return describe.said(crm(), read(tree), locale(), value_word)
+        read = service.understood(crm(), tree, actor(), known=catalogue())
+        return describe.spoken(tree, read, locale(), describe.names_in(crm(), read, actor()), value_word)
     except CrmError as error:
         return explain(error, placed=False)
 
