@@ -151,7 +151,7 @@ class DemoSchool(SqlHost):
 
     @hookimpl
     def host_subscribe(self, sink: Any) -> bool:
-        """Tell the sink after each commit of the school which rows changed; False outside its process."""
+        """Notify the sink after each commit of the school which rows changed; False outside its process."""
         if self._app is None:
             return False
         self._sink = sink
@@ -234,7 +234,7 @@ class DemoSchool(SqlHost):
 
     @hookimpl
     def host_check(self) -> list[tuple[str, bool, str]]:
-        """Tell whether the school's tables can be read."""
+        """Report whether the school's tables can be read."""
         try:
             with self.engine.connect() as connection:
                 people = connection.scalar(sa.select(sa.func.count(User.id)))

@@ -21,7 +21,7 @@ def _render(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
 
 
 def _differs(about: Any, _column: Any, _of_model: Any, found: Any, wanted: Any) -> bool | None:
-    """Tell Alembic of what it does not look at: widths beside texts, collations, parts of a second."""
+    """Compare what Alembic does not look at: widths beside texts, collations, parts of a second."""
     kind = wanted.dialect_impl(about.dialect)
     kind = getattr(kind, "impl", kind)
     looked_at = ["fsp", *(name for name in ("length", "collation") if hasattr(kind, name))]

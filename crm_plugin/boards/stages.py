@@ -15,16 +15,16 @@ CIRCLES = ("potential", "pending", "learners", "left")
 """``potential``: showed interest lately and has no seat; ``pending``: has an unpaid order that is still
 open; ``learners``: has a seat; ``left``: gave the seat back, or lost it, and has none now."""
 SIGNALS = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
-"""Kinds of signals that tell of interest; a closed unpaid order is one more."""
+"""Kinds of signals that show interest; a closed unpaid order is one more."""
 _SEATED = ("active", "suspended", "pending")
 
 
 def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str], bool]) -> Tree:
-    """Return the search that finds the people of a course in one stage.
+    """Return the segment that finds the people of a course in one stage.
 
     :param course: the school's id of a course or class.
     :param days: how long a signal of interest counts.
-    :param knows: tells whether the school has a stream's field; the field empty = the stream at all.
+    :param knows: says whether the school has a stream's field; the field empty = the stream at all.
     :raises BadInput: ``input.bad`` when there is no such stage.
     """
     if circle == "potential":
@@ -40,7 +40,7 @@ def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str]
 
 
 def recognise(tree: Tree, *, days: int, knows: Callable[[str, str], bool]) -> tuple[str, str] | None:
-    """Return (stage, course) of a search that :func:`people_of` made; None of any other."""
+    """Return (stage, course) of a segment that :func:`people_of` made; None of any other."""
     course = _course_in(tree)
     if course is None:
         return None

@@ -27,7 +27,7 @@ from crm_plugin.segments import service as segments
 
 
 def is_visible(campaign: Campaign | CampaignRow, actor: Actor) -> bool:
-    """Tell whether an actor may see a campaign."""
+    """Return whether an actor may see a campaign."""
     if actor.scope is None:
         return True
     mine = campaign.created_by == actor.id
@@ -81,7 +81,7 @@ def named(crm: Crm, actor: Actor, limit: int) -> list[queries.Named]:
 
 
 def sees_person(session: Session, actor: Actor, host_id: str) -> bool:
-    """Tell whether the actor may see somebody, by the school's id; nobody sees who is not there."""
+    """Return whether the actor may see somebody, by the school's id; nobody sees a missing person."""
     try:
         return sees(session, person_id_of(session, host_id), actor.scope)
     except NotFound:
@@ -89,7 +89,7 @@ def sees_person(session: Session, actor: Actor, host_id: str) -> bool:
 
 
 def check_asked(crm: Crm, actor: Actor, document: Any, stored: CampaignRow | None = None) -> None:
-    """Refuse conditions that the actor may not ask: each count of their people would answer them.
+    """Refuse conditions that the actor may not use: each count of their people would reveal the value.
 
     :param stored: what the draft holds: what it asked before may stay.
     :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``.

@@ -15,14 +15,14 @@ _NAME = "campaigns.place"
 def place(crm: Crm, session: Session) -> dict[str, str]:
     """Return where this installation is: its public address and its database.
 
-    The database is told by what it says of itself and not by its URL, because workers on several
+    The database is recognised by what it says of itself and not by its URL, because workers on several
     machines reach one server under several names.
     """
     return {"public_url": crm.settings.public_url, "database": _database(crm, session)}
 
 
 def is_confirmed(crm: Crm, session: Session) -> bool:
-    """Tell whether this is the place that was confirmed last; the first one is taken as such."""
+    """Return whether this is the place that was confirmed last; the first one is taken as such."""
     known = kept(session, _NAME)
     return known is None or known == place(crm, session)
 

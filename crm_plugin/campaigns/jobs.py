@@ -41,7 +41,7 @@ def drain(campaign_id: int) -> None:
 
 
 def sweep() -> None:
-    """Do what time alone makes due; wake whoever should be working and is not."""
+    """Do what time alone makes due; wake workers that should be working and are not."""
     crm = current()
     sweeper.sweep(crm)
     for campaign_id, state in _due(crm, unattended=True):
@@ -76,7 +76,7 @@ def burst(crm: Crm) -> bool:
 
 
 def is_held(crm: Crm) -> bool:
-    """Tell whether another worker holds rows of a campaign under way, or its freeze.
+    """Return whether another worker holds rows of a campaign under way, or its freeze.
 
     It may be dead: then they are free when its lease has lapsed, which every round of work looks for.
     """

@@ -186,7 +186,7 @@ def rules_of(
 
 
 def unknown_is_no(crm: Crm) -> bool:
-    """Tell whether marketing skips people of unknown consent.
+    """Return whether marketing skips people of unknown consent.
 
     :raises Unavailable: when it goes by the school's region and the school does not answer.
     """

@@ -207,7 +207,7 @@ class Channel(Protocol):
 
 
 class Carrier(Protocol):
-    """Who takes messages away; one instance serves one process."""
+    """Takes messages away; one instance serves one process."""
 
     name: str
     in_flight: int

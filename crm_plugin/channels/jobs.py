@@ -13,5 +13,5 @@ def ask_templates() -> None:
 
 
 def burst(_crm: Crm) -> bool:
-    """Nothing here is due by itself: carriers take hours, and are asked by the clock."""
+    """Nothing here is due by itself: carriers take hours, and are polled by the clock."""
     return False

@@ -47,7 +47,7 @@ class SmsTemplate(Base):
 
 
 class OutboxMessage(Base):
-    """A message that the outbox carrier took: what would have been sent, to whom."""
+    """A message that the outbox carrier took: what would have been sent, and to which address."""
 
     __tablename__ = "crm_outbox"
 
@@ -78,7 +78,7 @@ class Bounce(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     event_key: Mapped[str] = mapped_column(Key(128), unique=True)
-    """What it is told by, so that nothing counts twice."""
+    """Its own name, so that nothing counts twice."""
     address_key: Mapped[str] = mapped_column(Key(255))
     kind: Mapped[str] = mapped_column(Key(12))
     """``hard soft refused complaint``."""

@@ -147,7 +147,7 @@ def _taken(row: OutboxMessage) -> Taken:
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, object]]:
-    """Return the messages to a person that were written down, for their right to be told."""
+    """Return the messages to a person that were written down, for their right of access."""
     theirs = sa.select(Person.host_id).where(Person.id == person_id).scalar_subquery()
     rows = session.scalars(
         sa.select(OutboxMessage).where(OutboxMessage.person == theirs).order_by(OutboxMessage.id)

@@ -64,7 +64,7 @@ def pinned(crm: Crm, session: Session, content: Mapping[str, Any]) -> dict[str, 
     """Return a content that goes by the SMS template and the way of linking that are in force now.
 
     From its launch on a campaign sends one text and one kind of link, whatever becomes of the template and
-    of the settings; the report says by the kind what a click tells.
+    of the settings; the report says by the kind what a click means.
     """
     if not content.get("template"):
         return dict(content)
@@ -79,7 +79,7 @@ PINNED = ("template_version", "link_mode")
 
 
 def carrier_problems(crm: Crm, channel: str) -> list[Problem]:
-    """Tell that a channel's carrier is not there or lacks a setting; calls nobody."""
+    """Report that a channel's carrier is not there or lacks a setting; calls nobody."""
     try:
         carrier_for(crm, channel)
     except BadInput as error:

@@ -70,7 +70,7 @@ def constants(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def link_problems(used: Iterable[str], content: Mapping[str, Any]) -> list[Problem]:
-    """Tell that a text shows a link which the campaign does not have."""
+    """Report that a text shows a link which the campaign does not have."""
     if "link" in used and not content.get("link"):
         return [Problem("content.no_link", "link")]
     return []

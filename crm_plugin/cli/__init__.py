@@ -49,7 +49,7 @@ class Commands(click.Group):
             _fail(str(Unavailable("database.unreachable", reason=reason)), 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # click ends quietly when whoever reads has had enough
+                raise  # click ends quietly when the reader has had enough
             _fail(str(error), 1)
 
 

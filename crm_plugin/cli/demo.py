@@ -34,7 +34,7 @@ LOCALHOST = "127.0.0.1"
 
 
 def _own_language() -> str:
-    """Return the language of the terminal, as programs are told it; English when it is none of ours."""
+    """Return the language of the terminal, as its environment names it; English when it is none of ours."""
     told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     return told[:2] if told[:2] in LOCALES else "en"
 

@@ -27,7 +27,7 @@ SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
 
 
 def seed(crm: Crm, language: str) -> None:
-    """Save, share and pin the searches, once: who deletes one does not find it again.
+    """Save, share and pin the quick queries, once: a deleted one does not come back.
 
     :param language: of the school, ``en`` or ``zh``: searches are named in it.
     """

@@ -70,7 +70,7 @@ def ids(crm: Crm, file: str, at: datetime | None, as_json: bool) -> None:
 @as_json
 @with_crm
 def explain(crm: Crm, file: str, at: datetime | None, person: str, as_json: bool) -> None:
-    """Tell condition by condition why a person is (not) in a tree."""
+    """Show condition by condition why a person is (not) in a tree."""
     explanation = service.explain(crm, read_document(file), person, at=at)
     show(explanation.document(), as_json, explanation.text())
 

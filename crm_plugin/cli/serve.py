@@ -32,7 +32,7 @@ def serve(crm: Crm, bind: str, port: int | None) -> None:
 
 @click.group()
 def account() -> None:
-    """Who may sign in to crm serve."""
+    """Accounts that may sign in to crm serve."""
 
 
 @account.command("add")
@@ -52,7 +52,7 @@ def add(crm: Crm, login: str, permissions: tuple[str, ...], courses: tuple[str, 
 @click.argument("login")
 @with_crm
 def remove(crm: Crm, login: str) -> None:
-    """Delete an account; whoever is signed in with it is out at once."""
+    """Delete an account; its sessions end at once."""
     with crm.db.begin() as session:
         if not accounts.remove(session, login):
             raise NotFound("object.missing", kind="account", id=login)

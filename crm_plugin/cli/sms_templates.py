@@ -11,7 +11,7 @@ from crm_plugin.cli.base import as_json, show, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import OPERATOR
 
-"""Whoever may run commands here has the keys of the carrier already."""
+"""People who may run commands here have the keys of the carrier already."""
 
 
 @click.group()

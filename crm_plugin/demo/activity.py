@@ -26,7 +26,7 @@ def record(user: User, kind: str, course_id: int | None = None, text: str | None
 
 
 def find(user: User, kind: str, course_id: int | None) -> Activity | None:
-    """Return the person's latest row of this kind that was not taken back."""
+    """Return the person's latest row of this kind that was not undone."""
     mine = select(Activity).where(
         Activity.user_id == user.id,
         Activity.kind == kind,

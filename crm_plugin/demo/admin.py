@@ -157,7 +157,7 @@ def _erase(person: User) -> None:
 @pages.get("/courses")
 @for_roles(*STAFF)
 def courses() -> str:
-    """Show courses and classes with seats and takings; a teacher sees the own ones."""
+    """Show courses and classes with seats and revenue; a teacher sees the own ones."""
     rows = select(Course).order_by(Course.kind, Course.id)
     if not g.user.has_role("admin", "staff"):
         rows = rows.where(Course.teacher_id == g.user.id)

@@ -73,7 +73,7 @@ def fill(
 
 
 def _in_chinese(ledger: Ledger) -> None:
-    """Let the school's own titles be the Chinese ones: they are what it tells other programs."""
+    """Let the school's own titles be the Chinese ones: other programs get these."""
     for rows in ledger.rows.values():
         for row in rows:
             row |= {name.removesuffix("_zh"): text for name, text in row.items() if name.endswith("_zh")}

@@ -80,12 +80,12 @@ class User(Keyed, Base):
     consents: Mapped[list[Consent]] = relationship(order_by="Consent.channel")
 
     def has_role(self, *roles: str) -> bool:
-        """Tell whether the account has any of the named roles."""
+        """Return whether the account has any of the named roles."""
         return not set(roles).isdisjoint(split(self.roles))
 
 
 class Consent(Keyed, Base):
-    """What a person last said to marketing by a channel; no row: never asked."""
+    """What a person last said to marketing by a channel; no row: no answer yet."""
 
     __tablename__ = "school_consents"
     __table_args__ = (UniqueConstraint("user_id", "channel"),)
@@ -157,7 +157,7 @@ class Lesson(Keyed, Base):
 
 
 class Enrolment(Keyed, Base):
-    """A seat of a person in a course or a class; ``done`` lists positions of finished lessons."""
+    """An enrolment of a person in a course or a class; ``done`` lists positions of finished lessons."""
 
     __tablename__ = "school_enrolments"
     __table_args__ = (Index("school_enrolments_mark", "updated_at", "id"),)

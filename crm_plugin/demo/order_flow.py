@@ -14,7 +14,7 @@ YEAR = 365 * 86_400
 
 
 class Refused(Exception):
-    """What was asked cannot be done; the text says why, in words for a person."""
+    """The request cannot be carried out; the text says why, in words for a person."""
 
 
 def seat(user: User | None, course_id: int) -> Enrolment | None:
@@ -29,7 +29,7 @@ def seat(user: User | None, course_id: int) -> Enrolment | None:
 
 
 def is_member(user: User | None) -> bool:
-    """Tell whether the person's membership of the site runs now."""
+    """Return whether the person's membership of the site runs now."""
     return bool(user and user.level_id and (user.member_until is None or user.member_until > now()))
 
 

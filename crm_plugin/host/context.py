@@ -44,7 +44,7 @@ class Crm:
         return parts
 
     def state(self, kind: type[T]) -> T:
-        """Return what this installation keeps in this process of a type; made empty when first asked for.
+        """Return what this installation keeps in this process of a type; made empty at the first call.
 
         :param kind: a class of the capability that keeps it, made without arguments.
         """
@@ -55,7 +55,7 @@ class Crm:
 
     @property
     def instance(self) -> Path:
-        """The folder of this installation's files, made when it is first asked for."""
+        """The folder of this installation's files, made at the first use."""
         path = Path(self.settings.instance)
         path.mkdir(parents=True, exist_ok=True)
         return path

@@ -41,7 +41,7 @@ class Page:
 
 @dataclass(slots=True)
 class Fetched:
-    """Checked rows that were asked for by id; ``missing`` are gone. An id may be in neither."""
+    """Checked rows that were fetched by id; ``missing`` are gone. An id may be in neither."""
 
     rows: list[Any]
     missing: list[str]
@@ -88,7 +88,7 @@ class Gateway:
 
     @property
     def info(self) -> r.HostInfo:
-        """The host's facts: asked once and kept; in a process of pages, the ones that a worker stored."""
+        """The host's facts: read once and kept; in a process of pages, the ones that a worker stored."""
         if self._stored is None:
             return self._info or self.refresh_info()
         if time.monotonic() - self._read_at >= READ_AGAIN:
@@ -128,14 +128,14 @@ class Gateway:
         self._info = info
 
     def knows(self, stream: str, field: str = "") -> bool:
-        """Tell whether the host lists a field: only then does None mean "known to be empty".
+        """Return whether the host lists a field: only then does None mean "known to be empty".
 
         :param field: empty asks for the stream.
         """
         return stream in self.info.streams and (not field or field in self._fields.get(stream, ()))
 
     def can(self, capability: str) -> bool:
-        """Tell whether the host claims a capability, for example ``changes.persons`` or ``message``."""
+        """Return whether the host claims a capability, for example ``changes.persons`` or ``message``."""
         return capability in self.info.capabilities
 
     # streams
@@ -190,7 +190,7 @@ class Gateway:
         return Changes(changes, page.next_mark, page.more, bad)
 
     def estimate(self, stream: str) -> int | None:
-        """Return about how many rows a stream has; None when the host cannot tell."""
+        """Return about how many rows a stream has; None when the host does not know."""
         key = f"host_estimate {stream}"
         number = self._call("host_estimate", key, stream=stream)
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
@@ -248,9 +248,9 @@ class Gateway:
     # inside a page
 
     def current_actor(self, request: r.RequestFacts) -> r.Actor | None:
-        """Return who is at the screen; None = not signed in.
+        """Return the person at the screen; None = not signed in.
 
-        :raises Unavailable: the host cannot tell; that is a refusal.
+        :raises Unavailable: the host cannot say; that is a refusal.
         """
         value = self._page("host_current_actor", request=request)
         try:
@@ -325,7 +325,7 @@ class Gateway:
         return checked
 
     def _circle(self, stream: str, after: str | None, following: str | None) -> str | None:
-        """Tell when pages come round again; resuming at an earlier page is no circle."""
+        """Notice when pages come round again; resuming at an earlier page is no circle."""
         chain, expected = self._chains.get(stream, ([], None))
         if after in chain:
             chain = chain[: chain.index(after)]

@@ -21,7 +21,7 @@ class HostSpec:
 
     @hookspec(firstresult=True)
     def host_info(self) -> r.HostInfo:
-        """Return the host's facts and capabilities. Cheap: it may be asked at every start."""
+        """Return the host's facts and capabilities. Cheap: it may be called at every start."""
 
     @hookspec(firstresult=True)
     def host_scan(self, stream: str, after: str | None, limit: int) -> r.ScanPage:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 Column = Callable[[list[Any]], bool]
-"""Tells whether all values are certainly good; False also means "ask one by one"."""
+"""Says whether all values are certainly good; False also means "ask one by one"."""
 
 
 def text(limit: int, *, empty: bool = True) -> Column:

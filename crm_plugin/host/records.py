@@ -105,7 +105,7 @@ class Course:
 
 @dataclass(slots=True)
 class Enrolment:
-    """A seat of a person in a course or class; several for one person and course are legal."""
+    """A person's place in a course or class; several for one person and course are legal."""
 
     id: str
     person_id: str
@@ -217,7 +217,7 @@ class HostInfo:
 
 @dataclass(slots=True)
 class Actor:
-    """Who is at the screen."""
+    """The person at the screen."""
 
     id: str
     display_name: str
@@ -228,7 +228,7 @@ class Actor:
     """Course ids that this person is limited to; None = everything."""
 
     def may(self, permission: str) -> bool:
-        """Tell whether this person has a permission; ``crm.admin`` has them all."""
+        """Return whether this person has a permission; ``crm.admin`` has them all."""
         return permission in self.permissions or "crm.admin" in self.permissions
 
 

@@ -59,7 +59,7 @@ def check_rows(stream: str, rows: Sequence[Any]) -> tuple[list[Any], list[Bad]]:
 
 
 def _all_good(stream: str, rows: Sequence[Any]) -> bool:
-    """Tell whether a page is certainly good: its columns are, its ids differ, its rows are consistent."""
+    """Return whether a page is certainly good: its columns are, its ids differ, its rows are consistent."""
     try:
         fine = page_checks.records(r.RECORDS[stream], _COLUMNS[stream])(list(rows))
         if not fine or len({row.id for row in rows}) != len(rows):

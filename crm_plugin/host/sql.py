@@ -30,7 +30,7 @@ class Source:
     :param select: the rows, a ``sqlalchemy.Select`` without order or limit; it contains ``key``.
     :param key: whole number, unique and growing, by which the rows are read.
     :param build: makes records whose ``id`` is ``prefix`` + key.
-    :param prefix: tells the ids of this source from those of the stream's other sources.
+    :param prefix: separates the ids of this source from those of the stream's other sources.
     """
 
     select: Any

@@ -33,7 +33,7 @@ def test_the_facts_are_consistent(host_gateway: Gateway) -> None:
 
 
 def test_the_facts_stay_the_same(host_gateway: Gateway) -> None:
-    """Asked twice, the host tells the same."""
+    """Called twice, the host answers the same."""
     first = host_gateway.info
     assert host_gateway.refresh_info() == first
 
@@ -46,7 +46,7 @@ def test_every_stream_lists_its_fields(host_gateway: Gateway) -> None:
 
 
 def test_claimed_capabilities_have_their_hooks(host_gateway: Gateway, host_plugin: object) -> None:
-    """Whoever claims a capability answers the hooks that it needs."""
+    """A host that claims a capability answers the hooks that it needs."""
     hook = registered(host_plugin).hook
     lacking = [
         f"{claim} needs {name}"

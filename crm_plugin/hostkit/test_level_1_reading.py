@@ -45,7 +45,7 @@ def test_small_pages_give_the_same_rows(
 
 
 def test_a_scan_resumes_anywhere(host_gateway: Gateway, host_stream: str) -> None:
-    """The same place asked twice gives the same page: a scan goes on after a crash."""
+    """The same place read twice gives the same page: a scan goes on after a crash."""
     first = host_gateway.scan(host_stream, None, 7)
     if first.next is None:
         pytest.skip("the stream is shorter than one page")
@@ -56,7 +56,7 @@ def test_a_scan_resumes_anywhere(host_gateway: Gateway, host_stream: str) -> Non
 def test_fetched_rows_equal_scanned_rows(
     host_gateway: Gateway, host_survey: Survey, host_stream: str
 ) -> None:
-    """A row asked for by its id is the row of the scan."""
+    """A row fetched by its id is the row of the scan."""
     ids = [row.id for row in host_survey.sample]
     fetched = {row.id: row for row in host_gateway.fetch(host_stream, ids).rows}
     again = [row for row in host_survey.sample if fetched.get(row.id) != row]
@@ -132,7 +132,7 @@ def test_the_health_lines(host_gateway: Gateway) -> None:
 
 
 def _is_optional(record: Any, name: str) -> bool:
-    """Tell whether a field is None unless the host fills it; others have values of their own."""
+    """Return whether a field is None unless the host fills it; others have values of their own."""
     if name.startswith("attributes."):
         return True
     return any(field.name == name and field.default is None for field in fields(record))

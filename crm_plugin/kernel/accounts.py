@@ -45,12 +45,12 @@ class Grant:
 
 
 def is_login(text: str) -> bool:
-    """Tell whether a text can be the name of an account."""
+    """Return whether a text can be the name of an account."""
     return 0 < len(text) <= LONGEST_LOGIN and text.isprintable() and text == text.strip()
 
 
 def has_any(session: Session) -> bool:
-    """Tell whether somebody can sign in at all."""
+    """Return whether somebody can sign in at all."""
     return bool(session.scalar(select(func.count()).select_from(Account)))
 
 
@@ -72,7 +72,7 @@ def sign_in(session: Session, login: str, password: str, now: datetime) -> Accou
     """Return the account when the password is right; wrong ones are counted, too many lock it for a while."""
     account = session.get(Account, login, with_for_update=True) if is_login(login) else None
     if account is None or (account.locked_until is not None and account.locked_until > now):
-        _matches(_NOBODY, password)  # the same work, so that the answer's time tells nothing
+        _matches(_NOBODY, password)  # the same work, so that the answer's time shows nothing
         return None
     if _matches(account.password_hash, password):
         account.failures, account.locked_until = 0, None

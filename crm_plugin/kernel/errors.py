@@ -53,17 +53,17 @@ class Clause(str):
 
 
 def one_of(known: Iterable[str]) -> Clause:
-    """Return the clause that tells which names are taken."""
+    """Return the clause that says which names are taken."""
     return Clause("expected one of {known}", known=", ".join(known))
 
 
 def whole_from(least: int, most: int) -> Clause:
-    """Return the clause that tells which numbers are taken."""
+    """Return the clause that says which numbers are taken."""
     return Clause("expected a whole number from {least} to {most}", least=least, most=most)
 
 
 class CrmError(Exception):
-    """A failure that a person or a program is told about.
+    """A failure that a person or a program learns of.
 
     :param code: a key of :data:`CODES`.
     :param place: where in the input it is, for example ``rules[2].value``; empty when there is no place.

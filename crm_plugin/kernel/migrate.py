@@ -45,7 +45,7 @@ def check(database: Database) -> None:
 
 
 def is_migrated(database: Database) -> bool:
-    """Tell whether the CRM's tables are all there, as this version of the CRM needs them."""
+    """Return whether the CRM's tables are all there, as this version of the CRM needs them."""
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         return set(context.get_current_heads()) == set(ScriptDirectory(_scripts()).get_heads())

@@ -14,12 +14,12 @@ _stop = mmap.mmap(-1, 1)
 
 
 def request_stop() -> None:
-    """Tell this process and all that were forked from it to end after the message they are at."""
+    """Ask this process and all that were forked from it to end after the message they are at."""
     _stop[0] = 1
 
 
 def stopping() -> bool:
-    """Tell whether a stop was asked for; drain loops look before each micro-batch."""
+    """Return whether a stop was requested; drain loops look before each micro-batch."""
     return _stop[0] != 0
 
 

@@ -38,7 +38,7 @@ class Queue:
     def wake(self, job: str, *ids: int | str, seconds: int = JOB_SECONDS) -> bool:
         """Ask a worker to run ``job(*ids)`` soon; return False when no queue could be reached.
 
-        Never raises: whoever wakes has committed already, and the ticker finds what is due anyway.
+        Never raises: the caller has committed already, and the ticker finds what is due anyway.
 
         :param seconds: after which RQ may kill the job.
         """
@@ -68,7 +68,7 @@ class Queue:
         return True
 
     def is_up(self) -> bool:
-        """Tell whether the queue answers now."""
+        """Return whether the queue answers now."""
         try:
             return self.redis is not None and bool(self.redis.ping())
         except redis.RedisError:

@@ -52,7 +52,7 @@ def make(
     """Keep a new token; return its id and its text, which nobody can read again.
 
     :param author: (id, name) of who makes it.
-    :param secret: the installation's secret key: who steals the table alone cannot try texts against it.
+    :param secret: the installation's secret key: a stolen table alone is no use for trying texts against it.
     """
     text = PREFIX + secrets.token_urlsafe(32)
     row = Token(
@@ -79,7 +79,7 @@ def find(session: Session, secret: str, text: str, now: datetime) -> Token | Non
 
 
 def is_due(token: Token, now: datetime) -> bool:
-    """Tell whether a use at this moment is to be written down."""
+    """Return whether a use at this moment is to be written down."""
     return token.last_used_at is None or now - token.last_used_at >= NOTED
 
 

@@ -20,7 +20,7 @@ _PEOPLE = re.compile(r"\bcubot\b|ms-?office|microsoft (office|outlook)|\bmsoffic
 
 @lru_cache(maxsize=4096)
 def is_program(agent: str) -> bool:
-    """Tell whether a user agent names a crawler, scanner, preview or library; empty says nothing."""
+    """Return whether a user agent names a crawler, scanner, preview or library; empty says nothing."""
     if not agent:
         return False
     if _MORE.search(agent):

@@ -45,7 +45,7 @@ def load(line: bytes) -> Click | None:
 
 
 def dump_lost(count: int) -> bytes:
-    """Return the line that tells of clicks which the disk had refused."""
+    """Return the line that reports clicks which the disk had refused."""
     return json.dumps({"lost": count}).encode("ascii")
 
 
@@ -74,7 +74,7 @@ def marks_of(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def network_of(address: str, secret: bytes | None) -> str:
-    """Return a keyed hash that tells visitors' addresses apart and names none.
+    """Return a keyed hash that separates visitors' addresses and names none.
 
     IPv6 by its /64, because one visitor has that whole network.
     """

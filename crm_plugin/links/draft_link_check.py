@@ -107,7 +107,7 @@ def _answer(settings: Settings, url: str) -> tuple[bool, str]:
 
 
 def _may_ask(settings: Settings, url: str) -> bool:
-    """Tell whether a worker may open an address.
+    """Return whether a worker may open an address.
 
     One inside the school's own network could be reached by nobody who types addresses here, and must not
     be through us; the school's and our own are known to be meant.

@@ -25,7 +25,7 @@ def look() -> None:
 
 
 def confirm() -> None:
-    """Confirm clicks by the visits that the school has told of since."""
+    """Confirm clicks by the visits that the school has reported since."""
     confirm_clicks(current())
 
 

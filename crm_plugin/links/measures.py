@@ -130,7 +130,7 @@ def clicks_on(
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, object]]:
-    """Return every request for a person's links, for their right to be told."""
+    """Return every request for a person's links, for their right of access."""
     rows = session.scalars(sa.select(Hit).where(Hit.person_id == person_id).order_by(Hit.id))
     return [
         {"at": row.at.isoformat(), "campaign_id": row.campaign_id, "kind": row.kind, "agent": row.agent}

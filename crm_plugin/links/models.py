@@ -50,12 +50,12 @@ class Hit(Base):
     delivery_id: Mapped[int] = mapped_column(Id)
     """The ledger row behind the code; 0 for a link without a recipient."""
     person_id: Mapped[int | None] = mapped_column(Id)
-    """Filled in at classification, from what campaigns tell about the delivery."""
+    """Filled in at classification, from what campaigns know about the delivery."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     method: Mapped[str] = mapped_column(Key(8))
     agent: Mapped[str] = mapped_column(Text)
     network: Mapped[str] = mapped_column(Key(64))
-    """A keyed hash of the visitor's address: tells one from another, names nobody."""
+    """A keyed hash of the visitor's address: it separates visitors and names nobody."""
     marks: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """Request headers that matter for the class (prefetch, referrer's host)."""
     kind: Mapped[str] = mapped_column(Key(12), default="new")

@@ -20,7 +20,7 @@ _MASKS = {"email": mask_email, "phone": mask_phone}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, by the token of their link."""
+    """The person behind the token of a link."""
 
     person_id: int
     channel: str
@@ -69,7 +69,7 @@ def stop(
 ) -> list[str]:
     """Keep an opt-out; again is the same as once.
 
-    The address is suppressed too, so that it holds for whoever shares it. A person who is not there
+    The address is suppressed too, so that it holds for everybody who shares it. A person who is not there
     any more gets nothing anyway.
 
     :param covered: channels.

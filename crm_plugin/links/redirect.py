@@ -55,7 +55,7 @@ class Redirector:
 
         A code that we did not sign is 404. A code that we did sign is never an error: where its
         target cannot be had now, the visitor comes to the school's front page. An address that has
-        tried too many codes is always sent there, so that it cannot tell a good code from a bad one.
+        tried too many codes is always sent there, so that good and bad codes look alike there.
 
         :param headers: names in lower case.
         """
@@ -126,7 +126,7 @@ class Guesses:
                 self._seen.popitem(last=False)
 
     def too_many(self, address: str) -> bool:
-        """Tell whether an address has used its guesses up."""
+        """Return whether an address has used its guesses up."""
         with self._guard:
             return self._of(address)[1] >= GUESSES
 

@@ -44,7 +44,7 @@ def adopt(session: Session, campaign_id: int, links: Collection[int]) -> None:
 
 
 def shared_hits(session: Session, links: Collection[int]) -> int:
-    """Return how often shared links were asked for, in all campaigns together, robots included."""
+    """Return how often shared links were opened, in all campaigns together, robots included."""
     if not links:
         return 0
     asked = sa.select(sa.func.count()).where(Hit.link_id.in_(sorted(links)), Hit.delivery_id == 0)

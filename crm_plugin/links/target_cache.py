@@ -61,7 +61,7 @@ class Targets:
         return self.signer
 
     def knows_key(self, key: int | None) -> bool:
-        """Tell whether a key is known, after asking the database for one that is new."""
+        """Return whether a key is known, after asking the database for one that is new."""
         if key is None or self.signer is None:
             return False
         if key not in self.signer.keys:

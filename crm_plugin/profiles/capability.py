@@ -1,4 +1,4 @@
-"""What profiles bring to an application: their jobs, their sources of the timeline, and tags taken back."""
+"""What profiles bring to an application: their jobs, sources of the timeline, and how tagging is undone."""
 
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.jobs import Jobs

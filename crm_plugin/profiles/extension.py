@@ -31,7 +31,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Window:
-    """What a source of a timeline is asked for.
+    """What a reader wants from a source of a timeline.
 
     :param limit: how many moments.
     :param until: only moments at or before it; None = all.
@@ -77,7 +77,7 @@ class PersonExtension:
     :param facts: recomputed whenever something touched a person.
     :param timeline: name of a source, which readers can choose → source.
     :param export: name of a part of the document that a person may ask for → what stands in it.
-    :param undo: kind of a change → how it is taken back.
+    :param undo: kind of a change → how it is undone.
     """
 
     facts: tuple[Facts, ...] = ()

@@ -34,7 +34,7 @@ def check_school() -> None:
 
 
 def catch_up() -> None:
-    """Read what events name, compute facts of touched people, tell the school of opt-outs."""
+    """Read what events name, compute facts of touched people, report opt-outs to the school."""
     _catch_up(current())
 
 

@@ -1,4 +1,4 @@
-"""What segments bring to an application: their jobs, and how changes of quick queries are taken back."""
+"""What segments bring to an application: their jobs, and how changes of quick queries are undone."""
 
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.jobs import Jobs

@@ -13,7 +13,7 @@ from crm_plugin.segments.language.fields import FIELDS, RELATIONS, Field, Relati
 from crm_plugin.segments.language.tree import Tree
 
 Narrowing = Mapping[str, Any]
-"""``{"by": name, …}``: names a part of the people whom a tree matches."""
+"""``{"by": name, …}``: names a part of the people that a tree matches."""
 Narrow = Callable[[Crm, Tree, Present, Narrowing], sa.Select[Any]]
 """Returns ``SELECT person id`` of that part."""
 QueryUsers = Callable[[Session, int], Sequence[str]]

@@ -85,7 +85,7 @@ def limits(actor: Actor) -> list[str] | None:
 
 
 def owns(query: QuickQuery, actor: Actor) -> bool:
-    """Tell whether an actor may change a quick query."""
+    """Return whether an actor may change a quick query."""
     return query.owner == actor.id or actor.may("crm.admin")
 
 

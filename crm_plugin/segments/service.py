@@ -156,7 +156,7 @@ def selected(
 
 
 def narrowed(crm: Crm, search: Search, narrowing: Narrowing) -> Search:
-    """Return the part of a search that a higher capability tells apart.
+    """Return the part of a segment that a higher capability separates.
 
     :raises BadInput: ``input.bad`` for an unknown part.
     """
@@ -169,7 +169,7 @@ def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor |
 
 
 def counted(crm: Crm, search: Search) -> Counted:
-    """Count the people of a search."""
+    """Count the people of a segment."""
     started = time.perf_counter()
     number_of = sa.select(sa.func.count()).select_from(search.people.subquery())
     with crm.db.read() as session:
@@ -188,7 +188,7 @@ def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | N
 
 
 def person_ids(crm: Crm, search: Search) -> "array[int]":
-    """Return our ids of everybody in a search, ascending: one statement decides, 8 bytes a person."""
+    """Return our ids of everybody in a segment, ascending: one statement decides, 8 bytes a person."""
     with crm.db.read() as session:
         ids = array("q", session.scalars(search.people.execution_options(yield_per=PORTION)))
     return array("q", sorted(ids))
@@ -201,7 +201,7 @@ def _host_ids(crm: Crm, found: Select) -> Iterator[str]:
         yield from session.scalars(chosen.execution_options(yield_per=PORTION))
 
 
-def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
+def page(  # noqa: PLR0913 - what, for which actor, as of when, and which page
     crm: Crm,
     document: Any,
     *,
@@ -222,13 +222,13 @@ def page(  # noqa: PLR0913 - what, for whom, as of when, and which page
 def listed(
     crm: Crm, search: Search, sort: str = DEFAULT_SORT, after: str | None = None, limit: int = 50
 ) -> Page:
-    """Return one page of the people of a search.
+    """Return one page of the people of a segment.
 
     :param sort: a name of :data:`~crm_plugin.segments.listing.paging.SORTS`; a minus before it reverses.
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
     :raises BadInput: for a bad order or ``after``.
-    :raises Refused: for an order by what the search's actor may not see.
+    :raises Refused: for an order by what the segment's actor may not see.
     """
     if search.actor is not None:
         check_order(sort, search.actor)
@@ -243,12 +243,12 @@ def explain(
     at: datetime | None = None,
     actor: Actor | None = None,
 ) -> Explanation:
-    """Tell for one person which conditions are fulfilled and which are not; see :func:`explained`."""
+    """Return for one person which conditions are fulfilled and which are not; see :func:`explained`."""
     return explained(crm, selected(crm, document, at, actor), person_host_id)
 
 
 def explained(crm: Crm, search: Search, person_host_id: str) -> Explanation:
-    """Tell for one person which conditions of a search are fulfilled, with the values seen.
+    """Return for one person which conditions of a segment are fulfilled, with the values seen.
 
     :raises NotFound: ``object.missing``; also for a person outside the actor's scope.
     """

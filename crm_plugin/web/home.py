@@ -33,7 +33,7 @@ WIDTH, HEIGHT = 290, 60
 
 @ROUTES.page("/")
 def home() -> ResponseReturnValue:
-    """Show the overview. Who is limited to some courses sees no figures of the whole school."""
+    """Show the overview. Staff limited to some courses see no figures of the whole school."""
     currency = own_currency(crm())
     # The school's own zone, in which conditions are decided: a figure is the number of the people it opens.
     zone = school_zone(crm())

@@ -106,7 +106,7 @@ class Moodle(SqlHost):
 
     @hookimpl
     def host_check(self) -> list[tuple[str, bool, str]]:
-        """Tell whether the database answers."""
+        """Report whether the database answers."""
         with self.engine.connect() as connection:
             count = connection.scalar(sa.select(sa.func.count()).select_from(COURSE))
         return [("moodle database", bool(count), f"{count} courses")]

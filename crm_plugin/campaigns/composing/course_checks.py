@@ -43,7 +43,7 @@ def _problem(session: Session, course: Course | None, ident: str, place: str, at
 
 
 def _taken(session: Session, course: Course, at: datetime) -> int:
-    """Count the seats of this copy or plan that somebody sits on."""
+    """Count the people enrolled in this copy or plan."""
     open_end = sa.or_(Enrolment.expires_at.is_(None), Enrolment.expires_at > at)
     query = sa.select(sa.func.count(sa.distinct(Enrolment.person_id))).where(
         *(Enrolment.root_id == course.root_id, Enrolment.course_id == course.id),

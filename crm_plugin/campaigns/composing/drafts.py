@@ -29,7 +29,7 @@ KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A deleted draft that can still be taken back."""
+    """A deleted draft that can still be restored."""
 
     id: int
     name: str
@@ -177,9 +177,9 @@ def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
 
 
 def removed(crm: Crm, actor: Actor) -> list[Removed]:
-    """Return the drafts that the actor may take back, the last deleted first.
+    """Return the drafts that the actor may restore, the last deleted first.
 
-    Who is limited to some courses gets their own.
+    Staff limited to some courses get their own.
     """
     need(actor, "crm.send")
     query = (

@@ -42,7 +42,7 @@ from crm_plugin.profiles.sync.health import unread
 
 @dataclass(slots=True)
 class Reach:
-    """Who a launch at this moment would reach."""
+    """The people that a launch at this moment would reach."""
 
     considered: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def _content(
     decision: sa.Subquery,
     found: Preflight,
 ) -> None:
-    """Look at what only a whole content with an audience can tell: links, cost, words that people lack."""
+    """Look at what only a whole content with an audience can show: links, cost, words that people lack."""
     addresses = targets(compiled, content)
     if addresses:
         found.add(_links(addresses, content))
@@ -194,7 +194,7 @@ def _answers(crm: Crm, addresses: list[str]) -> tuple[list[Problem], list[str]]:
 
 
 def _data(session: Session, whole: bool) -> list[Problem]:
-    """Warn of streams that were not read to their end yet: who is not there yet gets no message.
+    """Warn of streams that were not read to their end yet: people who are not there yet get no message.
 
     :param whole: the campaign's author sees the whole school, and so may know how much there is.
     """
@@ -233,7 +233,7 @@ def _missing(session: Session, decision: sa.Subquery, required: personalisation.
 
 
 def _lacking(compiled: Compiled, content: Mapping[str, Any], missing: Mapping[str, int]) -> list[Problem]:
-    """Tell of words that nobody can have, and of those that some people lack."""
+    """Report words that nobody can have, and of those that some people lack."""
     # A course's or class's title and the campaign's own words are the same for all: nobody has them.
     without = sorted(compiled.required.difference(personalisation.columns_of(content), ADDRESSES))
     problems = [Problem("content.no_value", "variables", {"name": name}) for name in without]

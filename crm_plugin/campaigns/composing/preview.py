@@ -46,7 +46,7 @@ def preview(
     """Render a campaign's content for one person.
 
     :param content: what is being written; None = what the campaign holds.
-    :param person_host_id: whose data fill it in; None, or somebody whom the actor may not see = the first of
+    :param person_host_id: whose data fill it in; None, or a person that the actor may not see = the first of
         the ledger, before the launch of the audience.
     :raises NotFound: ``object.missing``.
     """

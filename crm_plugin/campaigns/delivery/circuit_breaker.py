@@ -35,7 +35,7 @@ class Trouble:
 
 
 class Watch:
-    """One worker's view of its campaign's carrier: while all is well the database is not asked."""
+    """One worker's view of its campaign's carrier: while all is well it does not read the database."""
 
     def __init__(self) -> None:
         self._calm = 0
@@ -62,7 +62,7 @@ def _speaks(receipt: Receipt) -> bool:
 
 
 def note(session: Session, settings: Settings, campaign_id: int, trouble: Trouble, at: datetime) -> bool:
-    """Count it, in the transaction that settles; tell whether the campaign was paused for it."""
+    """Count it, in the transaction that settles; return whether the campaign was paused for it."""
     columns = (Campaign.failed_in_row, Campaign.lately_answered, Campaign.lately_failed)
     query = sa.select(*columns).where(Campaign.id == campaign_id).with_for_update()
     before = session.execute(query).one()

@@ -67,11 +67,11 @@ class Drain:
 
     @property
     def over(self) -> bool:
-        """Tell whether to begin nothing more."""
+        """Return whether to begin nothing more."""
         return self.stopped or stopping() or time.monotonic() >= self.until
 
     def may_call(self) -> bool:
-        """Tell whether the next call to the outside may be made; asked right before it."""
+        """Return whether the next call to the outside may be made; asked right before it."""
         if stopping() or time.monotonic() >= self.deadline or self.grants.slot.is_over():
             return False
         if time.monotonic() - self.looked_at >= LOOK_SECONDS:
@@ -139,7 +139,7 @@ def _lease(work: Drain) -> Batch:
 
 
 def _turn_is_over(work: Drain) -> bool:
-    """Tell whether to let other campaigns have this worker; the chain of jobs goes on behind them."""
+    """Return whether to let other campaigns have this worker; the chain of jobs goes on behind them."""
     if time.monotonic() < work.turn:
         return False
     work.turn = time.monotonic() + TURN_SECONDS

@@ -57,7 +57,7 @@ class Marked:
     settled: bool = True
     """The outcome before is written down."""
     failing: bool = False
-    """The carrier's last answers were failures, whoever got them."""
+    """The carrier's last answers were failures, whichever worker got them."""
 
 
 def mark(crm: Crm, rules: Rules, ask: Ask, present: Present, until: float) -> Marked:

@@ -58,7 +58,7 @@ def tell(crm: Crm) -> int:
 
 
 def _news(session: Session) -> list[News]:
-    """Return what is new, and take note that it is told: a mail that fails is not sent a second time."""
+    """Return what is new, and note it as reported: a mail that fails is not sent a second time."""
     kept = session.get(Kept, _TOLD, with_for_update=True)
     newest = session.scalar(sa.select(sa.func.max(AuditRow.id))) or 0
     if kept is None or newest > kept.value:

@@ -72,7 +72,7 @@ def _clear(crm: Crm, campaign_id: int) -> int:
 def _claim(crm: Crm, session: Session, running: Running, count: int) -> tuple[str, list[Row]]:
     """Take rows for this process, and leave out those that must not be written to any more.
 
-    The state does not change: who took them may die, and then they are as before.
+    The state does not change: the process that took them may die, and then they are as before.
     """
     mine = (Delivery.campaign_id == running.id, *_in_doubt(session, crm))
     query = sa.select(Delivery.id).where(*mine).order_by(Delivery.id).limit(count)

@@ -98,7 +98,7 @@ def _refused(session: Session, outcome: Outcome) -> None:
 def _unknown(session: Session, outcome: Outcome) -> None:
     unknown = outcome.of("unknown")
     if unknown:
-        # The token stays: what the carrier tells later may still settle the row.
+        # The token stays: what the carrier reports later may still settle the row.
         values = {"reason": _reasons(unknown), "carrier": outcome.carrier, "lease_until": None}
         move(session, "settle", ["sending"], "unknown", *_fence(outcome, unknown), **values)
 

@@ -33,7 +33,7 @@ def sweep(crm: Crm) -> bool:
 
 
 def lapse(crm: Crm) -> int:
-    """Take back what was not settled in time; return how many rows.
+    """Recover what was not settled in time; return how many rows.
 
     A row that was only leased goes back to *pending* (in a cancelled campaign to *cancelled*). One that
     was *sending* may or may not have left: it becomes *unknown*, and nothing sends it again by itself.

@@ -36,7 +36,7 @@ def wake_next(crm: Crm, campaign_id: int) -> None:
 
 
 def others_wait(crm: Crm, campaign_id: int) -> bool:
-    """Tell whether another campaign could use this worker while this one waits for its rate."""
+    """Return whether another campaign could use this worker while this one waits for its rate."""
     rows = sa.exists().where(Delivery.campaign_id == Campaign.id, Delivery.state == "pending")
     query = sa.select(Campaign.id).where(Campaign.id != campaign_id)
     due = sa.or_(Campaign.state == "freezing", sa.and_(Campaign.state == "sending", rows))

@@ -69,7 +69,7 @@ def required_of(compiled: Compiled, content: Mapping[str, Any]) -> Columns:
 
 
 def leaves_out(content: Mapping[str, Any]) -> bool:
-    """Tell whether those who lack a word are left out, instead of standing in the way."""
+    """Return whether those who lack a word are left out, instead of standing in the way."""
     return content.get("lacking") == LACKING[1]
 
 

@@ -55,7 +55,7 @@ def apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Tak
 
 
 def _soft_in_a_row(crm: Crm, session: Session, event: Event, row: Delivery) -> bool:
-    """Tell whether the last messages to the address all came back softly, over so many days."""
+    """Return whether the last messages to the address all came back softly, over so many days."""
     wanted = crm.settings.bounce_soft
     if wanted <= 0:
         return False

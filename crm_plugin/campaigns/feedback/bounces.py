@@ -36,7 +36,7 @@ _BATCH = 500
 def take(crm: Crm, returned: Returned) -> Taken:
     """Take a message that a mail server handed to ``crm bounce``.
 
-    Only codes that we signed tell which message it is about.
+    Only codes that we signed say which message it is about.
     """
     if returned.kind is None:
         return Taken(None, detail=returned.detail)

@@ -28,7 +28,7 @@ SECONDS = 20.0
 
 @dataclass
 class Cursor:
-    """The ledger row that this process last asked about; 0 = it begins with the first."""
+    """The last ledger row that this process polled; 0 = it begins with the first."""
 
     after: int = 0
 

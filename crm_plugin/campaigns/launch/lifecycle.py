@@ -40,7 +40,7 @@ time, and before its freeze is done)."""
 
 
 def change(session: Session, campaign_id: int, verb: str, *where: Any, **values: Any) -> bool:
-    """Take an edge if the campaign is in one of its states; tell whether it was."""
+    """Take an edge if the campaign is in one of its states; return whether it was."""
     edges = EDGES[verb]
     (target,) = set(edges.values())
     statement = (
@@ -55,7 +55,7 @@ def change(session: Session, campaign_id: int, verb: str, *where: Any, **values:
 
 
 def lock(session: Session, campaign_id: int) -> str:
-    """Lock a campaign's row and return its state; whoever reopens rows or finishes does this first.
+    """Lock a campaign's row and return its state; reopening rows and finishing do this first.
 
     :raises NotFound: ``object.missing``.
     """
@@ -134,7 +134,7 @@ def finish(crm: Crm, campaign_id: int) -> bool:
 
 
 def is_open(session: Session, campaign_id: int) -> bool:
-    """Tell whether a row can still send; by the index, so at the same cost for every size."""
+    """Return whether a row can still send; by the index, so at the same cost for every size."""
     query = sa.select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state.in_(OPEN))
     return session.scalar(query.limit(1)) is not None
 
@@ -188,7 +188,7 @@ def _start_one(crm: Crm, id: int, now: datetime, late: datetime, session: Sessio
 
 
 def hold(session: Session, campaign_id: int, reason: str, at: datetime) -> bool:
-    """Stop a campaign until a person confirms it; tell whether it was one that could be stopped."""
+    """Stop a campaign until a person confirms it; return whether it was one that could be stopped."""
     held = change(session, campaign_id, "hold", reason=reason)
     if held:
         record(session, at, "system", "campaign.hold", ("campaign", campaign_id), reason=reason)

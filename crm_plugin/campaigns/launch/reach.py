@@ -28,7 +28,7 @@ from crm_plugin.segments.service import Search
 from crm_plugin.segments.sql.related_rows import Select
 
 STEPS = ("matched", "address", "allowed", "rested", "reached")
-"""``matched`` by the search → active, with an ``address`` for the channel → ``allowed``: neither
+"""``matched`` by the segment → active, with an ``address`` for the channel → ``allowed``: neither
 suppressed nor without consent nor opted out of the topic → ``rested``: not marketed to in the last days →
 ``reached``, one person for each address."""
 _LOST = {step: tuple(one.key for one in REASONS if one.step == step) for step in STEPS}
@@ -39,7 +39,7 @@ PART = "reach"
 
 @dataclass(frozen=True)
 class Funnel:
-    """Whom marketing by a channel would reach.
+    """The people that marketing by a channel would reach.
 
     :param days: people marketed to in so many days are left out.
     :param steps: step → people who are left after it, in the order of :data:`STEPS`.
@@ -60,7 +60,7 @@ def funnel(
     *,
     topic: int | None = None,
 ) -> Funnel:
-    """Count who is left of a search after each step; one statement.
+    """Count the people left of a segment after each step; one statement.
 
     :param topic: what the messages would be about.
     :raises BadInput: ``segment.*``, or ``input.bad`` for an unknown channel or number of days.
@@ -70,7 +70,7 @@ def funnel(
 
 
 def reach_of(crm: Crm, search: Search, channel: str, days: int, topic: int | None = None) -> Funnel:
-    """Count who is left of a search that was read, after each step; see :func:`funnel`."""
+    """Count the people left of a segment that was read, after each step; see :func:`funnel`."""
     found = decided(search.tree, _rules(crm, channel, days, topic), search.present)
     query = sa.select(found.c.reason, sa.func.count()).group_by(found.c.reason)
     with crm.db.read() as session:
@@ -83,7 +83,7 @@ def reach_of(crm: Crm, search: Search, channel: str, days: int, topic: int | Non
 
 
 def narrow(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Select:
-    """Return ``SELECT person id`` of who is left of a search after a step.
+    """Return ``SELECT person id`` of the people left of a segment after a step.
 
     :raises BadInput: ``input.bad``.
     """

@@ -47,7 +47,7 @@ def decided(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
     """Return the decision for everybody considered: ``person_id address address_key reason``.
 
     Among people with one address, those with another reason do not compete; the most recently active
-    one wins, then the smallest id. The ones whom the goal, the expiry or a lacking word excludes rank last,
+    one wins, then the smallest id. The ones that the goal, the expiry or a lacking word excludes rank last,
     so that they never take the address from somebody who is to get the message.
     """
     weighed = _weighed(audience, rules, present)

@@ -16,8 +16,8 @@ from crm_plugin.profiles.store.recompute_queue import touch
 def marketed(session: Session, ids: Collection[int]) -> None:
     """Compute ``marketed_count`` and ``last_marketed_at`` of people again, by one statement.
 
-    Counts messages of marketing purpose that were handed to a carrier, whatever the channel. Who never
-    had one and has none is left alone: after a scan that is nearly everybody.
+    Counts messages of marketing purpose that were handed to a carrier, whatever the channel. People
+    who never had one and have none are left alone: after a scan that is nearly everybody.
     """
     mine = (
         sa.select()
@@ -37,6 +37,6 @@ def marketed(session: Session, ids: Collection[int]) -> None:
 
 
 def touch_since(session: Session, campaign_ids: Collection[int], since: datetime) -> None:
-    """Let the facts of all whom these campaigns wrote to lately be computed again: a worker died."""
+    """Let the facts of all people that these campaigns wrote to lately be computed again: a worker died."""
     query = sa.select(Delivery.person_id).where(Delivery.campaign_id.in_(tuple(campaign_ids)))
     touch(session, query.where(Delivery.handed_at >= since).distinct())

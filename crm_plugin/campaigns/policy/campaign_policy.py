@@ -68,7 +68,7 @@ class Rules:
         return self.purpose == "marketing"
 
     def has(self, of: Field | None) -> bool:
-        """Tell whether the policy has the rule of a field; a rule without a field binds every campaign."""
+        """Return whether the policy has the rule of a field; a rule without a field binds every campaign."""
         return of is None or bool(self.policy.document.get(of.key))
 
     def numbers(self, of: Field) -> tuple[int, ...]:

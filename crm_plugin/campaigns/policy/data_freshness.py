@@ -15,8 +15,8 @@ REASON = "stale_data"
 def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
     """Return the condition, over :class:`Campaign`, that it must wait for fresher data or for a person.
 
-    Who let it go on is not asked again before the data, or that word, are so old again. A stream that was
-    never read says nothing: the pre-flight warns of it.
+    A person who let it go on decides for as long as the data, or that word, are fresh. A stream that was
+    never read says nothing: the check warns of it.
 
     :param hours: the setting ``stale_data_hours``; 0 = never.
     """
@@ -34,6 +34,6 @@ def age(session: Session, at: datetime) -> timedelta | None:
 
 
 def is_too_old(crm: Crm, session: Session, campaign_id: int) -> bool:
-    """Tell the same of one campaign now."""
+    """Return the same of one campaign now."""
     condition = too_old(crm.settings.stale_data_hours, crm.clock())
     return bool(session.scalar(sa.select(condition).where(Campaign.id == campaign_id)))

@@ -33,7 +33,7 @@ class Slot:
     ends: float = float("inf")
 
     def is_over(self) -> bool:
-        """Tell whether it is too late for another call."""
+        """Return whether it is too late for another call."""
         return time.monotonic() > self.ends
 
     def wait(self) -> None:
@@ -66,7 +66,7 @@ class Punctuality:
         self._late = 0.0
 
     def learn(self, slot: Slot) -> bool:
-        """Note a batch; tell whether batches need more time between their grant and their call."""
+        """Note a batch; return whether batches need more time between their grant and their call."""
         if slot is ANY:
             return False
         self._late = self._late + 1 if slot.is_over() else self._late * _FORGET

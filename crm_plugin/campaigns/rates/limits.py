@@ -66,7 +66,7 @@ def share(limits: Sequence[Limit], most: int) -> int:
 
 
 def has_domains(running: Running) -> bool:
-    """Tell whether the settings limit domains of e-mail."""
+    """Return whether the settings limit domains of e-mail."""
     return running.rules.channel == "email" and any(
         name.startswith("domain:") for name in running.settings.rate_limits
     )
@@ -88,7 +88,7 @@ def domain_of(address: str) -> str:
 
 
 def seed(crm: Crm, running: Running, limit: Limit) -> list[tuple[float, int]]:
-    """Tell what was handed over within a limit's last window, as (seconds ago, how many).
+    """Return what was handed over within a limit's last window, as (seconds ago, how many).
 
     A queue that comes back empty must not let a whole window go twice. Grants are rounded to a
     hundredth of the window, towards now.

@@ -12,7 +12,7 @@ from crm_plugin.kernel.errors import Clause, NotFound
 
 
 def messages(crm: Crm, actor: Actor, campaign_id: int, *, after: int = 0, limit: int = 50) -> list[Taken]:
-    """Return what the outbox took of a campaign, in that order; who left the actor's courses is left out."""
+    """Return what the outbox took of a campaign, in that order, without people beyond the actor's courses."""
     with crm.db.read() as session:
         access.one(session, actor, campaign_id, "crm.send")
         rows = outbox.listed(session, campaign_id, after=after, limit=limit)

@@ -21,7 +21,7 @@ from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import Scope, in_scope
 
 EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
-"""States whose reasons the report tells apart, beside ``excluded``."""
+"""States whose reasons the report separates, beside ``excluded``."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def people_of(
     :param what: ``considered``, a state, a state and its reason such as ``excluded:cap``, ``clicked``, or
         ``bought:`` with a number of days.
     :param after: the ``delivery_id`` of the last one seen.
-    :param scope: courses that the reader is limited to: who is not in them now is left out.
+    :param scope: courses that the reader is limited to: people outside them are left out.
     :raises BadInput: ``campaign.bad_value`` for another ``what``.
     """
     query = (
@@ -124,7 +124,7 @@ def delivery_facts(session: Session, ids: list[int]) -> dict[int, tuple[datetime
 def timeline(session: Session, person_id: int, window: Window) -> list[Moment]:
     """Return the messages that left for a person, the newest first, for the timeline of their archive.
 
-    A reader with a scope is told of their own campaigns only, as everywhere.
+    A reader with a scope sees their own campaigns only, as everywhere.
     """
     details = (Delivery.campaign_id, Delivery.channel, Delivery.state)
     query = (
@@ -159,7 +159,7 @@ def _readable(window: Window) -> sa.ColumnElement[bool]:
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
-    """Return all that the ledger holds on a person, for their right to be told."""
+    """Return all that the ledger holds on a person, for their right of access."""
     names = ("channel", "address", "state", "reason", "handed_at", "settled_at")
     columns = [getattr(Delivery, name) for name in names]
     query = (

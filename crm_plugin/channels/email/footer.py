@@ -20,7 +20,7 @@ def _words(locale: str, site: str) -> tuple[str, str]:
 
 
 def locale_of(pieces: Iterable[Prepared | Piece], school: str) -> str:
-    """Return the language that a content is written in; the school's where too little is written to tell."""
+    """Return the language that a content is written in; the school's where a text is too short to decide."""
     written = " ".join(piece for piece in pieces if isinstance(piece, str))
     han = bool(_HAN.search(written))
     if not han and not _WORD.search(written):

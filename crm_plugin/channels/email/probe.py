@@ -9,7 +9,7 @@ from crm_plugin.kernel.errors import BadInput
 
 
 def probe(crm: Crm) -> tuple[bool, str]:
-    """Connect, sign in and say goodbye; return (all is well, what to tell). Sends nothing, never raises."""
+    """Connect, sign in and say goodbye; return (all is well, what to say). Sends nothing, never raises."""
     try:
         return True, SmtpCarrier(crm).greet()
     except BadInput as error:

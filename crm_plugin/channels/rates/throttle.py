@@ -27,7 +27,7 @@ from crm_plugin.kernel.db.writes import insert_missing, upsert
 log = logging.getLogger(__name__)
 
 Seed = Callable[[Limit], Sequence[tuple[float, int]]]
-"""Tells what the ledger knows of a limit's last window, as (seconds ago, how many)."""
+"""Returns what the ledger knows of a limit's last window, as (seconds ago, how many)."""
 
 SETTLE = 1.5
 """Seconds after which every message that was granted is marked in the ledger, or not sent at all."""
@@ -71,7 +71,7 @@ class Clocks:
 class Throttle:
     """Grants messages within limits.
 
-    :param seed: asked when nothing is remembered of a limit: a Redis that came back empty must not
+    :param seed: called when nothing is remembered of a limit: a Redis that came back empty must not
         let a whole window go twice.
     :param now: seconds; only for tests in simulated time, otherwise the server's own clock.
     """
@@ -85,7 +85,7 @@ class Throttle:
         """Grant ``count`` messages by all limits or by none.
 
         :raises ValueError: when a limit is smaller than ``count``, which could never be granted
-            (:func:`crm_plugin.campaigns.rates.limits.share` tells how many to ask for).
+            (:func:`crm_plugin.campaigns.rates.limits.share` says how many to ask for).
         """
         if any(count > limit.n for limit in limits):
             raise ValueError("no limit grants more at once than in a whole window")
@@ -169,7 +169,7 @@ class Throttle:
         after = time.monotonic()
         clocks = self._crm.state(Clocks)
         least, seen = clocks.offset or (after - server, after)
-        # The quickest answer tells the difference best; it is forgotten as slowly as clocks part.
+        # The quickest answer shows the difference best; it is forgotten as slowly as clocks part.
         least = min(after - server, least + _DRIFT * (after - seen))
         clocks.offset = (least, after)
         return min(max(server + float(least), before), after)

@@ -67,7 +67,7 @@ def granted(state: State, limit: Limit, count: int, now: float) -> State:
 
 
 def is_tight(state: State, limit: Limit) -> bool:
-    """Tell, of the state after a grant, whether the window is nearly full.
+    """Return whether, in the state after a grant, the window is nearly full.
 
     Below that a grant that is used late does no harm: what may be granted meanwhile still fits in.
     """

@@ -10,7 +10,7 @@ from crm_plugin.channels.rates.window import TIGHT
 def script(client: redis.Redis) -> Any:
     """Return the script, to be called with ``keys`` and ``args`` as its head says.
 
-    It answers ``seed`` where it must be told what the ledger knows, else "wait now tight": seconds to
+    It answers ``seed`` where it needs what the ledger knows, else "wait now tight": seconds to
     wait (0 = granted), the server's present, 1 when a window is nearly full.
     """
     return client.register_script(_LUA)

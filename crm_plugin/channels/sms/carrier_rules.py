@@ -25,7 +25,7 @@ def carrier_rules(context: Context, pieces: Sequence[Piece], values: Mapping[str
 
 
 def lacks_code(context: Context) -> bool:
-    """Tell that the carrier fills in approved texts of its own, and has given this one no code."""
+    """Report that the carrier fills in approved texts of its own, and has given this one no code."""
     template = context.sms
     if template is None or not context.sms_rules.needs_template:
         return False

@@ -51,7 +51,7 @@ def price_of(settings: Settings) -> Price | None:
 
 
 def count(compiled: CompiledSms, people: Iterable[Mapping[str, str | None]]) -> Tally:
-    """Measure the texts of people, rendered as they go out; who lacks a value gets none and is left out."""
+    """Measure the texts of people, rendered as they go out; people without a value are left out."""
     tally = Tally()
     for values in people:
         try:

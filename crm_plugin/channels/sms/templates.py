@@ -140,7 +140,7 @@ def versions(session: Session, key: str, carrier: str = "") -> list[SmsText]:
 
     One of the stock is there before anything was loaded.
 
-    :param carrier: empty = their own states, whoever gave them.
+    :param carrier: empty = their own states, from any carrier.
     """
     rows = _versions(session, key).get(key, [])
     every = [_text(row) for row in rows] or ([stock()[key]] if key in stock() else [])

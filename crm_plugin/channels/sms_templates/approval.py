@@ -175,7 +175,7 @@ class Asked:
     known: int = 0
     """Of how many texts the answer is known now."""
     trouble: str | None = None
-    """Why it told nothing, as in a message's receipt."""
+    """Why there is no answer, as in a message's receipt."""
 
 
 def ask(crm: Crm, key: str = "") -> Asked:
@@ -204,7 +204,7 @@ def ask(crm: Crm, key: str = "") -> Asked:
 
 
 def take(crm: Crm, carrier: str, verdicts: Iterable[Verdict]) -> int:
-    """Keep a carrier's answers, asked for or pushed; return how many templates changed.
+    """Keep a carrier's answers, polled or pushed; return how many templates changed.
 
     An answer that comes twice or about a text that is not ours changes nothing.
     """

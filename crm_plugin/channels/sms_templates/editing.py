@@ -141,7 +141,7 @@ def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
 
 
 def is_open(row: SmsTemplate | SmsText) -> bool:
-    """Tell whether a version may be changed in place: nobody has approved it, nobody is looking at it."""
+    """Return whether a version may be changed in place: nobody has approved it, nobody is looking at it."""
     return not row.stock and not row.carrier_codes and row.state in (DRAFT, REJECTED)
 
 

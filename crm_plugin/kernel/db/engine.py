@@ -158,7 +158,7 @@ _MYSQL_CONFLICTS = (1205, 1213, 1020)
 
 
 def is_conflict(error: Exception) -> bool:
-    """Tell whether a transaction may simply be tried again (deadlock, serialisation, lock time-out).
+    """Return whether a transaction may simply be tried again (deadlock, serialisation, lock time-out).
 
     :param error: SQLAlchemy's, or the driver's own where COPY goes past SQLAlchemy.
     """
@@ -172,7 +172,7 @@ def is_conflict(error: Exception) -> bool:
 
 
 def is_outage(error: Exception) -> bool:
-    """Tell whether the database failed and not the question: it was away, too busy, or took the connection.
+    """Return whether the database failed and not the question: it was away, too busy, or took the connection.
 
     A statement that is wrong fails again however often it is tried.
     """

@@ -31,7 +31,7 @@ def addresses_of(session: Session, person_id: int, channels: Iterable[str]) -> s
 def lock(crm: Crm, session: Session, addresses: Collection[Address], persons: Collection[int] = ()) -> None:
     """Lock these persons and all who hold one of the addresses, in the order of their ids.
 
-    Who came to an address while others were waited for is locked too.
+    People who came to an address while others were waited for are locked too.
     """
     locked: set[int] = set()
     for _ in range(_ROUNDS):

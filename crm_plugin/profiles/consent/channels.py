@@ -17,7 +17,7 @@ class AddressKind:
 
     :param send_to: the person's column with the address to send to.
     :param key: the column with its one spelling; NULL where there is no address.
-    :param needs: what the school must tell for it, as ``stream`` or ``stream.field``.
+    :param needs: what the school must provide for it, as ``stream`` or ``stream.field``.
     """
 
     send_to: Any

@@ -40,7 +40,7 @@ def lacks_consent(channel: str, unknown_is_no: bool) -> sa.ColumnElement[bool]:
 
 
 def refuses_topic(topic_id: int, channel: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a person, or whoever shares their address, wants nothing about a topic."""
+    """Return the condition that a person, or somebody with their address, wants nothing about a topic."""
     _, address_key = address_columns(channel)
     return sa.or_(
         topic_refused(topic_id, channel, address_key),
@@ -59,7 +59,7 @@ def topic_refused(topic_id: int, channel: str, address_key: Any) -> sa.ColumnEle
 
 
 def unknown_is_no(settings: Settings, info: HostInfo | None) -> bool:
-    """Tell whether marketing skips people of unknown consent.
+    """Return whether marketing skips people of unknown consent.
 
     ``CRM_CONSENT_UNKNOWN`` decides (``send`` or ``skip``); without it the region: only in CN are they
     written to.

@@ -14,10 +14,10 @@ BATCH = 200
 
 
 def push_consents(crm: Crm) -> int:
-    """Push what is still to be told, oldest first; return how many answers the school took.
+    """Push answers that the school does not have yet, oldest first; return how many answers the school took.
 
     A school that does not take any is not asked, and the answers wait in case it learns to. After a
-    crash an answer may be told twice, which says the same.
+    crash an answer may be pushed twice, which changes nothing.
     """
     if not crm.host.can("consent.write"):
         return 0

@@ -107,10 +107,10 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
 ) -> None:
     """Take note that a person wants no more of a channel.
 
-    It holds for whoever shares their address. The rows of all these persons are locked as
+    It holds for everybody with their address. The rows of all these persons are locked as
     :mod:`crm_plugin.profiles.consent.address_locks` says, so that a message is either marked before or not
     sent.
-    Who takes note of several channels calls :func:`lock_person` first, once for all of them.
+    To take note of several channels, call :func:`lock_person` first, once for all of them.
 
     :param person_id: our id.
     :param source: how it reached us, such as ``link``, ``page``, ``one-click``, ``staff``.
@@ -147,7 +147,7 @@ def opt_in(  # noqa: PLR0913 - as above
 def own_line(
     person_id: int, channel: str, state: str, at: datetime, source: str, text_version: str = ""
 ) -> ConsentRecord:
-    """Return a line of our own for the ledger; the school is told of it later."""
+    """Return a line of our own for the ledger; the school gets it later."""
     return ConsentRecord(
         person_id=person_id,
         channel=channel,
@@ -203,7 +203,7 @@ def lift(  # noqa: PLR0913 - the columns of a row
 ) -> bool:
     """End a suppression; return False when there was none.
 
-    :param at: when, and ``source`` by whom: kept in the audit log.
+    :param at: when; the audit log keeps it, and ``source`` as the author.
     """
     gone = sa.delete(Suppression).where(
         Suppression.channel == channel,

@@ -138,7 +138,7 @@ def history(
 
 
 def denied(session: Session, person_id: int) -> list[int]:
-    """Return the topics that a person refused by their own last word, whoever shares their addresses."""
+    """Return the topics that a person refused by their own last word, not by others with their addresses."""
     line = ConsentRecord
     lines = sa.select(line.purpose, line.state).where(
         line.person_id == person_id, line.channel == EVERY_CHANNEL, line.origin == "own"
@@ -165,7 +165,7 @@ def forget(session: Session, host_ids: Collection[str]) -> None:
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
-    """Return a person's opt-outs of topics, for their right to be told."""
+    """Return a person's opt-outs of topics, for their right of access."""
     rows = session.execute(
         sa.select(Topic.name, TopicOptOut.channel, TopicOptOut.address_key, TopicOptOut.at)
         .join(Topic, Topic.id == TopicOptOut.topic_id)

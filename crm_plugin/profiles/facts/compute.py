@@ -53,7 +53,7 @@ def recompute(crm: Crm, until: float | None = None) -> int:
 def recompute_next(crm: Crm, session: Session, currency: str | None) -> int:
     """Go on with a pass over everybody, if one is due; return for how many people.
 
-    Its row is locked meanwhile: who asks for another pass waits, and that pass begins again.
+    Its row is locked meanwhile: a call for another pass waits, and that pass begins again.
     """
     place = sa.select(Kept.value).where(Kept.name == EVERYBODY).with_for_update()
     after = session.scalar(place)

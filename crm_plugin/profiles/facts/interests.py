@@ -39,7 +39,7 @@ WEIGHTS = {
     "visit": 1.0,
     "view": 1.0,
 }
-"""Weight of each kind of reason; kinds that are not named (a login) tell nothing about a tag."""
+"""Weight of each kind of reason; kinds that are not named (a login) say nothing about a tag."""
 
 
 def compute(session: Session, whom: Whom, at: datetime) -> None:

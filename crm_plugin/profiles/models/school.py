@@ -180,7 +180,7 @@ class CourseLink(Base):
 
 
 class Enrolment(Base):
-    """A seat; several for one person and course are legal."""
+    """An enrolment; several for one person and course are legal."""
 
     __tablename__ = "crm_enrolment"
     __table_args__ = (
@@ -305,7 +305,7 @@ class ConsentRecord(Base):
     source: Mapped[str] = mapped_column(Text, default="")
     text_version: Mapped[str] = mapped_column(Key(32), default="")
     to_push: Mapped[bool] = mapped_column(default=False)
-    """The school is still to be told."""
+    """The school does not have it yet."""
 
 
 class Consent(Base):

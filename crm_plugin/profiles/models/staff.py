@@ -93,7 +93,7 @@ class CrmTag(Base):
 
 
 class Undo(Base):
-    """A change that its author may take back for a while."""
+    """A change that its author may undo for a while."""
 
     __tablename__ = "crm_undo"
 

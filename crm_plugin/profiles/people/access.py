@@ -19,7 +19,7 @@ from crm_plugin.profiles.store.host_info_cache import own_currency
 
 
 def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
-    """Return these persons in the order of ``ids``; whether the actor may see them is asked before.
+    """Return these persons in the order of ``ids``; the caller has checked that the actor may see them.
 
     :param ids: our ids.
     """
@@ -61,7 +61,7 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
 
 
 def id_of(session: Session, actor: Actor, host_id: str) -> int:
-    """Return our id of a person of the school whom the actor may see.
+    """Return our id of a person of the school that the actor may see.
 
     :raises NotFound: ``object.missing``, in the same words for who is outside the actor's courses.
     """

@@ -20,7 +20,7 @@ from crm_plugin.profiles.store.normalise import fold
 
 @dataclass(frozen=True)
 class PersonRow:
-    """A person as lists show them; contacts are masked unless asked for in clear."""
+    """A person as lists show them; contacts are masked unless wanted in clear."""
 
     id: int
     host_id: str
@@ -113,7 +113,7 @@ def _person(columns: Any, contacts: bool) -> PersonRow:
 
 
 def person_id_of(session: Session, host_id: str) -> int:
-    """Return our id of a person of the school; who was merged into another is that other.
+    """Return our id of a person of the school; a merged person is the other one.
 
     :raises NotFound: ``object.missing``.
     """

@@ -54,7 +54,7 @@ def timeline(
     :raises BadInput: ``input.bad`` for another ``after``.
     """
     until, skipped = _place(after)
-    # One more than is shown tells whether there is another page.
+    # One more than is shown: so we know whether there is another page.
     wanted = replace(window, until=until, limit=window.limit + skipped + 1)
     moments: list[Moment] = []
     for name, source in sources(crm).items():

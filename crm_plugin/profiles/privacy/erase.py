@@ -85,7 +85,7 @@ def _forget(batch: WriteBatch, ids: list[int]) -> None:
 
 
 def _forget_elsewhere(batch: WriteBatch, ids: dict[str, int]) -> None:
-    """Take host ids out of what names them: whoever had merged into them, and private messages' addresses."""
+    """Take host ids out of what names them: accounts merged into them, and private messages' addresses."""
     message = (Suppression.channel.in_(own_channels()), Suppression.address_key.in_(tuple(ids)))
     _execute(batch, sa.delete(Suppression).where(*message))
     topic_consent.forget(batch.session, tuple(ids))

@@ -134,7 +134,7 @@ def unmerge(batch: WriteBatch, held: Sequence[int], living: set[str]) -> None:
     if not back:
         return
     ids = [*batch.persons(back.values()).ids.values()]
-    # At once: whoever is erased from now on takes only those along who are still merged into them.
+    # At once: an erasure from now on takes only those accounts along that are still merged.
     free = sa.update(Person).where(Person.id.in_(back)).values(merged_into=None)
     batch.session.execute(free.execution_options(synchronize_session=False))
     for model in (Enrolment, Signal, Order):

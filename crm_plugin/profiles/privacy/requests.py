@@ -77,16 +77,16 @@ def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
 def erased_by(crm: Crm, actor: Actor, person_id: int) -> None:
     """Erase a person on behalf of an actor.
 
-    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    :raises Refused: without ``crm.admin``, and for staff who see some courses only.
     """
     _admit(actor)
     forget(crm, person_id, actor.id)
 
 
 def told(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
-    """Return everything that is held on a person, to an actor who will hand it to them; it is written down.
+    """Return everything that is held on a person, to an actor, who hands it on; it is on record.
 
-    :raises Refused: without ``crm.admin``, and for who sees some courses only.
+    :raises Refused: without ``crm.admin``, and for staff who see some courses only.
     """
     _admit(actor)
     document = export(crm, person_id)
@@ -122,7 +122,7 @@ def export(crm: Crm, person_id: int) -> dict[str, Any]:
 
 
 def rows_of(model: Any) -> Export:
-    """Return how a person is told of their rows in a table with ``person_id``: column by column."""
+    """Return how a person's export lists their rows in a table with ``person_id``: column by column."""
 
     def held(session: Session, person_id: int) -> list[dict[str, Any]]:
         rows = session.scalars(sa.select(model).where(model.person_id == person_id))

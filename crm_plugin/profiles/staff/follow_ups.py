@@ -124,7 +124,7 @@ def due(
     """Return what somebody meant to come back to by a day, the longest overdue first.
 
     :param author: the school's id of the actor.
-    :param scope: courses that they are limited to now: who is outside is left out.
+    :param scope: courses that they are limited to now: people outside are left out.
     """
     query = _rows().where(
         FollowUp.author == author,

@@ -23,7 +23,7 @@ LEVELS = ("none", "low", "medium", "high", "won", "lost")
 
 @dataclass(frozen=True)
 class Change:
-    """A line of the history; ``level`` None = taken back."""
+    """A line of the history; ``level`` None = removed."""
 
     level: str | None
     at: datetime
@@ -98,7 +98,7 @@ def of_person(session: Session, person_id: int, at: datetime, scope: Scope = Non
     wanted = {*suggested, *changes}
     if not wanted:
         return []
-    # Whoever set a level left a change.
+    # Setting a level left a change.
     rows = session.execute(by_hand) if changes else ()
     levels = {course: level for course, level in rows}  # noqa: C416 - rows are no pairs
     query = sa.select(Course.id, Course.host_id, Course.title).where(
@@ -122,7 +122,7 @@ def _changes(session: Session, person_id: int) -> dict[int, list[Change]]:
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
-    """Return the history of a person's intentions with the courses' titles, for their right to be told."""
+    """Return the history of a person's intentions with the courses' titles, for their right of access."""
     line = IntentionChange
     query = sa.select(Course.title, line.level, line.at, line.author_name).outerjoin(
         Course, Course.id == line.course_id

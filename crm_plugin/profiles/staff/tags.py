@@ -71,7 +71,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Change:
-    """A tag that is put on people, or taken off; ``batch`` is the change's own and tells its rows."""
+    """A tag that is put on people, or taken off; ``batch`` is the change's own and marks its rows."""
 
     tag: Tag
     is_put: bool
@@ -79,7 +79,7 @@ class Change:
 
 
 def put(crm: Crm, actor: Actor, people: sa.Select[Any], tag: str) -> Tagged:
-    """Put a tag on people; who has it keeps it as it was.
+    """Put a tag on people; people who have it keep it as it was.
 
     :param people: ``SELECT person id``, within what the actor may see.
     :raises Refused: without ``crm.edit``.

@@ -33,7 +33,7 @@ def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str
 
 
 def open_to(session: Session, crm: Crm, actor: Actor, ids: list[int]) -> set[int]:
-    """Return which of these changes the actor can still take back."""
+    """Return which of these changes the actor can still undo."""
     mine = Undo.id.in_(ids), Undo.actor == actor.id, Undo.at >= crm.clock() - KEPT
     return set(session.scalars(sa.select(Undo.id).where(*mine)))
 

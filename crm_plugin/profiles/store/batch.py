@@ -135,7 +135,7 @@ class Fresh:
 
 @dataclass(slots=True)
 class People:
-    """Who a page's person ids are."""
+    """The people behind a page's person ids."""
 
     ids: dict[str, int]
     forgotten: set[str]

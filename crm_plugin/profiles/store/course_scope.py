@@ -53,7 +53,7 @@ def of_courses(root_id: Any, scope: Scope) -> sa.ColumnElement[bool]:
 
 
 def sees(session: Session, person_id: int, scope: Scope) -> bool:
-    """Tell whether there is such a person, in scope."""
+    """Return whether there is such a person, in scope."""
     return (
         session.scalar(sa.select(Person.id).where(Person.id == person_id, in_scope(Person.id, scope)))
         is not None
@@ -61,7 +61,7 @@ def sees(session: Session, person_id: int, scope: Scope) -> bool:
 
 
 def check(session: Session, actor: Actor, person_id: int) -> None:
-    """Refuse a person whom the actor may not see.
+    """Refuse a person that the actor may not see.
 
     :raises NotFound: ``object.missing``, the same for who is outside the actor's courses and for nobody.
     """

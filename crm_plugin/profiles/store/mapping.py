@@ -94,7 +94,7 @@ def person_columns(person: r.Person, region: str | None) -> Columns:
 
 
 def is_merged(person: r.Person) -> bool:
-    """Tell whether a person lives on as another one."""
+    """Return whether a person lives on as another one."""
     return person.merged_into is not None and person.merged_into != person.id
 
 

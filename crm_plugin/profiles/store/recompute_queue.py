@@ -22,7 +22,7 @@ _MOVED = "profiles.moved_at"
 
 
 def note_moved(session: Session, at: datetime) -> None:
-    """Note that facts of people were computed: whoever keeps counts of people counts again."""
+    """Note that facts of people were computed: kept counts of people are taken again."""
     keep(session, _MOVED, at.isoformat())
 
 

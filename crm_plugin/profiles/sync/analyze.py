@@ -15,14 +15,14 @@ def analyse(db: Database, stream: str) -> None:
 
     Its own daemon comes a minute later at best; until then it takes a filled table for an empty one and
     compares rows one by one: reading 147,000 rows again took 80 s instead of 8. MariaDB keeps its statistics
-    up by itself; SQLite never does, and starts a search from the wrong side of a join.
+    up by itself; SQLite never does, and starts a query from the wrong side of a join.
     """
     if db.dialect == "mysql":
         return
     tables = [KINDS[stream].model, Seen, *_BESIDE.get(stream, ())]
     with db.begin() as session:
         if db.dialect == "sqlite":
-            # A thousand rows of each index tell enough; all of them would be read otherwise.
+            # A thousand rows of each index are enough; all of them would be read otherwise.
             session.execute(sa.text("PRAGMA analysis_limit = 1000"))
         for model in tables:
             session.execute(sa.text(f"ANALYZE {model.__tablename__}"))

@@ -35,7 +35,7 @@ def _is_old(crm: Crm, row: Stream) -> bool:
 
 
 def _is_off(crm: Crm, row: Stream) -> bool:
-    """Tell whether the school has clearly more or fewer rows than we hold, waiting and bad ones included."""
+    """Return whether the school has clearly more or fewer rows than we hold, waiting and bad ones too."""
     try:
         estimate = crm.host.estimate(row.stream)
     except Unavailable:

@@ -30,7 +30,7 @@ BESIDE_SECONDS = 30
 
 
 def is_running(row: Stream) -> bool:
-    """Tell whether a scan was begun and did not reach its end."""
+    """Return whether a scan was begun and did not reach its end."""
     return row.scan_started_at is not None and row.scan_finished_at is None
 
 
@@ -121,7 +121,7 @@ def _next_page(visit: StreamVisit, pages: Ahead[_Page]) -> bool:
 
 
 def too_bad(bad: int, total: int) -> bool:
-    """Tell whether so many rows of so many broke the contract that the stream must stop."""
+    """Return whether so many rows of so many broke the contract that the stream must stop."""
     return bad > BAD_ROWS and bad > total * BAD_SHARE
 
 

@@ -66,7 +66,7 @@ def streams(session: Session, now: datetime) -> list[StreamHealth]:
 
 
 def streams_for(session: Session, now: datetime, actor: Actor) -> list[StreamHealth]:
-    """Return the streams as an actor may see them: how many people there are elsewhere is not told."""
+    """Return the streams as an actor may see them: the number of people elsewhere stays hidden."""
     found = streams(session, now)
     if actor.scope is None:
         return found
@@ -82,7 +82,7 @@ def unread(session: Session) -> list[tuple[str, int, int | None]]:
 
 
 MATTER = ("persons", "enrolments", "orders")
-"""Streams that tell whether a message still concerns a person."""
+"""Streams that show whether a message still concerns a person."""
 
 
 def oldest() -> sa.ScalarSelect[datetime | None]:
@@ -93,7 +93,7 @@ def oldest() -> sa.ScalarSelect[datetime | None]:
 def bad_rows(session: Session, stream: str | None = None, limit: int = 50) -> list[BadRow]:
     """Return rows that were set aside, with the reasons, the newest first.
 
-    It is about the whole school: who asks for an actor refuses one who is limited to some courses.
+    It is about the whole school: callers with an actor refuse one who is limited to some courses.
 
     :param stream: only those of this stream; None = of all.
     :raises BadInput: ``input.bad`` for a stream that does not exist.

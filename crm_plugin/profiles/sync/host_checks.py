@@ -31,7 +31,7 @@ def look(crm: Crm) -> None:
 
 
 def last(session: Session) -> tuple[datetime | None, list[Check]]:
-    """Return when the school was asked last, and what it said; (None, []) when it never was."""
+    """Return when the school's checks ran last, and what they said; (None, []) when they never did."""
     found = kept(session, _NAME)
     if not found:
         return None, []

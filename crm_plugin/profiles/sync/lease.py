@@ -44,7 +44,7 @@ def take(db: Database, stream: str) -> str | None:
 
 
 def renew(db: Database, session: Session, stream: str, token: str) -> None:
-    """Prolong a lease in the transaction that writes; whoever comes second waits here and is refused.
+    """Prolong a lease in the transaction that writes; the second one waits here and is refused.
 
     :raises LeaseLost: when it is not ours any more.
     """
@@ -65,7 +65,7 @@ def _process(pid: int) -> str:
 
 
 def _has_died(token: str) -> bool:
-    """Tell whether a token is of this machine and its process is not there any more."""
+    """Return whether a token is of this machine and its process is not there any more."""
     pid = token.split("-")[1]
     if not pid.isdigit() or not token.startswith(_process(int(pid))):
         return False

@@ -9,7 +9,7 @@ P = TypeVar("P")
 
 
 class Ahead(Generic[P]):
-    """Pages in order, at most one of them read in advance; the school is never asked for two at once.
+    """Pages in order, at most one of them read in advance; the school never reads two at once.
 
     :param read: reads the page behind a position; what it raises is raised by :meth:`page`.
     """

@@ -170,7 +170,7 @@ def _beside(visit: StreamVisit) -> None:
 
 
 def is_scan_due(crm: Crm, row: Stream) -> bool:
-    """Tell whether a stream needs a full scan now."""
+    """Return whether a stream needs a full scan now."""
     if row.rescan or row.scan_finished_at is None or row.scan_started_at is None:
         return True
     if crm.host.can(f"changes.{row.stream}"):
@@ -180,7 +180,7 @@ def is_scan_due(crm: Crm, row: Stream) -> bool:
 
 
 def _ask_for_missing(crm: Crm, until: float | None, result: SyncResult) -> None:
-    """Fetch the persons and courses that rows wait for; who the school does not have is asked for daily."""
+    """Fetch the persons and courses that rows wait for; missing ones are asked for daily."""
     while until is None or time.monotonic() < until:
         with crm.db.read() as session:
             wanted = deferred.to_ask(session)

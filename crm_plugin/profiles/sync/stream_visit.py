@@ -54,7 +54,7 @@ class StreamVisit:
     _setup: tuple[str | None, bytes] | None = field(default=None, init=False)
 
     def is_over(self) -> bool:
-        """Tell whether the time given is used up."""
+        """Return whether the time given is used up."""
         return self.until is not None and time.monotonic() >= self.until
 
     def state(self) -> Stream:
@@ -113,7 +113,7 @@ class StreamVisit:
         raise Stopped(self.stream)
 
     def tell(self, done: int, estimate: int | None, state: str) -> None:
-        """Report progress to whoever listens."""
+        """Report progress to the listener."""
         if self.progress is not None:
             self.progress(Progress(self.stream, done, estimate, state))
 

@@ -25,7 +25,7 @@ class Lost(Exception):
 
 
 def begun(crm: Crm, actor: Actor, part: Part, total: int) -> dict[str, Any]:
-    """Return the columns that everything asked has: whose it is, by which rights, about whom."""
+    """Return the columns that every request has: its author, their rights, its people."""
     return {
         "author": actor.id,
         "permissions": sorted(actor.permissions),
@@ -39,7 +39,7 @@ def begun(crm: Crm, actor: Actor, part: Part, total: int) -> dict[str, Any]:
 
 
 def author_of(row: Asked, name: str = "") -> Actor:
-    """Return who asked, with the rights and the courses that they had then."""
+    """Return the author, with the rights and the courses that they had then."""
     scope = None if row.scope is None else frozenset(row.scope)
     return Actor(row.author, name, frozenset(row.permissions), scope=scope)
 

@@ -29,7 +29,7 @@ from crm_plugin.segments.models import Tagging
 log = logging.getLogger(__name__)
 
 AT_ONCE = 5_000
-"""People up to whom tagging is done while the page waits."""
+"""The most people that are tagged while the page waits."""
 PORTION = 2_000
 """People tagged in one transaction of a worker, so that nobody waits long for the rows."""
 
@@ -55,7 +55,7 @@ class TaggingRow:
 
 
 def put_tag(crm: Crm, actor: Actor, document: Any, tag: str) -> Tagged:
-    """Put a tag on the people whom a document, or a part of it, finds; only on those the actor sees.
+    """Put a tag on the people that a document, or a part of it, finds; only on those the actor sees.
 
     :raises Refused: without ``crm.edit``.
     :raises BadInput: when the document or the tag is bad.

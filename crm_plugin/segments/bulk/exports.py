@@ -30,7 +30,7 @@ from crm_plugin.segments.service import Search
 log = logging.getLogger(__name__)
 
 AT_ONCE = 5_000
-"""People up to whom an export is made while the page waits."""
+"""The most people of an export that is made while the page waits."""
 PORTION = 1_000
 """People read at once, each portion in a transaction of its own."""
 FORMATS = ("csv", "xlsx")
@@ -53,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What may be taken away, and of whom."""
+    """What may be taken away, and of which people."""
 
     columns: list[Column]
     heading: list[str]

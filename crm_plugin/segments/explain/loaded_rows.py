@@ -44,7 +44,7 @@ class World:
         return [root for root in found if self.scope is None or root in self.scope]
 
     def is_visible(self, person: Row) -> bool:
-        """Tell whether a person is in the actor's scope."""
+        """Return whether a person is in the actor's scope."""
         return self.visible is None or person["id"] in self.visible
 
 

@@ -26,15 +26,15 @@ Knows = Callable[[str, str], bool]
 class Catalogue:
     """The fields on offer; made by :func:`crm_plugin.segments.service.catalogue`.
 
-    :param knows: (stream, field) → whether the school tells it; an empty field asks for the stream.
+    :param knows: (stream, field) → whether the school provides it; an empty field means the stream.
     :param zone: of the school.
-    :param currency: the school's own (ISO 4217), empty when it has told none.
+    :param currency: the school's own (ISO 4217), empty when it named none.
     :param attributes: names of the fields that only this school has.
     :param currencies: returns every currency of the school's orders.
     :param query: id → document of a quick query, None when there is none.
     :param more_fields: returns the fields of a person that higher capabilities bring, by name.
     :param more_relations: returns the related rows that they bring, by name.
-    :param actor: who asks; None = the operator, who may ask everything.
+    :param actor: the reader; None = the operator, without limits.
     """
 
     knows: Knows = lambda _stream, _field: True
@@ -62,11 +62,11 @@ class Catalogue:
         return RELATIONS.get(name) or self.more_relations().get(name)
 
     def offers(self, item: Field | Relation) -> bool:
-        """Tell whether the school tells what a field or relation needs."""
+        """Return whether the school provides what a field or relation needs."""
         return all(map(self.tells, item.needs))
 
     def tells(self, need: str) -> bool:
-        """Tell whether the school tells ``stream`` or ``stream.field``; a bar parts what does as well."""
+        """Return whether the school provides ``stream`` or ``stream.field``; a bar separates alternatives."""
         return any(self._told(one) for one in need.split("|"))
 
     def fields(self) -> list[Field]:
@@ -84,7 +84,7 @@ class Catalogue:
         return [one for one in fields if self.offers(one) and not self.hides(one)]
 
     def hides(self, field: Field) -> bool:
-        """Tell whether menus leave a field out, as the actor may not ask for it."""
+        """Return whether menus leave a field out, as the actor may not ask for it."""
         if self.actor is None:
             return False
         if field.private:
@@ -121,7 +121,7 @@ class Catalogue:
 
 
 def is_revenue(field: Field) -> bool:
-    """Tell whether a field says what somebody paid; the price of a course is no secret."""
+    """Return whether a field says what somebody paid; the price of a course is no secret."""
     return field.kind is MONEY and not isinstance(field.source, CourseValue)
 
 

@@ -25,7 +25,7 @@ class Reach(Protocol):
 
     @property
     def single(self) -> bool:
-        """Tell whether the row itself names the one course."""
+        """Return whether the row itself names the one course."""
 
     def holds(self, row: Any, build: Callable[[Any], Condition], present: Present) -> Condition:
         """Return that ``build`` is true at one place: a row with ``person_id course_id root_id``."""
@@ -38,7 +38,7 @@ class Reach(Protocol):
 class Own:
     """The row has a course of its own.
 
-    :param of: the relation, so that the same source of two relations is told apart.
+    :param of: the relation, which separates the same source of two relations.
     """
 
     of: str

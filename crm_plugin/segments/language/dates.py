@@ -127,7 +127,7 @@ def ranges(operator: str, operand: Any, present: Present, days: bool) -> list[Ra
 
 
 def within(value: Any, found: list[Range]) -> bool:
-    """Tell whether a known date lies in one of the ranges."""
+    """Return whether a known date lies in one of the ranges."""
     return any((low is None or value >= low) and (high is None or value < high) for low, high in found)
 
 
@@ -194,7 +194,7 @@ def _leap(year: int) -> bool:
 
 
 def age(birthday: date, today: date) -> int:
-    """Return whole years since a birthday; who was born on 29 February ages on the 28th in short years."""
+    """Return whole years since a birthday; people born on 29 February age on the 28th in short years."""
     return today.year - birthday.year - (birthday.month * 100 + birthday.day > age_limit(today))
 
 

@@ -24,7 +24,7 @@ from crm_plugin.segments.language.value_types import CODE, FLAG, KEYS, SET, TEXT
 class Field:
     """One row of the table.
 
-    :param needs: what the school must tell, as ``stream`` or ``stream.field``; else the field is hidden.
+    :param needs: what the school must provide, as ``stream`` or ``stream.field``; else the field is hidden.
     :param values: all values there are, for enumerations.
     :param picker: what a page offers to choose from: ``course category tag crm_tag campaign`` or nothing.
     :param private: a condition on it needs the permission ``crm.contacts``.

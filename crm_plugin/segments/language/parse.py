@@ -352,7 +352,7 @@ def _result_kind(function: str, about: Field | None) -> Kind:
 
 
 def _fixes(where: Group | None, currency: str) -> bool:
-    """Tell whether a group lets only rows of one currency through."""
+    """Return whether a group lets only rows of one currency through."""
     if where is None or where.negated or where.any:
         return False
     return any(_fixes_one(one, currency) for one in where.members)

@@ -249,7 +249,7 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class Among:
-    """Whether the related row's id is in a set that another capability tells.
+    """Whether the related row's id is in a set that another capability provides.
 
     :param ids: returns a select of one column of row ids.
     """

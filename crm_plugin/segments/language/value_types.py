@@ -94,7 +94,7 @@ class Kind:
         return tuple(found)
 
     def matches(self, operator: str, operand: Any, value: Any, present: Present) -> bool:
-        """Tell whether a value fulfils a comparison."""
+        """Return whether a value fulfils a comparison."""
         if operator in KNOWN:
             return (value is None) == (operator == "null")
         return value is not None and _MATCHES[operator](value, operand)
@@ -125,7 +125,7 @@ class DateKind(Kind):
         return _span(operator, value, self.name) if operator in SPANS else super().read(operator, value, zone)
 
     def matches(self, operator: str, operand: Any, value: Any, present: Present) -> bool:
-        """Tell whether the date lies in one of the ranges."""
+        """Return whether the date lies in one of the ranges."""
         if operator in KNOWN or value is None:
             return super().matches(operator, operand, value, present)
         return within(value, ranges(operator, operand, present, self.name == "day"))
@@ -157,7 +157,7 @@ class SetKind(Kind):
     """A set of texts, never unknown: ``contains`` is "has", ``in`` "has any of", ``null`` "is empty"."""
 
     def matches(self, operator: str, operand: Any, value: Any, present: Present) -> bool:
-        """Tell whether the set fulfils it; None (there is nothing that could have a set) never does."""
+        """Return whether the set fulfils it; None (there is nothing that could have a set) never does."""
         if operator in KNOWN:
             return (not value) == (operator == "null")
         wanted = operand if operator in LISTS else {operand}

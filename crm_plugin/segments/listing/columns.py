@@ -12,7 +12,7 @@ from crm_plugin.segments.language.catalogue import Catalogue
 class Column:
     """A column of people.
 
-    :param key: attribute of :class:`crm_plugin.profiles.people.queries.PersonRow`; such a field must be told.
+    :param key: attribute of :class:`crm_plugin.profiles.people.queries.PersonRow`, provided by the school.
     :param kind: ``text status instant number money flag``.
     :param private: a contact: masked on pages and left out of exports without ``crm.contacts``.
     """
@@ -57,7 +57,7 @@ DEFAULT = ("display_name", "phone", "email", "registered_at", "last_active_at", 
 
 
 def offered(catalogue: Catalogue, actor: Actor) -> list[Column]:
-    """Return the columns that the school tells and the actor may see; amounts need ``crm.money``."""
+    """Return the columns that the school provides and the actor may see; amounts need ``crm.money``."""
     return [
         one for one in COLUMNS if _told(one, catalogue) and (one.kind != "money" or actor.may("crm.money"))
     ]

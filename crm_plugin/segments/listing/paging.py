@@ -37,7 +37,7 @@ LARGEST_PAGE = 500
 class Page:
     """One page of people.
 
-    :param ids: our ids in the order asked for; who has no value to sort by comes last.
+    :param ids: our ids in the chosen order; people without a value to sort by come last.
     :param next: pass it as ``after`` for the next page; None on the last.
     :param sort: the order in force.
     """

@@ -13,10 +13,10 @@ COURSE = "course_id"
 
 
 def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
-    """Refuse a quick query that names a course which is gone, until somebody mends it.
+    """Refuse a quick query that names a course which is gone, until somebody corrects it.
 
-    To leave the course out would change the search, and to take its condition as unfulfilled would let
-    everybody through where the search is an exclusion.
+    To leave the course out would change the segment, and to take its condition as unfulfilled would let
+    everybody through where the segment is an exclusion.
 
     :param scope: courses that the reader is limited to; others are named by their ids only.
     :raises BadInput: ``segment.gone_course``, with the titles of those courses.
@@ -28,17 +28,17 @@ def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
 
 @dataclass(frozen=True)
 class Courses:
-    """Courses that searches name, as they are now.
+    """Courses that segments name, as they are now.
 
     :param known: by the school's ids.
-    :param titled: those of them that the reader may be told the title of.
+    :param titled: those of them whose title the reader may see.
     """
 
     known: Mapping[str, CourseRow]
     titled: Mapping[str, CourseRow]
 
     def check(self, named: Iterable[str]) -> None:
-        """Refuse a search that names these courses when one of them is gone; see :func:`check_courses`."""
+        """Refuse a segment that names these courses when one of them is gone; see :func:`check_courses`."""
         missing = [one for one in sorted(named) if one not in self.known or self.known[one].gone]
         gone = [self.titled[one].title if one in self.titled else one for one in missing]
         if gone:

@@ -22,14 +22,14 @@ from crm_plugin.segments.sql.related_rows import Select
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the people whom a filter document matches; all of them without a narrowing."""
+    """A part of the people that a filter document matches; all of them without a narrowing."""
 
     document: Any
     narrowing: Narrowing | None = None
 
 
 def chosen(crm: Crm, tree: Tree, present: Present, narrowing: Narrowing) -> Select:
-    """Return ``SELECT person id`` of a part of the people whom a tree matches.
+    """Return ``SELECT person id`` of a part of the people that a tree matches.
 
     :raises BadInput: ``input.bad`` for an unknown part.
     """

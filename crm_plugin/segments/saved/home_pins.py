@@ -17,13 +17,13 @@ _PUSHED = "pins.pushed"
 
 @dataclass
 class PinAddress:
-    """Where pinned quick queries lead; whoever mounts the pages elsewhere says so."""
+    """Where pinned quick queries lead; to be set where the pages are mounted elsewhere."""
 
     page: str = "/admin/crm/people?query={id}"
 
 
 def publish(crm: Crm) -> int:
-    """Push the pins of every owner for whom something changed; return for how many.
+    """Push the pins of every owner with changes; return for how many.
 
     Unpinned, renamed and deleted searches are changes too. A school that does not answer is asked again
     at the next round, since nothing is written down for it.

@@ -29,7 +29,7 @@ REST_PINNED, REST = timedelta(minutes=1), timedelta(minutes=5)
 def save(
     crm: Crm, actor: Actor, name: str, document: Any, *, shared: bool = False, pinned: bool = False
 ) -> int:
-    """Save a search under a name and return its id; it is counted in the background.
+    """Save a segment under a name and return its id; it is counted in the background.
 
     :raises BadInput: when the document or the name is bad.
     """
@@ -112,7 +112,7 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
 
 
 def using(crm: Crm, session: Session, ident: int) -> list[str]:
-    """Return the names of what uses a quick query: other searches, and what capabilities bring."""
+    """Return the names of what uses a quick query: other segments, and what capabilities bring."""
     others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
     found = [query.name for query in others if mentions(query.tree, ident)]
     for extension in crm.contributed(FilterExtension):
@@ -122,7 +122,7 @@ def using(crm: Crm, session: Session, ident: int) -> list[str]:
 
 
 def mentions(document: Any, ident: int) -> bool:
-    """Tell whether a document names a quick query itself."""
+    """Return whether a document names a quick query itself."""
     if isinstance(document, dict):
         if document.get("field") == "segment" and document.get("value") == ident:
             return True
@@ -147,7 +147,7 @@ class _Due:
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
     """Count the quick queries whose count is too old, or was taken before people changed.
 
-    A search that cannot be understood any more (a field or course is gone) matches nobody until it is mended.
+    One that cannot be understood any more (a field or course is gone) matches nobody until it is corrected.
 
     :return: how many were counted.
     """

@@ -1,4 +1,4 @@
-"""What is kept of a quick query before it is changed, moved or deleted, and how that is taken back."""
+"""What is kept of a quick query before it is changed, moved or deleted, and how that is undone."""
 
 from datetime import datetime
 from typing import Any

@@ -37,9 +37,9 @@ def condition(tree: Tree, present: Present, person: Any = m.Person) -> Condition
 
 
 def is_person(person: Any, present: Present) -> list[Condition]:
-    """Return the conditions that make a row somebody whom this actor may see.
+    """Return the conditions that make a row a person that this actor may see.
 
-    Erased and merged people are nobody. Who is limited to some courses sees who has an enrolment,
+    Erased and merged people are nobody. Staff limited to some courses see people with an enrolment,
     order or signal there.
     """
     alive = [person.status != "erased", person.merged_into.is_(None)]
@@ -108,7 +108,7 @@ class _Compiler:
         return [person.id.in_(sa.except_(*(self.person_set(one).select for one in taken))), *rest]
 
     def is_broad_disjunction(self, part: _Plain) -> bool:
-        """Tell whether *or* holds by a fact or by not being in a set, so for many people."""
+        """Return whether *or* holds by a fact or by not being in a set, so for many people."""
         if isinstance(part, _Leaf) or not part.any or self.is_fact(part):
             return False
         leaves = [one for one in part.parts if isinstance(one, _Leaf)]
@@ -151,7 +151,7 @@ class _Compiler:
         return self.where(part, person)
 
     def is_set(self, part: _Plain) -> bool:
-        """Tell whether a part is a set of people that a search can start from."""
+        """Return whether a part is a set of people that a statement can start from."""
         if isinstance(part, _Join):
             return not self.is_fact(part)
         return not self.is_fact(part) and not self.person_set(part).negative

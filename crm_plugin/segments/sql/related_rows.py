@@ -44,7 +44,7 @@ def _any(node: Related, negative: bool, present: Present) -> Members:
 
 
 def _of_few_courses(node: Related, present: Present) -> bool:
-    """Tell whether only rows of some named courses count."""
+    """Return whether only rows of some named courses count."""
     where = node.where
     if where is None or where.negated or where.any:
         return False
@@ -193,7 +193,7 @@ def members_of_aggregate(node: Aggregate, present: Present) -> Members:
 
 
 def fits_zero(node: Aggregate, present: Present) -> bool:
-    """Tell whether no rows at all (count and sum 0) fulfil the comparison."""
+    """Return whether no rows at all (count and sum 0) fulfil the comparison."""
     return node.kind.matches(node.operator, node.operand, 0, present)
 
 

@@ -42,7 +42,7 @@ def describe(
 
 
 def said(crm: Crm, search: Search, locale: str, namer: Namer = as_stored) -> str:
-    """Return a search as a sentence; see :func:`describe`."""
+    """Return a segment as a sentence; see :func:`describe`."""
     names = names_in(crm, search.tree, search.actor)
     return spoken(search.document, search.tree, locale, names, namer)
 
@@ -60,7 +60,7 @@ class Names:
 
 
 def names_in(crm: Crm, tree: Tree, actor: Actor | None) -> Names:
-    """Return the names of what a tree mentions; the database is asked only when there is something."""
+    """Return the names of what a tree mentions; the database is read only when there is something."""
     if not tree.courses and not tree.references:
         return Names()
     scope = actor.scope if actor else None  # courses outside are named by their ids only
@@ -103,7 +103,7 @@ class Decision:
     is_group: bool
 
 
-def decisions(  # noqa: PLR0913 - what is asked, of whom, when, by whom and in which words
+def decisions(  # noqa: PLR0913 - which tree, which person, when, which actor and in which words
     crm: Crm,
     document: Any,
     person_host_id: str,

@@ -24,10 +24,10 @@ BARE = (EVER, NEVER)
 class Shape:
     """A piece of a document that has words of its own.
 
-    :param name: what the builder's form posts for it; a tilde tells it from a field.
+    :param name: what the builder's form posts for it; a tilde separates it from a field.
     :param says: operator → sentence with ``{value}``, in the order of a menu.
     :param picker: what is chosen from: ``course``, ``category``, ``tag``, or nothing.
-    :param needs: what the school must tell, as fields say it.
+    :param needs: what the school must provide, as fields say it.
     :param make: (operator, value) → document.
     :param read: document → (operator, value), None when it has another form.
     """

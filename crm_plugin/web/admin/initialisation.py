@@ -45,7 +45,7 @@ class Shown:
 
 
 def shown_streams() -> list[Shown]:
-    """Return the streams as stored; the school is not asked."""
+    """Return the streams as stored; the school is not called."""
     with crm().db.read() as session:
         return [_shown(row) for row in streams_for(session, crm().clock(), actor())]
 

@@ -141,7 +141,7 @@ def api_remove(_given: Given, ident: int) -> None:
 
 @ROUTES.endpoint("POST", "/campaigns/<int:ident>/restore", "crm.send")
 def api_restore(_given: Given, ident: int) -> None:
-    """Take back a draft that you deleted."""
+    """Restore a draft that you deleted."""
     drafts.restore(crm(), actor(), ident)
 
 
@@ -168,7 +168,7 @@ def api_test(given: Given, ident: int) -> Any:
 
 @ROUTES.endpoint("POST", "/campaigns/<int:ident>/launch", "crm.send", Shape(answer=schemas.State))
 def api_launch(_given: Given, ident: int) -> Any:
-    """Freeze the audience and send, or wait for the planned time; no typed confirmation is asked for."""
+    """Freeze the audience and send, or wait for the planned time; no typed confirmation is needed."""
     return {"state": service.launch(crm(), actor(), ident)}
 
 

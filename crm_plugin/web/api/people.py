@@ -81,5 +81,5 @@ def api_stopped_block(given: Given) -> None:
 
 @ROUTES.endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
 def api_stopped_lift(_given: Given, ident: int) -> None:
-    """Let an address be written to again; opt-outs only the people themselves take back."""
+    """Let an address be written to again; only the people themselves undo opt-outs."""
     suppressions.lift(crm(), actor(), ident)

@@ -190,7 +190,7 @@ def api_message(given: Given, person_id: str) -> Any:
     "GET", "/people/<person_id>/held", "crm.admin", Shape(answer=schemas.answer("Held", held=fields.Dict()))
 )
 def api_held(_given: Given, person_id: str) -> Any:
-    """Return everything that is held on a person, for their right to be told."""
+    """Return everything that is held on a person, for their right of access."""
     need_whole(actor())
     return {"held": requests.told(crm(), actor(), _id(person_id))}
 

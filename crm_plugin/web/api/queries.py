@@ -21,7 +21,7 @@ Queries = schemas.answer("Queries", items=fields.List(fields.Nested(Query)))
 
 
 class NewQuery(Schema):
-    """A search to save."""
+    """A segment to save as a quick query."""
 
     name = fields.String(required=True)
     tree = fields.Raw(required=True)
@@ -47,7 +47,7 @@ def api_queries(_given: Given) -> Any:
 
 @ROUTES.endpoint("POST", "/queries", "crm.edit", Shape(NewQuery, None, schemas.Id, 201))
 def api_query_save(given: Given) -> Any:
-    """Save a search."""
+    """Save a segment as a quick query."""
     new = given.body
     flags = {"shared": new["shared"], "pinned": new["pinned"]}
     return {"id": quick_queries.save(crm(), actor(), new["name"], new["tree"], **flags)}

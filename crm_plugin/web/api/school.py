@@ -63,7 +63,7 @@ class Confirmed(Schema):
 
 @ROUTES.endpoint("GET", "/me", shape=Shape(answer=Me))
 def api_me(_given: Given) -> Any:
-    """Tell who you are and what you may do."""
+    """Return who you are and what you may do."""
     me = actor()
     scope = None if me.scope is None else sorted(me.scope)
     return {
@@ -76,7 +76,7 @@ def api_me(_given: Given) -> Any:
 
 @ROUTES.endpoint("GET", "/health", shape=Shape(answer=Health))
 def api_health(_given: Given) -> Any:
-    """Tell how old the school's data are, and whether database and queue answer."""
+    """Return how old the school's data are, and whether database and queue answer."""
     with crm().db.read() as session:
         streams = streams_for(session, crm().clock(), actor())
         _asked_at, checks = last(session)
@@ -138,7 +138,7 @@ def api_tokens(_given: Given) -> Any:
     Shape(NewToken, None, schemas.answer("Made", id=fields.Integer(), token=fields.String()), 201),
 )
 def api_token_create(given: Given) -> Any:
-    """Make a token; its text is told this once."""
+    """Make a token; its text is shown only this once."""
     need_whole(actor())
     ident, text = token_actors.create(crm(), actor(), Grant(**given.body))
     return {"id": ident, "token": text}

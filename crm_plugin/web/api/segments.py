@@ -129,7 +129,7 @@ def _page(given: Given) -> tuple[list[PersonRow], str | None, datetime]:
 
 @ROUTES.endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))
 def api_explain(given: Given, person_id: str) -> Any:
-    """Tell why a person is, or is not, among those of a tree."""
+    """Explain why a person is, or is not, among those of a tree."""
     found = service.explain(crm(), given.body, person_id, at=given.query["at"], actor=actor())
     return found.document()
 
@@ -152,7 +152,7 @@ def api_describe(given: Given) -> Any:
     ),
 )
 def api_reach(given: Given) -> Any:
-    """Count who is left of a tree at each step on the way to a channel."""
+    """Count the people left of a tree at each step on the way to a channel."""
     return funnel(crm(), given.body, given.query["channel"], given.query["days"], actor())
 
 

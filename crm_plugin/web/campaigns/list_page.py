@@ -100,7 +100,7 @@ def start_draft(tree: dict[str, Any], channel: str = "sms", rest_days: int | Non
 
 
 def aim(ident: int, tree: dict[str, Any]) -> int:
-    """Let a draft reach the people of a search; return its id.
+    """Let a draft reach the people of a segment; return its id.
 
     :raises Conflict: ``campaign.bad_state`` once it was launched.
     """

@@ -56,7 +56,7 @@ def _title(what: str) -> str:
 
 @ROUTES.page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
 def campaign_resolve(ident: int) -> ResponseReturnValue:
-    """Decide about messages in doubt: ``decision`` is sent or again, about the ticked rows or about all."""
+    """Decide about messages in doubt: ``decision`` is sent or again, about the selected rows or about all."""
     only = request.form.getlist("row", type=int) if "some" in request.form else None
     if only == []:
         tell(say("Select people first."), "warn")

@@ -74,7 +74,7 @@ def _steps(found: Any, bought: int | None, days: int) -> list[dict[str, Any]]:
 
 
 def _silent(ident: int) -> dict[str, Any]:
-    """Return the search for who got the message and did not click."""
+    """Return the segment of people who got the message and did not click."""
     got = (rule("campaign_id", "=", ident), rule("state", "in", ["sent", "delivered"]))
     return all_of(rows("deliveries", *got, rule("clicked", "=", False)))
 

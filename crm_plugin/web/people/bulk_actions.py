@@ -26,13 +26,13 @@ from crm_plugin.web.shell.i18n import explain, say
 ROUTES = Routes()
 
 NOTES = "#c-notes"
-"""Where a page tells what was done: else a browser keeps the place that the form named."""
+"""Where a page says what was done: else a browser keeps the place that the form named."""
 Change = Callable[[Place, Selection], ResponseReturnValue]
 
 
 @ROUTES.page("/people/selected", post=True)
 def people_selected() -> ResponseReturnValue:
-    """Do what a button of the list says (``do``) to the people who are ticked; to all when none is."""
+    """Do what a button of the list says (``do``) to the people who are selected; to all when none is."""
     form = request.form
     tree = load(form.get("tree", ""))
     place, selection = Place.read(links.read(tree), form), Selection.read(form)

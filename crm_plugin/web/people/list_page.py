@@ -32,12 +32,12 @@ from crm_plugin.web.shell.rendering import fragment, render
 ROUTES = Routes()
 
 SAMPLE = 20
-"""People shown of a search that is being built."""
+"""People shown of a segment that is being built."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A search to start from."""
+    """A segment to start from."""
 
     label: str
     href: str
@@ -66,7 +66,7 @@ def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any
 
 @dataclass(frozen=True)
 class _Finished:
-    """What is finished of a search that is being built."""
+    """What is finished of a segment that is being built."""
 
     search: Search | None
     problem: str
@@ -74,7 +74,7 @@ class _Finished:
 
 
 def _finished(tree: Tree) -> _Finished:
-    """Read what is finished of a search."""
+    """Read what is finished of a segment."""
     complete, unfinished = finished(tree)
     try:
         return _Finished(service.selected(crm(), complete, actor=actor(), known=catalogue()), "", unfinished)
@@ -83,7 +83,7 @@ def _finished(tree: Tree) -> _Finished:
 
 
 def _counted(built: _Finished) -> dict[str, Any]:
-    """Count a search, and say it in words."""
+    """Count a segment, and say it in words."""
     search = built.search
     shown: dict[str, Any] = {"counted": None, "problem": built.problem, "sentence": ""}
     if search is not None:
@@ -93,7 +93,7 @@ def _counted(built: _Finished) -> dict[str, Any]:
 
 
 def _sample(built: _Finished) -> dict[str, Any]:
-    """Return a first look at who is found while the search is being built."""
+    """Return a first look at the people found while the segment is being built."""
     if built.search is None:
         return {"sample": []}
     page = service.listed(crm(), built.search, "id", limit=SAMPLE)
@@ -112,7 +112,7 @@ def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
 
 @ROUTES.page("/people")
 def people() -> ResponseReturnValue:
-    """Show the builder; ``tree`` is a search, ``query`` a saved one, which is opened without running it."""
+    """Show the builder; ``tree`` is a segment; ``query``, a quick query, is opened without running it."""
     query_id = request.args.get("query", type=int)
     query = queries.get(crm(), query_id, actor()) if query_id else None
     if query is not None and "tree" not in request.args:
@@ -175,7 +175,7 @@ def _kept(query: queries.QueryRow | None) -> dict[str, Any] | None:
 
 
 def _size(results: Results | None, counted: service.Counted | None) -> int | None:
-    """Return how many people the list has: of a part of a search, the part's."""
+    """Return how many people the list has: of a part of a segment, the part's."""
     if results is None or counted is None:
         return None
     if not results.place.step:

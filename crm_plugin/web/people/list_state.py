@@ -20,7 +20,7 @@ class Place:
     """A page of a list of people.
 
     :param channel: of the reach that is shown; empty = it is not.
-    :param days: who was marketed to in so many days is left out of it.
+    :param days: people who got marketing in so many days are left out of it.
     :param step: of the reach that the list is narrowed to; empty = everybody who matches.
     """
 
@@ -52,7 +52,7 @@ class Place:
 
     @property
     def tree(self) -> Tree:
-        """The search as a document."""
+        """The segment as a document."""
         found: Tree = self.search.document
         return found
 

@@ -41,7 +41,7 @@ NOT_ASKED: dict[str, Any] = {"channels": CHANNELS, "steps": [], "reach_problem":
 
 
 def shown(place: Place) -> dict[str, Any]:
-    """Return what the template needs: the numbers of the channel that is asked for."""
+    """Return what the template needs: the numbers of the chosen channel."""
     try:
         found = reach_of(crm(), place.search, place.channel, place.days)
     except CrmError as error:

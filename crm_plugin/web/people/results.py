@@ -57,7 +57,7 @@ class Results:
 
     place: Place
     search: Search
-    """The people of the list: of a part of a search, that part."""
+    """The people of the list: of a part of a segment, that part."""
     rows: list[PersonRow]
     headings: list[Heading]
     choices: list[Choice]
@@ -73,7 +73,7 @@ class Results:
 
     @property
     def elsewhere(self) -> int:
-        """How many were ticked, or of all unticked, on other pages."""
+        """How many were selected, or of all cleared, on other pages."""
         return len(self.selection.ids.difference(row.host_id for row in self.rows))
 
     @property
@@ -85,7 +85,7 @@ class Results:
 def found(place: Place, selection: Selection | None = None) -> Results:
     """Return a page of people.
 
-    :raises BadInput: when the search, the part of it or the place cannot be understood.
+    :raises BadInput: when the segment, the part of it or the place cannot be understood.
     """
     narrowing = place.part.narrowing
     people = service.narrowed(crm(), place.search, narrowing) if narrowing else place.search

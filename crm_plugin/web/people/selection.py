@@ -16,7 +16,7 @@ from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.segments.builder.form import Tree
 
 MOST = 5_000
-"""People ticked one by one; more than that is a search."""
+"""People selected one by one; more than that is a segment."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was ticked."""
+        """Nothing was selected."""
         return not self.everybody and not self.ids
 
     def has(self, host_id: str) -> bool:
-        """Tell whether a person is selected."""
+        """Return whether a person is selected."""
         return (host_id in self.ids) != self.everybody
 
     def size(self, total: int) -> int:
@@ -63,9 +63,9 @@ class Selection:
         return json.dumps(sorted(self.ids.difference(shown)), ensure_ascii=False)
 
     def tree(self, tree: Tree) -> Tree:
-        """Return the search that finds exactly the selected people of a search.
+        """Return the segment that finds exactly the selected people of a segment.
 
-        Nothing ticked means that nobody chose: everybody of the list.
+        Nothing selected means that nobody chose: everybody of the list.
         """
         if self.is_empty or (self.everybody and not self.ids):
             return tree

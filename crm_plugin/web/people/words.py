@@ -27,7 +27,7 @@ TABLES: dict[str, dict[str, Text]] = {
 
 
 def asked_problem(code: str) -> str:
-    """Return why a worker could not do what was asked; of the error only the code was kept."""
+    """Return why a worker could not do its work; of the error only the code was kept."""
     area = code.partition(".")[0]
     return word("asked_problem", area) if area in TABLES["asked_problem"] else code
 

@@ -24,7 +24,7 @@ _NOTHING: dict[str, Any] = {"why": None, "why_in": False, "why_problem": "", "wh
 
 @dataclass(frozen=True)
 class Asked:
-    """A quick query or campaign that the page was asked about."""
+    """A quick query or campaign that the page explains."""
 
     tree: Any
     at: datetime | None = None
@@ -36,7 +36,7 @@ class Asked:
 def why(one: PersonRow) -> dict[str, Any]:
     """Return what the page says about what the address asks for: ``why`` is ``q<id>`` or ``c<id>``.
 
-    :raises NotFound: ``object.missing`` for a search or campaign that the actor may not see.
+    :raises NotFound: ``object.missing`` for a quick query or campaign that the actor may not see.
     """
     text = request.args.get("why", "")
     campaigns = access.named(crm(), actor(), CAMPAIGNS)

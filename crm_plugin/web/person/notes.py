@@ -65,12 +65,12 @@ def person_intention(ident: int) -> ResponseReturnValue:
 
 
 ANSWERS = {"granted": (True, "marketing"), "denied": (False, "marketing"), "nothing": (False, "all")}
-"""What a person told staff about a channel → whether they agree, and to what."""
+"""What a person said to staff about a channel → whether they agree, and to what."""
 
 
 @ROUTES.page("/people/<int:ident>/consent", "crm.edit", post=True)
 def person_consent(ident: int) -> ResponseReturnValue:
-    """Write down what a person told staff about a ``channel``: an ``answer`` of :data:`ANSWERS`."""
+    """Write down what a person said to staff about a ``channel``: an ``answer`` of :data:`ANSWERS`."""
     answer = ANSWERS.get(request.form.get("answer", ""))
     if answer is None:
         raise BadInput("input.bad", "answer", reason=one_of(ANSWERS))
@@ -80,7 +80,7 @@ def person_consent(ident: int) -> ResponseReturnValue:
 
 @ROUTES.page("/people/<int:ident>/topic", "crm.edit", post=True)
 def person_topic(ident: int) -> ResponseReturnValue:
-    """Write down what a person told staff about a ``topic``: ``answer`` is granted or denied."""
+    """Write down what a person said to staff about a ``topic``: ``answer`` is granted or denied."""
     answer = request.form.get("answer", "")
     if answer not in ("granted", "denied"):
         raise BadInput("input.bad", "answer", reason=one_of(("granted", "denied")))

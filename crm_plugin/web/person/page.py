@@ -27,7 +27,7 @@ MOMENTS = 30
 
 
 def visible(session: Any, ident: int) -> PersonRow:
-    """Return a person whom the actor may see.
+    """Return a person that the actor may see.
 
     :raises NotFound: ``object.missing``, the same for who is outside the actor's courses.
     """

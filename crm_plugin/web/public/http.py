@@ -88,7 +88,7 @@ def form_of(environ: Environ) -> dict[str, str]:
 
 
 def body_of(environ: Environ, longest: int) -> bytes | None:
-    """Return the whole body; None when it is longer than ``longest`` bytes or its end is not told."""
+    """Return the whole body; None when it is longer than ``longest`` bytes or its end is not given."""
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:

@@ -52,7 +52,7 @@ def choose(
 
 
 def resume(crm: Crm, asked: Asked, form: Mapping[str, str], answer: Answer) -> list[TopicRow]:
-    """Resume the ticked topics; return them."""
+    """Resume the selected topics; return them."""
     ticked = _ticked(form)
     found = [one.topic for one in topic_optout.standing(crm, asked).topics if one.topic.id in ticked]
     topic_optout.resume(crm, asked, [topic.id for topic in found], answer)

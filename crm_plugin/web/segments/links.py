@@ -25,7 +25,7 @@ from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import explain, locale
 
 LONGEST_ADDRESS = 6000
-"""Characters of a search in an address; servers cut off a little above."""
+"""Characters of a segment in an address; servers cut off a little above."""
 
 
 def saved() -> list[queries.QueryRow]:
@@ -37,7 +37,7 @@ def saved() -> list[queries.QueryRow]:
 
 
 def read(tree: Tree) -> Search:
-    """Read a search for the actor; hand it on to whatever counts, lists or says it.
+    """Read a segment for the actor; hand it on to whatever counts, lists or says it.
 
     :raises BadInput: ``segment.*`` with the place.
     """
@@ -45,7 +45,7 @@ def read(tree: Tree) -> Search:
 
 
 def compact(tree: Tree) -> str | None:
-    """Return a search for an address; None when it finds everybody and so needs none.
+    """Return a segment for an address; None when it finds everybody and so needs none.
 
     :raises BadInput: ``input.bad`` when it is too long for one.
     """
@@ -58,7 +58,7 @@ def compact(tree: Tree) -> str | None:
 
 
 def address(tree: Tree, **more: Any) -> str:
-    """Return the address that shows a search's people; without the search when it is too long for one."""
+    """Return the address that shows a segment's people; without the segment when it is too long for one."""
     try:
         return url_for("crm.people", tree=compact(tree), **more)
     except BadInput:
@@ -66,7 +66,7 @@ def address(tree: Tree, **more: Any) -> str:
 
 
 def asked() -> Search:
-    """Return the search that the address of this request holds; everybody when there is none.
+    """Return the segment that the address of this request holds; everybody when there is none.
 
     :raises BadInput: ``input.not_json``, ``segment.not_a_tree``.
     """
@@ -75,7 +75,7 @@ def asked() -> Search:
 
 
 def sentence(tree: Tree) -> str:
-    """Return a search as one sentence, or why it cannot be understood any more."""
+    """Return a segment as one sentence, or why it cannot be understood any more."""
     try:
         read = service.understood(crm(), tree, actor(), known=catalogue())
         return describe.spoken(tree, read, locale(), describe.names_in(crm(), read, actor()), value_word)
@@ -125,7 +125,7 @@ def _spoken(tree: Tree, known: Catalogue, names: Names, courses: Courses) -> Spo
 
 
 def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
-    """Return (picker, id) → name for the courses and quick queries that a search mentions."""
+    """Return (picker, id) → name for the courses and quick queries that a segment mentions."""
     ids = wanted(tree, menus)
     found: dict[tuple[str, str], str] = {}
     if ids.get("course"):

@@ -20,7 +20,7 @@ from crm_plugin.web.shell.i18n import say
 ROUTES = Routes()
 
 MOST = 30
-"""Choices shown at once; whoever misses one searches for it."""
+"""Choices shown at once; others are found by typing."""
 RECENT = 500
 """The newest campaigns, among which one is searched."""
 
@@ -104,7 +104,7 @@ def course_named(host_id: str) -> tuple[str, str]:
 
 
 def person_named(host_id: str) -> tuple[str, str]:
-    """Return (id, name) of a person; one whom the actor may not see is called by their id."""
+    """Return (id, name) of a person; one that the actor may not see is called by their id."""
     tree = all_of(rule("id", "=", host_id))
     try:
         ids = service.page(crm(), tree, actor=actor(), sort="id", limit=1).ids

@@ -9,7 +9,7 @@ from crm_plugin.segments.language.documents import all_of, any_of, rows, rule
 
 @dataclass(frozen=True)
 class Preset:
-    """A search with its name."""
+    """A segment with its name."""
 
     key: str
     label: str

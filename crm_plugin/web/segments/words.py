@@ -12,7 +12,7 @@ _ABOUT_FIELDS = (
 
 
 def _field(name: str) -> str:
-    """Return the label of a field of searches; another name as it is."""
+    """Return the label of a field of segments; another name as it is."""
     fields, relations = fields_of(crm()), relations_of(crm())
     related = [relation.fields.get(name) for relation in relations.values()]
     known: list[Field | Relation | None] = [fields.get(name), relations.get(name), *related]

@@ -35,7 +35,7 @@ def tell(text: str, kind: str = "note", undo: int | None = None) -> None:
     """Show a line on the next page.
 
     :param kind: ``good``, ``warn``, ``bad`` or ``note``.
-    :param undo: what the change that it tells of can be undone by; see :mod:`crm_plugin.profiles.staff.undo`.
+    :param undo: how the change that it reports can be undone; see :mod:`crm_plugin.profiles.staff.undo`.
     """
     session[_KEY] = [*session.get(_KEY, []), [kind, text, undo]][-_MOST:]
 

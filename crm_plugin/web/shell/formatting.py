@@ -169,7 +169,7 @@ def masked(text: str | None) -> str:
 
 
 def tojson_text(value: Any) -> str:
-    """Return a search as the JSON text of a form's field."""
+    """Return a segment as the JSON text of a form's field."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -72,7 +72,7 @@ def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:
         if person is None:
             return _to_login()
         permissions.need(person, route.permission)
-        # A browser sends a session by itself, to whoever asks it to; a token it never does.
+        # A browser sends a session by itself, whichever page makes it; it never sends a token by itself.
         if request.method not in SAFE and bearer() is None:
             _check_token()
         return route.view(**values)
@@ -122,18 +122,18 @@ def bearer() -> str | None:
 
 
 def is_api() -> bool:
-    """Tell whether the request is for the JSON API."""
+    """Return whether the request is for the JSON API."""
     return request.endpoint is not None and request.endpoint.rpartition(".")[2].startswith("api_")
 
 
 def wants_json() -> bool:
-    """Tell whether the caller is a program."""
+    """Return whether the caller is a program."""
     accepts = request.accept_mimetypes
     return "/api/" in request.path or (accepts.best == "application/json")
 
 
 def is_htmx() -> bool:
-    """Tell whether htmx asks for a piece of a page."""
+    """Return whether htmx asks for a piece of a page."""
     return request.headers.get("HX-Request") == "true"
 
 

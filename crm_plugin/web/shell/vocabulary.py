@@ -27,7 +27,7 @@ WORDS = Words(
 
 
 def has(table: str) -> bool:
-    """Tell whether there are words for the names of a table."""
+    """Return whether there are words for the names of a table."""
     return any(table in words.tables for words in crm().contributed(Words))
 
 

@@ -84,7 +84,7 @@ def _editor(key: str, written: Written, problem: str = "") -> Response:
 
 
 def _is_fixed() -> bool:
-    """Tell whether the carrier takes links in the approved text only, the same for everybody."""
+    """Return whether the carrier takes links in the approved text only, the same for everybody."""
     rules = approval.rules_of(crm())
     return rules.needs_template and link_mode_of(crm().settings, rules) == "per_campaign"
 

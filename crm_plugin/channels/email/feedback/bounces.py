@@ -32,7 +32,7 @@ class Event:
     """One message that came back."""
 
     key: str
-    """What it is told by; the same event again changes nothing."""
+    """Its own name; the same event again changes nothing."""
     address_key: str
     kind: Kind
     status: str
@@ -73,7 +73,7 @@ def record(session: Session, event: Event) -> bool:
 
 
 def is_enough(session: Session, settings: Settings, event: Event) -> bool:
-    """Tell whether hard bounces or complaints of an address have reached their number.
+    """Return whether hard bounces or complaints of an address have reached their number.
 
     Soft ones depend on what was sent in between, which only the ledger knows.
     """
@@ -136,7 +136,7 @@ def erase(session: Session, person_ids: Collection[int]) -> None:
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, object]]:
-    """Return what is held on a person's address, for whoever asks what we know of them."""
+    """Return what is held on a person's address, for their right of access."""
     theirs = sa.select(Person.email_key).where(Person.id == person_id).scalar_subquery()
     rows = session.scalars(sa.select(Bounce).where(Bounce.address_key == theirs).order_by(Bounce.id))
     return [{"at": row.at, "kind": row.kind, "status": row.status, "source": row.source} for row in rows]

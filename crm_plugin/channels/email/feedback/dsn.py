@@ -20,7 +20,7 @@ _PARTS = 50
 _CODE = re.compile(r"\bbounce\+([A-Za-z0-9]{10,64})@", re.I)
 _TOKEN = re.compile(r"/u/([a-z_]{1,16}-[A-Za-z0-9]{8,64})")
 _REACHED = ("X-Original-To", "Delivered-To", "Envelope-To", "X-Envelope-To", "To", "Cc")
-"""Where mail servers write whom a message was for."""
+"""Where mail servers write the recipient of a message."""
 _SENT_AS = ("Return-Path", "Original-Mail-From", "List-Unsubscribe")
 """Where our own codes stand in the message that is returned."""
 _SPAM = ("abuse", "fraud", "opt-out", "opt-out-list")
@@ -33,7 +33,7 @@ class Returned:
     """What a message says."""
 
     kind: Kind | None
-    """None: nothing that counts; ``detail`` tells why."""
+    """None: nothing that counts; ``detail`` says why."""
     status: str = ""
     """Enhanced status code, or SMTP reply, as far as there is one."""
     detail: str = ""
@@ -46,7 +46,7 @@ class Returned:
 def read(data: bytes, to: str = "") -> Returned:
     """Read a message that a mail server handed over. Never raises, whatever the bytes are.
 
-    :param to: whom it was for, when the mail server tells; it may be left out.
+    :param to: the recipient, when the mail server names it; it may be left out.
     """
     try:
         mail = email.message_from_bytes(data[:LONGEST])
@@ -151,7 +151,7 @@ def _ours(mail: Mail, parts: list[Mail], to: str) -> tuple[tuple[str, ...], tupl
             part = email.message_from_string(_text(part))
         if part is not mail:
             places += [str(value) for name in _SENT_AS for value in part.get_all(name, [])]
-    # Once more unfolded: a long header may be broken inside an address by whoever returned it.
+    # Once more unfolded: a long header may be broken inside an address by the server that returned it.
     text = "\n".join([*places, *(re.sub(r"\s+", "", place) for place in places)])
     return _unique(_CODE.findall(text)), _unique(_TOKEN.findall(text))
 

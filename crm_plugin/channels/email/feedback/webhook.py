@@ -51,7 +51,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
-    """Tell whether a request was signed with the secret, lately.
+    """Return whether a request was signed with the secret, lately.
 
     :param headers: names in lower case.
     """

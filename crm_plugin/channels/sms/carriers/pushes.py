@@ -62,7 +62,7 @@ class Push:
 
 
 def has_secret(settings: Settings, pushed: Pushed) -> bool:
-    """Tell whether the address holds the secret: the only proof that carriers who sign nothing can give."""
+    """Return whether the address holds the secret: the only proof that carriers who sign nothing can give."""
     secret = settings.sms_callback_secret
     if len(secret) < SHORTEST_SECRET:
         return False

@@ -56,7 +56,7 @@ class Refusal:
 
     @property
     def of_row(self) -> bool:
-        """Tell whether it is about a single message."""
+        """Return whether it is about a single message."""
         return KINDS[self.kind].of_row
 
     def receipt(self, message: Message, status: Status | None = None) -> Receipt:
@@ -96,7 +96,7 @@ class Round:
         self._trouble: Refusal | None = None
 
     def take(self, group: Sequence[Message]) -> list[Receipt]:
-        """Hand one group over, and tell apart which of its messages a refusal was about.
+        """Hand one group over, and find out which of its messages a refusal was about.
 
         A carrier that refuses a whole call because of one number took none of it: the halves are called
         by themselves until the one stands alone.

@@ -101,7 +101,7 @@ def resolve_roots(batch: WriteBatch) -> None:
 def root_of(host_id: str, parents: dict[str, str | None]) -> str:
     """Return the course at the top of a chain of parents.
 
-    A parent that is not there ends the chain; of a ring the smallest id is the top, whoever asks.
+    A parent that is not there ends the chain; of a ring the smallest id is the top, from wherever you start.
     """
     seen = [host_id]
     while True:

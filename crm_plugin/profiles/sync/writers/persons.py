@@ -46,7 +46,7 @@ def save(batch: WriteBatch, rows: Sequence[r.Person]) -> None:
 
 
 def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
-    """Empty the rows of persons whom the school no longer has; should one return, the row is filled again."""
+    """Empty the rows of persons that the school no longer has; should one return, the row is filled again."""
     for part in chunks(host_ids):
         there = sa.select(Person.id).where(Person.host_id.in_(part), Person.status != "erased")
         erase(batch, list(batch.session.scalars(there)))

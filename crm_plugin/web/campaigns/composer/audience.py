@@ -59,7 +59,7 @@ class Source:
 
 
 def source_of(tree: Mapping[str, Any]) -> Source:
-    """Return what a draft's search is in the words of the form."""
+    """Return what a draft's segment is in the words of the form."""
     preset = next((one.key for one in PRESETS if one.tree == tree), None)
     if preset is not None:
         return Source("preset", preset=preset)
@@ -76,7 +76,7 @@ def source_of(tree: Mapping[str, Any]) -> Source:
 
 
 def presets_known() -> list[Preset]:
-    """Return the usual searches that the school's data allow."""
+    """Return the usual segments that the school's data allow."""
     offered = menus()
     return [
         one
@@ -90,7 +90,7 @@ def _circle_rules() -> dict[str, Any]:
 
 
 def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
-    """Return the search that a form says; what is not filled in yet leaves it as it is."""
+    """Return the segment that a form says; what is not filled in yet leaves it as it is."""
     source, query = form.get("source"), form.get("query", "")
     if source == "preset":
         return next((one.tree for one in PRESETS if one.key == form.get("preset")), before)

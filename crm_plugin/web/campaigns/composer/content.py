@@ -93,7 +93,7 @@ def _shown(draft: CampaignRow, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_written(content: Mapping[str, Any]) -> bool:
-    """Tell whether there is a text to preview."""
+    """Return whether there is a text to preview."""
     return any(content.get(key) for key in ("template", "subject", "html", "text"))
 
 
@@ -158,7 +158,7 @@ def _pieces(draft: CampaignRow, content: Mapping[str, Any]) -> str:
 
 
 def _asks_anew(draft: CampaignRow, content: Mapping[str, Any]) -> bool:
-    """Tell whether the form did not yet ask for all words that the text needs."""
+    """Return whether the form did not yet ask for all words that the text needs."""
     return any(f"var:{word.name}" not in request.form for word in variables.words_of(draft, content))
 
 

@@ -79,7 +79,7 @@ def _fallback(content: Mapping[str, Any], name: str) -> str:
 
 
 def sources() -> list[tuple[str, str]]:
-    """Return the columns of a person that a word may stand for, as far as the school tells them."""
+    """Return the columns of a person that a word may stand for, as far as the school provides them."""
     offered = menus()
     found = ((name, offered.find(name)) for name in COLUMNS)
     return [(name, offered.label) for name, offered in found if offered is not None]

@@ -133,7 +133,7 @@ class Fields:
         return self._beside(name) if relation is None else None
 
     def _beside(self, name: str) -> Offered | None:
-        """Return what stands in the menu of people besides their fields: shapes, rows, totals, searches."""
+        """Return what stands in the menu of people besides their fields: shapes, rows, totals, segments."""
         if name == REFERENCE:
             return _segment()
         if name.startswith("~"):

@@ -36,7 +36,7 @@ class GroupView:
 
 @dataclass
 class RuleView:
-    """One rule: what is chosen, and how its value is asked for."""
+    """One rule: what is chosen, and how its value is entered."""
 
     path: str
     token: str
@@ -81,7 +81,7 @@ class RuleView:
         return self.values[position][0] if position < len(self.values) else ""
 
     def has(self, value: str) -> bool:
-        """Tell whether a value is among the chosen ones."""
+        """Return whether a value is among the chosen ones."""
         return any(chosen == value for chosen, _ in self.values)
 
 
