@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities, LinkMode
+from crm_plugin.channels.carrier_capabilities import FREE_TEXT, Capabilities, LinkMode
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import Text

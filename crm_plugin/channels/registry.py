@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crm_plugin.channels.base import Carrier, Channel
-from crm_plugin.channels.capabilities import FREE_TEXT, Capabilities
+from crm_plugin.channels.carrier_capabilities import FREE_TEXT, Capabilities
 from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Channel, Context, Made, Problem, SmsText
-from crm_plugin.channels.capabilities import LinkMode, link_mode_of
+from crm_plugin.channels.carrier_capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
 from crm_plugin.host.context import Crm

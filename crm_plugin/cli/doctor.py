@@ -7,8 +7,8 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_plugin.channels.email.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
+from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
-from crm_plugin.channels.sms.carriers.refusals import Refusal
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated

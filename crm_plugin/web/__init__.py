@@ -7,6 +7,6 @@ No SQL and no rule of a capability belong here. Rooms, from the ground up; each 
 - ``campaigns``: campaigns and their composer.
 - ``people``: the list of people. ``person``: the page of one.
 - ``home``, and ``api``: the JSON API.
-- ``pages``: the list of all. ``blueprint``: their mount, and the menu of the school.
+- ``menu``: its entries. ``pages``: the list of all. ``blueprint``: their mount, and the menu of the school.
 - ``public``: short links and opt-out pages. It stands apart, in front of the school.
 """

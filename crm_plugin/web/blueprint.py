@@ -14,10 +14,10 @@ from crm_plugin.host.records import MenuEntry
 from crm_plugin.segments.saved.home_pins import PinAddress
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
+from crm_plugin.web.shell.extension import routes_of
 from crm_plugin.web.shell.guard import guarded
-from crm_plugin.web.shell.menu import host_menu
+from crm_plugin.web.shell.menu_entry import host_menu
 from crm_plugin.web.shell.rendering import entries_of
-from crm_plugin.web.shell.room import routes_of
 
 PREFIX = "/admin/crm"
 """Where the pages are when the school does not say otherwise."""

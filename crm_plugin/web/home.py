@@ -18,10 +18,10 @@ from crm_plugin.web.campaigns.list_page import lines
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import render
-from crm_plugin.web.shell.room import Room
 
 ROUTES = Routes()
 
@@ -55,7 +55,7 @@ def home() -> ResponseReturnValue:
         stopped=[row for row in stopped(crm()) if is_visible(row, actor())][:STOPPED],
         pinned=[row for row in links.saved() if row.pinned],
         streams=streams,
-        brought=[Markup(card()) for room in crm().contributed(Room) for card in room.cards],
+        brought=[Markup(card()) for room in crm().contributed(WebExtension) for card in room.cards],
     )
 
 

@@ -1,7 +1,6 @@
-"""The list of the CRM's own pages: each module with its routes, the menu, and the cards of the overview."""
+"""The list of the CRM's own pages: each module with its routes, and the cards of the overview."""
 
 from crm_plugin.host.contributions import Capability
-from crm_plugin.kernel.i18n import Text
 from crm_plugin.web import api, home
 from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
@@ -11,6 +10,7 @@ from crm_plugin.web.campaigns import people as campaign_people
 from crm_plugin.web.campaigns import report as campaign_report
 from crm_plugin.web.campaigns import words as campaign_words
 from crm_plugin.web.campaigns.composer import audience, check, content, policy, steps
+from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
 from crm_plugin.web.people import words as people_words
@@ -20,8 +20,7 @@ from crm_plugin.web.person import words as person_words
 from crm_plugin.web.segments import pickers
 from crm_plugin.web.segments import words as segment_words
 from crm_plugin.web.shell import flash, vocabulary
-from crm_plugin.web.shell.menu import Entry
-from crm_plugin.web.shell.room import Room
+from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.sms import editor, templates
 from crm_plugin.web.sms import words as sms_words
 
@@ -33,19 +32,6 @@ _PAGES = (
 
 _WORDS = (vocabulary, segment_words, admin_words, sms_words, campaign_words, people_words, person_words)
 
-ENTRIES = (
-    Entry("home", Text("Home"), "home", "/"),
-    Entry("people", Text("People"), "people", "/people"),
-    Entry("queries", Text("Quick queries"), "queries", "/queries"),
-    Entry("campaigns", Text("Campaigns"), "campaigns", "/campaigns"),
-    Entry("templates", Text("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
-    Entry("outbox", Text("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
-    Entry("topics", Text("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
-    Entry("data", Text("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
-    Entry("tokens", Text("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
-    Entry("health", Text("Health"), "health", "/health", in_host=False),
-)
-
-_ROOM = Room((*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (notes.due_card,))
-WEB = Capability("web", (_ROOM, *(one.WORDS for one in _WORDS)))
+_OURS = WebExtension((*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (notes.due_card,))
+WEB = Capability("web", (_OURS, *(one.WORDS for one in _WORDS)))
 """The pages themselves, as an application lists them."""

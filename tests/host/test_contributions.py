@@ -30,9 +30,9 @@ from crm_plugin.segments.language.definitions import make_field
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.value_types import NUMBER
 from crm_plugin.web.api.route import Endpoints, Given
+from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.shell.guard import Routes
-from crm_plugin.web.shell.menu import Entry
-from crm_plugin.web.shell.room import Room
+from crm_plugin.web.shell.menu_entry import Entry
 from tests.fakes.crm import NOW
 from tests.fakes.host import FakeHost
 from tests.web.fixtures import books
@@ -65,7 +65,7 @@ BADGES = Capability(
             export={"badges": lambda _session, _person: [{"name": "Gold"}]},
         ),
         FilterExtension(fields=(make_field("badge_rank", Text("People"), NUMBER, Column("member_rank")),)),
-        Room(
+        WebExtension(
             (PAGES, API), (Entry("badges", Text("People"), "badges", "/badges"),), (lambda: "<p>Badges!</p>",)
         ),
     ),

@@ -139,6 +139,7 @@ def test_a_page_is_a_module_a_template_and_two_lines(copy: Path) -> None:
     files = {
         "crm_plugin/web/admin/price_list.py",
         "templates/crm/admin/price_list.html",
+        "crm_plugin/web/menu.py",
         "crm_plugin/web/pages.py",
         CHINESE,
     }

@@ -18,14 +18,14 @@ from flask import Flask, g
 import crm_plugin
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.channels import content
-from crm_plugin.channels.sms.carriers.refusals import KINDS
+from crm_plugin.channels.sms.carriers.outcomes import KINDS
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import choose, locales
 from crm_plugin.segments.language.parse import load
 from crm_plugin.segments.language.value_types import INSTANT, NUMBER, Unreadable
-from crm_plugin.web.pages import ENTRIES
+from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.shell import i18n
-from crm_plugin.web.shell.menu import host_menu
+from crm_plugin.web.shell.menu_entry import host_menu
 from crm_plugin.web.shell.vocabulary import word
 from tests.web.routes import PagesAlone
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import Context, Problem, SmsText
-from crm_plugin.channels.capabilities import Capabilities, LinkMode
+from crm_plugin.channels.carrier_capabilities import Capabilities, LinkMode
 from crm_plugin.channels.content import Piece, Slot
 from crm_plugin.channels.sms.templates import parse, placeholders
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Problem, SmsText
-from crm_plugin.channels.capabilities import Capabilities, link_mode_of
+from crm_plugin.channels.carrier_capabilities import Capabilities, link_mode_of
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import capabilities_of, carrier_for
 from crm_plugin.channels.sms.carrier_rules import link_rules, text_rules
-from crm_plugin.channels.sms.carriers.refusals import KINDS, Refusal
+from crm_plugin.channels.sms.carriers.outcomes import KINDS, Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Desk, Filing, Verdict
 from crm_plugin.channels.sms.channel import approved_text
 from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, SUBMITTED, move

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from crm_plugin.channels import service
 from crm_plugin.channels.base import Problem, SmsText
-from crm_plugin.channels.capabilities import LinkMode, link_mode_of
+from crm_plugin.channels.carrier_capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.sms.channel import drafted
 from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, price_of
 from crm_plugin.channels.sms.message_parts import Length, extensions, foreign, measure, room

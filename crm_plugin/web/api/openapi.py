@@ -15,8 +15,8 @@ from crm_plugin.campaigns.document import schemas as campaign_file
 from crm_plugin.host.context import Crm
 from crm_plugin.web.api.route import PREFIX, READ_ELSEWHERE, Endpoint, Endpoints, Given
 from crm_plugin.web.api.schemas import Error
+from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.shell.guard import crm
-from crm_plugin.web.shell.room import Room
 
 ROUTES = Endpoints()
 
@@ -46,7 +46,7 @@ def _base() -> str:
 
 def endpoints_of(crm: Crm) -> list[Endpoint]:
     """Return the operations of this application."""
-    every = (routes for room in crm.contributed(Room) for routes in room.routes)
+    every = (routes for room in crm.contributed(WebExtension) for routes in room.routes)
     return [one for routes in every if isinstance(routes, Endpoints) for one in routes.endpoints]
 
 

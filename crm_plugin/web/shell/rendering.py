@@ -19,10 +19,10 @@ from crm_plugin.host.records import LayoutPage
 from crm_plugin.kernel.resources import folder
 from crm_plugin.web.shell import formatting, i18n, vocabulary
 from crm_plugin.web.shell.bundle import path_of
+from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.shell.flash import take
 from crm_plugin.web.shell.guard import actor, crm
-from crm_plugin.web.shell.menu import Entry
-from crm_plugin.web.shell.room import Room
+from crm_plugin.web.shell.menu_entry import Entry
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -96,7 +96,7 @@ def render(template: str, *, title: str, active: str = "", status: int = 200, **
 
 def entries_of(crm: Crm) -> list[Entry]:
     """Return the whole menu of an application."""
-    return [entry for room in crm.contributed(Room) for entry in room.menu]
+    return [entry for room in crm.contributed(WebExtension) for entry in room.menu]
 
 
 def shown_entries() -> list[Any]:

@@ -11,7 +11,7 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.base import PURPOSES, SmsText
-from crm_plugin.channels.capabilities import link_mode_of
+from crm_plugin.channels.carrier_capabilities import link_mode_of
 from crm_plugin.channels.sms.channel import TAIL
 from crm_plugin.channels.sms.template_states import DRAFT
 from crm_plugin.channels.sms.templates import declared

@@ -8,7 +8,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.base import SmsText
-from crm_plugin.channels.capabilities import link_mode_of
+from crm_plugin.channels.carrier_capabilities import link_mode_of
 from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms.template_states import APPROVED, STATES
 from crm_plugin.channels.sms.templates import listed, versions

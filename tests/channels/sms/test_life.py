@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms import template_states
-from crm_plugin.channels.sms.carriers.refusals import Refusal
+from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.template_states import EDGES, STATES
 from crm_plugin.channels.sms.templates import find, listed, load_stock, row_of, stock, versions

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.capabilities import Capabilities, needed
-from crm_plugin.channels.sms.carriers import refusals
+from crm_plugin.channels.carrier_capabilities import Capabilities, needed
+from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.aliyun_templates import AliyunDesk, pushed
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
@@ -27,6 +27,7 @@ from crm_plugin.channels.sms.carriers.http_call import (
     Wire,
     web_address,
 )
+from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import (
     CHINA,
     Push,
@@ -36,7 +37,6 @@ from crm_plugin.channels.sms.carriers.pushes import (
     rows_of,
     word,
 )
-from crm_plugin.channels.sms.carriers.refusals import Refusal, Round
 from crm_plugin.host.context import Crm
 
 VERSION = "2017-05-25"
@@ -156,8 +156,8 @@ class AliyunCarrier:
         """Hand messages over in calls of ``batch``."""
         refused = {one.key: refusal for one in messages if (refusal := _flaw(one)) is not None}
         good = [message for message in messages if message.key not in refused]
-        groups = refusals.grouped(good, lambda message: message.template, self.batch)
-        return refusals.submit(messages, groups, Round(may_call, self._send), refused)
+        groups = outcomes.grouped(good, lambda message: message.template, self.batch)
+        return outcomes.submit(messages, groups, Round(may_call, self._send), refused)
 
     def probe(self) -> Refusal | None:
         """Ask for the first line of the templates, which sends nothing: None = it answers and knows us."""
@@ -234,7 +234,7 @@ class AliyunCarrier:
             return Refusal("carrier_garbage", str(answer.status))
         if code == "OK":
             return document if answer.status == 200 else Refusal("carrier_garbage", code)
-        kind = refusals.kind_of(code, _KINDS, "carrier_refused" if answer.status < 500 else "carrier_failed")
+        kind = outcomes.kind_of(code, _KINDS, "carrier_refused" if answer.status < 500 else "carrier_failed")
         if answer.status >= 500 and kind != "carrier_throttled":
             kind = "carrier_failed"
         return Refusal(kind, code, answer.retry_after(self._clock()))

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import rows_of, word
-from crm_plugin.channels.sms.carriers.refusals import Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 from crm_plugin.kernel.errors import BadInput, Clause

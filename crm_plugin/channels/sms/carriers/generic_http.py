@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.capabilities import Capabilities, needed
-from crm_plugin.channels.sms.carriers import refusals
+from crm_plugin.channels.carrier_capabilities import Capabilities, needed
+from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
     Answer,
@@ -21,8 +21,8 @@ from crm_plugin.channels.sms.carriers.http_call import (
     Wire,
     web_address,
 )
+from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Report, has_secret, rows_of, word
-from crm_plugin.channels.sms.carriers.refusals import Refusal, Round
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 
@@ -84,7 +84,7 @@ class HttpCarrier:
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over in calls of ``batch``."""
         groups = [messages[at : at + self.batch] for at in range(0, len(messages), self.batch)]
-        return refusals.submit(messages, groups, Round(may_call, self._call), {})
+        return outcomes.submit(messages, groups, Round(may_call, self._call), {})
 
     def probe(self) -> Refusal | None:
         """Hand over an empty list of messages: None = it answers and knows us.
@@ -120,7 +120,7 @@ class HttpCarrier:
         if answer.status == 503 and wait is not None:
             # It names the time to come back, so it has not taken anything now.
             return Refusal("carrier_throttled", code, wait)
-        return Refusal(refusals.kind_of(code, _BY_STATUS, "carrier_failed"), code, wait)
+        return Refusal(outcomes.kind_of(code, _BY_STATUS, "carrier_failed"), code, wait)
 
 
 def _receipts(messages: Sequence[Message], document: Any) -> list[Receipt]:

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.capabilities import Capabilities, needed
-from crm_plugin.channels.sms.carriers import refusals
+from crm_plugin.channels.carrier_capabilities import Capabilities, needed
+from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
     DESK_SECONDS,
@@ -25,6 +25,7 @@ from crm_plugin.channels.sms.carriers.http_call import (
     Wire,
     web_address,
 )
+from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import (
     LONGEST_REF,
     Push,
@@ -34,7 +35,6 @@ from crm_plugin.channels.sms.carriers.pushes import (
     rows_of,
     word,
 )
-from crm_plugin.channels.sms.carriers.refusals import Refusal, Round
 from crm_plugin.channels.sms.carriers.tencent_templates import TencentDesk
 from crm_plugin.host.context import Crm
 
@@ -140,8 +140,8 @@ class TencentCarrier:
         missing = Refusal("carrier_template", "no_code")
         refused = {message.key: missing for message in messages if not message.template}
         good = [message for message in messages if message.template]
-        groups = refusals.grouped(good, _alike, self.batch)
-        return refusals.submit(messages, groups, Round(may_call, self._send), refused)
+        groups = outcomes.grouped(good, _alike, self.batch)
+        return outcomes.submit(messages, groups, Round(may_call, self._send), refused)
 
     def probe(self) -> Refusal | None:
         """Ask for the first line of the templates, which sends nothing: None = it answers and knows us."""
@@ -202,7 +202,7 @@ def _alike(message: Message) -> object:
 
 
 def _kind(code: str) -> str:
-    return refusals.kind_of(code, _KINDS, "carrier_refused")
+    return outcomes.kind_of(code, _KINDS, "carrier_refused")
 
 
 def _receipts(messages: Sequence[Message], rows: list[Any]) -> list[Receipt]:

@@ -6,7 +6,7 @@ Texts for the mainland; those for other countries are entered at their console a
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from crm_plugin.channels.sms.carriers.refusals import Refusal
+from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 

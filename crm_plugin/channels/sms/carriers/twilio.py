@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.capabilities import Capabilities, needed
-from crm_plugin.channels.sms.carriers import refusals
+from crm_plugin.channels.carrier_capabilities import Capabilities, needed
+from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
     Answer,
@@ -21,8 +21,8 @@ from crm_plugin.channels.sms.carriers.http_call import (
     Wire,
     web_address,
 )
+from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Pushed, Report, callback_url, word
-from crm_plugin.channels.sms.carriers.refusals import Refusal, Round
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
@@ -121,7 +121,7 @@ class TwilioCarrier:
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over, one a call."""
         round_ = Round(may_call, self._send)
-        return refusals.submit(messages, [[message] for message in messages], round_, {})
+        return outcomes.submit(messages, [[message] for message in messages], round_, {})
 
     def probe(self) -> Refusal | None:
         """Ask for our own account, which sends nothing: None = it answers and knows us."""
@@ -134,7 +134,7 @@ class TwilioCarrier:
         if answer.status == 200:
             return None
         code = str(answer.status)
-        return Refusal(refusals.kind_of(code, _BY_STATUS, "carrier_refused"), code)
+        return Refusal(outcomes.kind_of(code, _BY_STATUS, "carrier_refused"), code)
 
     def close(self) -> None:
         """Close the connection."""
@@ -164,7 +164,7 @@ class TwilioCarrier:
         if answer.status in (200, 201):
             return _taken(message, document)
         code, status = str(document.get("code") or answer.status), str(answer.status)
-        other = refusals.kind_of(status, _BY_STATUS, "carrier_refused")
+        other = outcomes.kind_of(status, _BY_STATUS, "carrier_refused")
         kind = other if answer.status >= 500 else _KINDS.get(code, other)
         return Refusal(kind, code, answer.retry_after(self._clock()))
 

@@ -8,7 +8,7 @@ import pytest
 
 from crm_plugin.channels import service
 from crm_plugin.channels.base import Context, SmsText
-from crm_plugin.channels.capabilities import FREE_TEXT
+from crm_plugin.channels.carrier_capabilities import FREE_TEXT
 from crm_plugin.channels.registry import capabilities_of
 from crm_plugin.channels.sms.channel import SMS
 from crm_plugin.channels.sms.templates import find, load_stock, set_code

@@ -11,7 +11,7 @@ import responses
 from crm_plugin.channels.registry import CARRIERS
 from crm_plugin.channels.sms.carriers import aliyun, aliyun_templates, tencent
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
-from crm_plugin.channels.sms.carriers.refusals import Refusal
+from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.carriers.tencent import TencentCarrier
 from crm_plugin.channels.sms.carriers.tencent_templates import numbered

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from crm_plugin.host.context import Crm
 from crm_plugin.web.shell.guard import Route, Routes
-from crm_plugin.web.shell.menu import Entry
+from crm_plugin.web.shell.menu_entry import Entry
 
 Card = Callable[[], str]
 """Returns a card of the overview for the actor, as HTML; empty when there is nothing to show."""
 
 
 @dataclass(frozen=True)
-class Room:
+class WebExtension:
     """Some pages of an application.
 
     :param routes: of each module.
@@ -27,4 +27,4 @@ class Room:
 
 def routes_of(crm: Crm) -> list[Route]:
     """Return every route of an application."""
-    return [route for room in crm.contributed(Room) for routes in room.routes for route in routes]
+    return [route for room in crm.contributed(WebExtension) for routes in room.routes for route in routes]

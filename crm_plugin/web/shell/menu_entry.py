@@ -1,4 +1,4 @@
-"""The CRM's menu: inside our pages, and for the school's admin panel."""
+"""One entry of the CRM's menu, and what the school's admin panel gets of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

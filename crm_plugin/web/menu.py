@@ -1,0 +1,17 @@
+"""The CRM's menu, from top to bottom: inside our pages, and in the school's admin panel."""
+
+from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.shell.menu_entry import Entry
+
+ENTRIES = (
+    Entry("home", Text("Home"), "home", "/"),
+    Entry("people", Text("People"), "people", "/people"),
+    Entry("queries", Text("Quick queries"), "queries", "/queries"),
+    Entry("campaigns", Text("Campaigns"), "campaigns", "/campaigns"),
+    Entry("templates", Text("SMS templates"), "sms_templates", "/sms-templates", in_host=False),
+    Entry("outbox", Text("Outbox"), "outbox", "/outbox", "crm.send", in_host=False),
+    Entry("topics", Text("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
+    Entry("data", Text("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
+    Entry("tokens", Text("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
+    Entry("health", Text("Health"), "health", "/health", in_host=False),
+)
