@@ -138,7 +138,7 @@ def _give_up(session: Session, outcome: Outcome, sources: list[str], pairs: list
 
 
 def _lock(session: Session, campaign_id: int) -> str | None:
-    # Whoever reopens rows locks the campaign first, so that a cancel is either seen here or sees the rows.
+    # Reopening rows locks the campaign first, so that a cancel is either seen here or sees the rows.
     query = sa.select(Campaign.state).where(Campaign.id == campaign_id).with_for_update()
     return session.scalar(query)
 

@@ -64,7 +64,7 @@ def _soft_in_a_row(crm: Crm, session: Session, event: Event, row: Delivery) -> b
         query.with_only_columns(Delivery.id, Delivery.state, Delivery.handed_at).limit(4 * wanted)
     ).all()
     soft = bounces.soft_among(session, event.address_key, [one.id for one in last])
-    # What was refused for other reasons tells nothing of the address, one way or the other.
+    # What was refused for other reasons says nothing about the address, one way or the other.
     last = [one for one in last if one.id in soft or one.state != "failed_permanent"][:wanted]
     if len(last) < wanted or any(one.id not in soft for one in last):
         return False
