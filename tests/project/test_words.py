@@ -128,6 +128,25 @@ def test_sentences_are_short() -> None:
     assert found == []
 
 
+def sentences(page: str) -> Iterator[str]:
+    """Yield the sentences of a page outside tables; code counts as one word."""
+    text = re.sub(r"^```.*?^```|<!--.*?-->|<img[^>]*>|!\[[^\]]*\]\([^)]*\)", "", page, flags=re.M | re.S)
+    text = re.sub(r"^(    |\|).*$", "", text, flags=re.M)
+    text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "X", text))
+    for block in re.split(r"\n\s*\n|\n(?=\s*(?:-|\d+\.) |#)", text):
+        yield from re.split(r"[.:;?!](?=[*\s)]|$)", " ".join(block.split()))
+
+
+PROSE = [path for path in files() if path.suffix == ".md" and path.stem not in ("changelog", "using.zh")]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=str)
+def test_sentences_of_documentation_are_short(path: Path) -> None:
+    found = list(sentences(text_of(path)))
+    assert found
+    assert [one for one in found if len(re.findall(r"\S*\w\S*", one)) > LONGEST] == []
+
+
 def test_the_glossary_has_each_word_once() -> None:
     rows = re.findall(
         r"^\| \*\*(.+?)\*\*.*? \| (\S.*?) \|", (ROOT / "docs" / "glossary.md").read_text("utf-8"), re.M
@@ -144,3 +163,4 @@ def test_the_check_finds_such_words() -> None:
     assert pattern(IN_MODULES).search("The reach of a search.")
     assert re.search(SUBJECT, "You may look. Who writes campaigns needs a right.")
     assert not re.search(SUBJECT, "Who to leave out")
+    assert len(list(sentences("# One\n\nTwo words. `X y` is three.\n\n- Four\n"))) > 3
