@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preflight import Preflight, preflight
-from crm_plugin.campaigns.composing.preview import Preview, rendered
+from crm_plugin.campaigns.composing.preview import Preview, rendered, somebody
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.prepared_campaign import made_of
 from crm_plugin.campaigns.queries import CampaignRow, row_of
@@ -33,5 +33,7 @@ def check(crm: Crm, actor: Actor, campaign_id: int, person_host_id: str | None =
         lifecycle.check_state(campaign.state, ("draft",), Clause("changed"))
         made = made_of(crm, session, campaign)
         found = preflight(crm, session, campaign, made)
-        shown = rendered(crm, session, actor, campaign, made, person_host_id)
+        wanted = (actor, campaign, person_host_id, found.audience)
+        person = somebody(crm, session, *wanted) if made.compiled else None
+        shown = rendered(crm, campaign.content, made, person)
         return Checked(row_of(campaign), found, shown)

@@ -38,6 +38,7 @@ from crm_plugin.links.service import check_target
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.sync.health import unread
+from crm_plugin.segments.language.tree import Tree
 
 
 @dataclass(slots=True)
@@ -68,6 +69,8 @@ class Preflight:
     """As of when the oldest of the school's data that matter are right; None = never read."""
     revision: int = 0
     """Of the draft that was checked."""
+    audience: Tree | None = None
+    """Who is considered, as it was read; None = it cannot be understood any more."""
     references: frozenset[int] = frozenset()
     """Ids of the quick queries that its audience and its goal stand on."""
 
@@ -95,6 +98,7 @@ def preflight(crm: Crm, session: Session, campaign: Campaign, made: Made | None 
         # A field or quick query that was there when the draft was written may be gone.
         found.add([Problem(error.code, error.place, error.params)])
         return found
+    found.audience = audience
     found.references = audience.references | (rules.goal.references if rules.goal else frozenset())
     decision = decided(audience, rules, present_of(crm, campaign))
     found.reach = _reach(session, decision)

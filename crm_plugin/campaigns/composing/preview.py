@@ -20,6 +20,7 @@ from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import in_scope
+from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.sql.compile import people
 
 EXAMPLE_CODE = "k7WQp2mXv9RtLe"
@@ -54,27 +55,19 @@ def preview(
         campaign = access.one(session, actor, campaign_id)
         content = campaign.content if content is None else content
         made = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose)
-        return rendered(crm, session, actor, campaign, made, person_host_id, content)
+        person = somebody(crm, session, actor, campaign, person_host_id) if made.compiled else None
+        return rendered(crm, content, made, person)
 
 
-def rendered(  # noqa: PLR0913 - which content of which campaign, for whom, and who looks
-    crm: Crm,
-    session: Session,
-    actor: Actor,
-    campaign: Campaign,
-    made: Made,
-    person_host_id: str | None = None,
-    content: Mapping[str, Any] | None = None,
-) -> Preview:
+def rendered(crm: Crm, content: Mapping[str, Any], made: Made, person: Person | None) -> Preview:
     """Return the same of a content that was read.
 
     :param made: what the channel made of it.
+    :param person: whose data fill it in, where there is somebody.
     """
     found, compiled = Preview(list(made.problems)), made.compiled
     if compiled is None:
         return found
-    content = campaign.content if content is None else content
-    person = _somebody(crm, session, actor, campaign, person_host_id)
     try:
         values = _values(crm, person, content, compiled)
         short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in compiled.targets]
@@ -86,19 +79,31 @@ def rendered(  # noqa: PLR0913 - which content of which campaign, for whom, and 
     return found
 
 
-def _somebody(
-    crm: Crm, session: Session, actor: Actor, campaign: Campaign, host_id: str | None
+def somebody(
+    crm: Crm,
+    session: Session,
+    actor: Actor,
+    campaign: Campaign,
+    host_id: str | None,
+    audience: Tree | None = None,
 ) -> Person | None:
-    wanted = [host_id, None] if host_id and access.sees_person(session, actor, host_id) else [None]
-    for each in wanted:
+    """Return whose data fill a preview in: the one asked for if the actor may see them, else the first.
+
+    :param audience: the campaign's own, where the caller has read it.
+    """
+    named = host_id if host_id and access.sees_person(session, actor, host_id) else None
+    for each in dict.fromkeys((named, None)):
         with suppress(BadInput, NotFound):
-            return person_for(crm, session, campaign, each)
+            return person_for(crm, session, campaign, each, audience)
     return None
 
 
-def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | None) -> Person:
+def person_for(
+    crm: Crm, session: Session, campaign: Campaign, host_id: str | None, audience: Tree | None = None
+) -> Person:
     """Return the person whose data fill a content: the named one, else the first of those who are to get it.
 
+    :param audience: the campaign's own, where the caller has read it.
     :raises NotFound: ``object.missing``, also for somebody outside the campaign's courses.
     """
     if host_id is not None:
@@ -109,8 +114,8 @@ def person_for(crm: Crm, session: Session, campaign: Campaign, host_id: str | No
     elif campaign.freeze_step == "done":
         query = _first_of_ledger(campaign.id)
     else:
-        somebody = people(audience_of(crm, campaign), present_of(crm, campaign))
-        query = sa.select(Person).where(Person.id.in_(somebody)).order_by(Person.id).limit(1)
+        found = people(audience or audience_of(crm, campaign), present_of(crm, campaign))
+        query = sa.select(Person).where(Person.id.in_(found)).order_by(Person.id).limit(1)
     person: Person | None = session.scalar(query)
     if person is None:
         raise NotFound("object.missing", kind=Clause("person"), id=host_id or "")
