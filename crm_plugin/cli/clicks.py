@@ -7,6 +7,7 @@ import click
 from crm_plugin.campaigns import queries
 from crm_plugin.cli.base import IDENT, as_json, show, with_crm
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.links.ingest import classify_again
 from crm_plugin.links.measures import Measures, tally
 
@@ -24,7 +25,7 @@ def reclassify(crm: Crm, ident: int, as_json: bool) -> None:
     """Judge the clicks of a campaign again, by the rules of this version, and count them."""
     queries.get(crm, ident)
     before = _measures(crm, ident)
-    messages = classify_again(crm, ident, "command")
+    messages = classify_again(crm, ident, OPERATOR.id)
     after = _measures(crm, ident)
     document = {"messages": messages, "before": _numbers(before), "after": _numbers(after)}
     text = (

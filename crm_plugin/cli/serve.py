@@ -7,6 +7,7 @@ import click
 from crm_plugin.cli import wsgi_server
 from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel import accounts, audit
 from crm_plugin.kernel.errors import BadInput, NotFound
@@ -56,7 +57,7 @@ def remove(crm: Crm, login: str) -> None:
     with crm.db.begin() as session:
         if not accounts.remove(session, login):
             raise NotFound("object.missing", kind="account", id=login)
-        audit.record(session, crm.clock(), "command", "account.remove", ("account", login))
+        audit.record(session, crm.clock(), OPERATOR.id, "account.remove", ("account", login))
     click.echo(f"{login} cannot sign in any more")
 
 
@@ -73,7 +74,9 @@ def _save(crm: Crm, login: str, grant: accounts.Grant) -> str:
     with crm.db.begin() as session:
         accounts.save(session, login, password, grant)
         rights = ", ".join(grant.permissions)
-        audit.record(session, crm.clock(), "command", "account.save", ("account", login), permissions=rights)
+        audit.record(
+            session, crm.clock(), OPERATOR.id, "account.save", ("account", login), permissions=rights
+        )
     return password
 
 

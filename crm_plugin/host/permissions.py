@@ -5,6 +5,8 @@ from crm_plugin.kernel.errors import Refused
 
 OPERATOR = Actor("command", "command", frozenset({"crm.admin"}))
 """The operator at the command line, as services and the audit log know them."""
+SYSTEM = Actor("system", "system")
+"""The CRM itself: what its jobs write down bears this name. It may do nothing that somebody asks for."""
 
 
 def need(actor: Actor, permission: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns.launch import lifecycle
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.channels.base import Receipt
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.settings import Settings
 
@@ -81,5 +82,5 @@ def note(session: Session, settings: Settings, campaign_id: int, trouble: Troubl
         session, campaign_id, "pause", Campaign.state.in_(lifecycle.ACTIVE), reason=REASON
     )
     if paused:
-        record(session, at, "system", "campaign.pause", ("campaign", campaign_id), reason=REASON)
+        record(session, at, SYSTEM.id, "campaign.pause", ("campaign", campaign_id), reason=REASON)
     return paused

@@ -12,6 +12,7 @@ from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import SERVICE, Recipient
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
@@ -66,7 +67,7 @@ def _news(session: Session) -> list[News]:
     if kept is None:
         return []
     stops = sa.select(AuditRow).where(AuditRow.id > kept.value, AuditRow.id <= newest)
-    stops = stops.where(AuditRow.actor == "system", AuditRow.action.in_(("campaign.pause", "campaign.hold")))
+    stops = stops.where(AuditRow.actor == SYSTEM.id, AuditRow.action.in_(("campaign.pause", "campaign.hold")))
     found = [_of(session, row) for row in session.scalars(stops.order_by(AuditRow.id))]
     return [one for one in found if one is not None]
 

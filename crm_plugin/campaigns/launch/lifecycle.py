@@ -15,6 +15,7 @@ from crm_plugin.campaigns.ledger.states import OPEN, move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import data_freshness
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import Clause, Conflict, NotFound
 
@@ -124,7 +125,7 @@ def finish(crm: Crm, campaign_id: int) -> bool:
         if lock(session, campaign_id) != "sending" or is_open(session, campaign_id):
             return False
         now = crm.clock()
-        record(session, now, "system", "campaign.finish", ("campaign", campaign_id))
+        record(session, now, SYSTEM.id, "campaign.finish", ("campaign", campaign_id))
         return change(session, campaign_id, "finish", finished_at=now)
 
     with crm.db.read() as session:
@@ -145,7 +146,9 @@ def pause_itself(crm: Crm, campaign_id: int, reason: str) -> bool:
     def work(session: Session) -> bool:
         paused = change(session, campaign_id, "pause", Campaign.state.in_(ACTIVE), reason=reason)
         if paused:
-            record(session, crm.clock(), "system", "campaign.pause", ("campaign", campaign_id), reason=reason)
+            record(
+                session, crm.clock(), SYSTEM.id, "campaign.pause", ("campaign", campaign_id), reason=reason
+            )
         return paused
 
     return crm.db.run(work)
@@ -182,16 +185,16 @@ def _start_one(crm: Crm, id: int, now: datetime, late: datetime, session: Sessio
         hold(session, id, data_freshness.REASON, now)
         return False
     if change(session, id, "hold", Campaign.state == "scheduled", Campaign.planned_at < late, reason="late"):
-        record(session, now, "system", "campaign.hold", ("campaign", id), reason="late")
+        record(session, now, SYSTEM.id, "campaign.hold", ("campaign", id), reason="late")
         return False
-    return start(session, id, "system", now)
+    return start(session, id, SYSTEM.id, now)
 
 
 def hold(session: Session, campaign_id: int, reason: str, at: datetime) -> bool:
     """Stop a campaign until a person confirms it; return whether it was one that could be stopped."""
     held = change(session, campaign_id, "hold", reason=reason)
     if held:
-        record(session, at, "system", "campaign.hold", ("campaign", campaign_id), reason=reason)
+        record(session, at, SYSTEM.id, "campaign.hold", ("campaign", campaign_id), reason=reason)
     return held
 
 

@@ -19,6 +19,7 @@ from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.exclusions import after_duplicates, before_duplicates
 from crm_plugin.campaigns.policy.rules import DUPLICATE
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.kernel.kill_points import step
@@ -151,7 +152,7 @@ def end(crm: Crm, freeze: Freeze, after: int, at: datetime) -> bool:
             return False
         forget(session, freeze.campaign_id)
         count = session.scalar(sa.select(sa.func.count()).where(Delivery.campaign_id == freeze.campaign_id))
-        record(session, at, "system", "campaign.frozen", ("campaign", freeze.campaign_id), count=count)
+        record(session, at, SYSTEM.id, "campaign.frozen", ("campaign", freeze.campaign_id), count=count)
         return True
 
     return crm.db.run(work)

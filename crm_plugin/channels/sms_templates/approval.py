@@ -24,6 +24,7 @@ from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, S
 from crm_plugin.channels.sms.templates import parse, placeholders, set_code, versions
 from crm_plugin.channels.sms_templates.editing import missing, need
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
@@ -119,7 +120,7 @@ def _file(crm: Crm, desk: Desk, template: SmsText, remark: str) -> str | None:
     if isinstance(answer, str):
         return None
     log.warning("the SMS carrier %s did not take template %s: %s", carrier, template.key, _said(answer))
-    crm.db.run(lambda session: record(session, now, "system", "sms_template.not_taken", _of(template)))
+    crm.db.run(lambda session: record(session, now, SYSTEM.id, "sms_template.not_taken", _of(template)))
     return _said(answer)
 
 
@@ -225,7 +226,7 @@ def _take(session: Session, crm: Crm, carrier: str, verdict: Verdict) -> bool:
         values = {"carrier_codes": codes, "reason": verdict.reason}
         if move(session, _VERBS[verdict.state], template, carrier, now, **values):
             details = {"version": version, "carrier": carrier}
-            record(session, now, "system", f"sms_template.{verdict.state}", _of(template), **details)
+            record(session, now, SYSTEM.id, f"sms_template.{verdict.state}", _of(template), **details)
             return True
     return False
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many
 from crm_plugin.kernel.db.writes import insert_missing
@@ -213,7 +214,7 @@ def lift(  # noqa: PLR0913 - the columns of a row
     )
     result: sa.CursorResult[object] = session.execute(gone)  # type: ignore[assignment]
     if result.rowcount:
-        audit.record(session, at, "system", "suppression.lift", (channel, ""), scope=scope, by=source)
+        audit.record(session, at, SYSTEM.id, "suppression.lift", (channel, ""), scope=scope, by=source)
     return result.rowcount > 0
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.host.permissions import need, need_whole
+from crm_plugin.host.permissions import SYSTEM, need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import Clause, NotFound
@@ -52,7 +52,7 @@ _HELD: dict[str, Any] = {
 _INTERNAL = frozenset({"id", "row_hash", "person_id", "course_id", "root_id", "order_id", "to_push"})
 
 
-def forget(crm: Crm, person_id: int, actor_id: str = "system") -> None:
+def forget(crm: Crm, person_id: int, actor_id: str = SYSTEM.id) -> None:
     """Erase a person for good; no later scan brings them back.
 
     :param person_id: our id.
