@@ -112,21 +112,21 @@ def clicked_deliveries() -> sa.Select[Any]:
     return sa.select(Hit.delivery_id).where(Hit.kind.in_(COUNTED), Hit.delivery_id > 0)
 
 
-def clicks_on(
-    session: Session, deliveries: sa.Select[Any], until: datetime | None, limit: int
-) -> list[tuple[datetime, int | None]]:
-    """Return (when, campaign) of people's clicks on the links of these ledger rows, the newest first.
+def clicks_on(deliveries: sa.Select[Any], until: datetime | None, limit: int) -> sa.Select[Any]:
+    """Return a query of people's clicks on the links of these ledger rows, the newest first.
+
+    Its columns are ``id``, ``at`` and ``campaign_id``.
 
     :param deliveries: one column of ledger rows.
     :param until: only clicks at or before it; None = all.
     """
-    query = sa.select(Hit.at, Hit.campaign_id).where(
+    query: Any = sa.select(Hit.id, Hit.at, Hit.campaign_id).where(
         Hit.delivery_id.in_(deliveries), Hit.kind.in_(COUNTED), Hit.delivery_id > 0
     )
     if until is not None:
         query = query.where(Hit.at <= until)
-    rows = session.execute(query.order_by(Hit.at.desc(), Hit.id.desc()).limit(limit))
-    return [(at, campaign) for at, campaign in rows]
+    newest: sa.Select[Any] = query.order_by(Hit.at.desc(), Hit.id.desc()).limit(limit)
+    return newest
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, object]]:

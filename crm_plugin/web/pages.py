@@ -14,7 +14,7 @@ from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
 from crm_plugin.web.people import words as people_words
-from crm_plugin.web.person import message, notes
+from crm_plugin.web.person import explain, message, notes
 from crm_plugin.web.person import page as person_page
 from crm_plugin.web.person import words as person_words
 from crm_plugin.web.segments import pickers
@@ -25,7 +25,8 @@ from crm_plugin.web.sms import editor, templates
 from crm_plugin.web.sms import words as sms_words
 
 _PAGES = (
-    *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash, person_page, message, notes),
+    *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash),
+    *(person_page, explain, message, notes),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
 )

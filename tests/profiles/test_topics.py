@@ -15,6 +15,7 @@ from crm_plugin.profiles.consent import eligibility, staff_entry, topic_consent,
 from crm_plugin.profiles.jobs import burst
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.topics import TopicOptOut
+from crm_plugin.profiles.people.archive import archive
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost
@@ -155,7 +156,7 @@ def test_an_opt_out_holds_for_the_topic_on_every_channel_and_for_who_shares_the_
     says(crm, topic_consent.opt_in, "child", offers, LATER)
     assert refusing(crm, offers) == set()
     with crm.db.read() as session:
-        lines = topic_consent.history(session, ident(crm, "mother"), 10)
+        lines = archive(session, ident(crm, "mother")).said
     assert [(one.state, one.source, one.topic.id) for one in lines] == [
         ("granted", "page", offers),
         ("denied", "page", offers),
@@ -211,7 +212,7 @@ def test_staff_write_down_what_they_were_told(crm: Crm) -> None:
     assert refusing(crm, offers) == set()
     with crm.db.read() as session:
         actions = session.scalars(sa.select(AuditRow.action).where(AuditRow.object_kind == "person")).all()
-        assert [one.source for one in topic_consent.history(session, who, 9)] == ["staff", "staff"]
+        assert [one.source for one in archive(session, who).said] == ["staff", "staff"]
     assert actions == ["topic.deny", "topic.grant"]
     with pytest.raises(Refused):
         staff_entry.set_topic(crm, Actor("y", "Y", frozenset({"crm.view"})), who, offers, granted=True)

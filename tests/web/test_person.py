@@ -14,6 +14,7 @@ from crm_plugin.segments.saved import quick_queries
 from tests.campaigns.fixtures import status
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL, staff
+from tests.web.filled import fill
 from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -213,3 +214,25 @@ def test_what_a_person_told_staff_is_written_down(school: School) -> None:
     assert "/people/1/consent" not in school.get("/people/1").text
     school.sign_in(scope=frozenset({"c1"}))
     assert school.post("/people/2/consent", {"channel": "sms", "answer": "denied"}).status_code == 404
+
+
+def test_what_can_be_explained_is_listed_when_it_is_asked_for(school: School) -> None:
+    filled = fill(school)
+    offered = {"id": f"q{filled.query}", "label": "Bought once", "optgroup": "Quick queries"}
+    sent = {"id": f"c{filled.campaign}", "label": "Hello", "optgroup": "Campaigns"}
+    assert school.get("/people/why").get_json() == {"items": [offered, sent]}
+    assert school.get("/people/why?q=ought").get_json() == {"items": [offered]}
+    school.sign_in("crm.view", scope=frozenset({"c1"}), locale="zh")
+    assert school.get("/people/why").get_json() == {"items": [{**offered, "optgroup": "快捷查询"}]}
+
+
+def test_without_javascript_a_name_is_typed(school: School) -> None:
+    filled = fill(school)
+    path = f"/people/{filled.person}"
+    page = school.get(f"{path}?why=Bought+once").text
+    assert "The conditions match" in page
+    assert 'value="Bought once"' in page
+    assert f'data-crm-value="q{filled.query}"' in page
+    assert "In the campaign:" in school.get(f"{path}?why=Hello").text
+    assert "The conditions" not in school.get(f"{path}?why=hell").text
+    assert '<input id="i-course" name="course"' in page

@@ -107,6 +107,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "people_pick": ("/people/pick/course", None, 200),
     "people_exports": ("/people/exports", None, 200),
     "people_exports_progress": ("/people/exports/progress", None, 200),
+    "people_why": ("/people/why", None, 200),
     "people_tags": ("/people/tags", None, 200),
     "people_taggings": ("/people/taggings", None, 200),
     "people_taggings_progress": ("/people/taggings/progress", None, 200),

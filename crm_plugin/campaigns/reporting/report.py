@@ -145,13 +145,14 @@ def clicks(session: Session, person_id: int, window: Window) -> list[Moment]:
     theirs = sa.select(Delivery.id).where(Delivery.person_id == person_id)
     if window.scope is not None:
         theirs = theirs.join(Campaign, Campaign.id == Delivery.campaign_id).where(_readable(window))
-    found = measures.clicks_on(session, theirs, window.until, window.limit)
-    if not found:
-        return []
-    wanted = {campaign for _, campaign in found}
-    named = sa.select(Campaign.id, Campaign.name).where(Campaign.id.in_(wanted))
-    names = {ident: name for ident, name in session.execute(named)}  # noqa: C416 - rows are no pairs to mypy
-    return [Moment(at, "clicked", names.get(one or 0, ""), {"campaign_id": one}) for at, one in found]
+    click = measures.clicks_on(theirs, window.until, window.limit).subquery()
+    query = (
+        sa.select(click.c.at, click.c.campaign_id, Campaign.name)
+        .outerjoin(Campaign, Campaign.id == click.c.campaign_id)
+        .order_by(click.c.at.desc(), click.c.id.desc())
+    )
+    rows = session.execute(query)
+    return [Moment(at, "clicked", name or "", {"campaign_id": ident}) for at, ident, name in rows]
 
 
 def _readable(window: Window) -> sa.ColumnElement[bool]:

@@ -6,7 +6,7 @@ locks of :mod:`crm_plugin.profiles.consent.address_locks`. The school does not l
 topics.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,10 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.address_locks import addresses_of
-from crm_plugin.profiles.consent.channels import channels, own_channels
-from crm_plugin.profiles.consent.topics import TopicRow, every, find
+from crm_plugin.profiles.consent.channels import address_columns, channels, own_channels
+from crm_plugin.profiles.consent.topics import TopicRow, find, in_order, row_of
 from crm_plugin.profiles.extension import Address
-from crm_plugin.profiles.models.school import ConsentRecord
+from crm_plugin.profiles.models.school import ConsentRecord, Person
 from crm_plugin.profiles.models.topics import Topic, TopicOptOut
 
 EVERY_CHANNEL = "all"
@@ -97,43 +97,47 @@ def opt_in(  # noqa: PLR0913 - as above
     session.execute(lifted.execution_options(synchronize_session=False))
 
 
-def chosen(session: Session, person_id: int, topics: Sequence[TopicRow] | None = None) -> list[TopicChoice]:
-    """Return what holds for a person: every topic on offer, and the archived ones that they opted out of.
+def chosen(session: Session, person_id: int) -> list[TopicChoice]:
+    """Return what holds for a person: every topic on offer, and the archived ones that they opted out of."""
+    return [one for one in every_choice(session, person_id) if not (one.topic.archived and one.on)]
 
-    :param topics: all of them, where the caller has read them.
-    """
-    known = every(session) if topics is None else topics
-    if not known:
-        return []
-    off = _off(session, person_id)
-    return [
-        TopicChoice(topic, topic.id not in off, off.get(topic.id))
-        for topic in known
-        if not topic.archived or topic.id in off
+
+def every_choice(session: Session, person_id: int) -> list[TopicChoice]:
+    """Return what holds for a person about every topic, archived or not: one statement."""
+    off = _opt_outs(person_id).subquery()
+    query = in_order(sa.select(Topic, off.c.at)).outerjoin(off, off.c.topic_id == Topic.id)
+    since: dict[TopicRow, list[datetime]] = {}
+    for topic, at in session.execute(query):
+        since.setdefault(row_of(topic), []).extend([at] if at is not None else [])
+    return [TopicChoice(topic, not at, min(at, default=None)) for topic, at in since.items()]
+
+
+def _opt_outs(person_id: int) -> sa.CompoundSelect[Any]:
+    """Return a query of (topic, since when) for the addresses that a person has now."""
+    each = [
+        sa.select(TopicOptOut.topic_id, TopicOptOut.at)
+        .join(Person, TopicOptOut.address_key == address_columns(name)[1])
+        .where(Person.id == person_id, TopicOptOut.channel == name)
+        for name in channels()
     ]
+    return sa.union_all(*each)
 
 
-def history(
-    session: Session, person_id: int, limit: int, known: Sequence[TopicRow] | None = None
-) -> list[TopicAnswer]:
-    """Return what a person said about topics, the newest first.
+ANSWERS = sa.and_(ConsentRecord.channel == EVERY_CHANNEL, ConsentRecord.origin == "own")
+"""Which lines of the ledger are what people said about topics."""
 
-    :param known: all topics, where the caller has read them.
+
+def answers(lines: Iterable[Any], topics: Iterable[TopicRow]) -> list[TopicAnswer]:
+    """Return what a person said about topics, in the order of the lines.
+
+    :param lines: of the ledger, each with ``at``, ``purpose``, ``state`` and ``source``.
+    :param topics: all of them.
     """
-    topics = {f"{_PURPOSE}{topic.id}": topic for topic in (every(session) if known is None else known)}
-    if not topics:
-        return []
-    line = ConsentRecord
-    query = (
-        sa.select(line.at, line.purpose, line.state, line.source)
-        .where(line.person_id == person_id, line.channel == EVERY_CHANNEL, line.origin == "own")
-        .order_by(line.id.desc())
-        .limit(limit)
-    )
+    known = {f"{_PURPOSE}{topic.id}": topic for topic in topics}
     return [
-        TopicAnswer(at, topics[purpose], state, source)
-        for at, purpose, state, source in session.execute(query)
-        if purpose in topics
+        TopicAnswer(line.at, known[line.purpose], line.state, line.source)
+        for line in lines
+        if line.purpose in known
     ]
 
 
@@ -178,12 +182,9 @@ def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _off(session: Session, person_id: int) -> dict[int, datetime]:
-    """Return topic → since when a message about it would not go to this person."""
-    theirs = _at(addresses_of(session, person_id, channels()))
-    rows = sa.select(TopicOptOut.topic_id, sa.func.min(TopicOptOut.at)).where(theirs)
-    found = session.execute(rows.group_by(TopicOptOut.topic_id))
-    return {topic: at for topic, at in found}  # noqa: C416 - rows are no pairs to mypy
+def _off(session: Session, person_id: int) -> set[int]:
+    """Return the topics about which a message would not go to this person."""
+    return {topic for topic, _at in session.execute(_opt_outs(person_id))}
 
 
 def _at(addresses: Collection[Address]) -> sa.ColumnElement[bool]:

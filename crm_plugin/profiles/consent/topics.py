@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -53,8 +54,13 @@ def offered(session: Session) -> list[TopicRow]:
 
 def every(session: Session) -> list[TopicRow]:
     """Return all topics: those on offer in the school's order, then the archived ones."""
-    order = (sa.case((Topic.archived_at.is_(None), 0), else_=1), Topic.position, Topic.id)
-    return [_row(topic) for topic in session.scalars(sa.select(Topic).order_by(*order))]
+    return [row_of(topic) for topic in session.scalars(in_order(sa.select(Topic)))]
+
+
+def in_order(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a query of topics in the order of :func:`every`."""
+    archived = sa.case((Topic.archived_at.is_(None), 0), else_=1)
+    return query.order_by(archived, Topic.position, Topic.id)
 
 
 def find(session: Session, ident: int) -> TopicRow:
@@ -62,14 +68,14 @@ def find(session: Session, ident: int) -> TopicRow:
 
     :raises NotFound: ``object.missing``.
     """
-    return _row(_one(session, ident))
+    return row_of(_one(session, ident))
 
 
 def named(session: Session, name: str) -> TopicRow | None:
     """Return the topic on offer that has this name, however it is written; None when there is none."""
     same = (Topic.folded == fold(_plain(name)), Topic.archived_at.is_(None))
     topic = session.scalar(sa.select(Topic).where(*same))
-    return None if topic is None else _row(topic)
+    return None if topic is None else row_of(topic)
 
 
 def opted_out(session: Session) -> dict[int, int]:
@@ -230,7 +236,8 @@ def _name(name: str, *, needed: bool = True) -> str:
     return plain
 
 
-def _row(topic: Topic) -> TopicRow:
+def row_of(topic: Topic) -> TopicRow:
+    """Return a topic as plain values."""
     return TopicRow(topic.id, topic.name, topic.name_zh, topic.archived_at is not None)
 
 

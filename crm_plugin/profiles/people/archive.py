@@ -1,5 +1,6 @@
 """One person's archive: profile, consents, courses, orders, interests."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +12,14 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.consent.channels import address_columns, address_kind, channels
-from crm_plugin.profiles.consent.topic_consent import TopicAnswer, TopicChoice, chosen, history
-from crm_plugin.profiles.consent.topics import every
+from crm_plugin.profiles.consent.topic_consent import (
+    ANSWERS,
+    EVERY_CHANNEL,
+    TopicAnswer,
+    TopicChoice,
+    answers,
+    every_choice,
+)
 from crm_plugin.profiles.models.school import (
     Consent,
     ConsentRecord,
@@ -129,7 +136,8 @@ def archive(
         .where(Interest.person_id == person_id)
         .order_by(Interest.strength.desc(), Interest.folded)
     ).all()
-    topics = every(session)
+    topics = every_choice(session, person_id)
+    lines = _ledger(session, person_id)
     return Archive(
         person=found[0],
         tags=labels["tag"],
@@ -137,9 +145,9 @@ def archive(
         roles=labels["role"],
         attributes=dict(labels["attribute"]),
         interests=_weighed(interests) if scope is None else [],
-        channels=_channels(session, found[0]),
-        topics=chosen(session, person_id, topics),
-        said=history(session, person_id, LIMIT, topics),
+        channels=_channels(session, found[0], lines),
+        topics=[one for one in topics if not (one.topic.archived and one.on)],
+        said=answers(lines.get(EVERY_CHANNEL, []), [one.topic for one in topics]),
         seats=_seats(session, person_id, scope),
         purchases=_purchases(session, person_id, scope),
     )
@@ -162,29 +170,27 @@ def _labels(session: Session, person_id: int) -> dict[str, list[Any]]:
     return found
 
 
-def _channels(session: Session, person: PersonRow) -> list[Channel]:
-    """Return what holds for a person on each channel: three statements, however many channels there are."""
-    names, person_id = channels(), person.id
+def _channels(session: Session, person: PersonRow, lines: Mapping[str, Sequence[Any]]) -> list[Channel]:
+    """Return what holds for a person on each channel: one statement, however many channels there are.
+
+    :param lines: of the consent ledger, by channel.
+    """
     there = {"phone": person.has_phone, "email": person.has_email}
-    consents = {
-        one.channel: one for one in session.scalars(sa.select(Consent).where(Consent.person_id == person_id))
-    }
-    stops, ledger = _suppressions(session, person_id), _ledger(session, person_id)
-    return [
-        Channel(
-            channel=name,
-            has_address=there.get(address_kind(name), True),
-            consent=consents[name].state if name in consents else "unknown",
-            consent_origin=consents[name].origin if name in consents else None,
-            consent_at=consents[name].at if name in consents else None,
-            suppressions=stops.get(name, []),
-            ledger=ledger.get(name, []),
-        )
-        for name in names
-    ]
+    consents, stops = _in_force(session, person.id)
+
+    def one(name: str) -> Channel:
+        history = [(line.at, line.state, line.origin, line.source) for line in lines.get(name, ())]
+        state, origin, at = consents.get(name, ("unknown", None, None))
+        has_address = there.get(address_kind(name), True)
+        return Channel(name, has_address, state, origin, at, stops.get(name, []), history)
+
+    return [one(name) for name in channels()]
 
 
-def _suppressions(session: Session, person_id: int) -> dict[str, list[Any]]:
+def _in_force(session: Session, person_id: int) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return channel → (consent, its origin, since), and channel → [(scope, reason, since)] of its stops."""
+    # No row of a table has the id 0: that is a consent's.
+    own = sa.select(sa.literal(0).label("id"), Consent.channel, Consent.state, Consent.origin, Consent.at)
     entry = Suppression
     each = [
         sa.select(entry.id, entry.channel, entry.scope, entry.reason, entry.at)
@@ -192,28 +198,34 @@ def _suppressions(session: Session, person_id: int) -> dict[str, list[Any]]:
         .where(Person.id == person_id, entry.channel == name)
         for name in channels()
     ]
-    found: dict[str, list[Any]] = {}
-    for _id, channel, *line in sorted(session.execute(sa.union_all(*each)), key=lambda row: row.id):
-        found.setdefault(channel, []).append(tuple(line))
-    return found
+    query: sa.CompoundSelect[Any] = sa.union_all(own.where(Consent.person_id == person_id), *each)
+    rows = session.execute(query).all()
+    consents: dict[str, Any] = {}
+    stops: dict[str, list[Any]] = defaultdict(list)
+    for ident, channel, *line in sorted(rows, key=lambda row: row.id):
+        if ident:
+            stops[channel].append(tuple(line))
+        else:
+            consents[channel] = line
+    return consents, stops
 
 
 def _ledger(session: Session, person_id: int) -> dict[str, list[Any]]:
-    """Return the newest lines of each channel."""
+    """Return the newest lines about each channel, and about topics: those of :data:`EVERY_CHANNEL`."""
     line = ConsentRecord
-    columns = (line.id, line.channel, line.at, line.state, line.origin, line.source)
+    columns = (line.id, line.channel, line.purpose, line.at, line.state, line.origin, line.source)
     each = [
         sa.select(*columns)
-        .where(line.person_id == person_id, line.channel == name)
+        .where(line.person_id == person_id, which)
         .order_by(line.id.desc())
         .limit(LIMIT)
         .subquery()
-        for name in channels()
+        for which in (*(line.channel == name for name in channels()), ANSWERS)
     ]
-    found: dict[str, list[Any]] = {}
-    rows = session.execute(sa.union_all(*(sa.select(one) for one in each))).all()
-    for _id, channel, *entry in sorted(rows, key=lambda row: row.id, reverse=True):
-        found.setdefault(channel, []).append(tuple(entry))
+    found: dict[str, list[Any]] = defaultdict(list)
+    rows = session.execute(sa.union_all(*(sa.select(one) for one in each)))
+    for row in sorted(rows, key=lambda row: row.id, reverse=True):
+        found[row.channel].append(row)
     return found
 
 

@@ -93,14 +93,10 @@ def of_person(session: Session, person_id: int, at: datetime, scope: Scope = Non
     :param at: the present, from which recency counts.
     """
     suggested = suggest(session, person_id, at, scope)
-    changes = _changes(session, person_id)
-    by_hand = sa.select(Intention.course_id, Intention.level).where(Intention.person_id == person_id)
+    levels, changes = _by_hand(session, person_id)
     wanted = {*suggested, *changes}
     if not wanted:
         return []
-    # Setting a level left a change.
-    rows = session.execute(by_hand) if changes else ()
-    levels = {course: level for course, level in rows}  # noqa: C416 - rows are no pairs
     query = sa.select(Course.id, Course.host_id, Course.title).where(
         Course.id.in_(wanted), of_courses(Course.root_id, scope)
     )
@@ -111,14 +107,19 @@ def of_person(session: Session, person_id: int, at: datetime, scope: Scope = Non
     return sorted(found, key=lambda one: (one.level is None, -one.suggested.points, one.course_id))
 
 
-def _changes(session: Session, person_id: int) -> dict[int, list[Change]]:
+def _by_hand(session: Session, person_id: int) -> tuple[dict[int, str], dict[int, list[Change]]]:
+    """Return course → level as set by hand, and course → its changes: setting a level left a change."""
     line = IntentionChange
-    query = sa.select(line.course_id, line.level, line.at, line.author_name, line.author)
+    same = sa.and_(Intention.person_id == line.person_id, Intention.course_id == line.course_id)
+    query = sa.select(line, Intention.level.label("now")).outerjoin(Intention, same)
     rows = session.execute(query.where(line.person_id == person_id).order_by(line.at.desc(), line.id.desc()))
-    found: dict[int, list[Change]] = {}
-    for course, level, at, name, author in rows:
-        found.setdefault(course, []).append(Change(level, at, name or author))
-    return found
+    levels: dict[int, str] = {}
+    changes: dict[int, list[Change]] = {}
+    for one, now in rows:
+        changes.setdefault(one.course_id, []).append(Change(one.level, one.at, one.author_name or one.author))
+        if now is not None:
+            levels[one.course_id] = now
+    return levels, changes
 
 
 def held_on(session: Session, person_id: int) -> list[dict[str, Any]]:

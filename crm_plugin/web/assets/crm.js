@@ -25,7 +25,7 @@ const here = document.querySelector(".crm .c-nav [aria-current]");
 if (here) here.closest("ul").scrollLeft = here.offsetLeft - (here.closest("ul").clientWidth - here.offsetWidth) / 2;
 
 function enhance(root) {
-  if (root.querySelector("select[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
+  if (root.querySelector("[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
   if (root.querySelector("[data-crm-put]")) import("./sms.js").then((sms) => sms.enhance(root));
   if (root.querySelector("[data-crm-compose]")) import("./composer.js").then((composer) => composer.enhance(root));
 }

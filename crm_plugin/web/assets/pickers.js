@@ -5,7 +5,16 @@ import removeButton from "tom-select/dist/esm/plugins/remove_button/plugin.js";
 TomSelect.define("remove_button", removeButton);
 
 export function enhance(root) {
+  for (const field of root.querySelectorAll("input[data-crm-pick]")) field.replaceWith(selectOf(field));
   for (const select of root.querySelectorAll("select[data-crm-pick]")) if (!select.tomselect) pick(select);
+}
+
+// A field that is typed in without JavaScript: its choices come when it is opened, and nothing before.
+function selectOf(field) {
+  const select = document.createElement("select");
+  for (const { name, value } of field.attributes) if (!["value", "placeholder"].includes(name)) select.setAttribute(name, value);
+  select.append(new Option(field.value, field.dataset.crmValue || field.value, true, true));
+  return select;
 }
 
 function pick(select) {
@@ -21,10 +30,15 @@ function pick(select) {
     ...(source && {
       preload: "focus",
       shouldLoad: () => true,
-      load: (text, done) =>
+      load(text, done) {
         fetch(`${source}${source.includes("?") ? "&" : "?"}q=${encodeURIComponent(text)}`, { headers: { Accept: "application/json" } })
           .then((answer) => (answer.ok ? answer.json() : { items: [] }))
-          .then(({ items }) => done(items), () => done()),
+          .then(({ items }) => {
+            for (const { optgroup } of items) if (optgroup) this.addOptionGroup(optgroup, { label: optgroup });
+            done(items);
+          })
+          .catch(() => done());
+      },
     }),
     render: { no_results: () => Object.assign(document.createElement("div"), { className: "no-results", textContent: select.dataset.crmNone || "–" }) },
     onChange: () => select.dispatchEvent(new Event("change", { bubbles: true })),

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.reporting.report import outcome_of
@@ -13,19 +14,32 @@ from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import queries
 from crm_plugin.segments.wording.describe import decisions
 from crm_plugin.web.segments.builder.fields import value_word
+from crm_plugin.web.segments.pickers import choices
 from crm_plugin.web.shell.formatting import moment
-from crm_plugin.web.shell.guard import actor, crm
-from crm_plugin.web.shell.i18n import explain, locale
+from crm_plugin.web.shell.guard import Routes, actor, crm
+from crm_plugin.web.shell.i18n import explain, locale, say
 
-CAMPAIGNS = 30
-"""The newest campaigns that can be asked about."""
-_NOTHING: dict[str, Any] = {"why": None, "why_in": False, "why_problem": "", "why_asked": "", "why_row": None}
+ROUTES = Routes()
+
+_KINDS = (("q", "query"), ("c", "campaign"))
+"""Letter of what can be asked about → its list of choices."""
+_NOTHING: dict[str, Any] = {
+    "why": None,
+    "why_in": False,
+    "why_problem": "",
+    "why_asked": "",
+    "why_name": "",
+    "why_row": None,
+}
 
 
 @dataclass(frozen=True)
 class Asked:
     """A quick query or campaign that the page explains."""
 
+    key: str
+    """As the address names it: ``q<id>`` or ``c<id>``."""
+    name: str
     tree: Any
     at: datetime | None = None
     """The present that a campaign's audience was decided at; None = now."""
@@ -33,21 +47,35 @@ class Asked:
     """State and reason of the person's row in the campaign's ledger."""
 
 
+@ROUTES.page("/people/why")
+def people_why() -> ResponseReturnValue:
+    """Return as JSON what a person's page can be asked about: quick queries and campaigns with ``q``."""
+    text = request.args.get("q", "")[:100]
+    groups = {"query": say("Quick queries"), "campaign": say("Campaigns")}
+    return jsonify(
+        items=[
+            {"id": letter + ident, "label": label, "optgroup": groups[what]}
+            for letter, what in _KINDS
+            for ident, label in choices(what, text)
+        ]
+    )
+
+
 def why(one: PersonRow) -> dict[str, Any]:
-    """Return what the page says about what the address asks for: ``why`` is ``q<id>`` or ``c<id>``.
+    """Return what the page says about what the address asks for.
+
+    ``why`` is ``q<id>``, ``c<id>``, or the name of one, as it is typed without JavaScript.
 
     :raises NotFound: ``object.missing`` for a quick query or campaign that the actor may not see.
     """
-    text = request.args.get("why", "")
-    campaigns = access.named(crm(), actor(), CAMPAIGNS)
-    if text[:1] not in ("q", "c") or not (text[1:].isascii() and text[1:].isdigit()):
-        return {**_NOTHING, "campaigns": campaigns}
-    asked = _search(int(text[1:])) if text[0] == "q" else _campaign(int(text[1:]), one)
+    asked = _asked(request.args.get("why", "")[:200].strip(), one)
+    if asked is None:
+        return _NOTHING
     shown = {
         **_NOTHING,
         "readable": _readable,
-        "campaigns": campaigns,
-        "why_asked": text,
+        "why_asked": asked.key,
+        "why_name": asked.name,
         "why_row": asked.row,
     }
     try:
@@ -57,6 +85,19 @@ def why(one: PersonRow) -> dict[str, Any]:
     except CrmError as error:
         return {**shown, "why_problem": explain(error)}
     return {**shown, "why_in": found[0], "why": found[1]}
+
+
+def _asked(text: str, one: PersonRow) -> Asked | None:
+    """Return what the page is asked about; None where it is nothing, or nothing of that name."""
+    named = (letter + ident for letter, what in _KINDS for ident, name in choices(what, text) if name == text)
+    key = text if _is_key(text) else next(named, "") if text else ""
+    if not key:
+        return None
+    return _search(int(key[1:])) if key[0] == "q" else _campaign(int(key[1:]), one)
+
+
+def _is_key(text: str) -> bool:
+    return text[:1] in ("q", "c") and text[1:].isascii() and text[1:].isdigit()
 
 
 def _readable(seen: str | int | float) -> str:
@@ -70,9 +111,10 @@ def _readable(seen: str | int | float) -> str:
 
 
 def _search(ident: int) -> Asked:
-    return Asked(queries.get(crm(), ident, actor()).tree)
+    row = queries.get(crm(), ident, actor())
+    return Asked(f"q{ident}", row.name, row.tree)
 
 
 def _campaign(ident: int, one: PersonRow) -> Asked:
     row = access.get(crm(), actor(), ident)
-    return Asked(row.audience, row.as_of, outcome_of(crm(), ident, one.id))
+    return Asked(f"c{ident}", row.name, row.audience, row.as_of, outcome_of(crm(), ident, one.id))

@@ -8,12 +8,11 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.people import access
-from crm_plugin.profiles.people.queries import PersonRow, search_courses
+from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.profiles.people.timeline import Stretch, sources, timeline
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.person.explain import why
-from crm_plugin.web.segments import links
 from crm_plugin.web.shell.formatting import today
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -53,7 +52,6 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         moments = timeline(crm(), session, ident, window, only=only, after=request.args.get("after"))
         notes = follow_ups.of_person(session, ident)
         wanted = purchase_intent.of_person(session, ident, crm().clock(), actor().scope)
-        courses = search_courses(session, limit=30, scope=actor().scope)
     return render(
         "person/page.html",
         title=one.display_name or one.host_id,
@@ -66,12 +64,10 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         notes=notes,
         intentions=wanted,
         levels=purchase_intent.LEVELS,
-        courses=courses,
         note_kinds=follow_ups.KINDS,
         note_problem=problem,
         typed=typed,
         today=today(),
-        saved=links.saved(),
         **_timeline(ident, moments, only),
         **why(one),
     )
