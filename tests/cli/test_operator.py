@@ -19,6 +19,7 @@ WHOLE_SCHOOL = {
     "crm segment explain": "people",
     "crm campaign status": "numbers of people",
     "crm outbox": "addresses and texts",
+    "crm bad-rows": "rows of the school that were set aside",
     "crm template list": "texts",
 }
 """Commands that only look, and at what: they ask nobody's permission and see everybody."""
@@ -31,6 +32,7 @@ ON_RECORD = {
     "crm campaign resume": "campaign.resume",
     "crm campaign cancel": "campaign.cancel",
     "crm campaign resolve": "campaign.resolve",
+    "crm clicks reclassify": "clicks.reclassify",
     "crm template approve": "sms_template.sign_off",
 }
 """Commands that a person changes something by → what the audit log calls it."""
@@ -70,6 +72,7 @@ def test_each_change_by_a_command_is_on_record(beside: Callable[..., Road]) -> N
     for verb in ("launch", "pause", "resume", "cancel"):
         road.crm("campaign", verb, ident)
     road.crm("campaign", "resolve", ident, "--as", "sent")
+    road.crm("clicks", "reclassify", ident)
     road.crm("account", "add", "ann", "--permission", "crm.view", "--course", "c1")
     road.crm("account", "remove", "ann")
     key = _draft_of(road)
