@@ -37,11 +37,11 @@ class Campaign(Base):
     zone: Mapped[str | None] = mapped_column(Key(64))
     """IANA name of the zone in which people think of ``planned_at``; None = the school's."""
     revision: Mapped[int] = mapped_column(default=0)
-    """Counts the changes of a draft: who saves an older one is told."""
+    """Counts the changes of a draft: saving an older one is refused."""
     writer: Mapped[str | None] = mapped_column(Key(64))
     """Which open form wrote the newest revision: one form is never in its own way."""
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """When the draft was deleted; until it is swept away it can be taken back."""
+    """When the draft was deleted; until it is swept away it can be restored."""
     scope: Mapped[list[str] | None] = mapped_column(Json)
     """Courses (host ids) that its author is limited to; None = everything."""
     created_by: Mapped[str] = mapped_column(Key())

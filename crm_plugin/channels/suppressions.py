@@ -22,7 +22,7 @@ from crm_plugin.profiles.store.normalise import email_key, phone_key
 
 REASONS = ("bounce", "complaint", "manual", "opt_out")
 OWN_CHOICE = "opt_out"
-"""The reason that only the person themselves can take back."""
+"""The reason that only the person themselves can undo."""
 
 
 @dataclass(frozen=True, slots=True)

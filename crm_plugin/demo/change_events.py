@@ -27,7 +27,7 @@ def _stamp(rows: Iterable[object], session: Session) -> None:
     for row in rows:
         if isinstance(row, Keyed):
             row.updated_at = now()
-        # A consent is a part of its person: who follows persons by time must see it.
+        # A consent is a part of its person: readers that follow persons by time must see it.
         if isinstance(row, Consent) and (person := session.get(User, row.user_id)):
             person.updated_at = now()
 

@@ -67,7 +67,7 @@ Source = Callable[[Session, int, Window], Sequence[Moment]]
 TopicUsers = Callable[[Session, int], Sequence[str]]
 """Returns the names of what still needs a topic."""
 TakeBack = Callable[[Session, Crm, Actor, dict[str, Any]], None]
-"""Takes back, in that transaction, what was done with this payload."""
+"""Undoes, in that transaction, what was done with this payload."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.segments.language.parse import parse
 
 KEPT = timedelta(days=30)
-"""So long a deleted draft can be taken back."""
+"""So long a deleted draft can be restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ class Form:
     seen: int
     """The revision that it shows."""
     writer: str
-    """Tells it from every other form, of the same person too; at most 64 letters."""
+    """Separates it from every other form, of the same person too; at most 64 characters."""
 
 
 def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, form: Form | None = None) -> int:
     """Write over a draft; return its revision, which is the same as before when nothing changed.
 
-    What it asked before may stay, also what the actor could not ask.
+    Conditions that it had before may stay, also those that the actor could not use.
 
     :param form: what it was written in; None = write over whatever is there.
     :raises Conflict: ``campaign.bad_state`` once it was launched; ``campaign.changed`` when another form

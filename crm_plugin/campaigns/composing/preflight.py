@@ -70,7 +70,7 @@ class Preflight:
     revision: int = 0
     """Of the draft that was checked."""
     audience: Tree | None = None
-    """Who is considered, as it was read; None = it cannot be understood any more."""
+    """The people considered, as a tree that was read; None = it cannot be understood any more."""
     references: frozenset[int] = frozenset()
     """Ids of the quick queries that its audience and its goal stand on."""
 

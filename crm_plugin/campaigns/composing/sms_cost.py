@@ -16,7 +16,7 @@ from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
 
 COUNTED = 20_000
-"""People up to whom every text is measured; some 0.3 s."""
+"""The largest audience of which every text is measured; some 0.3 s."""
 SAMPLE = 5_000
 
 

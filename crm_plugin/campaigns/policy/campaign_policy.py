@@ -54,7 +54,7 @@ class Rules:
     """People of unknown consent do not get marketing."""
     zone: ZoneInfo
     topic: int | None = None
-    """What the messages are about: whoever wants nothing of it gets none."""
+    """What the messages are about: people who opted out of it get none."""
     stale_hours: int = 0
     """Age of the school's data above which nothing leaves; 0 = any age will do."""
     required: tuple[str, ...] = ()

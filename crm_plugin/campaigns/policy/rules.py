@@ -26,9 +26,9 @@ class Reason:
     label: Text
     """What pages and reports say."""
     freeze: Asks | None = None
-    """Who has it when the audience is written down."""
+    """The people with it when the audience is written down."""
     marking: tuple[Asks, ...] = ()
-    """Who has it right before a message leaves, over the ledger's row and its person."""
+    """The people with it right before a message leaves, over the ledger's row and its person."""
     marketing: bool = False
     """A service message skips it."""
     step: str = ""

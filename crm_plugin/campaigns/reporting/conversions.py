@@ -40,7 +40,7 @@ class Outcome:
     """Currency → paid minus refunded."""
     kept_back: int = 0
     kept_back_buyers: int = 0
-    """Of the people kept back: who bought within as many days of the launch."""
+    """Of the people kept back: those who bought within as many days of the launch."""
 
 
 def check_days(days: int) -> int:

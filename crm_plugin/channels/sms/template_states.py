@@ -26,8 +26,8 @@ EDGES: dict[str, frozenset[tuple[str, str]]] = {
     "sign_off": frozenset({(DRAFT, APPROVED), (SUBMITTED, APPROVED), (REJECTED, APPROVED)}),
     "take_back": frozenset({(SUBMITTED, DRAFT), (APPROVED, DRAFT), (REJECTED, DRAFT)}),
 }
-"""Verb → the edges that it may take. The carrier approves and rejects (and may take an approval back);
-a person submits, signs off what no carrier looks at, and takes back."""
+"""Verb → the edges that it may take. The carrier approves and rejects (and may withdraw an approval);
+a person submits, signs off what no carrier looks at, and withdraws."""
 
 
 def target(verb: str) -> str:

@@ -123,7 +123,7 @@ def _orders(person_id: int, scope: Scope) -> Any:
 def _seats(person_id: int, scope: Scope) -> Any:
     kind = sa.case((Enrolment.state != "ended", "enrolled"), else_="ended")
     at = sa.func.coalesce(Enrolment.ended_at, Enrolment.enrolled_at, type_=UtcDateTime())
-    # Who finished or whose access ran out has had the course: that is no loss.
+    # People who finished or whose access ran out have had the course: that is no loss.
     gone = sa.or_(Enrolment.state != "ended", Enrolment.end_kind.in_(("refund", "removed", "left")))
     return (
         sa.select(Enrolment.root_id, kind, sa.func.count(), sa.func.max(at, type_=UtcDateTime()))

@@ -63,7 +63,7 @@ class IntentionChange(Base):
     person_id: Mapped[int] = mapped_column(Id)
     course_id: Mapped[int] = mapped_column(Id)
     level: Mapped[str | None] = mapped_column(Key(8))
-    """None = taken back: the suggestion stands alone again."""
+    """None = removed: the suggestion stands alone again."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     author: Mapped[str] = mapped_column(Key())
     author_name: Mapped[str] = mapped_column(Text, default="")

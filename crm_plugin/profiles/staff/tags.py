@@ -27,7 +27,7 @@ MOST = 200_000
 """People who are tagged at once."""
 ON, OFF = "on", "off"
 KIND = "tag"
-"""Of a change that can be taken back."""
+"""Of a change that can be undone."""
 
 
 @dataclass(frozen=True)

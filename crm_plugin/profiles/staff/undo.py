@@ -15,7 +15,7 @@ from crm_plugin.profiles.extension import PersonExtension, TakeBack
 from crm_plugin.profiles.models.staff import Undo
 
 KEPT = timedelta(minutes=30)
-"""How long a change can be taken back."""
+"""How long a change can be undone."""
 
 
 def offer(session: Session, crm: Crm, actor: Actor, kind: str, payload: dict[str, Any]) -> int:

@@ -182,7 +182,7 @@ def _first_day(day: date, year: int) -> date:
 
 
 def _day_after(day: date, year: int) -> date:
-    # Who was born on 29 February has the anniversary on the 28th where the year has no 29th.
+    # A birthday on 29 February falls on the 28th where the year has no 29th.
     whole = (day.month, day.day) == (2, 28) and not _leap(day.year)
     if whole or (day.month, day.day) == (2, 29):
         return date(year, 3, 1)

@@ -70,4 +70,4 @@ UNDO: dict[str, TakeBack] = {
     "query.move": _move_back,
     "query.delete": _bring_back,
 }
-"""Kind of a change → how it is taken back."""
+"""Kind of a change → how it is undone."""

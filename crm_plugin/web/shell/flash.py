@@ -28,7 +28,7 @@ class Note(NamedTuple):
     """``good``, ``warn``, ``bad`` or ``note``."""
     text: str
     undo: int | None = None
-    """Id of the change that it offers to take back."""
+    """Id of the change that it offers to undo."""
 
 
 def tell(text: str, kind: str = "note", undo: int | None = None) -> None:

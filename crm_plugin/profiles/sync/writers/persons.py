@@ -54,7 +54,7 @@ def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
 
 def _without_erased(batch: WriteBatch, fresh: Fresh) -> Fresh:
     into = {row.merged_into for row in fresh.rows if is_merged(row) and row.merged_into}
-    # Who turns out to be somebody that was erased is erased as well.
+    # A person that turns out to be an erased one is erased as well.
     erased = tombstones.among(batch.session, batch.key, into)
     gone = {row.id for row in fresh.rows if row.status == "erased" or row.merged_into in erased}
     erase(batch, [fresh.ids[id] for id in gone if id in fresh.ids], forget=True)
