@@ -34,6 +34,7 @@ from crm_plugin.channels.sms.carriers.pushes import (
     Report,
     has_secret,
     local_time,
+    reference,
     rows_of,
     word,
 )
@@ -196,8 +197,8 @@ class AliyunCarrier:
         found = self._post("SendBatchSms", {"TemplateCode": messages[0].template or ""}, form)
         if isinstance(found, Refusal):
             return found
-        ident = found.get("BizId")
-        if not isinstance(ident, str) or not 0 < len(ident) <= 100:
+        ident = reference(found.get("BizId"), 100)
+        if ident is None:
             return Refusal("carrier_garbage")
         pairs = zip(messages, numbers, strict=True)
         return [Receipt(one.key, "accepted", ref=f"{ident}/{number}") for one, number in pairs]
@@ -261,5 +262,5 @@ def _detail(ref: str, found: Mapping[str, Any]) -> Report | None:
         if row.get("SendStatus") == 3:
             return Report(ref, "delivered", at=at)
         if row.get("SendStatus") == 2:
-            return Report(ref, "failed_permanent", str(row.get("ErrCode") or "")[:64] or None, at)
+            return Report(ref, "failed_permanent", reference(str(row.get("ErrCode") or "")[:64]), at)
     return None

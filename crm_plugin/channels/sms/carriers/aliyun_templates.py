@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
-from crm_plugin.channels.sms.carriers.pushes import rows_of, word
+from crm_plugin.channels.sms.carriers.pushes import explanation, rows_of, word
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 from crm_plugin.kernel.errors import BadInput, Clause
@@ -82,5 +82,4 @@ def pushed(body: bytes) -> list[Verdict]:
 
 
 def _verdict(code: str, state: Any, reason: object) -> Verdict:
-    said = str(reason)[:500] if state == "rejected" and reason else None
-    return Verdict(code, state, said)
+    return Verdict(code, state, explanation(reason) if state == "rejected" else None)

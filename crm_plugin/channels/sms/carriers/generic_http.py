@@ -22,7 +22,7 @@ from crm_plugin.channels.sms.carriers.http_call import (
     web_address,
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
-from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Report, has_secret, rows_of, word
+from crm_plugin.channels.sms.carriers.pushes import Push, Report, has_secret, reference, rows_of, word
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 
@@ -57,11 +57,13 @@ def _instant(text: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        # At either end of the calendar another zone may have no such instant.
+        instant = None if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None:
         raise BadInput("input.bad", "at", reason=Clause("an instant with its offset was expected (ISO 8601)"))
-    return found.astimezone(UTC)
+    return instant
 
 
 class HttpCarrier:
@@ -146,5 +148,5 @@ def _receipt(message: Message, results: list[Mapping[str, Any]]) -> Receipt:
 
 
 def _ref(value: object) -> str | None:
-    found = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return found if 0 < len(found) <= LONGEST_REF else None
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return reference(str(value) if is_number else value)

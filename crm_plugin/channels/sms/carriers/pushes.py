@@ -105,6 +105,18 @@ def word(row: Mapping[str, Any], name: str, longest: int = LONGEST_REF) -> str:
     return value
 
 
+def reference(value: object, longest: int = LONGEST_REF) -> str | None:
+    """Return a carrier's name for a message; None for anything that no column of ours could hold."""
+    good = isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
+    return str(value) if good else None
+
+
+def explanation(value: object) -> str | None:
+    """Return what somebody at a carrier wrote, on one line; None when it is nothing."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value or "")[:500])
+    return text.strip() or None
+
+
 def local_time(text: object) -> datetime | None:
     """Read ``2017-01-01 00:00:00`` of a carrier of the mainland; None for anything else."""
     try:

@@ -27,11 +27,11 @@ from crm_plugin.channels.sms.carriers.http_call import (
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import (
-    LONGEST_REF,
     Push,
     Report,
     has_secret,
     local_time,
+    reference,
     rows_of,
     word,
 )
@@ -220,6 +220,4 @@ def _receipt(message: Message, rows: list[Mapping[str, Any]]) -> Receipt:
         return Refusal("carrier_garbage").receipt(message)
     if code != "Ok":
         return Refusal(_kind(code), code).receipt(message)
-    serial = rows[0].get("SerialNo")
-    good = isinstance(serial, str) and 0 < len(serial) <= LONGEST_REF
-    return Receipt(message.key, "accepted", ref=serial if good else None)
+    return Receipt(message.key, "accepted", ref=reference(rows[0].get("SerialNo")))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
+from crm_plugin.channels.sms.carriers.pushes import explanation
 from crm_plugin.channels.sms.carriers.template_submission import Filing, Verdict
 from crm_plugin.channels.sms.templates import placeholders
 
@@ -52,11 +53,11 @@ class TencentDesk:
             return found
         added = found.get("AddTemplateStatus")
         code = str(added.get("TemplateId") or "") if isinstance(added, dict) else ""
-        return code if code.isdigit() and len(code) <= 64 else Refusal("carrier_garbage")
+        return code if code.isdecimal() and len(code) <= 64 else Refusal("carrier_garbage")
 
     def verdicts(self, codes: list[str]) -> list[Verdict] | Refusal:
         """Ask about texts; ids that are no numbers cannot be theirs and are left out."""
-        ids = [int(code) for code in codes if code.isdigit()]
+        ids = [int(code) for code in codes if code.isdecimal()]
         found: list[Verdict] = []
         for start in range(0, len(ids), _MOST):
             document = {"International": 0, "TemplateIdSet": ids[start : start + _MOST]}
@@ -69,10 +70,12 @@ class TencentDesk:
 
 
 def _is_known(row: Any) -> bool:
-    return isinstance(row, dict) and row.get("StatusCode") in _STATES and "TemplateId" in row
+    # A list is in no table, and False is no 0: it would be an approval.
+    known = isinstance(row, dict) and type(row.get("StatusCode")) is int and row["StatusCode"] in _STATES
+    return known and isinstance(row.get("TemplateId"), int | str)
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     state = _STATES[row["StatusCode"]]
-    reason = str(row.get("ReviewReply") or "")[:500] if state == "rejected" else ""
-    return Verdict(str(row["TemplateId"]), state, reason or None)
+    reason = explanation(row.get("ReviewReply")) if state == "rejected" else None
+    return Verdict(str(row["TemplateId"]), state, reason)

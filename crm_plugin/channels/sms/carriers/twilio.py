@@ -22,7 +22,7 @@ from crm_plugin.channels.sms.carriers.http_call import (
     web_address,
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
-from crm_plugin.channels.sms.carriers.pushes import LONGEST_REF, Push, Pushed, Report, callback_url, word
+from crm_plugin.channels.sms.carriers.pushes import Push, Pushed, Report, callback_url, reference, word
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
@@ -90,7 +90,7 @@ def _read(body: bytes) -> list[Report]:
     if status in ("delivered", "read"):
         return [Report(word(fields, "MessageSid"), "delivered")]
     if status in ("undelivered", "failed"):
-        code = fields.get("ErrorCode", "")[:64] or None
+        code = word(fields, "ErrorCode", 64) if fields.get("ErrorCode") else None
         return [Report(word(fields, "MessageSid"), "failed_permanent", code)]
     # Queued, sending and sent say nothing of the end.
     return []
@@ -170,8 +170,8 @@ class TwilioCarrier:
 
 
 def _taken(message: Message, document: Mapping[str, Any]) -> list[Receipt] | Refusal:
-    sid = document.get("sid")
-    if not isinstance(sid, str) or not 0 < len(sid) <= LONGEST_REF:
+    sid = reference(document.get("sid"))
+    if sid is None:
         return Refusal("carrier_garbage")
     if document.get("status") in ("failed", "canceled"):
         return Refusal("bad_number", str(document.get("error_code") or ""))
