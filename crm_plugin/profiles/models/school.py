@@ -123,7 +123,7 @@ class Interest(Base):
     person_id: Mapped[int] = mapped_column(Id, primary_key=True)
     folded: Mapped[str] = mapped_column(Key(), primary_key=True)
     tag: Mapped[str] = mapped_column(Key())
-    strength: Mapped[float]
+    strength: Mapped[float] = mapped_column(sa.Double)
     """Logarithm to base 2 of its weight, as of a fixed day (:mod:`crm_plugin.profiles.facts.interests`)."""
     reasons: Mapped[dict[str, int]] = mapped_column(Json)
     """Kind of signal, ``enrolled`` or ``bought`` → how many."""
