@@ -13,7 +13,7 @@ import requests
 import responses
 
 from crm_plugin.channels.registry import CARRIERS, capabilities_of, carrier_for
-from crm_plugin.channels.sms.carriers import http_call
+from crm_plugin.channels.sms.carriers.http_call import Wire
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import NAMES, SECRETS, SETTINGS, Line, line, settings_of
@@ -130,7 +130,7 @@ def silent() -> Iterator[str]:
 def test_a_call_without_an_answer_is_in_doubt_and_the_rest_is_not_called(
     database: Database, name: str, silent: str
 ) -> None:
-    with line(name, database, **settings_of(name, silent)) as open_line, _quick():
+    with line(name, database, **settings_of(name, silent)) as open_line, _quick(open_line):
         first = open_line.message(1)
         second = open_line.message(2, template="other" if first.template else None)
         receipts = open_line.carrier.submit([first, second], yes)
@@ -139,8 +139,8 @@ def test_a_call_without_an_answer_is_in_doubt_and_the_rest_is_not_called(
     assert {receipt.reason for receipt in receipts} == {"carrier_timeout"}
 
 
-def _quick() -> AbstractContextManager[object]:
-    return patch.multiple(http_call, CALL_SECONDS=0.3, _CONNECT_SECONDS=0.1)
+def _quick(open_line: Line) -> AbstractContextManager[object]:
+    return patch.object(open_line.carrier, "_wire", Wire(seconds=0.3))
 
 
 @pytest.mark.parametrize("name", NAMES)
