@@ -32,7 +32,7 @@ CODES: dict[str, str] = {
     "sms.bad_signature": "a signature has at most {limit} characters and no brackets",
     "sms.bad_code": "a template code has at most {limit} characters",
     "sms.needs_code": "{carrier} fills in texts by a template code: enter the code of this text",
-    "sms.no_desk": "{carrier} reviews no texts: an administrator approves them by hand",
+    "sms.no_review": "{carrier} reviews no texts: an administrator approves them by hand",
     "sms.changed": "the template's state has changed: reload the page",
     "sms.in_use": "in use by {users}",
     "sms.stock_stays": "a stock template cannot be deleted: archive it",

@@ -14,7 +14,7 @@ from crm_plugin.kernel.errors import BadInput
 
 
 @click.command()
-@click.option("--to", default="", metavar="ADDRESS", help="Whom it was for, when the mail server tells.")
+@click.option("--to", default="", metavar="ADDRESS", help="The recipient, where the mail server says it.")
 @as_json
 @with_crm
 def bounce(crm: Crm, to: str, as_json: bool) -> None:

@@ -82,7 +82,7 @@ def _mail(crm: Crm) -> Iterator[Line]:
             "one-click opt-out", False, "mail programs offer it by https only (RFC 8058): see public_url"
         )
     if not crm.settings.bounce_domain and not crm.settings.bounce_secret:
-        yield Line("returned e-mail", True, "nobody tells us: set bounce_domain or bounce_secret")
+        yield Line("returned e-mail", True, "nothing reports it: set bounce_domain or bounce_secret")
 
 
 def _sms(crm: Crm) -> Iterator[Line]:

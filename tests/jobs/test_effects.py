@@ -40,7 +40,7 @@ from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export, Tagging
 from crm_plugin.segments.saved import quick_queries
 from tests.campaigns.fixtures import EVERYBODY, books_of, launched, rows, run, state, world
-from tests.channels.sms.test_life import EDITOR, KEYS, TEXT, Desk
+from tests.channels.sms.test_life import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
 from tests.web.fixtures import PEOPLE, open_school
@@ -257,8 +257,8 @@ def old_drafts_and_lost_reports_are_forgotten(here: Here) -> None:
 @of("crm_plugin.channels.jobs.ask_templates")
 def the_carrier_is_asked_about_templates(here: Here) -> None:
     crm = make_crm(here.database, sms_carrier="aliyun", **KEYS)
-    desk = Desk("SMS_1", [Verdict("SMS_1", "approved")])
-    here.monkeypatch.setattr(approval, "desk_of", lambda crm: desk)
+    text_review = TextReview("SMS_1", [Verdict("SMS_1", "approved")])
+    here.monkeypatch.setattr(approval, "text_review_of", lambda crm: text_review)
     key = editing.create(crm, EDITOR, TEXT)
     approval.submit(crm, EDITOR, key)
     do(crm, "crm_plugin.channels.jobs.ask_templates")

@@ -28,9 +28,9 @@ from crm_plugin.profiles.staff.follow_ups import Entry
 from crm_plugin.segments.bulk.bulk_tagging import put_tag
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.shell.guard import Route
-from tests.web.desk import Takes, take_texts
 from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
+from tests.web.text_review import Takes, take_texts
 from tests.web.topic_changes import TOPICS
 
 API = "/api/v1"
@@ -114,7 +114,7 @@ def _launch(world: Limits, ident: int) -> Change:
 
 
 @pytest.fixture(autouse=True)
-def desk_for_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+def review_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let texts be handed in; the outbox itself looks at none."""
     take_texts(monkeypatch)
 
@@ -254,7 +254,7 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
         "campaign.create",
     ),
     "api_forget": lambda _w: (f"{API}/people/f1", None, "person.forget"),
-    "api_held": lambda _w: (f"{API}/people/in1/held", None, "person.told"),
+    "api_held": lambda _w: (f"{API}/people/in1/held", None, "person.disclosed"),
     "api_query_save": lambda _w: (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, "query.save"),
     "api_query_change": _at(API + "/queries/{}", _query, {"name": "y"}, "query.rename"),
     "api_query_delete": _at(API + "/queries/{}", _query, None, "query.delete"),

@@ -64,7 +64,7 @@ SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
     "token": ("crm.admin", lambda w, a: token_actors.create(w.crm, a, Grant("x", ["crm.view"]))),
     "tokens": ("crm.admin", lambda w, a: token_actors.listed(w.crm, a)),
     "read": ("crm.admin", lambda w, a: admin.read_all(w.crm, a)),
-    "told": ("crm.admin", lambda w, a: requests.told(w.crm, a, w.ids["in1"])),
+    "disclose": ("crm.admin", lambda w, a: requests.disclose(w.crm, a, w.ids["in1"])),
     "erase": ("crm.admin", lambda w, a: requests.erased_by(w.crm, a, w.ids["in1"])),
 }
 

@@ -167,7 +167,7 @@ def test_the_carrier_approves_and_rejects(aliyun: School, gateway: FakeAliyun) -
     assert "next version" in editor
 
 
-def test_a_refusal_at_the_desk_is_put_into_words(aliyun: School, gateway: FakeAliyun) -> None:
+def test_a_refusal_of_the_review_is_put_into_words(aliyun: School, gateway: FakeAliyun) -> None:
     key = make(aliyun)
     gateway.next = (200, {"Code": "isv.SMS_SIGNATURE_SCENE_ILLEGAL", "Message": "x"})
     page = aliyun.post(f"/sms-templates/{key}/submit", follow_redirects=True).text

@@ -92,7 +92,7 @@ def _send(crm: Crm, news: News) -> None:
         message = compiled.render(Recipient(news.key, "", crm.settings.notify_email))
         (receipt,) = carrier_for(crm, "email").submit([message], lambda: True)
     except CrmError as error:
-        log.warning("nobody could be told that campaign %s has stopped: %s", news.campaign_id, error)
+        log.warning("the mail that campaign %s has stopped could not be sent: %s", news.campaign_id, error)
         return
     if receipt.status != "accepted":
         log.warning(

@@ -18,7 +18,7 @@ from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.registry import capabilities_of, carrier_for
 from crm_plugin.channels.sms.carrier_rules import link_rules, text_rules
 from crm_plugin.channels.sms.carriers.outcomes import KINDS, Refusal
-from crm_plugin.channels.sms.carriers.template_submission import Desk, Filing, Verdict
+from crm_plugin.channels.sms.carriers.template_submission import Filing, TextReview, Verdict
 from crm_plugin.channels.sms.channel import approved_text
 from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, SUBMITTED, move
 from crm_plugin.channels.sms.templates import parse, placeholders, set_code, versions
@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 _VERBS = {APPROVED: "approve", REJECTED: "reject"}
 
 
-def desk_of(crm: Crm) -> Desk | None:
+def text_review_of(crm: Crm) -> TextReview | None:
     """Return where texts are handed in at the SMS carrier in use; None when it looks at none."""
     try:
-        return getattr(carrier_for(crm, "sms"), "desk", None)
+        return getattr(carrier_for(crm, "sms"), "text_review", None)
     except CrmError:  # not set up: the page and pre-flight say so
         return None
 
@@ -74,13 +74,13 @@ def submit(crm: Crm, actor: Actor, key: str, remark: str = "") -> str | None:
 
     :param remark: what it is for; carriers read it.
     :return: None when the carrier took it, else why not, as in a message's receipt.
-    :raises Conflict: ``sms.changed``, ``sms.no_desk``.
+    :raises Conflict: ``sms.changed``, ``sms.no_review``.
     :raises BadInput: the first thing that the carrier would refuse.
     """
     need(actor, "crm.edit")
-    desk = desk_of(crm)
-    if desk is None:
-        raise Conflict("sms.no_desk", carrier=crm.settings.sms_carrier)
+    text_review = text_review_of(crm)
+    if text_review is None:
+        raise Conflict("sms.no_review", carrier=crm.settings.sms_carrier)
     with crm.db.read() as session:
         template = newest(crm, session, key)
     for problem in problems(crm, template):
@@ -88,10 +88,10 @@ def submit(crm: Crm, actor: Actor, key: str, remark: str = "") -> str | None:
             raise BadInput(problem.code, problem.place, **problem.params)
     now = crm.clock()
     _demand(crm, actor, "submit", template, submitted_at=now, filed_as="", reason=None)
-    return _file(crm, desk, template, remark)
+    return _file(crm, text_review, template, remark)
 
 
-def _file(crm: Crm, desk: Desk, template: SmsText, remark: str) -> str | None:
+def _file(crm: Crm, text_review: TextReview, template: SmsText, remark: str) -> str | None:
     """Call the carrier; what is in doubt stays submitted without a code until a person looks."""
     signature = template.signature or crm.settings.sms_signature
     examples = "; ".join(f"{name} = {value}" for name, value in template.examples.items())
@@ -102,7 +102,7 @@ def _file(crm: Crm, desk: Desk, template: SmsText, remark: str) -> str | None:
         signature,
         ". ".join(part for part in (remark.strip() or template.name, examples) if part),
     )
-    answer = desk.file(filing)
+    answer = text_review.file(filing)
     carrier, now = crm.settings.sms_carrier, crm.clock()
 
     def work(session: Session) -> None:
@@ -184,8 +184,8 @@ def ask(crm: Crm, key: str = "") -> Asked:
 
     :param key: only this template's, as one call at most: somebody waits for it.
     """
-    desk = desk_of(crm)
-    if desk is None:
+    text_review = text_review_of(crm)
+    if text_review is None:
         return Asked()
     carrier = crm.settings.sms_carrier
     query = sa.select(SmsTemplate.filed_as).where(
@@ -197,9 +197,9 @@ def ask(crm: Crm, key: str = "") -> Asked:
         codes = list(session.scalars(query))
     if not codes:
         return Asked()
-    answer = desk.verdicts(codes)
+    answer = text_review.verdicts(codes)
     if isinstance(answer, Refusal):
-        log.warning("the SMS carrier %s does not tell about templates: %s", carrier, _said(answer))
+        log.warning("the SMS carrier %s does not answer about templates: %s", carrier, _said(answer))
         return Asked(trouble=_said(answer))
     return Asked(take(crm, carrier, answer))
 

@@ -34,18 +34,18 @@ def push_consents(crm: Crm) -> int:
             ConsentRecord.to_push.is_(True), Person.status != "erased"
         )
         lines = session.execute(due.order_by(ConsentRecord.id).limit(BATCH)).all()
-    told = []
+    pushed = []
     try:
         for id, host_id, channel, state, at, source in lines:
             if crm.host.push_consent(host_id, channel, state, at, source):
-                told.append(id)
+                pushed.append(id)
     except Unavailable as error:
-        log.warning("the school could not be told of a consent: %s", error)
-    if told:
-        crm.db.run(lambda session: session.execute(_told(told)))
-    return len(told)
+        log.warning("the school did not take a consent: %s", error)
+    if pushed:
+        crm.db.run(lambda session: session.execute(_pushed(pushed)))
+    return len(pushed)
 
 
-def _told(ids: list[int]) -> sa.Update:
+def _pushed(ids: list[int]) -> sa.Update:
     update = sa.update(ConsentRecord).where(ConsentRecord.id.in_(ids)).values(to_push=False)
     return update.execution_options(synchronize_session=False)

@@ -22,7 +22,7 @@ from crm_plugin.profiles.facts import interests
 from crm_plugin.profiles.models.school import HELD_MONEY, Enrolment, Order, Person, Signal
 from crm_plugin.profiles.models.streams import Touched
 from crm_plugin.profiles.store.host_info_cache import own_currency
-from crm_plugin.profiles.store.recompute_queue import EVERYBODY, Whom, note_moved, touch, touch_all
+from crm_plugin.profiles.store.recompute_queue import EVERYBODY, OfPeople, note_moved, touch, touch_all
 
 __all__ = ["recompute", "recompute_some", "touch", "touch_all"]
 
@@ -90,40 +90,42 @@ def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
 _UNSYNCED = {"synchronize_session": False}
 
 
-def _locked(session: Session, whom: Whom) -> list[int]:
+def _locked(session: Session, of_people: OfPeople) -> list[int]:
     """Lock a portion of persons, in the order of ids as everybody does.
 
     So nobody computes from older rows after us.
     """
-    persons = sa.select(Person.id).where(whom(Person.id)).order_by(Person.id).limit(CHUNK)
+    persons = sa.select(Person.id).where(of_people(Person.id)).order_by(Person.id).limit(CHUNK)
     return list(session.scalars(persons.with_for_update()))
 
 
-def compute(crm: Crm, session: Session, ids: Sequence[int], whom: Whom, currency: str | None) -> None:
+def compute(
+    crm: Crm, session: Session, ids: Sequence[int], of_people: OfPeople, currency: str | None
+) -> None:
     """Compute all facts of these persons, those of other capabilities included.
 
-    :param whom: the condition that a column names one of ``ids``.
+    :param of_people: the condition that a column names one of ``ids``.
     """
-    write_columns(session, whom, currency)
-    interests.compute(session, whom, crm.clock())
+    write_columns(session, of_people, currency)
+    interests.compute(session, of_people, crm.clock())
     for extension in crm.contributed(PersonExtension):
         for recompute_them in extension.facts:
             recompute_them(session, ids)
 
 
-def write_columns(session: Session, whom: Whom, currency: str | None) -> None:
+def write_columns(session: Session, of_people: OfPeople, currency: str | None) -> None:
     """Write the facts that are columns of the profile and come from the school's own rows."""
-    facts = _facts(session.get_bind().dialect.name, whom, currency)
+    facts = _facts(session.get_bind().dialect.name, of_people, currency)
     values = {fact.name: fact for fact in facts.c if fact.name != "id"}
     # A row that stays as it is costs nothing; on PostgreSQL an update writes all of its index entries again.
     changed = [getattr(Person, name).is_distinct_from(fact) for name, fact in values.items()]
-    update = sa.update(Person).where(Person.id == facts.c.id, whom(Person.id), sa.or_(*changed))
+    update = sa.update(Person).where(Person.id == facts.c.id, of_people(Person.id), sa.or_(*changed))
     session.execute(update.values(values), execution_options=_UNSYNCED)
 
 
-def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
+def _facts(dialect: str, of_people: OfPeople, currency: str | None) -> sa.Subquery:
     """Return (id and every fact) of these persons; each related table is read once."""
-    money, lived, learned = _money(whom, currency), _lived(whom), _learned(whom)
+    money, lived, learned = _money(of_people, currency), _lived(of_people), _learned(of_people)
     active = (Person.host_active_at, Person.last_login_at, lived.c.at)
     return (
         sa.select(
@@ -137,7 +139,7 @@ def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
         .outerjoin(money, money.c.person_id == Person.id)
         .outerjoin(lived, lived.c.person_id == Person.id)
         .outerjoin(learned, learned.c.person_id == Person.id)
-        .where(whom(Person.id))
+        .where(of_people(Person.id))
         .subquery()
     )
 
@@ -145,7 +147,7 @@ def _facts(dialect: str, whom: Whom, currency: str | None) -> sa.Subquery:
 _COUNTED = ("paid_count", "paid_total", "refunded_total", "unpaid_count")
 
 
-def _money(whom: Whom, currency: str | None) -> sa.Subquery:
+def _money(of_people: OfPeople, currency: str | None) -> sa.Subquery:
     held = Order.state.in_(HELD_MONEY)
     paid = sa.and_(held, Order.amount > 0)
     own = Order.currency == (currency or "")
@@ -164,7 +166,7 @@ def _money(whom: Whom, currency: str | None) -> sa.Subquery:
             sa.func.min(sa.case((paid, when))).label("first_paid_at"),
             sa.func.max(sa.case((paid, when))).label("last_paid_at"),
         )
-        .where(whom(Order.person_id))
+        .where(of_people(Order.person_id))
         .group_by(Order.person_id)
         .subquery()
     )
@@ -174,16 +176,16 @@ def _sum(condition: Any, value: Any) -> Any:
     return sa.func.sum(sa.case((condition, value), else_=0))
 
 
-def _lived(whom: Whom) -> sa.Subquery:
+def _lived(of_people: OfPeople) -> sa.Subquery:
     last: Any = sa.select(Signal.person_id, sa.func.max(Signal.at).label("at"))
-    chosen = last.where(Signal.kind.in_(LIFE), whom(Signal.person_id))
+    chosen = last.where(Signal.kind.in_(LIFE), of_people(Signal.person_id))
     found: sa.Subquery = chosen.group_by(Signal.person_id).subquery()
     return found
 
 
-def _learned(whom: Whom) -> sa.Subquery:
+def _learned(of_people: OfPeople) -> sa.Subquery:
     last: Any = sa.select(Enrolment.person_id, sa.func.max(Enrolment.last_learned_at).label("at"))
-    found: sa.Subquery = last.where(whom(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()
+    found: sa.Subquery = last.where(of_people(Enrolment.person_id)).group_by(Enrolment.person_id).subquery()
     return found
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import CourseLabel, Enrolment, Interest, Order, OrderLine, Signal
-from crm_plugin.profiles.store.recompute_queue import Whom
+from crm_plugin.profiles.store.recompute_queue import OfPeople
 
 HALF_LIFE = 90
 """Days after which something counts half."""
@@ -42,7 +42,7 @@ WEIGHTS = {
 """Weight of each kind of reason; kinds that are not named (a login) say nothing about a tag."""
 
 
-def compute(session: Session, whom: Whom, at: datetime) -> None:
+def compute(session: Session, of_people: OfPeople, at: datetime) -> None:
     """Write the interest tags of these persons, by one statement.
 
     :param at: the present: nothing counts as newer than it.
@@ -50,13 +50,13 @@ def compute(session: Session, whom: Whom, at: datetime) -> None:
     dialect = session.get_bind().dialect.name
     if dialect == "sqlite":
         _bring_mathematics(session)
-    found = _weightiest(_reasons(whom), dialect, at)
-    held = session.scalar(sa.select(sa.exists().where(whom(Interest.person_id))))
+    found = _weightiest(_reasons(of_people), dialect, at)
+    held = session.scalar(sa.select(sa.exists().where(of_people(Interest.person_id))))
     if held and dialect == "postgresql":
-        session.execute(_replaced(found, whom), execution_options=_UNSYNCED)
+        session.execute(_replaced(found, of_people), execution_options=_UNSYNCED)
         return
     if held:
-        session.execute(sa.delete(Interest).where(whom(Interest.person_id)), execution_options=_UNSYNCED)
+        session.execute(sa.delete(Interest).where(of_people(Interest.person_id)), execution_options=_UNSYNCED)
     session.execute(sa.insert(Interest).from_select(_NAMES, found))
 
 
@@ -64,11 +64,11 @@ _UNSYNCED = {"synchronize_session": False}
 _NAMES = ["person_id", "folded", "tag", "strength", "reasons"]
 
 
-def _replaced(found: sa.Select[Any], whom: Whom) -> Any:
+def _replaced(found: sa.Select[Any], of_people: OfPeople) -> Any:
     """Return the statement that deletes and writes only what differs: most tags stay as they are."""
     wanted = found.cte("wanted")
     same = (wanted.c.person_id == Interest.person_id, wanted.c.folded == Interest.folded)
-    lost = sa.delete(Interest).where(whom(Interest.person_id), ~sa.exists().where(*same)).cte("lost")
+    lost = sa.delete(Interest).where(of_people(Interest.person_id), ~sa.exists().where(*same)).cte("lost")
     insert = postgresql.insert(Interest).from_select(_NAMES, sa.select(wanted))
     new = insert.excluded
     differs = sa.or_(
@@ -143,25 +143,25 @@ def _days(latest: Any, dialect: str) -> Any:
     return sa.func.timestampdiff(sa.text("SECOND"), fixed, latest) / 86_400.0
 
 
-def _reasons(whom: Whom) -> sa.CompoundSelect[Any]:
+def _reasons(of_people: OfPeople) -> sa.CompoundSelect[Any]:
     """(person_id, folded tag, tag, kind, count, latest) of all that these persons did."""
     kinds = [kind for kind in WEIGHTS if kind not in ("bought", "enrolled")]
     since = sa.func.coalesce(Enrolment.enrolled_at, Enrolment.starts_at)
     paid = sa.func.coalesce(Order.paid_at, Order.created_at)
     return sa.union_all(
-        _tagged(Signal, Signal.kind, sa.func.sum(Signal.count), Signal.at, whom)
+        _tagged(Signal, Signal.kind, sa.func.sum(Signal.count), Signal.at, of_people)
         .where(Signal.kind.in_(kinds))
         .group_by(Signal.kind),
-        _tagged(Enrolment, sa.literal("enrolled"), sa.func.count(), since, whom).where(
+        _tagged(Enrolment, sa.literal("enrolled"), sa.func.count(), since, of_people).where(
             Enrolment.role == "learner"
         ),
-        _tagged(OrderLine, sa.literal("bought"), sa.func.count(), paid, whom)
+        _tagged(OrderLine, sa.literal("bought"), sa.func.count(), paid, of_people)
         .join(Order, Order.id == OrderLine.order_id)
         .where(OrderLine.held_money.is_(True)),
     )
 
 
-def _tagged(model: Any, kind: Any, count: Any, at: Any, whom: Whom) -> Any:
+def _tagged(model: Any, kind: Any, count: Any, at: Any, of_people: OfPeople) -> Any:
     label = CourseLabel
     return (
         sa.select(
@@ -174,6 +174,6 @@ def _tagged(model: Any, kind: Any, count: Any, at: Any, whom: Whom) -> Any:
         )
         .select_from(model)
         .join(label, sa.and_(label.course_id == model.root_id, label.kind == "tag"))
-        .where(whom(model.person_id))
+        .where(of_people(model.person_id))
         .group_by(model.person_id, label.folded)
     )

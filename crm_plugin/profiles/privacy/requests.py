@@ -83,7 +83,7 @@ def erased_by(crm: Crm, actor: Actor, person_id: int) -> None:
     forget(crm, person_id, actor.id)
 
 
-def told(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
+def disclose(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
     """Return everything that is held on a person, to an actor, who hands it on; it is on record.
 
     :raises Refused: without ``crm.admin``, and for staff who see some courses only.
@@ -91,7 +91,7 @@ def told(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
     _admit(actor)
     document = export(crm, person_id)
     with crm.db.begin() as session:
-        audit.record(session, crm.clock(), actor.id, "person.told", ("person", person_id), count=1)
+        audit.record(session, crm.clock(), actor.id, "person.disclosed", ("person", person_id), count=1)
     return document
 
 

@@ -130,8 +130,8 @@ def known(session: Session, text: str = "", limit: int = 30, scope: Scope = None
         .label("value")
     )
     sought = sa.select(tag.c.folded, spelt).where(tag.c.folded.contains(fold(text), autoescape=True))
-    told = sought.subquery()
-    query = sa.select(told.c.value).where(told.c.value.is_not(None)).order_by(told.c.folded)
+    known = sought.subquery()
+    query = sa.select(known.c.value).where(known.c.value.is_not(None)).order_by(known.c.folded)
     return list(session.scalars(query.limit(limit)))
 
 

@@ -11,7 +11,7 @@ from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.profiles.models.streams import Touched
 
-Whom = Callable[[Any], sa.ColumnElement[bool]]
+OfPeople = Callable[[Any], sa.ColumnElement[bool]]
 """Turns a column that names a person into the condition that it is one of those meant."""
 
 EVERYBODY = "profiles.facts_after"

@@ -59,8 +59,10 @@ def _release(batch: WriteBatch) -> None:
 def _quarantine(batch: WriteBatch, stream: str, good: Iterable[str], bad: Sequence[Bad]) -> None:
     if batch.session.scalar(sa.select(sa.exists().where(Quarantined.stream == stream))):
         for part in chunks(list(good)):
-            mended = sa.delete(Quarantined).where(Quarantined.stream == stream, Quarantined.host_id.in_(part))
-            batch.session.execute(mended)
+            repaired = sa.delete(Quarantined).where(
+                Quarantined.stream == stream, Quarantined.host_id.in_(part)
+            )
+            batch.session.execute(repaired)
     rows = {
         one.id: {"stream": stream, "host_id": one.id, "reason": one.reason, "at": batch.at} for one in bad
     }

@@ -63,11 +63,11 @@ class Catalogue:
 
     def offers(self, item: Field | Relation) -> bool:
         """Return whether the school provides what a field or relation needs."""
-        return all(map(self.tells, item.needs))
+        return all(map(self.provides, item.needs))
 
-    def tells(self, need: str) -> bool:
+    def provides(self, need: str) -> bool:
         """Return whether the school provides ``stream`` or ``stream.field``; a bar separates alternatives."""
-        return any(self._told(one) for one in need.split("|"))
+        return any(self._is_provided(one) for one in need.split("|"))
 
     def fields(self) -> list[Field]:
         """Return every field of a person on offer, in the order of a menu."""
@@ -115,7 +115,7 @@ class Catalogue:
         for family, make in FAMILIES.items():
             yield from filter(None, (make(name) for name in names.get(family, ())))
 
-    def _told(self, need: str) -> bool:
+    def _is_provided(self, need: str) -> bool:
         stream, _dot, name = need.partition(".")
         return self.knows(stream, name)
 

@@ -59,7 +59,7 @@ DEFAULT = ("display_name", "phone", "email", "registered_at", "last_active_at", 
 def offered(catalogue: Catalogue, actor: Actor) -> list[Column]:
     """Return the columns that the school provides and the actor may see; amounts need ``crm.money``."""
     return [
-        one for one in COLUMNS if _told(one, catalogue) and (one.kind != "money" or actor.may("crm.money"))
+        one for one in COLUMNS if _is_provided(one, catalogue) and (one.kind != "money" or actor.may("crm.money"))
     ]
 
 
@@ -68,6 +68,6 @@ def exported(columns: list[Column], actor: Actor) -> list[Column]:
     return [one for one in columns if not one.private or may_see_contacts(actor)]
 
 
-def _told(column: Column, catalogue: Catalogue) -> bool:
+def _is_provided(column: Column, catalogue: Catalogue) -> bool:
     field = catalogue.field(column.key)
     return field is None or catalogue.offers(field)

@@ -192,7 +192,7 @@ def api_message(given: Given, person_id: str) -> Any:
 def api_held(_given: Given, person_id: str) -> Any:
     """Return everything that is held on a person, for their right of access."""
     need_whole(actor())
-    return {"held": requests.told(crm(), actor(), _id(person_id))}
+    return {"held": requests.disclose(crm(), actor(), _id(person_id))}
 
 
 @ROUTES.endpoint("DELETE", "/people/<person_id>", "crm.admin")

@@ -118,12 +118,12 @@ def _choose(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> R
     that the page did not show stays as it is.
     """
     shown = [one for one in optout.standing(crm, asked) if f"shown:{one.channel}" in form and not one.blocked]
-    ticked = {one.channel for one in shown if f"on:{one.channel}" in form}
-    resumed = [one.channel for one in shown if one.channel in ticked and not one.on]
-    dropped = [one.channel for one in shown if one.channel not in ticked and one.on]
+    chosen = {one.channel for one in shown if f"on:{one.channel}" in form}
+    resumed = [one.channel for one in shown if one.channel in chosen and not one.on]
+    dropped = [one.channel for one in shown if one.channel not in chosen and one.on]
     optout.resume(crm, asked, resumed, page.answer("choices"))
     optout.stop(crm, asked, dropped, page.answer("choices"))
-    on = [one.channel for one in shown if one.channel in ticked]
+    on = [one.channel for one in shown if one.channel in chosen]
     gone, refused = topic_choices.choose(crm, asked, form, page.answer("choices"))
     shown_words = {"on": page.labels(on), "refused": page.names(refused)}
     return page.show("saved.html", 200, stopped=dropped, dropped=gone, **shown_words)

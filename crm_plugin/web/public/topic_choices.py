@@ -42,24 +42,24 @@ def choose(
 
     ``topics`` names those that the page showed, with dots; ``topic:<number>`` is the tick of one.
     """
-    listed, ticked = _numbers(form.get("topics", "").split(".")), _ticked(form)
+    listed, chosen = _numbers(form.get("topics", "").split(".")), _chosen(form)
     shown = [one for one in topic_optout.standing(crm, asked).topics if one.topic.id in listed]
-    resumed = [one.topic.id for one in shown if one.topic.id in ticked and not one.on]
-    dropped = [one.topic for one in shown if one.topic.id not in ticked and one.on]
+    resumed = [one.topic.id for one in shown if one.topic.id in chosen and not one.on]
+    dropped = [one.topic for one in shown if one.topic.id not in chosen and one.on]
     topic_optout.resume(crm, asked, resumed, answer)
     topic_optout.stop(crm, asked, [topic.id for topic in dropped], answer)
-    return dropped, [one.topic for one in shown if one.topic.id not in ticked]
+    return dropped, [one.topic for one in shown if one.topic.id not in chosen]
 
 
 def resume(crm: Crm, asked: Asked, form: Mapping[str, str], answer: Answer) -> list[TopicRow]:
     """Resume the selected topics; return them."""
-    ticked = _ticked(form)
-    found = [one.topic for one in topic_optout.standing(crm, asked).topics if one.topic.id in ticked]
+    chosen = _chosen(form)
+    found = [one.topic for one in topic_optout.standing(crm, asked).topics if one.topic.id in chosen]
     topic_optout.resume(crm, asked, [topic.id for topic in found], answer)
     return found
 
 
-def _ticked(form: Mapping[str, str]) -> set[int]:
+def _chosen(form: Mapping[str, str]) -> set[int]:
     return _numbers(name.removeprefix(_TICK) for name in form if name.startswith(_TICK))
 
 

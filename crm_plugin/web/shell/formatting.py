@@ -111,8 +111,8 @@ def html_language(code: str) -> str:
 
 def in_zone(value: datetime, where: ZoneInfo) -> str:
     """Return date and time by the clocks of a zone, and the zone's name."""
-    told = format_datetime(value.astimezone(where), plain(_MOMENT), locale=babel_locale())
-    return f"{told} {_zone_at(value, where)}"
+    text = format_datetime(value.astimezone(where), plain(_MOMENT), locale=babel_locale())
+    return f"{text} {_zone_at(value, where)}"
 
 
 _MOMENT = Text("d MMM y, HH:mm", "date pattern")

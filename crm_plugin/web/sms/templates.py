@@ -88,7 +88,7 @@ def sms_template(key: str) -> ResponseReturnValue:
         force=next((one for one in every if one.state == APPROVED), None),
         users=users,
         carrier=carrier,
-        has_desk=approval.desk_of(crm()) is not None,
+        has_review=approval.text_review_of(crm()) is not None,
         needs_code=rules.needs_template,
         code=newest.carrier_codes.get(carrier, ""),
         trouble=trouble(newest.reason),

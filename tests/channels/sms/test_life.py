@@ -32,8 +32,8 @@ VIEWER = Actor("vi", "Vi", frozenset({"crm.view"}))
 TEXT = Written("Autumn", "en", "marketing", "Hello ${display_name}, ${coupon}", "", {"coupon": "A-1"})
 
 
-class Desk:
-    """A carrier's desk that answers what the test says."""
+class TextReview:
+    """A carrier's text review that answers what the test says."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -63,9 +63,9 @@ KEYS: dict[str, Any] = {
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    found = Desk("SMS_1", [Verdict("SMS_1", "approved")])
-    monkeypatch.setattr(approval, "desk_of", lambda crm: found)
+def text_review(monkeypatch: pytest.MonkeyPatch) -> TextReview:
+    found = TextReview("SMS_1", [Verdict("SMS_1", "approved")])
+    monkeypatch.setattr(approval, "text_review_of", lambda crm: found)
     return found
 
 
@@ -107,12 +107,12 @@ def test_a_state_that_changed_meanwhile_is_not_overwritten(crm: Crm) -> None:
         assert not template_states.move(session, "reject", seen, "aliyun", NOW)
 
 
-def test_from_draft_to_approved_by_the_carrier(crm: Crm, desk: Desk) -> None:
+def test_from_draft_to_approved_by_the_carrier(crm: Crm, text_review: TextReview) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     assert key == "autumn-en"
     assert newest(crm, key).state == "draft"
     assert approval.submit(crm, EDITOR, key, "For our learners") is None
-    (filed,) = desk.filed
+    (filed,) = text_review.filed
     assert filed.text == "Hello ${display_name}, ${coupon} Reply STOP to opt out"
     assert (filed.marketing, filed.signature) == (True, "网校")
     assert filed.remark == "For our learners. coupon = A-1"
@@ -133,7 +133,7 @@ def test_from_draft_to_approved_by_the_carrier(crm: Crm, desk: Desk) -> None:
     ]
 
 
-def test_answers_come_twice_in_any_order_and_about_foreign_texts(crm: Crm, desk: Desk) -> None:
+def test_answers_come_twice_in_any_order_and_about_foreign_texts(crm: Crm, text_review: TextReview) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     approval.submit(crm, EDITOR, key)
     rejected = Verdict("SMS_1", "rejected", "no marketing, please")
@@ -155,8 +155,10 @@ def test_answers_come_twice_in_any_order_and_about_foreign_texts(crm: Crm, desk:
         (Refusal("carrier_timeout"), "submitted"),
     ],
 )
-def test_a_submission_that_was_not_taken_says_why(crm: Crm, desk: Desk, answer: Refusal, state: str) -> None:
-    desk.answers = [answer]
+def test_a_submission_that_was_not_taken_says_why(
+    crm: Crm, text_review: TextReview, answer: Refusal, state: str
+) -> None:
+    text_review.answers = [answer]
     key = editing.create(crm, EDITOR, TEXT)
     said = approval.submit(crm, EDITOR, key)
     found = newest(crm, key)
@@ -168,7 +170,7 @@ def test_a_submission_that_was_not_taken_says_why(crm: Crm, desk: Desk, answer: 
         assert newest(crm, key).state == "draft"
 
 
-def test_a_text_that_is_in_force_is_never_changed(crm: Crm, desk: Desk) -> None:
+def test_a_text_that_is_in_force_is_never_changed(crm: Crm, text_review: TextReview) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     assert editing.change(crm, EDITOR, key, Written("Autumn", text="Better")) == 1, "a draft is one's own"
     approval.submit(crm, EDITOR, key)
@@ -177,7 +179,7 @@ def test_a_text_that_is_in_force_is_never_changed(crm: Crm, desk: Desk) -> None:
     assert editing.change(crm, EDITOR, key, Written("Autumn", text="Best of all")) == 2
     assert (sent(crm, key).text, sent(crm, key).version) == ("Better", 1)
     assert (newest(crm, key).text, newest(crm, key).state) == ("Best of all", "draft")
-    desk.answers = ["SMS_2"]
+    text_review.answers = ["SMS_2"]
     approval.submit(crm, EDITOR, key)
     assert editing.change(crm, EDITOR, key, Written("Autumn", text="Third")) == 3, "somebody looks at 2"
     approval.take(crm, "aliyun", [Verdict("SMS_2", "approved")])
@@ -189,7 +191,9 @@ def test_a_text_that_is_in_force_is_never_changed(crm: Crm, desk: Desk) -> None:
     assert (kept.text, kept.state) == ("Better", "approved"), "campaigns under way go on with it"
 
 
-def test_an_answer_of_one_carrier_says_nothing_of_another(database: Database, desk: Desk) -> None:
+def test_an_answer_of_one_carrier_says_nothing_of_another(
+    database: Database, text_review: TextReview
+) -> None:
     crm = make_crm(database, sms_carrier="aliyun", **KEYS)
     key = editing.create(crm, EDITOR, TEXT)
     approval.submit(crm, EDITOR, key)
@@ -262,7 +266,7 @@ def test_a_carrier_without_a_desk_takes_nothing(database: Database) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     with pytest.raises(Conflict) as refused:
         approval.submit(crm, EDITOR, key)
-    assert refused.value.code == "sms.no_desk"
+    assert refused.value.code == "sms.no_review"
     assert approval.ask(crm).known == 0
 
 
@@ -277,12 +281,14 @@ def test_a_carrier_without_a_desk_takes_nothing(database: Database) -> None:
     ],
 )
 @SQLITE
-def test_what_the_carrier_would_refuse_is_not_handed_in(crm: Crm, desk: Desk, text: str, code: str) -> None:
+def test_what_the_carrier_would_refuse_is_not_handed_in(
+    crm: Crm, text_review: TextReview, text: str, code: str
+) -> None:
     key = editing.create(crm, EDITOR, Written("T", text=text))
     with pytest.raises(BadInput) as refused:
         approval.submit(crm, EDITOR, key)
     assert refused.value.code == code
-    assert (desk.filed, newest(crm, key).state) == ([], "draft")
+    assert (text_review.filed, newest(crm, key).state) == ([], "draft")
 
 
 @pytest.mark.parametrize(
@@ -367,7 +373,9 @@ def test_what_is_in_use_is_neither_put_away_nor_deleted(crm: Crm) -> None:
         (approval.take_back, ()),
     ],
 )
-def test_what_is_not_there_is_missing(crm: Crm, desk: Desk, verb: Any, more: tuple[Any, ...]) -> None:
+def test_what_is_not_there_is_missing(
+    crm: Crm, text_review: TextReview, verb: Any, more: tuple[Any, ...]
+) -> None:
     with pytest.raises(NotFound):
         verb(crm, BOSS, "nosuch", *more)
 

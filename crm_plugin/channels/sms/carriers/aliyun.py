@@ -17,10 +17,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.carrier_capabilities import Capabilities, needed
 from crm_plugin.channels.sms.carriers import outcomes
-from crm_plugin.channels.sms.carriers.aliyun_templates import AliyunDesk, pushed
+from crm_plugin.channels.sms.carriers.aliyun_templates import AliyunReview, pushed
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
-    DESK_SECONDS,
+    REVIEW_SECONDS,
     Answer,
     InDoubt,
     NotSent,
@@ -150,8 +150,8 @@ class AliyunCarrier:
         self._signature = signature
         self._url = web_address("sms_aliyun_url", url)
         self._clock = crm.clock
-        self._wire, self._desk_wire = Wire(), Wire(DESK_SECONDS)
-        self.desk = AliyunDesk(partial(self._post_by, self._desk_wire))
+        self._wire, self._review_wire = Wire(), Wire(REVIEW_SECONDS)
+        self.text_review = AliyunReview(partial(self._post_by, self._review_wire))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over in calls of ``batch``."""
@@ -168,7 +168,7 @@ class AliyunCarrier:
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()
-        self._desk_wire.close()
+        self._review_wire.close()
 
     def ask(self, ref: str, sent_at: datetime) -> Report | None:
         """Ask what became of a message; None while nobody knows (QuerySendDetails, one number a call).

@@ -24,7 +24,7 @@ Post = Callable[[str, Mapping[str, str], Mapping[str, str]], dict[str, Any] | Re
 """One call: action, query, form."""
 
 
-class AliyunDesk:
+class AliyunReview:
     """Hands texts in and asks about them, one a call."""
 
     def __init__(self, post: Post) -> None:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 CALL_SECONDS = 20.0
 """Time-out of one call, its connection included."""
-DESK_SECONDS = 8.0
+REVIEW_SECONDS = 8.0
 """The same of a call that somebody waits for at a page: a text handed in, or asked about."""
 _CONNECT_SECONDS = 5.0
 _IDLE_SECONDS = 4.0

@@ -28,7 +28,7 @@ class Verdict:
     reason: str | None = None
 
 
-class Desk(Protocol):
+class TextReview(Protocol):
     """The part of a carrier that takes texts for approval; carriers without one approve nothing."""
 
     def file(self, filing: Filing) -> str | Refusal:

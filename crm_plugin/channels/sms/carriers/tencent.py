@@ -18,7 +18,7 @@ from crm_plugin.channels.carrier_capabilities import Capabilities, needed
 from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
-    DESK_SECONDS,
+    REVIEW_SECONDS,
     Answer,
     InDoubt,
     NotSent,
@@ -35,7 +35,7 @@ from crm_plugin.channels.sms.carriers.pushes import (
     rows_of,
     word,
 )
-from crm_plugin.channels.sms.carriers.tencent_templates import TencentDesk
+from crm_plugin.channels.sms.carriers.tencent_templates import TencentReview
 from crm_plugin.host.context import Crm
 
 VERSION = "2021-01-11"
@@ -132,8 +132,8 @@ class TencentCarrier:
         )
         self._key = (key, secret)
         self._url = web_address("sms_tencent_url", url)
-        self._wire, self._desk_wire = Wire(), Wire(DESK_SECONDS)
-        self.desk = TencentDesk(partial(self._post_by, self._desk_wire))
+        self._wire, self._review_wire = Wire(), Wire(REVIEW_SECONDS)
+        self.text_review = TencentReview(partial(self._post_by, self._review_wire))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Hand messages over, those with the same values in one call."""
@@ -151,7 +151,7 @@ class TencentCarrier:
     def close(self) -> None:
         """Close the connections."""
         self._wire.close()
-        self._desk_wire.close()
+        self._review_wire.close()
 
     def _send(self, messages: Sequence[Message]) -> list[Receipt] | Refusal:
         document = {

@@ -33,7 +33,7 @@ def numbered(text: str) -> str:
     return text
 
 
-class TencentDesk:
+class TencentReview:
     """Hands texts in one a call, and asks about a hundred at a time."""
 
     def __init__(self, post: Post) -> None:

@@ -170,8 +170,8 @@ class Fields:
         return menu
 
     def _shapes(self) -> list[Offered]:
-        told = [one for one in SHAPES if all(map(self._catalogue.tells, one.needs))]
-        return [self._shape(one) for one in told]
+        whole = [one for one in SHAPES if all(map(self._catalogue.provides, one.needs))]
+        return [self._shape(one) for one in whole]
 
     def _shape(self, shape: Shape) -> Offered:
         # The value follows in a field of its own; what stands after it in a sentence is in the label.

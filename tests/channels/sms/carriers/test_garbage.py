@@ -128,7 +128,7 @@ def test_a_time_to_come_back_is_a_time_or_nothing(text: str) -> None:
     assert found is None or 1 <= found <= 86_400
 
 
-DESK: list[Any] = [
+REVIEWS: list[Any] = [
     *(None, 7, [], {}, {"Response": None}, {"Response": {"AddTemplateStatus": [], "TemplateId": 7}}),
     {"Response": {"AddTemplateStatus": {"TemplateId": ["x"]}}, "Code": "OK", "TemplateCode": {"a": 1}},
     {"Code": "OK", "TemplateCode": "", "TemplateStatus": ["1"], "AuditInfo": "no"},
@@ -140,15 +140,15 @@ DESK: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("found", DESK, ids=range(len(DESK)))
+@pytest.mark.parametrize("found", REVIEWS, ids=range(len(REVIEWS)))
 @pytest.mark.parametrize("name", ["aliyun", "tencent"])
-def test_a_desk_that_says_nothing_approves_nothing(crm: dict[str, Crm], name: str, found: Any) -> None:
+def test_a_review_that_says_nothing_approves_nothing(crm: dict[str, Crm], name: str, found: Any) -> None:
     carrier = CARRIERS[name](crm[name])
     assert isinstance(carrier, AliyunCarrier | TencentCarrier)
     with responses.RequestsMock() as web:
         web.add("POST", ANYWHERE, json=found)
-        filed = carrier.desk.file(Filing("n", "Hello ${name}", False, "网校", ""))
-        verdicts = carrier.desk.verdicts(["7", "²"] if name == "tencent" else ["SMS_7"])
+        filed = carrier.text_review.file(Filing("n", "Hello ${name}", False, "网校", ""))
+        verdicts = carrier.text_review.verdicts(["7", "²"] if name == "tencent" else ["SMS_7"])
     carrier.close()
     assert isinstance(filed, Refusal)
     assert isinstance(verdicts, Refusal) or verdicts == []

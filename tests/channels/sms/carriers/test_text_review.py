@@ -30,16 +30,16 @@ def test_a_text_goes_in_and_its_answer_comes_back(database: Database, name: str)
     with line(name, database) as found:
         assert isinstance(found.carrier, AliyunCarrier | TencentCarrier)
         assert isinstance(found.gateway, FakeAliyun | FakeTencent)
-        desk, verdicts = found.carrier.desk, found.gateway.verdicts
-        code, other = desk.file(FILING), desk.file(FILING)
+        text_review, verdicts = found.carrier.text_review, found.gateway.verdicts
+        code, other = text_review.file(FILING), text_review.file(FILING)
         assert isinstance(code, str)
         assert isinstance(other, str)
         assert list(found.gateway.filed) == [code, other]
-        assert desk.verdicts([code]) == [Verdict(code, "submitted")]
+        assert text_review.verdicts([code]) == [Verdict(code, "submitted")]
         good: Any = ("1", "fine") if name == "aliyun" else (0, "fine")
         bad: Any = ("2", "请勿营销") if name == "aliyun" else (-1, "请勿营销")
         verdicts[code], verdicts[other] = good, bad
-        assert desk.verdicts([code, other]) == [
+        assert text_review.verdicts([code, other]) == [
             Verdict(code, "approved"),
             Verdict(other, "rejected", "请勿营销"),
         ]
@@ -50,15 +50,15 @@ def test_a_carrier_that_hangs_holds_a_page_up_for_its_time_only(
     database: Database, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for module in (aliyun, tencent):
-        monkeypatch.setattr(module, "DESK_SECONDS", 0.4)
+        monkeypatch.setattr(module, "REVIEW_SECONDS", 0.4)
     with socket.create_server(("127.0.0.1", 0)) as silent, line(name, database) as found:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         setattr(found.crm.settings, f"sms_{name}_url", url)
         carrier = CARRIERS[name](found.crm)
         assert isinstance(carrier, AliyunCarrier | TencentCarrier)
         began = time.monotonic()
-        assert carrier.desk.file(FILING) == Refusal("carrier_timeout")
-        assert carrier.desk.verdicts(["1"]) == Refusal("carrier_timeout")
+        assert carrier.text_review.file(FILING) == Refusal("carrier_timeout")
+        assert carrier.text_review.verdicts(["1"]) == Refusal("carrier_timeout")
         assert time.monotonic() - began < 2
         carrier.close()
 
@@ -67,7 +67,7 @@ def test_what_aliyun_gets(database: Database) -> None:
     with line("aliyun", database) as found:
         assert isinstance(found.carrier, AliyunCarrier)
         assert isinstance(found.gateway, FakeAliyun)
-        code = found.carrier.desk.file(Filing("x" * 40, TEXT, True, "网校", "y" * 200))
+        code = found.carrier.text_review.file(Filing("x" * 40, TEXT, True, "网校", "y" * 200))
         sent = found.gateway.filed[str(code)]
         assert sent.pop("TemplateRule") == json.dumps({"display_name": "name", "course_title": "others"})
         assert sent == {
@@ -77,25 +77,27 @@ def test_what_aliyun_gets(database: Database) -> None:
             "RelatedSignName": "网校",
             "Remark": "y" * 100,
         }
-        plain = found.carrier.desk.file(Filing("n", "欢迎", False, "网校", "r"))
+        plain = found.carrier.text_review.file(Filing("n", "欢迎", False, "网校", "r"))
         assert found.gateway.filed[str(plain)]["TemplateType"] == "1"
-        assert found.carrier.desk.file(Filing("n", "【x】", False, "网校", "r")) == Refusal(
+        assert found.carrier.text_review.file(Filing("n", "【x】", False, "网校", "r")) == Refusal(
             "carrier_template", "isv.SMS_CONTENT_ILLEGAL"
         )
-        assert found.carrier.desk.file(Filing("n", "x", False, "别人", "r")) == Refusal(
+        assert found.carrier.text_review.file(Filing("n", "x", False, "别人", "r")) == Refusal(
             "carrier_signature", "isv.SMS_SIGNATURE_ILLEGAL"
         )
-        answer = found.carrier.desk.verdicts(["SMS_1", str(plain)])
+        answer = found.carrier.text_review.verdicts(["SMS_1", str(plain)])
         assert answer == [Verdict(str(plain), "submitted")], "one that is gone stops nobody"
         found.gateway.next = (200, {"Code": "isv.ACCOUNT_ABNORMAL"})
-        assert found.carrier.desk.verdicts([str(plain)]) == Refusal("carrier_login", "isv.ACCOUNT_ABNORMAL")
+        assert found.carrier.text_review.verdicts([str(plain)]) == Refusal(
+            "carrier_login", "isv.ACCOUNT_ABNORMAL"
+        )
 
 
 def test_an_approved_text_sends_at_once(database: Database) -> None:
     with line("aliyun", database) as found:
         assert isinstance(found.carrier, AliyunCarrier)
         assert isinstance(found.gateway, FakeAliyun)
-        code = str(found.carrier.desk.file(FILING))
+        code = str(found.carrier.text_review.file(FILING))
         values = {"display_name": "小明", "course_title": "微积分"}
         message = found.message(1, template=code, params=values)
         (before,) = found.carrier.submit([message], lambda: True)
@@ -134,7 +136,7 @@ def test_what_tencent_gets(database: Database) -> None:
     with line("tencent", database) as found:
         assert isinstance(found.carrier, TencentCarrier)
         assert isinstance(found.gateway, FakeTencent)
-        code = str(found.carrier.desk.file(FILING))
+        code = str(found.carrier.text_review.file(FILING))
         assert found.gateway.filed[code] == {
             "TemplateName": "开课",
             "TemplateContent": "{1}，《{2}》开课了 拒收请回复R",
@@ -142,8 +144,8 @@ def test_what_tencent_gets(database: Database) -> None:
             "International": 0,
             "Remark": "给学员的开课通知",
         }
-        assert found.carrier.desk.verdicts(["SMS_1", code]) == [Verdict(code, "submitted")]
-        assert found.carrier.desk.verdicts(["SMS_1"]) == []
+        assert found.carrier.text_review.verdicts(["SMS_1", code]) == [Verdict(code, "submitted")]
+        assert found.carrier.text_review.verdicts(["SMS_1"]) == []
 
 
 @pytest.mark.parametrize("name", ["aliyun", "tencent"])
@@ -163,7 +165,7 @@ def test_an_answer_that_makes_no_sense_is_in_doubt(
     with line(name, database) as found, responses.RequestsMock() as web:
         assert isinstance(found.carrier, AliyunCarrier | TencentCarrier)
         web.add("POST", f"{found.gateway.url}/", json=document)
-        answer = found.carrier.desk.file(FILING)
+        answer = found.carrier.text_review.file(FILING)
     assert isinstance(answer, Refusal)
     assert answer.kind == "carrier_garbage"
 

@@ -8,8 +8,8 @@ import pytest
 from crm_plugin.channels.sms_templates import approval
 
 
-class Desk:
-    """A carrier's desk that takes every text."""
+class TextReview:
+    """A carrier's text review that takes every text."""
 
     def file(self, _filing: Any) -> str:
         """Take a text."""
@@ -24,12 +24,12 @@ class Takes:
 
 
 def take_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the desk take the next text of each CRM whose :class:`Takes` says so."""
-    found = approval.desk_of
+    """Let the review take the next text of each CRM whose :class:`Takes` says so."""
+    found = approval.text_review_of
 
-    def desk_of(crm: Any) -> Any:
+    def text_review_of(crm: Any) -> Any:
         takes = crm.state(Takes)
         handed_in, takes.next = takes.next, False
-        return Desk() if handed_in else found(crm)
+        return TextReview() if handed_in else found(crm)
 
-    monkeypatch.setattr(approval, "desk_of", desk_of)
+    monkeypatch.setattr(approval, "text_review_of", text_review_of)
