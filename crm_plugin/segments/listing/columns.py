@@ -59,7 +59,9 @@ DEFAULT = ("display_name", "phone", "email", "registered_at", "last_active_at", 
 def offered(catalogue: Catalogue, actor: Actor) -> list[Column]:
     """Return the columns that the school provides and the actor may see; amounts need ``crm.money``."""
     return [
-        one for one in COLUMNS if _is_provided(one, catalogue) and (one.kind != "money" or actor.may("crm.money"))
+        one
+        for one in COLUMNS
+        if _is_provided(one, catalogue) and (one.kind != "money" or actor.may("crm.money"))
     ]
 
 
