@@ -37,7 +37,7 @@ ON_RECORD = {
 }
 """Commands that a person changes something by → what the audit log calls it."""
 ELSEWHERE = {
-    "crm template submit": "needs a carrier that looks at texts: tests/channels/sms/test_life.py",
+    "crm template submit": "needs a carrier with text review: tests/channels/sms/test_template_approval.py",
     "crm bounce": "what a mail server says is no change of a person; it is kept with the address",
     "crm demo": "runs a school",
     "crm serve": "runs the pages",

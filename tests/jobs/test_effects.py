@@ -40,7 +40,7 @@ from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export, Tagging
 from crm_plugin.segments.saved import quick_queries
 from tests.campaigns.fixtures import EVERYBODY, books_of, launched, rows, run, state, world
-from tests.channels.sms.test_life import EDITOR, KEYS, TEXT, TextReview
+from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
 from tests.web.fixtures import PEOPLE, open_school

@@ -12,8 +12,8 @@ from crm_plugin.segments import service
 from crm_plugin.segments.saved import quick_queries
 from tests.web.filled import fill
 from tests.web.fixtures import School
-from tests.web.test_opening import ADMIN, OTHER
 from tests.web.test_pages import on_sqlite
+from tests.web.test_quick_query_opening import ADMIN, OTHER
 
 pytestmark = on_sqlite
 
