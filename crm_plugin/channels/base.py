@@ -86,6 +86,10 @@ class Receipt:
     permanent: bool = True
     retry_after: float | None = None
     """Seconds that the carrier asks to wait."""
+    busy: bool = False
+    """Only the moment is wrong: it waits for long, and says nothing against the carrier."""
+    words: str = ""
+    """What the carrier said, without addresses, at most 255 letters; empty when it said nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
 from crm_plugin.channels.email.headers import ascii_address
+from crm_plugin.channels.email.replies import cause_of, said
+from crm_plugin.channels.email.reply_phrases import Cause
 from crm_plugin.kernel.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,12 @@ RETRY_AFTER = 60.0
 """Seconds to wait after a temporary refusal."""
 PER_CONNECTION = 500
 """Messages after which the connection is made again; many servers close it somewhere beyond."""
+
+REFUSALS = 5
+"""Refusals after which the connection is made again: servers answer ever slower, and hang up after some 20
+(Postfix: ``smtpd_soft_error_limit`` 10, ``smtpd_hard_error_limit`` 20)."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds before the next attempt to connect, after one failure, two, and so on."""
 
 _COARSE = 1.0
 """Seconds that a socket's time-out may be away from what is left."""
@@ -89,23 +97,31 @@ class SmtpCarrier:
         self._sender = _envelope(crm.settings)
         _check_domain(crm.settings.bounce_domain)
         self._link: smtplib.SMTP | None = None
-        self._sent = 0
+        self._sent = self._refusals = 0
         self._deadline = 0.0
         self._given = 0.0
+        self._failures = 0
+        self._closed_until = 0.0
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
-        """Send each message; after a failure to connect the rest is not tried."""
+        """Send each message; after a failure to connect the rest is not tried.
+
+        A server that did not answer is left alone for a while, so that a restart of it costs one attempt.
+        """
         receipts: list[Receipt] = []
         for index, message in enumerate(messages):
-            if not may_call():
+            if not self._is_open() or not may_call():
                 return receipts + not_called(messages[index:])
             self._deadline = time.monotonic() + SECONDS
-            receipt = self._one(message)
-            receipts.append(receipt)
-            if receipt.reason in ("smtp_unreachable", "smtp_login"):
-                left = messages[index + 1 :]
-                return receipts + [_unavailable(other.key, receipt.reason) for other in left]
+            receipts.append(self._one(message))
         return receipts
+
+    def _is_open(self) -> bool:
+        """Return whether to call the server; waits for it, a second at most."""
+        left = self._closed_until - time.monotonic()
+        if left > 0:
+            time.sleep(min(left, 1.0))
+        return left <= 1.0
 
     def greet(self) -> str:
         """Connect, sign in and say goodbye without sending anything; return how, for people.
@@ -121,7 +137,7 @@ class SmtpCarrier:
 
     def close(self) -> None:
         """Say goodbye to the server."""
-        link, self._link, self._sent = self._link, None, 0
+        link, self._link, self._sent, self._refusals = self._link, None, 0, 0
         if link is not None:
             try:
                 link.quit()
@@ -130,12 +146,12 @@ class SmtpCarrier:
 
     def _one(self, message: Message) -> Receipt:
         fresh = self._link is None
-        if self._sent >= PER_CONNECTION:
+        if self._sent >= PER_CONNECTION or self._refusals >= REFUSALS:
             self.close()
         try:
             return self._send(message)
-        except smtplib.SMTPAuthenticationError:
-            return self._dropped(message.key, "smtp_login")
+        except smtplib.SMTPResponseException as error:
+            return self._not_greeted(message.key, error)
         except Lost as lost:
             if lost.after_text:
                 self._drop()
@@ -145,20 +161,38 @@ class SmtpCarrier:
             return self._dropped(message.key, "smtp_connection_lost") if fresh else self._one(message)
         except _FAILURES as error:
             log.warning("SMTP server %s: %s", self._server.host, error)
+            self._leave_alone()
             return self._dropped(message.key, "smtp_unreachable")
+
+    def _not_greeted(self, key: str, error: smtplib.SMTPResponseException) -> Receipt:
+        """Return what a refusal of the connection or of the login means."""
+        self._leave_alone()
+        answer = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
+        if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
+            self._drop()
+            return Receipt(
+                key, "unavailable", reason="smtp_login", permanent=False,
+                retry_after=RETRY_AFTER, words=said(error.smtp_code, answer),
+            )  # fmt: skip
+        return self._refused(key, "CONNECT", error.smtp_code, answer)
+
+    def _leave_alone(self) -> None:
+        pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
+        self._failures += 1
+        self._closed_until = time.monotonic() + pause
 
     def _dropped(self, key: str, reason: str) -> Receipt:
         self._drop()
         return _unavailable(key, reason)
 
     def _drop(self) -> None:
-        link, self._link, self._sent = self._link, None, 0
+        link, self._link, self._sent, self._refusals = self._link, None, 0, 0
         if link is not None:
             link.close()
 
     def _send(self, message: Message) -> Receipt:
         link = self._link or self._connect()
-        self._link = link
+        self._link, self._failures = link, 0
         try:
             address = ascii_address(message.address)
         except BadInput:
@@ -169,10 +203,13 @@ class SmtpCarrier:
         data = message.mime(eight_bit)
         options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
         sender = message.return_path or self._sender
-        commands = (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>", "DATA")
-        for command, (code, text) in zip(commands, self._answers(link, commands), strict=False):
-            if code >= 400:
-                return self._refused(message.key, command, code, text)
+        envelope = (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>")
+        # Behind a refused recipient DATA would be a second error: after a refusal it waits for the answers.
+        rounds = ((*envelope, "DATA"),) if not self._refusals else (envelope, ("DATA",))
+        for commands in rounds:
+            for command, (code, text) in zip(commands, self._answers(link, commands), strict=False):
+                if code >= 400:
+                    return self._refused(message.key, command, code, text)
         return self._text(link, message.key, data)
 
     def _answers(self, link: smtplib.SMTP, commands: Sequence[str]) -> Sequence[tuple[int, bytes]]:
@@ -228,16 +265,21 @@ class SmtpCarrier:
 
     def _refused(self, key: str, command: str, code: int, text: bytes) -> Receipt:
         """Return what a refusal means; the connection is made ready for the next message."""
-        log.info("SMTP server %s answered %d to %s", self._server.host, code, command.split(" ")[0])
-        if code == 421:
+        verb = command.split(" ")[0]
+        log.info("SMTP server %s answered %d to %s", self._server.host, code, verb)
+        if code == 421 or verb == "CONNECT":
             self._drop()
         else:
+            self._refusals += 1
             self._reset()
-        reason = f"smtp_{code}{_enhanced(text)}"
-        if code >= 500 and not command.startswith("MAIL"):
-            return Receipt(key, "rejected", reason=reason)
-        # A refused sender says nothing about the person: it must not use the address up.
-        return Receipt(key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER)
+        cause = _cause(verb, code, text)
+        found = Receipt(key, "rejected", reason=f"smtp_{code}{_enhanced(text)}", words=said(code, text))
+        if code >= 500 and cause in ("mailbox", "full", "unclear"):
+            return found
+        # What was refused for us, for the text or for the moment must not use the address up.
+        found.status, found.permanent, found.retry_after = "unavailable", False, RETRY_AFTER
+        found.busy = cause == "later"
+        return found
 
     def _reset(self) -> None:
         try:
@@ -306,6 +348,14 @@ def _check_domain(domain: str) -> None:
     if not good:
         expected = "a domain such as bounces.school.example"
         raise BadInput("settings.bad_value", name="bounce_domain", value=domain, expected=expected)
+
+
+def _cause(verb: str, code: int, text: bytes) -> Cause:
+    """Return what a refusal of a command is about; before the recipient was named it is never theirs."""
+    cause = cause_of(said(code, text), code=code, after_text=verb in ("DATA", "TEXT"))
+    if verb in ("CONNECT", "MAIL"):
+        return "later" if code < 500 and cause != "sender" else "sender"
+    return cause
 
 
 def _enhanced(text: bytes) -> str:

@@ -1,0 +1,95 @@
+"""What a mail server's refusal is about: a mailbox, its space, the text, ourselves, or only the moment.
+
+The words come before the codes. Servers answer 550 and 5.7.1 to anything, and Gmail says ``550-5.2.1`` of a
+mailbox that gets too much mail this minute. So the phrases of
+:mod:`crm_plugin.channels.email.reply_phrases` are asked first. The enhanced status code (RFC 3463 and IANA's
+registry of them) decides where no words do.
+"""
+
+import re
+
+from crm_plugin.channels.email.reply_phrases import TABLES, Cause
+
+STATUS = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\w)")
+"""An enhanced status code, not a part of a network address or of a version."""
+REPLY = re.compile(r"\b([45]\d\d)[ -]")
+"""A reply code of a failure, as it begins a line of words."""
+_AFTER_TEXT = re.compile(r"in reply to end of DATA|after end of data|end-of-data", re.I)
+"""How servers say in a report that the text itself was refused."""
+
+_ADDRESS = re.compile(r"[^\s<>()\[\]:;,]+@[^\s<>()\[\]:;,]+")
+
+
+_BY_STATUS: dict[tuple[int, int], Cause] = {
+    (1, 7): "sender",  # a bad sender's mailbox
+    (1, 8): "sender",  # a bad sender's system
+    (1, 9): "content",  # the message is for a system of another kind
+    (2, 0): "unclear",
+    (2, 1): "mailbox",
+    (2, 2): "full",
+    (2, 3): "content",
+    (3, 4): "content",
+    (4, 1): "unclear",
+    (4, 4): "mailbox",
+    (4, 5): "sender",
+    (4, 310): "mailbox",
+}
+_BY_SUBJECT: dict[int, Cause] = {1: "mailbox", 6: "content", 7: "sender"}
+_WHOLE_LATER = re.compile(
+    r"try(ing)? again|try later|later\b|defer|temporar|too many (conn|sess|recent)|slow down|busy|unavailable"
+    r"|rate limit|too (quickly|frequent)|in progress|exceeded",
+    re.I,
+)
+
+
+def cause_of(words: str, status: str = "", code: int = 0, *, after_text: bool = False) -> Cause:
+    """Return what a refusal is about.
+
+    :param words: what the server said, its codes included or not.
+    :param status: the enhanced status code, as ``5.1.1``; empty = the first one in the words.
+    :param code: the reply code; 0 = the one of the words, or the class of the status.
+    :param after_text: the text was refused, which is never about the address.
+    """
+    status = status if STATUS.search(status) else status_in(words)
+    first = int(str(code or reply_in(words) or status or 5)[0])
+    cause = _by_words(f"{status} {words}") or _by_status(status)
+    if first == 4:
+        return cause if cause in ("full", "content") or _is_ours(cause, words) else "later"
+    if cause in ("mailbox", "full") and (after_text or _AFTER_TEXT.search(words)):
+        return "unclear"
+    return cause
+
+
+def said(code: int, answer: bytes) -> str:
+    """Return an answer in one line of at most 255 letters, without e-mail addresses."""
+    words = " ".join(answer.decode("utf-8", "replace").split())
+    return f"{code} {_ADDRESS.sub('…', words)}"[:255]
+
+
+def _is_ours(cause: Cause, words: str) -> bool:
+    """Return whether a temporary refusal is about us, and no wait for ourselves would help."""
+    return cause == "sender" and not _WHOLE_LATER.search(words)
+
+
+def _by_words(words: str) -> Cause | None:
+    return next((cause for cause, phrases in TABLES if phrases.search(words)), None)
+
+
+def _by_status(status: str) -> Cause:
+    match = STATUS.search(status)
+    if match is None:
+        return "unclear"
+    subject, detail = int(match.group(2)), int(match.group(3))
+    return _BY_STATUS.get((subject, detail)) or _BY_SUBJECT.get(subject, "unclear")
+
+
+def status_in(text: str) -> str:
+    """Return the first permanent or temporary status code in a text; empty when there is none."""
+    found = [match.group(0) for match in STATUS.finditer(text) if match.group(1) != "2"]
+    return found[0] if found else ""
+
+
+def reply_in(text: str) -> str:
+    """Return the first SMTP reply code of a failure in a text; empty when there is none."""
+    match = REPLY.search(text)
+    return match.group(1) if match else ""
