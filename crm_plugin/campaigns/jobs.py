@@ -10,7 +10,7 @@ from crm_plugin.campaigns.delivery import sweeper, wakeups
 from crm_plugin.campaigns.delivery.drain import drain as drain_campaign
 from crm_plugin.campaigns.feedback import bounces, delivery_reports, poll_reports
 from crm_plugin.campaigns.launch.freezing import freeze as freeze_campaign
-from crm_plugin.campaigns.launch.lifecycle import ACTIVE
+from crm_plugin.campaigns.ledger.campaign_states import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm, current
 from crm_plugin.kernel.db.sql_clock import db_now

@@ -58,7 +58,13 @@ class Campaign(Base):
     """Messages one after the other that the carrier could not take, over all workers."""
     lately_answered: Mapped[int] = mapped_column(default=0)
     lately_failed: Mapped[int] = mapped_column(default=0)
-    """Of the answers since about the last few hundred: how many were such failures."""
+    """Of the answers since about the last few hundred: how many were failures or refusals."""
+    refused_alike: Mapped[str | None] = mapped_column(Key(64))
+    """The reason of the last refusals, where all of them had the same."""
+    refused_in_row: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Refusals with that reason one after the other, without a success, over all workers."""
+    last_words: Mapped[str | None] = mapped_column(Key(255))
+    """What the carrier said of its last refusal."""
     freeze_step: Mapped[str | None] = mapped_column(Key(16))
     """``staging``, ``copying`` or ``done``."""
     freeze_after: Mapped[int] = mapped_column(Id, default=0)
@@ -127,6 +133,8 @@ class Delivery(Base):
     handed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the row was marked *sending* for the attempt that counts."""
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    words: Mapped[str | None] = mapped_column(Key(255))
+    """What the carrier said when it refused the message, without addresses."""
 
 
 class EarlyReport(Base):

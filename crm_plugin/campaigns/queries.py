@@ -48,6 +48,7 @@ class CampaignRow:
     launched_at: datetime | None
     as_of: datetime | None
     finished_at: datetime | None
+    last_words: str | None
 
     def document(self) -> dict[str, Any]:
         """Return it as a campaign file, to edit or to copy."""

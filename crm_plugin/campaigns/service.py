@@ -15,6 +15,7 @@ from crm_plugin.campaigns.composing.preflight import Preflight, preflight
 from crm_plugin.campaigns.delivery.retry import reopen
 from crm_plugin.campaigns.delivery.wakeups import wake
 from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import data_freshness
@@ -38,7 +39,7 @@ def launch(crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None) -
     """
     with crm.db.read() as session:
         campaign = access.one(session, actor, campaign_id, "crm.send")
-        lifecycle.check_state(campaign.state, ("draft",), LAUNCHED)
+        campaign_states.check_state(campaign.state, ("draft",), LAUNCHED)
         found = preflight(crm, session, campaign)
     if typed is not None and typed != str(found.reach.reached):
         raise BadInput("campaign.not_confirmed", count=found.reach.reached)
@@ -52,7 +53,7 @@ def launch(crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None) -
 
 def _launch(crm: Crm, session: Session, actor: Actor, campaign_id: int, found: Preflight) -> str:
     campaign = _locked(session, actor, campaign_id)
-    lifecycle.check_state(campaign.state, ("draft",), LAUNCHED)
+    campaign_states.check_state(campaign.state, ("draft",), LAUNCHED)
     if campaign.revision != found.revision:  # another text, another audience: nobody has checked that
         raise Conflict("campaign.changed")
     now = crm.clock()
@@ -61,21 +62,23 @@ def _launch(crm: Crm, session: Session, actor: Actor, campaign_id: int, found: P
     planned = campaign.planned_at
     record(session, now, actor.id, "campaign.launch", ("campaign", campaign_id))
     if not copy_guard.is_confirmed(crm, session):
-        lifecycle.change(session, campaign_id, "hold", reason="copied", launched_by=actor.id)
+        campaign_states.change(session, campaign_id, "hold", reason="copied", launched_by=actor.id)
         return "held"
     copy_guard.confirm(crm, session)
     if planned is None and data_freshness.is_too_old(crm, session, campaign_id):
-        lifecycle.change(session, campaign_id, "hold", reason=data_freshness.REASON, launched_by=actor.id)
+        campaign_states.change(
+            session, campaign_id, "hold", reason=data_freshness.REASON, launched_by=actor.id
+        )
         return "held"
     if planned is not None:
-        lifecycle.change(session, campaign_id, "schedule", launched_by=actor.id)
+        campaign_states.change(session, campaign_id, "schedule", launched_by=actor.id)
         return "scheduled"
     lifecycle.start(session, campaign_id, actor.id, now, launched_by=actor.id)
     return "freezing"
 
 
 def _locked(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    lifecycle.lock(session, campaign_id)
+    campaign_states.lock(session, campaign_id)
     return access.one(session, actor, campaign_id, "crm.send")
 
 
@@ -84,7 +87,7 @@ def pause(crm: Crm, actor: Actor, campaign_id: int) -> None:
 
     def work(session: Session) -> None:
         _locked(session, actor, campaign_id)
-        lifecycle.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
+        campaign_states.demand(session, campaign_id, "pause", Clause("paused"), reason="by_hand")
         record(session, crm.clock(), actor.id, "campaign.pause", ("campaign", campaign_id))
 
     crm.db.run(work)
@@ -93,7 +96,7 @@ def pause(crm: Crm, actor: Actor, campaign_id: int) -> None:
 def resume(crm: Crm, actor: Actor, campaign_id: int) -> str:
     """Go on exactly where it stopped; for a held campaign this is the confirmation. Return the new state."""
     state = crm.db.run(lambda session: _resume(crm, session, actor, campaign_id))
-    if state in lifecycle.ACTIVE:
+    if state in campaign_states.ACTIVE:
         wake(crm, campaign_id, state)
     return state
 
@@ -101,25 +104,27 @@ def resume(crm: Crm, actor: Actor, campaign_id: int) -> str:
 def _resume(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> str:
     campaign, now = _locked(session, actor, campaign_id), crm.clock()
     state = campaign.state
-    lifecycle.check_state(state, ("paused", "held"), Clause("resumed"))
+    campaign_states.check_state(state, ("paused", "held"), Clause("resumed"))
     if state == "paused" and not copy_guard.is_confirmed(crm, session):
         # Going on after a pause is no word about a copied database: that question is put first.
         lifecycle.hold(session, campaign_id, "copied", now)
         return "held"
     copy_guard.confirm(crm, session)
-    lifecycle.begin_anew(session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at)
+    campaign_states.begin_anew(
+        session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at
+    )
     record(session, now, actor.id, "campaign.resume", ("campaign", campaign_id), reason=campaign.reason)
     if campaign.freeze_step == "done":
-        lifecycle.change(session, campaign_id, "resume", reason=None)
+        campaign_states.change(session, campaign_id, "resume", reason=None)
         return "sending"
     # The process that froze it has let go, or notices by its token: nobody has to wait for its lease.
     values: dict[str, Any] = {"reason": None, "freeze_lease_until": None}
     if campaign.freeze_step is None:  # held or paused before its planned time
         values |= {"freeze_step": "staging", "launched_at": now}
         if campaign.planned_at is not None and campaign.planned_at > now:
-            lifecycle.change(session, campaign_id, "plan", reason=None)
+            campaign_states.change(session, campaign_id, "plan", reason=None)
             return "scheduled"
-    lifecycle.change(session, campaign_id, "freeze", **values)
+    campaign_states.change(session, campaign_id, "freeze", **values)
     return "freezing"
 
 
@@ -129,7 +134,7 @@ def cancel(crm: Crm, actor: Actor, campaign_id: int) -> int:
     def work(session: Session) -> int:
         _locked(session, actor, campaign_id)
         now = crm.clock()
-        lifecycle.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
+        campaign_states.demand(session, campaign_id, "cancel", Clause("cancelled"), finished_at=now)
         count = lifecycle.cancel_rows(session, campaign_id, now)
         record(session, now, actor.id, "campaign.cancel", ("campaign", campaign_id), count=count)
         return count

@@ -88,7 +88,9 @@ class Bounce(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     delivery_id: Mapped[int | None] = mapped_column(Id)
     counts: Mapped[bool] = mapped_column(default=True)
-    """False once somebody let the address be written to again."""
+    """False once somebody let the address be written to again, or too many came back alike."""
+    words: Mapped[str | None] = mapped_column(Key(255))
+    """What the mail server said, without addresses."""
 
 
 class RateWindow(Base):

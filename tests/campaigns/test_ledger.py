@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.ledger.states import EDGES, STATES, move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.kernel.db.engine import Database
@@ -57,11 +57,11 @@ def test_out_of_unknown_settling_leads_to_known_ends_only() -> None:
     assert targets == {"sent", "failed_permanent", "failed_transient"}
 
 
-CAMPAIGN_EDGES = {(s, t) for edges in lifecycle.EDGES.values() for s, t in edges.items()}
+CAMPAIGN_EDGES = {(s, t) for edges in campaign_states.EDGES.values() for s, t in edges.items()}
 
 
-@pytest.mark.parametrize("verb", lifecycle.EDGES)
-@pytest.mark.parametrize("state", lifecycle.STATES)
+@pytest.mark.parametrize("verb", campaign_states.EDGES)
+@pytest.mark.parametrize("state", campaign_states.STATES)
 def test_a_campaign_changes_only_along_its_table(database: Database, verb: str, state: str) -> None:
     with database.begin() as session:
         session.add(
@@ -78,7 +78,7 @@ def test_a_campaign_changes_only_along_its_table(database: Database, verb: str, 
             )
         )
     with database.begin() as session:
-        changed = lifecycle.change(session, 1, verb)
-        assert changed is (state in lifecycle.EDGES[verb])
+        changed = campaign_states.change(session, 1, verb)
+        assert changed is (state in campaign_states.EDGES[verb])
     with database.read() as session:
-        assert session.get_one(Campaign, 1).state == lifecycle.EDGES[verb].get(state, state)
+        assert session.get_one(Campaign, 1).state == campaign_states.EDGES[verb].get(state, state)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.project.tree import python_files, text_of
 
 PROMISED: dict[str, str] = {
-    "crm_plugin.campaigns.launch.lifecycle.STATES": "says in one place which states there are",
+    "crm_plugin.campaigns.ledger.campaign_states.STATES": "says in one place which states there are",
     "crm_plugin.host.base.PythonHost": "base class for hosts in other packages (docs/hosts.md)",
     "crm_plugin.kernel.migrate.check": "what the author of a new migration asks",
     "crm_plugin.kernel.kill_points.STEPS": "where a worker can be killed; the kill tests walk it",

@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 PACKAGE = Path(crm_plugin.__file__).parent
 RELEASED = {"0001_first.py": "38024892c95cb823e500e1b82448114c3b4268d88673b39300cf7aec7448070b"}
 """Migration → SHA-256. A line is added with each new one; none is ever changed."""
+IN_WORK = {"0002_edges.py"}
+"""Migrations that no installation has run yet; each gets its line above when it lands."""
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -35,7 +37,7 @@ def test_a_released_migration_never_changes(name: str) -> None:
 
 def test_each_migration_is_on_the_list() -> None:
     found = {path.name for path in (folder("migrations") / "versions").glob("[0-9]*.py")}
-    assert found == set(RELEASED)
+    assert found == set(RELEASED) | IN_WORK
 
 
 def test_the_first_migration_makes_the_tables_of_the_first_version(db_url: str, db_kind: str) -> None:

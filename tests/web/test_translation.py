@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from flask import Flask, g
 
 import crm_plugin
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.channels import content
 from crm_plugin.channels.sms.carriers.outcomes import KINDS
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
@@ -187,7 +187,7 @@ NAMES = re.compile(r"JSON|UTF|NaN|unit|day|week|month|year|minute|hour|username"
         lambda: INSTANT.read("inLast", {"n": -1, "unit": "day"}, ZoneInfo("UTC")),
         lambda: content.parse("{{ username", ["username"]),
         lambda: content.parse("{% if username %}x{% endif %}", ["username"]),
-        lambda: lifecycle.check_state("finished", ("draft",), Clause("changed")),
+        lambda: campaign_states.check_state("finished", ("draft",), Clause("changed")),
     ],
 )
 def test_a_message_with_parts_is_chinese_on_a_chinese_page(work: Callable[[], Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preflight import Preflight, preflight
 from crm_plugin.campaigns.composing.preview import Preview, rendered, somebody
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.prepared_campaign import made_of
 from crm_plugin.campaigns.queries import CampaignRow, row_of
 from crm_plugin.host.context import Crm
@@ -30,7 +30,7 @@ def check(crm: Crm, actor: Actor, campaign_id: int, person_host_id: str | None =
     """
     with crm.db.read() as session:
         campaign = access.one(session, actor, campaign_id, "crm.send")
-        lifecycle.check_state(campaign.state, ("draft",), Clause("changed"))
+        campaign_states.check_state(campaign.state, ("draft",), Clause("changed"))
         made = made_of(crm, session, campaign)
         found = preflight(crm, session, campaign, made)
         wanted = (actor, campaign, person_host_id, found.audience)

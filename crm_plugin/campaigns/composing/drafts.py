@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import access, queries
 from crm_plugin.campaigns.document.schemas import TITLES, Checks, Draft, read
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
@@ -165,7 +165,7 @@ def restore(crm: Crm, actor: Actor, campaign_id: int) -> None:
         access.get(crm, actor, campaign_id, "crm.send")
 
     def work(session: Session) -> None:
-        lifecycle.lock(session, campaign_id)
+        campaign_states.lock(session, campaign_id)
         campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
         if campaign.removed_at is None:
             return
@@ -208,9 +208,9 @@ def sweep(crm: Crm) -> int:
 
 
 def _locked(session: Session, actor: Actor, campaign_id: int, verb: Clause) -> Campaign:
-    lifecycle.lock(session, campaign_id)
+    campaign_states.lock(session, campaign_id)
     campaign = access.one(session, actor, campaign_id, "crm.send")
-    lifecycle.check_state(campaign.state, ("draft",), verb)
+    campaign_states.check_state(campaign.state, ("draft",), verb)
     return campaign
 
 

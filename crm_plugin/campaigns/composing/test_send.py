@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preview import person_for
 from crm_plugin.campaigns.document import personalisation
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits as pace
 from crm_plugin.campaigns.rates.grants import slot_of
@@ -73,7 +73,9 @@ def send_test(
 
 def _count(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> None:
     """Write a test down before it leaves, unless its sender has used up a day's worth."""
-    lifecycle.lock(session, campaign_id)  # tests that are asked for at once are counted one after the other
+    campaign_states.lock(
+        session, campaign_id
+    )  # tests that are asked for at once are counted one after the other
     now, limit = crm.clock(), crm.settings.tests_per_day
     mine = (AuditRow.actor == actor.id, AuditRow.action == _ACTION, AuditRow.at > now - DAY)
     sent = session.scalar(sa.select(sa.func.count()).select_from(AuditRow).where(*mine)) or 0

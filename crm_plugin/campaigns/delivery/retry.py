@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.delivery.wakeups import wake
-from crm_plugin.campaigns.launch import lifecycle
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
@@ -44,14 +44,14 @@ def reopen(session: Session, campaign_id: int, verb: Clause) -> None:
 
     :raises Conflict: ``campaign.bad_state``.
     """
-    state = lifecycle.lock(session, campaign_id)
-    lifecycle.check_state(state, FROM, verb)
+    state = campaign_states.lock(session, campaign_id)
+    campaign_states.check_state(state, FROM, verb)
     if state == "finished":
-        lifecycle.change(session, campaign_id, "reopen", finished_at=None)
+        campaign_states.change(session, campaign_id, "reopen", finished_at=None)
 
 
 def _first(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> tuple[int, int]:
-    lifecycle.lock(session, campaign_id)
+    campaign_states.lock(session, campaign_id)
     access.one(session, actor, campaign_id, "crm.send")
     reopen(session, campaign_id, Clause("sent again"))
     failed = sa.select(sa.func.count()).where(*_failed(campaign_id, 0))

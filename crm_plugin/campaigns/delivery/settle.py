@@ -4,7 +4,7 @@ Fenced by token *and* state: a worker whose lease was taken over, or about whose
 decided meanwhile, changes nothing. Out of *unknown* it leads only to a known end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -24,8 +24,11 @@ from crm_plugin.kernel.settings import Settings
 
 MAX_TRIES = 4
 """Attempts until a temporary refusal is ``failed_transient``."""
+BUSY_TRIES = 12
+"""The same for a carrier that only has no time now: over about nine hours, as a mail server would."""
 FIRST_WAIT = 30.0
 """Seconds before the second attempt; four times as long before each further one."""
+LONGEST_WAIT = 3600.0
 
 
 @dataclass(slots=True)
@@ -89,7 +92,7 @@ def _settling(dialect: str, rows: int) -> sa.Update:
 def _refused(session: Session, outcome: Outcome) -> None:
     refused = [pair for pair in outcome.of("rejected") if pair[1].permanent]
     if refused:
-        values = {"reason": _reasons(refused), "carrier": outcome.carrier, **_done(outcome)}
+        values = {**_why(refused), "carrier": outcome.carrier, **_done(outcome)}
         move(
             session, "settle", ["sending", "unknown"], "failed_permanent", *_fence(outcome, refused), **values
         )
@@ -99,7 +102,7 @@ def _unknown(session: Session, outcome: Outcome) -> None:
     unknown = outcome.of("unknown")
     if unknown:
         # The token stays: what the carrier reports later may still settle the row.
-        values = {"reason": _reasons(unknown), "carrier": outcome.carrier, "lease_until": None}
+        values = {**_why(unknown), "carrier": outcome.carrier, "lease_until": None}
         move(session, "settle", ["sending"], "unknown", *_fence(outcome, unknown), **values)
 
 
@@ -116,7 +119,7 @@ def _try_again(session: Session, outcome: Outcome) -> None:
             _give_up(session, outcome, ["sending"], pairs)
         else:
             until = outcome.at + timedelta(seconds=wait)
-            values = {"reason": _reasons(pairs), "waits_until": until}
+            values = {**_why(pairs), "waits_until": until}
             _put_back(session, outcome, pairs, cancelled, "waiting", **values)
 
 
@@ -133,7 +136,7 @@ def _put_back(
 
 
 def _give_up(session: Session, outcome: Outcome, sources: list[str], pairs: list[Any]) -> None:
-    values = {"reason": _reasons(pairs), **_done(outcome)}
+    values = {**_why(pairs), **_done(outcome)}
     move(session, "settle", sources, "failed_transient", *_fence(outcome, pairs), **values)
 
 
@@ -152,11 +155,19 @@ def _done(outcome: Outcome) -> dict[str, Any]:
     return {"settled_at": outcome.at, "token": None, "lease_until": None}
 
 
-def _reasons(pairs: list[tuple[Row, Receipt]]) -> Any:
+def _why(pairs: list[tuple[Row, Receipt]]) -> dict[str, Any]:
+    """Return why rows were not taken: our reason, and the carrier's own words."""
     reasons = {row.id: (receipt.reason or receipt.status)[:64] for row, receipt in pairs}
-    if len(set(reasons.values())) == 1:
-        return next(iter(reasons.values()))
-    return sa.case(reasons, value=Delivery.id)
+    words = {row.id: receipt.words[:255] or None for row, receipt in pairs}
+    return {"reason": _each(reasons), "words": _each(words)}
+
+
+def _each(values: Mapping[int, str | None]) -> Any:
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return sa.case(
+        {id: sa.literal(value, Delivery.words.type) for id, value in values.items()}, value=Delivery.id
+    )
 
 
 def _is_transient(receipt: Receipt) -> bool:
@@ -169,6 +180,8 @@ def _by_wait(
     found: dict[tuple[float, bool], list[tuple[Row, Receipt]]] = {}
     for row, receipt in pairs:
         tried = row.tries + 1
-        wait = max(receipt.retry_after or 0.0, FIRST_WAIT * 4 ** (tried - 1))
-        found.setdefault((wait, tried >= MAX_TRIES), []).append((row, receipt))
+        usual = min(FIRST_WAIT * 4 ** (tried - 1), LONGEST_WAIT)
+        wait = max(receipt.retry_after or 0.0, usual)
+        last = tried >= (BUSY_TRIES if receipt.busy else MAX_TRIES)
+        found.setdefault((wait, last), []).append((row, receipt))
     return found

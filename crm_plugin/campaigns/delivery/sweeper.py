@@ -28,7 +28,7 @@ def sweep(crm: Crm) -> bool:
     with crm.db.read() as session:
         sending = session.scalars(sa.select(Campaign.id).where(Campaign.state == "sending")).all()
     finished = [id for id in sending if lifecycle.finish(crm, id)]
-    notifications.tell(crm)
+    notifications.notify(crm)
     return bool(held or started or lapsed or cleared or matched or finished)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns.feedback import mass_bounces
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.email.feedback import bounces
@@ -42,16 +43,23 @@ def apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Tak
     """Write an event down, stop its address if that is enough, and move its row; again = no change."""
     if not bounces.record(session, event):
         return Taken(event.kind, True, detail="known already")
-    enough = bounces.is_enough(session, crm.settings, event)
-    if event.kind == "soft" and row is not None:
-        enough = _soft_in_a_row(crm, session, event, row)
+    alike = row is not None and mass_bounces.are_alike(session, event, row)
+    enough = not alike and _is_enough(crm, session, event, row)
     if enough:
         # First the people, then the row: as a marking locks them.
         bounces.stop(crm, session, event)
     if row is not None:
         move_row(session, event.kind, event.status, event.at, row.id)
         touch(session, [row.person_id])
+    if row is not None and alike:
+        mass_bounces.excuse(session, event, row, crm.clock())
     return Taken(event.kind, True, enough)
+
+
+def _is_enough(crm: Crm, session: Session, event: Event, row: Delivery | None) -> bool:
+    if event.kind == "soft" and row is not None:
+        return _soft_in_a_row(crm, session, event, row)
+    return bounces.is_enough(session, crm.settings, event)
 
 
 def _soft_in_a_row(crm: Crm, session: Session, event: Event, row: Delivery) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from crm_plugin.campaigns.feedback.bounce_effects import Taken, apply, handed, move_row
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -31,6 +31,8 @@ from crm_plugin.profiles.store.normalise import email_key
 _LATELY = timedelta(days=1)
 _OLDEST = timedelta(days=366)
 _BATCH = 500
+MANY = 5
+"""Refusals alike in a campaign without one success that may be our own fault."""
 
 
 def take(crm: Crm, returned: Returned) -> Taken:
@@ -138,18 +140,33 @@ def _latest(session: Session, address_key: str) -> Delivery | None:
 
 
 def _refused_lately(crm: Crm) -> list[int]:
-    """Return rows that a mail server refused for good at once, and that were not looked at yet."""
+    """Return rows that a mail server refused for good at once, and that were not looked at yet.
+
+    A refusal counts once a later message was taken, or the campaign is over and few were refused alike:
+    until then it may be our own fault.
+    """
     since = crm.clock() - _LATELY
     lately = sa.or_(Campaign.finished_at.is_(None), Campaign.finished_at >= since)
     campaigns = sa.select(Campaign.id).where(
         Campaign.channel == CHANNEL, Campaign.launched_at.is_not(None), lately
     )
     known = sa.exists().where(Bounce.delivery_id == Delivery.id)
+    other = aliased(Delivery)
+    same = (other.campaign_id == Delivery.campaign_id, other.state == "failed_permanent")
+    alike = sa.select(sa.func.count()).where(*same, other.reason == Delivery.reason).scalar_subquery()
+    taken = sa.exists().where(
+        other.campaign_id == Delivery.campaign_id, other.state.in_(("sent", "delivered"))
+    )
+    over = sa.exists().where(Campaign.id == Delivery.campaign_id, Campaign.finished_at.is_not(None))
+    ours = sa.or_(
+        taken.where(other.settled_at >= Delivery.settled_at), sa.and_(over, sa.or_(taken, alike < MANY))
+    )
     query = sa.select(Delivery.id).where(
         Delivery.campaign_id.in_(campaigns),
         Delivery.state == "failed_permanent",
         Delivery.reason.startswith("smtp_5", autoescape=True),
         Delivery.address_key.is_not(None),
+        ours,
         sa.not_(known),
     )
     with crm.db.read() as session:
@@ -161,9 +178,10 @@ def _note_refused(crm: Crm, delivery_id: int, session: Session) -> int:
     if row is None or row.address_key is None:
         return 0
     status = (row.reason or "").removeprefix("smtp_").partition("_")[2]
-    kind = bounce_classification.kind_of(status)
+    words = row.words or ""
+    kind = bounce_classification.kind_of(status, words)
     at = row.settled_at or crm.clock()
-    event = Event(f"{row.id}:{kind}", row.address_key, kind, status, "smtp", at, row.id)
+    event = Event(f"{row.id}:{kind}", row.address_key, kind, status, "smtp", at, row.id, words)
     apply(crm, session, event, row)
     return 1
 

@@ -59,6 +59,7 @@ EDGES: dict[str, frozenset[tuple[str, str]]] = {
     "cancel": _edges("pending waiting leased > cancelled"),
     "resolve": _edges("unknown > sent pending"),
     "retry": _edges("failed_transient > pending"),
+    "doubt": _edges("failed_permanent > failed_transient"),
 }
 """Verb → the edges that it may take. What stands in no verb never happens."""
 

@@ -81,7 +81,8 @@ def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Se
     if asked is not None and timedelta() <= present.as_of - asked[0] < SAME_PRESENT:
         return asked[1]
     first = _first(rules, present, [(one, asks) for one in REASONS for asks in one.marking])
-    campaign = (Campaign.state, too_old(rules.stale_hours, present.as_of), Campaign.failed_in_row > 0)
+    failing = sa.or_(Campaign.failed_in_row > 0, Campaign.refused_in_row > 0)
+    campaign = (Campaign.state, too_old(rules.stale_hours, present.as_of), failing)
     query = (
         sa.select(*campaign, Delivery.id, first)
         .select_from(Delivery)

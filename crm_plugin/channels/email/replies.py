@@ -2,7 +2,7 @@
 
 The words come before the codes. Servers answer 550 and 5.7.1 to anything, and Gmail says ``550-5.2.1`` of a
 mailbox that gets too much mail this minute. So the phrases of
-:mod:`crm_plugin.channels.email.reply_phrases` are asked first. The enhanced status code (RFC 3463 and IANA's
+:mod:`crm_plugin.channels.email.reply_phrases` are tried first. The enhanced status code (RFC 3463 and IANA's
 registry of them) decides where no words do.
 """
 

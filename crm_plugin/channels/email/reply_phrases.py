@@ -1,4 +1,4 @@
-"""Phrases by which mail servers say what a refusal is about, in the order in which they are asked.
+"""Phrases by which mail servers say what a refusal is about, in the order in which they are tried.
 
 The first table that has a phrase of an answer decides. So what is special stands before what is general:
 "too many recipients" is about us, though the word recipient stands in it. A line is a regular expression,

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.composing.preview import preview
+from crm_plugin.campaigns.delivery.notifications import REFUSALS
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.reporting.report import Report, report
 from crm_plugin.kernel.i18n import Text
@@ -30,6 +31,14 @@ HELP = {
     "copied": Text("The database or the address of this installation has changed."),
     "stale_data": Text("Purchases and opt-outs since the school was last read are unknown."),
     "carrier_failing": Text("The carrier refused many messages in a row. Check its account first."),
+    "refused_alike": Text(
+        "So many addresses rarely go bad at once: the fault may be ours. No address was stopped. Repair it, "
+        "continue, and send what failed again."
+    ),
+    "bounced_alike": Text(
+        "So many addresses rarely go bad at once: the fault may be ours. No address was stopped. Ask who "
+        "runs your mail server, then continue."
+    ),
     "settle_failed": Text(
         "An administrator finds the error in the log. For some messages it is not known whether they were "
         "sent."
@@ -116,6 +125,7 @@ def _live(found: Report) -> dict[str, Any]:
         "bar_text": ", ".join(f"{one.label} {formatting.number(one.count)}" for one in pieces),
         "verbs": verbs_of(row, books),
         "help": help_of(row),
+        "last_words": row.last_words if row.reason in REFUSALS else "",
         "unknown": books.states["unknown"],
         "failed": books.states["failed_transient"],
         "moving": row.state in MOVING,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.channels.email.feedback.bounce_classification import KINDS, Kind
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.writes import insert_missing
@@ -41,6 +42,8 @@ class Event:
     at: datetime
     delivery_id: int | None = None
     """The ledger row, where it is known."""
+    words: str = ""
+    """What the mail server said, without addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def record(session: Session, event: Event) -> bool:
         "source": event.source,
         "at": event.at,
         "delivery_id": event.delivery_id,
+        "words": event.words[:255] or None,
         "counts": True,
     }
     insert_missing(session, Bounce, [row], key=["event_key"])
@@ -93,6 +97,12 @@ def stop(crm: Crm, session: Session, event: Event) -> None:
     """Write nothing more to the address of an event: also no service messages."""
     reason = REASONS[event.kind]
     ledger.suppress(crm, session, CHANNEL, event.address_key, "marketing", reason, event.at, _told_by(event))
+
+
+def reopen(session: Session, address_key: str, at: datetime) -> None:
+    """Write to an address again that was stopped for a bounce, unless another bounce of it counts."""
+    if not _count(session, address_key, "hard"):
+        ledger.lift(session, CHANNEL, address_key, "marketing", REASONS["hard"], at, SYSTEM.id)
 
 
 def forgive(session: Session, address_key: str, at: datetime, actor: str) -> bool:
