@@ -43,16 +43,17 @@ class Slot:
 Piece = str | Slot
 
 
-def parse(source: str, known: Collection[str], place: str = "") -> list[Piece]:
+def parse(source: str, known: Collection[str], place: str = "", limit: int = LIMIT) -> list[Piece]:
     """Read a content.
 
     :param known: names that may stand in it.
     :param place: of this part, for messages.
+    :param limit: bytes that it may have.
     :raises BadInput: ``content.too_long``, ``content.syntax``, ``content.not_allowed``,
         ``content.unknown_variable``; each names the line.
     """
-    if len(source.encode("utf-8", "replace")) > LIMIT:
-        raise BadInput("content.too_long", place, limit=LIMIT)
+    if len(source.encode("utf-8", "replace")) > limit:
+        raise BadInput("content.too_long", place, limit=limit)
     try:
         tree = _ENVIRONMENT.parse(_plain_lines(source))
     except TemplateSyntaxError as error:

@@ -18,7 +18,11 @@ CODES: dict[str, str] = {
     "content.bad_header": "{part} may not contain a line break or a control character",
     "content.no_link": "the text contains {{{{ link }}}} but the campaign has no link",
     "content.service_unsubscribe": "a service message has no opt-out: leave {{{{ unsubscribe }}}} out",
-    "content.bad_address": "{url!r}: links begin with https://, http://, mailto: or tel:, pictures with https://",
+    "content.bad_address": "line {line}: {url!r}: links begin with https://, http://, mailto: or tel:, "
+    "pictures with https://",
+    "content.taken_out": "line {lines}: {what} is taken out: {why}",
+    "content.more_taken_out": "{count} further kinds of things are taken out",
+    "content.untracked_link": "line {line}: {url} is different for each person: its clicks are not counted",
     "content.clipped": "the HTML has {size} kB with its styles: Gmail cuts messages off after 102",
     "content.unsafe_address": "line {line}: {name} is not allowed in this part of an address or attribute",
     "sms.no_template_code": "SMS template {template!r} has no template code of {carrier}",

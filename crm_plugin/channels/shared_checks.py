@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from crm_plugin.channels.base import MARKETING, Problem
-from crm_plugin.channels.content import VARIABLES, Piece, Slot, parse
+from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot, parse
 from crm_plugin.kernel.errors import BadInput
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -32,12 +32,13 @@ def known(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset((*VARIABLES, *constants(content), *content.get("personal", {})))
 
 
-def read_part(content: Mapping[str, Any], part: str) -> list[Piece]:
+def read_part(content: Mapping[str, Any], part: str, limit: int = LIMIT) -> list[Piece]:
     """Return a text of a content in pieces.
 
+    :param limit: bytes that it may have.
     :raises BadInput: ``content.*``, with the part as its place.
     """
-    return cushioned(parse(str(content.get(part) or ""), known(content), part), content)
+    return cushioned(parse(str(content.get(part) or ""), known(content), part, limit), content)
 
 
 def cushioned(pieces: list[Piece], content: Mapping[str, Any]) -> list[Piece]:

@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 from inscriptis import get_text
-from inscriptis.model.config import ParserConfig
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient
 from crm_plugin.channels.content import Piece, Prepared, Slot, Template
-from crm_plugin.channels.email import footer, html
+from crm_plugin.channels.email import document, footer, html
 from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
 from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.email.placeholders import Marker
+from crm_plugin.channels.links_apart import apart
 from crm_plugin.channels.shared_checks import (
     constants,
     link_problems,
@@ -116,12 +116,12 @@ class EmailChannel:
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
         """Return subject, HTML and text ready to render, and what is wrong with them."""
         try:
-            draft = _read(content)
+            draft = _read(content, context)
             sender = mailbox_header("From", context.sender)
         except BadInput as error:
             return Made(None, [severe(error)])
         used = parts.names(draft.subject) | draft.used
-        found = link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
+        found = draft.problems + link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
         if draft.size > html.CLIPPED:
             found.append(Problem("content.clipped", "html", {"size": draft.size // 1000}, severe=False))
         if any(problem.severe for problem in found):
@@ -131,8 +131,7 @@ class EmailChannel:
     def _compiled(
         self, draft: "_Draft", known: Mapping[str, str], sender: str, marketing: bool, context: Context
     ) -> CompiledEmail:
-        text, page = draft.text, draft.page
-        locale = footer.locale_of([*draft.subject, *text], context.locale)
+        text, page, locale = draft.text, draft.page, draft.locale
         if marketing and "unsubscribe" not in _names(text):
             text = [*text, *_prepared(footer.text_footer(locale, context.site_name))]
         if page and marketing and "unsubscribe" not in _names(page):
@@ -140,7 +139,7 @@ class EmailChannel:
         domain = sender.rpartition("@")[2].strip(">\r\n")
         return CompiledEmail(
             parts.template(draft.subject, known, parts.as_is),
-            parts.folded(text, known),
+            parts.folded(apart(text), known),
             parts.folded(page, known) if page else None,
             tuple(draft.targets),
             Skeleton(sender, domain),
@@ -161,31 +160,45 @@ class _Draft:
     text: list[Prepared]
     page: list[Prepared] | None
     targets: list[str]
-    size: int = 0
-    """Bytes of the HTML."""
+    locale: str
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the HTML, as far as they are the same for everybody."""
+        fixed = (piece for piece in self.page or [] if isinstance(piece, str))
+        return sum(len(piece.encode("utf-8", "replace")) for piece in fixed)
 
     @property
     def used(self) -> frozenset[str]:
         return _names(self.text) | _names(self.page or [])
 
 
-def _read(content: Mapping[str, Any]) -> _Draft:
-    subject = read_part(content, "subject")
-    if not subject:
-        raise BadInput("content.missing", "subject", part=Clause("subject"))
-    if any(
-        isinstance(piece, str) and ("\n" in piece or parts.clean(piece) != piece.strip()) for piece in subject
-    ):
-        raise BadInput("content.bad_header", "subject", part=Clause("subject"))
+def _read(content: Mapping[str, Any], context: Context) -> _Draft:
+    subject = _subject(content)
     text = _prepared(read_part(content, "text"))
-    source = read_part(content, "html")
+    source = read_part(content, "html", html.LONGEST)
     if not source:
         if not text:
             raise BadInput("content.missing", "html", part="html")
-        return _Draft(subject, text, None, [])
+        return _Draft(subject, text, None, [], footer.locale_of([*subject, *text], context.locale))
     marker = Marker()
     body = html.read(source, constants(content), marker)
-    return _Draft(subject, text or _text_of(body, marker), body.pieces, body.targets, body.size)
+    text = text or _text_of(body, marker)
+    locale = footer.locale_of([*subject, *text], context.locale)
+    start = document.opening(body, locale, subject, marker)
+    page = [*start, *body.pieces, document.closing(body)]
+    return _Draft(subject, text, page, body.targets, locale, body.problems)
+
+
+def _subject(content: Mapping[str, Any]) -> list[Piece]:
+    subject = read_part(content, "subject")
+    if not subject:
+        raise BadInput("content.missing", "subject", part=Clause("subject"))
+    fixed = [piece for piece in subject if isinstance(piece, str)]
+    if any("\n" in piece or parts.clean(piece) != piece.strip() for piece in fixed):
+        raise BadInput("content.bad_header", "subject", part=Clause("subject"))
+    return subject
 
 
 def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:
@@ -194,7 +207,7 @@ def _prepared(pieces: Iterable[Piece]) -> list[Prepared]:
 
 def _text_of(body: html.Body, marker: Marker) -> list[Prepared]:
     """Make the text part that the author left out."""
-    text = get_text(body.plain, ParserConfig(display_links=True)).strip() + "\n"
+    text = get_text(body.plain).strip() + "\n"
     return [(part, parts.as_is) if isinstance(part, Slot) else part for part in marker.split(text)]
 
 
