@@ -16,9 +16,12 @@ REPLY = re.compile(r"\b([45]\d\d)[ -]")
 """A reply code of a failure, as it begins a line of words."""
 _AFTER_TEXT = re.compile(r"in reply to end of DATA|after end of data|end-of-data", re.I)
 """How servers say in a report that the text itself was refused."""
-
-_ADDRESS = re.compile(r"[^\s<>()\[\]:;,]+@[^\s<>()\[\]:;,]+")
-
+_BEFORE_RECIPIENT = re.compile(
+    r"in reply to (MAIL FROM|EHLO|HELO)|after (MAIL FROM|EHLO|HELO|initial connection)", re.I
+)
+"""How they say that no recipient had been named yet."""
+ADDRESS = re.compile(r"[^\s<>()\[\]:;,@\"']{1,200}@[^\s<>()\[\]:;,@.\"']+(?:\.[^\s<>()\[\]:;,@.\"']+)*")
+"""An e-mail address in words."""
 
 _BY_STATUS: dict[tuple[int, int], Cause] = {
     (1, 7): "sender",  # a bad sender's mailbox
@@ -36,7 +39,8 @@ _BY_STATUS: dict[tuple[int, int], Cause] = {
 }
 _BY_SUBJECT: dict[int, Cause] = {1: "mailbox", 6: "content", 7: "sender"}
 _WHOLE_LATER = re.compile(
-    r"try(ing)? again|try later|later\b|defer|temporar|too many (conn|sess|recent)|slow down|busy|unavailable"
+    r"try(ing)? again|try later|later\b|defer|temporar|too many (conn|sess|rec)|too much mail|slow down|busy"
+    r"|unavailable(?!; client)"
     r"|rate limit|too (quickly|frequent)|in progress|exceeded",
     re.I,
 )
@@ -50,9 +54,15 @@ def cause_of(words: str, status: str = "", code: int = 0, *, after_text: bool = 
     :param code: the reply code; 0 = the one of the words, or the class of the status.
     :param after_text: the text was refused, which is never about the address.
     """
-    status = status if STATUS.search(status) else status_in(words)
+    words = " ".join(words.split())
+    far = far_words(words)
+    status = status_in(status) or status_in(far) or status_in(words)
     first = int(str(code or reply_in(words) or status or 5)[0])
-    cause = _by_words(f"{status} {words}") or _by_status(status)
+    cause = _by_words(f"{status} {far}") or _by_status(status_in(far))
+    if cause == "unclear":
+        cause = _by_words(words) or _by_status(status)
+    if cause in ("mailbox", "full") and _BEFORE_RECIPIENT.search(words):
+        cause = "sender"
     if first == 4:
         return cause if cause in ("full", "content") or _is_ours(cause, words) else "later"
     if cause in ("mailbox", "full") and (after_text or _AFTER_TEXT.search(words)):
@@ -62,8 +72,18 @@ def cause_of(words: str, status: str = "", code: int = 0, *, after_text: bool = 
 
 def said(code: int, answer: bytes) -> str:
     """Return an answer in one line of at most 255 letters, without e-mail addresses."""
-    words = " ".join(answer.decode("utf-8", "replace").split())
-    return f"{code} {_ADDRESS.sub('…', words)}"[:255]
+    return redacted(f"{code} {answer.decode('utf-8', 'replace')}")
+
+
+def redacted(words: str) -> str:
+    """Return words in one line of at most 255 letters, without e-mail addresses."""
+    return ADDRESS.sub("…", " ".join(words.split()))[:255]
+
+
+def far_words(words: str) -> str:
+    """Return what the far server said, where our own server quotes it after words of its own."""
+    match = REPLY.search(words)
+    return words[match.start() :] if match else words
 
 
 def _is_ours(cause: Cause, words: str) -> bool:
@@ -72,6 +92,7 @@ def _is_ours(cause: Cause, words: str) -> bool:
 
 
 def _by_words(words: str) -> Cause | None:
+    words = ADDRESS.sub("x@x", words)  # the name of a mailbox is no phrase
     return next((cause for cause, phrases in TABLES if phrases.search(words)), None)
 
 

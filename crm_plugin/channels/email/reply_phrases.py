@@ -15,18 +15,21 @@ Cause = Literal["mailbox", "full", "sender", "content", "later", "unclear"]
 ``later``: the moment is wrong. ``unclear``: a plain refusal."""
 
 
-def _any(*phrases: str) -> re.Pattern[str]:
+def any_of(*phrases: str) -> re.Pattern[str]:
+    """Return a pattern that finds any of these, without regard to capitals and ends of lines."""
     return re.compile("|".join(phrases), re.I | re.S)
 
 
 TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         "later",
-        _any(
+        any_of(
             r"receiving mail (at a rate|too quickly)",
             r"(recipient|user) has exceeded .{0,40}(limit|rate)",
             r"grey-?list",
             r"address verification in progress",
+            r"in the queue too long",
+            r"(failed|after|maximum) (\d+ )?(delivery )?attempts",
             r"mailbox unavailable or access denied",
             r"mailbox unavailable.{0,30}try again later",
             r"\bHL:I[CF]C",
@@ -37,8 +40,8 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     ),
     (
         "full",
-        _any(
-            r"over ?quota",
+        any_of(
+            r"over (disk |mail )?quota|overquota",
             r"quota (violation|full)",
             r"exceeded storage",
             r"storage allocation",
@@ -52,17 +55,25 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"too many messages on the server",
             r"pleine\b",
             r"(user|mailbox|recipient|account)('s)? (disk |mail |storage )?quota (is )?exceeded",
-            r"disk (quota|full)",
+            r"disk (quota|full|space limit)",
+            r"(mailbox|mailfolder|folder|account|inbox)\b.{0,20}\b(full|lleno|voll)\b",
+            r"(not|n't|insufficient)( have)? (enough )?(disk |storage )?space|space (is )?not enough",
+            r"mailbox exceeds allowed size",
             r"recipient address rejected: quota exceeded",
-            r"(邮箱|信箱|空间).{0,8}(已满|满了|不足)",
+            r"(mailbox|account|user|recipient)\b.{0,40}exceed(s|ed)? .{0,30}"
+            r"(storage|space|quota|mailbox|disk)",
+            r"(buzón|casella|caixa|bo[iî]te|postfach)\b.{0,30}(llen|pien|chei|lotad|plein|voll)",
+            r"переполнен|квота|一杯|容量",
+            r"(邮箱|信箱|空间|郵箱|郵件).{0,8}(已满|满了|不足|已滿|滿)",
         ),
     ),
     (
         "sender",
-        _any(
+        any_of(
             # Who we are: verified, signed in, allowed to relay.
             r"sender (address )?(rejected|reject\b|verif|invalid|is unauthenticated)",
-            r"invalid sender",
+            r"invalid sender|unauthori[sz]ed sender|invalid ip for sending",
+            r"(refused )?due to recipient preferences|\bRCP-P[2-9]",
             r"emetteur invalide",
             r"(return path|sender|domain of sender|envelope sender|mail ?from).{0,60}(does not exist"
             r"|must exist|not? resol|unresolvable|not found|verif|denied|not allowed|must be same"
@@ -95,7 +106,7 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"black-?list",
             r"block-?list",
             r"block(ed)? list",
-            r"listed (at|by|in|on)\b",
+            r"(?<!not )listed (at|by|in|on)\b",
             r"spamhaus\.org/query/ip",
             r"zen\.spamhaus",
             r"using spamhaus",
@@ -160,13 +171,13 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     ),
     (
         "content",
-        _any(
+        any_of(
             r"\bDT:SPM\b",
             r"\bDT:\w{3}\b",
             r"spam",
             r"unsolicited",
             r"junk mail",
-            r"virus",
+            r"virus(?!wall)",
             r"malware",
             r"phish",
             r"suspicious",
@@ -184,6 +195,7 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"databytes",
             r"mailsize limit",
             r"maximum threshold",
+            r"max(imum)? (inbound |incoming )?message size",
             r"size=\d+",
             r"\bfrom\W{0,2} header",
             r"valid address in from",
@@ -195,21 +207,70 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"e-?mail rejected due to",
             r"message filtered",
             r"local policy",
-            r"for policy reasons",
+            r"for policy reasons|delivery failure policy",
         ),
     ),
     (
+        "full",
+        any_of(r"(?<!queue )quota exceeded", r"exceeded (your |the |its |his )?quota"),
+    ),
+    (
+        # What our own side says when it could not get through, or no longer tries.
+        "later",
+        any_of(
+            r"connection (was )?(timed out|refused|dropped|lost|reset|closed)",
+            r"lost connection|no route to host",
+            r"retry time(out)? (exceeded|not reached)|timed out",
+            r"(message|delivery|queue).{0,20}\bexpired|failing for a long time",
+            r"could not (connect|initiate|deliver for the last)|socket error",
+            r"did not accept our requests to connect",
+            r"not responding|not reachable within|not (been )?delivered within|host not reachable",
+            r"(not found|service error).{0,80}try again|malformed name server reply",
+            r"unavailable to take delivery|find a gateway|not been collected|lock failure",
+            r"temporar(y|ily) (lock|disab|unavail|defer|fail|suspend|reject|block|problem|error)|again later",
+            r"network is unreachable|no answer from host|deferred|tls (handshake|negotiation) fail"
+            r"|error (encountered )?while communicating",
+            r"account (is )?locked|too many hops|mail loop|loops? back",
+        ),
+    ),
+    (
+        # A text that names several reasons says none.
+        "unclear",
+        any_of(r"(common|possible|occur\w*|likely) (reason|cause)s", r"(one|any) of the following reasons"),
+    ),
+    (
         "mailbox",
-        _any(
+        any_of(
             r"(user|recipient|mailbox|mail-box|address(ee)?|account|alias|inbox|customer"
             r"|destinataire)\b.{0,60}\b(unknown|not (be )?found|not exist|no longer|nicht bekannt"
             r"|invalid|disabled|deactivated|discontinued|suspended|terminated|inactive|closed"
             r"|expired|unallocated|frozen|archive|bloque|blocked due to inact|is a?n? ?invalid"
             r"|not (a )?valid|not recogni[sz]ed|unavailable|unrouteable|not listed)",
             r"(unknown|no such|invalid|illegal|inactive|unrouteable|unroutable|nonexist\w*"
-            r"|non-exist\w*|no valid|wrong|bad|undeliverable|obsolete)\b.{0,24}\b(user|recipient"
-            r"|mailbox|address(es)?|account|alias|rcptto|local part|person|domain|customer|destination)",
+            r"|non-exist\w*|no valid|wrong|bad|obsolete)\b.{0,24}\b(user|recipient"
+            r"|user ?id|mailbox|address|account|alias|rcptto|local part|person|domain|customer"
+            r"|destination|host)(e?s)?\b",
             r"no mailbox",
+            r"not listed in\b.{0,40}(directory|address book)",
+            r"(user|recipient|account|address)\b.{0,20}\bnot known",
+            r"dosn't exist|n'existe pas|no existe|não existe|existiert nicht|non esiste|bestaat niet",
+            r"falta de uso|desconoc\w+|desconhecid\w+|inconnue?\b|sconosciut\w+|inesistente|onbekend",
+            r"(empfänger|benutzer|adresse|postfach)\b.{0,40}(unbekannt|nicht (gefunden|bekannt)|ungültig)",
+            r"(пользовател|ящик|адрес|получател)\w*.{0,40}(не (найден|существует)|отключ|заблокирован)",
+            r"(nie ma|brak) takiego|nieznany użytkownik",
+            r"null ?mx|indicated no SMTP service|no valid mx|domain is not reachable",
+            r"final e-?mail delivery point|no matches to nameserver",
+            r"bad_recipient|bad-address|no_such_user",
+            r"(account|mailbox|address|user|recipient)\b.{0,40}(deleted|removed|retired|deprovisioned)",
+            r"(account|mailbox|address|user|recipient)\b.{0,20}not (active|registered|here)",
+            r"(is|are) not (our|a) (user|customer|recipient|mailbox)|is a deactivated (mailbox|account)",
+            r"not (accept|receive) (e-?)?mail (for|at|to) (this|that|the) (address|user|recipient|mailbox)",
+            r"(no|not) (account|user|recipient|one) (by|with|of) (that|this) (name|address)",
+            r"addressee unknown|account that does not exist|name or service not known|nxdomain",
+            r"no (mx|route)\b.{0,20}(found|for|to) .{0,20}domain",
+            r"no (mx|mail exchanger)s? (record|found|host)",
+            r"host \S+ not found|(could not|couldn't|wasn't|was not) (be )?found",
+            r"リストにありません|見つかりません(でした)?|存在しません|不明です",
             r"does(n't| not) have an? .{0,80}account",
             r"doesn't have a\b",
             r"not our customer",

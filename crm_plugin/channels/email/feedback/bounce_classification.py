@@ -1,69 +1,62 @@
-"""What the status codes of mail servers say about an address (RFC 3463 and IANA's registry of them).
+"""What a mail server's words and status codes say about an address.
 
 Only what speaks of the address itself counts against it. A message that was refused for its content or its
-sender would have been refused at any address.
+sender would have been refused at any address. What a refusal is about is decided in
+:mod:`crm_plugin.channels.email.replies`, for answers on the line and for reports alike.
 """
 
-import re
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from crm_plugin.channels.email.replies import cause_of, far_words, redacted, reply_in, status_in
+from crm_plugin.channels.email.reply_phrases import Cause
 
 Kind = Literal["hard", "soft", "refused", "complaint"]
 """``hard``: the address does not exist or takes no mail any more; ``soft``: not now; ``refused``: this
 message or its sender was not wanted, which says nothing of the address; ``complaint``: called spam."""
 
 KINDS: tuple[Kind, ...] = ("hard", "soft", "refused", "complaint")
+_KINDS: dict[Cause, Kind] = {
+    "mailbox": "hard",
+    "full": "soft",
+    "later": "soft",
+    "sender": "refused",
+    "content": "refused",
+    "unclear": "refused",
+}
 
-# Not a part of a network address or of a version.
-_STATUS = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\w)")
-_REPLY = re.compile(r"\b([45]\d\d)[ -]")
-_NOBODY = re.compile(
-    r"(user|recipient|mailbox|address|account)\b.{0,40}\b(unknown|not found|invalid|disabled)"
-    r"|(unknown|no such|invalid)\b.{0,20}\b(user|recipient|mailbox|address|account)"
-    r"|(does not|doesn't|not) exist|不存在|已(停用|注销|禁用)",
-    re.I,
-)
-"""Words of servers that give no status of their own."""
 
-_SENDER = {(1, 7), (1, 8)}
-"""Subject 1 is the address, but these two are about the sender's."""
-_GONE = {(2, 1), (4, 4), (4, 310)}
-"""A disabled mailbox, and domains that no mail server answers for."""
-_MESSAGE = {(2, 3), (3, 4)}
-"""Longer than the mailbox or the server takes."""
+class Verdict(NamedTuple):
+    """What a message that came back says."""
+
+    kind: Kind | None
+    """None: nothing that counts; ``detail`` says why."""
+    status: str = ""
+    """Enhanced status code, or SMTP reply, as far as there is one."""
+    detail: str = ""
+    words: str = ""
+    """The server's own, at most 255 letters, without addresses."""
 
 
 def kind_of(status: str, words: str = "") -> Kind:
-    """Judge an enhanced status code such as ``5.1.1``.
+    """Judge a permanent failure.
 
-    :param status: empty when there is none: then the words decide, in doubt for ``soft``.
-    :param words: what the server said beside it.
+    :param status: an enhanced status code such as ``5.1.1``; empty when there is none.
+    :param words: what the server said beside it; also when it said so, as "in reply to end of DATA".
     """
-    match = _STATUS.search(status)
-    if match is None:
-        return _by_words(words)
-    first, subject, detail = (int(part) for part in match.groups())
-    if first != 5:
-        return "soft"
-    if (subject, detail) in _SENDER | _MESSAGE or subject in (5, 6, 7):
-        return "refused"
-    if subject == 1 or (subject, detail) in _GONE:
-        return "hard"
-    if subject in (0, 3, 4):
-        return _by_words(words)
-    return "soft"
+    return _KINDS[cause_of(words, status)]
 
 
-def status_in(text: str) -> str:
-    """Return the first permanent or temporary status code in a text; empty when there is none."""
-    found = [match.group(0) for match in _STATUS.finditer(text) if match.group(1) != "2"]
-    return found[0] if found else ""
+def judge(words: str, status: str, detail: str) -> Verdict:
+    """Judge what is said of one recipient.
+
+    :param status: the report's own; a code in the words is nearer to the truth.
+    """
+    far = far_words(words)
+    found = status_in(far) or status_in(words) or status_in(status)
+    return Verdict(kind_of(found, words), (found or reply_in(far))[:16], detail, redacted(far))
 
 
-def reply_in(text: str) -> str:
-    """Return the first SMTP reply code of a failure in a text; empty when there is none."""
-    match = _REPLY.search(text)
-    return match.group(1) if match else ""
-
-
-def _by_words(words: str) -> Kind:
-    return "hard" if _NOBODY.search(words) and not reply_in(words).startswith("4") else "soft"
+def worst(found: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that counts of several recipients; ours have one each, forwarders name several."""
+    return min(found, key=lambda one: ("hard", "soft", "refused").index(str(one.kind)))
