@@ -107,6 +107,14 @@ def test_each_message_goes_out_from_a_return_path_of_its_own(crm: Crm) -> None:
     assert running.render(row).return_path == ""
 
 
+@SQLITE
+def test_the_servers_words_are_kept_without_the_address(crm: Crm) -> None:
+    to = path(crm, mailed(crm))
+    bounces.take(crm, read(report(status="5.0.0", words="550 <p1@example.org>: no such user", to=to)))
+    with crm.db.read() as session:
+        assert session.scalar(sa.select(Bounce.words)) == "550 <…>: no such user"
+
+
 def test_the_same_report_again_changes_nothing(crm: Crm) -> None:
     campaign = mailed(crm)
     came_back(crm, campaign)

@@ -50,7 +50,8 @@ def take(crm: Crm, returned: Returned) -> Taken:
         if row is None or row.address_key is None:
             return Taken(kind, detail="no code of ours")
         key = f"{row.id}:{kind}"
-        event = Event(key, row.address_key, kind, returned.status, "mail", crm.clock(), row.id)
+        at, words = crm.clock(), returned.words
+        event = Event(key, row.address_key, kind, returned.status, "mail", at, row.id, words)
         return apply(crm, session, event, row)
 
     return crm.db.run(work)
