@@ -20,6 +20,8 @@ _BEFORE_RECIPIENT = re.compile(
     r"in reply to (MAIL FROM|EHLO|HELO)|after (MAIL FROM|EHLO|HELO|initial connection)", re.I
 )
 """How they say that no recipient had been named yet."""
+LONGEST = 255
+"""Letters of a server's words that are kept."""
 ADDRESS = re.compile(r"[^\s<>()\[\]:;,@\"']{1,200}@[^\s<>()\[\]:;,@.\"']+(?:\.[^\s<>()\[\]:;,@.\"']+)*")
 """An e-mail address in words."""
 
@@ -70,14 +72,19 @@ def cause_of(words: str, status: str = "", code: int = 0, *, after_text: bool = 
     return cause
 
 
-def said(code: int, answer: bytes) -> str:
-    """Return an answer in one line of at most 255 letters, without e-mail addresses."""
-    return redacted(f"{code} {answer.decode('utf-8', 'replace')}")
+def said(code: int, answer: bytes, *, after_text: bool = False) -> str:
+    """Return an answer in one line of at most 255 letters, without e-mail addresses.
+
+    :param after_text: the text was refused; then the line says so, for those that judge it later.
+    """
+    end = " (in reply to end of DATA command)" if after_text else ""
+    words = redacted(f"{code} {answer.decode('utf-8', 'replace')}")
+    return words[: LONGEST - len(end)] + end
 
 
 def redacted(words: str) -> str:
     """Return words in one line of at most 255 letters, without e-mail addresses."""
-    return ADDRESS.sub("…", " ".join(words.split()))[:255]
+    return ADDRESS.sub("…", " ".join(words.split()))[:LONGEST]
 
 
 def far_words(words: str) -> str:

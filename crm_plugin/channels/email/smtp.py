@@ -37,6 +37,8 @@ REFUSALS = 5
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before the next attempt to connect, after one failure, two, and so on."""
 
+_TEXT = ("DATA", "TEXT")
+"""Commands whose refusal is one of the text."""
 _COARSE = 1.0
 """Seconds that a socket's time-out may be away from what is left."""
 _FAILURES = (smtplib.SMTPException, OSError, UnicodeError)
@@ -273,7 +275,8 @@ class SmtpCarrier:
             self._refusals += 1
             self._reset()
         cause = _cause(verb, code, text)
-        found = Receipt(key, "rejected", reason=f"smtp_{code}{_enhanced(text)}", words=said(code, text))
+        words = said(code, text, after_text=verb in _TEXT)
+        found = Receipt(key, "rejected", reason=f"smtp_{code}{_enhanced(text)}", words=words)
         if code >= 500 and cause in ("mailbox", "full", "unclear"):
             return found
         # What was refused for us, for the text or for the moment must not use the address up.
@@ -352,7 +355,7 @@ def _check_domain(domain: str) -> None:
 
 def _cause(verb: str, code: int, text: bytes) -> Cause:
     """Return what a refusal of a command is about; before the recipient was named it is never theirs."""
-    cause = cause_of(said(code, text), code=code, after_text=verb in ("DATA", "TEXT"))
+    cause = cause_of(said(code, text), code=code, after_text=verb in _TEXT)
     if verb in ("CONNECT", "MAIL"):
         return "later" if code < 500 and cause != "sender" else "sender"
     return cause

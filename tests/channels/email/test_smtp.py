@@ -11,6 +11,7 @@ from aiosmtpd.controller import Controller
 
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.email import smtp
+from crm_plugin.channels.email.feedback.bounce_classification import kind_of
 from crm_plugin.channels.email.smtp import SmtpCarrier, server_of
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
@@ -229,6 +230,15 @@ def test_each_failure_has_its_outcome_and_the_next_message_goes(
             assert first.retry_after
         carrier.close()
         assert outcomes(send(carrier, mail(2))) == [("accepted", None)]
+
+
+@pytest.mark.parametrize(("verb", "kind"), [("RCPT", "hard"), ("DATA", "refused"), ("TEXT", "refused")])
+def test_who_reads_the_words_later_knows_that_the_text_was_refused(verb: str, kind: str) -> None:
+    with server({verb: "550 5.1.1 user unknown " + "x" * 300}, {}) as (_, carrier):
+        (found,) = send(carrier, mail(1))
+    assert found.status == "rejected"
+    assert len(found.words) <= 255
+    assert kind_of("5.1.1", found.words) == kind
 
 
 def test_a_refused_address_does_not_cost_the_connection() -> None:
