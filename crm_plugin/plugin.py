@@ -71,7 +71,7 @@ def mount(app: "Flask", crm: Crm) -> None:
     if not crm.host.mount(app, blueprint, menu(crm)):
         app.register_blueprint(blueprint, url_prefix="/admin/crm")
     app.wsgi_app = PublicApp(crm, app.wsgi_app)  # type: ignore[method-assign]
-    crm.host.subscribe(Sink(crm))
+    crm.host.subscribe(Sink(crm, hands_over=True))
 
 
 def open_crm(
@@ -117,6 +117,11 @@ def periodic_jobs(crm: Crm) -> tuple[tuple[str, int], ...]:
     """Return what a worker ticks: (job, every how many seconds)."""
     every = (job for jobs in crm.contributed(Jobs) for job in jobs.periodic)
     return (*every, ("crm_plugin.plugin.daily_tick", 300))
+
+
+def upkeep_jobs(crm: Crm) -> tuple[tuple[str, int], ...]:
+    """Return what the upkeep of a worker does by itself: (job, every how many seconds)."""
+    return tuple(job for jobs in crm.contributed(Jobs) for job in jobs.upkeep)
 
 
 def burst_rounds(crm: Crm) -> list[Callable[[], bool]]:

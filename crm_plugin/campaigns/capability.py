@@ -72,7 +72,7 @@ _FILTER = FilterExtension(
 CAMPAIGNS = Capability(
     "campaigns",
     (
-        Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst),
+        Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst, jobs.UPKEEP),
         _PERSON,
         _FILTER,
         TemplateUsers(users_of_template),

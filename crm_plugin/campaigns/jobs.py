@@ -15,11 +15,12 @@ from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm, current
 from crm_plugin.kernel.db.sql_clock import db_now
 
-PERIODIC = (
+UPKEEP = (
     ("crm_plugin.campaigns.jobs.sweep", 5),
     ("crm_plugin.campaigns.jobs.look_at_bounces", 60),
     ("crm_plugin.campaigns.jobs.ask", 300),
 )
+PERIODIC = (("crm_plugin.campaigns.jobs.attend", 5),)
 DAILY = ("crm_plugin.campaigns.jobs.tidy",)
 
 DRAIN_SECONDS = 20.0
@@ -44,6 +45,13 @@ def sweep() -> None:
     """Do what time alone makes due; wake workers that should be working and are not."""
     crm = current()
     sweeper.sweep(crm)
+    for campaign_id, state in _due(crm, unattended=True):
+        wakeups.wake(crm, campaign_id, state)
+
+
+def attend() -> None:
+    """Freeze and send here what nobody is at, while no queue takes a wake-up for it."""
+    crm = current()
     for campaign_id, state in _due(crm, unattended=True):
         if not wakeups.wake(crm, campaign_id, state):
             _do(crm, campaign_id, state)

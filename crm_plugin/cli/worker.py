@@ -12,7 +12,7 @@ from crm_plugin.kernel.process import stopping
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.worker import Supervisor
 from crm_plugin.kernel.worker import burst as run_burst
-from crm_plugin.plugin import burst_rounds, periodic_jobs
+from crm_plugin.plugin import burst_rounds, periodic_jobs, upkeep_jobs
 
 _LOOK = 0.5
 _LONGEST_CALL = 60
@@ -32,7 +32,8 @@ def worker(crm: Crm, burst: bool) -> None:
     if server is not None:
         crm.queue = Queue(server.url)
     keep = None if server is None else server.keep
-    Supervisor(crm.queue, periodic_jobs(crm), crm.settings.worker_processes, keep).run()
+    processes = crm.settings.worker_processes
+    Supervisor(crm.queue, periodic_jobs(crm), processes, keep, upkeep_jobs(crm)).run()
     if server is not None:
         server.close()
 

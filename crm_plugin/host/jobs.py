@@ -14,7 +14,7 @@ def _nothing(_crm: Crm) -> bool:
 class Jobs:
     """The work of a capability that nobody has to ask for.
 
-    :param periodic: (dotted path of a job, every how many seconds a worker ticks it).
+    :param periodic: (dotted path of a job, every how many seconds a worker ticks it): done by the queue.
     :param daily: dotted paths of what is done once a business day of the school's zone.
     :param burst: does one round of all that is due and says whether there was something.
     """
@@ -22,3 +22,4 @@ class Jobs:
     periodic: tuple[tuple[str, int], ...] = ()
     daily: tuple[str, ...] = ()
     burst: Callable[[Crm], bool] = _nothing
+    upkeep: tuple[tuple[str, int], ...] = ()

@@ -130,6 +130,18 @@ def drain(folder: Path, handler: Handler) -> int:
         return count
 
 
+def is_empty(folder: Path) -> bool:
+    """Return whether everything that was spooled before this call has been handed on."""
+    return not any(_has_more(path) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def _has_more(path: Path) -> bool:
+    try:
+        return path.stat().st_size > _place(path)
+    except FileNotFoundError:  # a drain has just read it to its end
+        return False
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     fd = os.open(folder / ".drain", os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,8 +1,9 @@
-"""The worker: a supervisor that ticks what is due, and RQ workers under it that do it.
+"""The worker: a supervisor with the processes that work under it, each started again when it dies.
 
-Our own command instead of ``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17
-minutes. A tick is a wake-up that expires when nobody takes it in time, so that ticks never pile up; without
-a queue the supervisor does the same work itself.
+One does the upkeep (:mod:`crm_plugin.kernel.upkeep`), the others are RQ workers. Our own command instead of
+``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17 minutes. A tick is a wake-up that
+expires when nobody takes it in time, so that ticks never pile up; without a queue the supervisor does the
+same work itself.
 """
 
 import contextlib
@@ -12,17 +13,17 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rq import Worker as RqWorker
 
+from crm_plugin.kernel import upkeep
 from crm_plugin.kernel.process import die_with_parent, request_stop, stopping
-from crm_plugin.kernel.queue import NAME, Queue, resolve
+from crm_plugin.kernel.queue import NAME, Queue
+from crm_plugin.kernel.upkeep import Periodic
 
 log = logging.getLogger(__name__)
-
-Periodic = tuple[str, int]
-"""Dotted path of a job without ids, and every how many seconds it is due."""
 
 # Short times, so that the job of a killed worker is taken up within about a minute.
 _RQ_TIMES: Any = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
@@ -45,6 +46,7 @@ class Supervisor:
     :param periodic: what is due how often.
     :param processes: how many RQ workers to run under it.
     :param keep_queue: starts a queue of our own again when it has died; called while it does not answer.
+    :param kept_up: what a process of its own does how often, without the queue.
     """
 
     def __init__(
@@ -53,12 +55,15 @@ class Supervisor:
         periodic: Sequence[Periodic],
         processes: int = 1,
         keep_queue: Callable[[], None] | None = None,
+        kept_up: Sequence[Periodic] = (),
     ) -> None:
         self._queue = queue
         self._due = {job: 0.0 for job, _ in periodic}
         self._every = dict(periodic)
         self._wanted = processes if queue.redis is not None else 0
         self._children: set[int] = set()
+        self._kept_up = kept_up
+        self._upkeep: int | None = None
         self._keep_queue = keep_queue
         self._kept_at = 0.0
 
@@ -78,7 +83,7 @@ class Supervisor:
             if now >= due and not stopping():
                 self._due[job] = now + self._every[job]
                 if not self._queue.tick(job, self._every[job]):
-                    _inline(job)
+                    upkeep.do(job)
 
     def _look_after_queue(self, now: float) -> None:
         if self._keep_queue is None or now < self._kept_at + _KEEP or self._queue.is_up():
@@ -90,11 +95,15 @@ class Supervisor:
             log.warning("the queue does not start again: %s", error)
 
     def _look_after_children(self) -> None:
-        for child in list(self._children):
-            if os.waitpid(child, os.WNOHANG)[0]:
-                self._children.discard(child)
-        while len(self._children) < self._wanted and self._queue.is_up():
-            self._children.add(_fork_rq_worker(self._queue))
+        self._look_only()
+        if self._kept_up and self._upkeep not in self._children:
+            self._upkeep = _fork(lambda: upkeep.run(self._kept_up))
+            self._children.add(self._upkeep)
+        while self._workers() < self._wanted and self._queue.is_up():
+            self._children.add(_fork(partial(_work, self._queue, os.getpid())))
+
+    def _workers(self) -> int:
+        return len(self._children - {self._upkeep})
 
     def _end_children(self) -> None:
         for child in self._children:
@@ -126,32 +135,28 @@ class _Worker(RqWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ 2 has no types
 
 
-def _inline(job: str) -> None:
-    try:
-        resolve(job)()
-    except Exception:
-        # One failing job must not stop the others; it is tried again when it is next due.
-        log.exception("%s failed", job)
+def _work(queue: Queue, supervisor: int) -> None:
+    queue.forget_connections()
+    worker = _Worker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
+    worker.supervisor = supervisor
+    worker.work(logging_level="WARNING")
 
 
-def _fork_rq_worker(queue: Queue) -> int:
+def _fork(work: Callable[[], None]) -> int:
+    """Start a process that does this work and ends with its parent; return its id."""
     parent = os.getpid()
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        # The supervisor's handlers would swallow a signal that comes before RQ has set its own.
+        # The supervisor's handlers would swallow a signal that comes before the child has set its own.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         die_with_parent()
-        if os.getppid() != parent:
-            return code  # it ended before it could be watched
-        queue.forget_connections()
-        worker = _Worker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
-        worker.supervisor = parent
-        worker.work(logging_level="WARNING")
-        code = 0
+        if os.getppid() == parent:  # else it ended before it could be watched
+            work()
+            code = 0
     except Exception:
         traceback.print_exc()
     finally:

@@ -7,5 +7,6 @@ from crm_plugin.links.measures import held_on
 from crm_plugin.profiles.extension import PersonExtension
 
 LINKS = Capability(
-    "links", (Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst), PersonExtension(export={"clicks": held_on}))
+    "links",
+    (Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst, jobs.UPKEEP), PersonExtension(export={"clicks": held_on})),
 )

@@ -5,12 +5,12 @@ from crm_plugin.links import draft_link_check
 from crm_plugin.links.confirmed_visits import confirm as confirm_clicks
 from crm_plugin.links.ingest import classify_new, drain_clicks
 
-PERIODIC = (
+UPKEEP = (
     ("crm_plugin.links.jobs.collect", 2),
-    ("crm_plugin.links.jobs.look", 5),
     ("crm_plugin.links.jobs.confirm", 60),
 )
 """(job, seconds): clicks reach the report within a few seconds."""
+PERIODIC = (("crm_plugin.links.jobs.look", 5),)
 DAILY: tuple[str, ...] = ()
 
 

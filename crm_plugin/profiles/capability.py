@@ -10,7 +10,7 @@ from crm_plugin.profiles.staff import tags
 PROFILES = Capability(
     "profiles",
     (
-        Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst),
+        Jobs(daily=jobs.DAILY, burst=jobs.burst, upkeep=jobs.UPKEEP),
         PersonExtension(timeline=TIMELINE, undo={tags.KIND: tags.revert}),
     ),
 )

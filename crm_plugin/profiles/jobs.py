@@ -9,9 +9,9 @@ from crm_plugin.profiles.sync.events import read_events
 from crm_plugin.profiles.sync.host_checks import look
 from crm_plugin.profiles.sync.service import sync
 
-PERIODIC = (
+UPKEEP = (
     ("crm_plugin.profiles.jobs.sync_changes", 30),
-    ("crm_plugin.profiles.jobs.catch_up", 2),
+    ("crm_plugin.profiles.jobs.catch_up", 1),
     ("crm_plugin.profiles.jobs.check_school", 60),
 )
 """(job, seconds): the school's changes, what events and our own work made due, the school's own checks."""

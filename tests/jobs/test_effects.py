@@ -12,6 +12,7 @@ import pytest
 import responses
 import sqlalchemy as sa
 
+from crm_plugin.campaigns.delivery import wakeups
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.channels.sms.carriers.template_submission import Verdict
@@ -27,7 +28,7 @@ from crm_plugin.links.measures import tally
 from crm_plugin.links.models import Hit
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import make_links, signer
-from crm_plugin.plugin import periodic_jobs
+from crm_plugin.plugin import periodic_jobs, upkeep_jobs
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Person, Signal, Suppression
 from crm_plugin.profiles.store.recompute_queue import touch
@@ -203,14 +204,24 @@ def a_campaign_is_sent(here: Here) -> None:
 
 
 @of("crm_plugin.campaigns.jobs.sweep")
-def what_time_makes_due_is_done_without_a_queue(here: Here) -> None:
+def what_time_makes_due_begins_and_a_worker_is_woken(here: Here) -> None:
     crm = world(here.database, here.folder, people=3)
     ident = launched(crm, at=(NOW + timedelta(hours=1)).isoformat())
     do(crm, "crm_plugin.campaigns.jobs.sweep")
     assert state(crm, ident) == "scheduled"
     move(crm, hours=1)
-    for _ in range(3):
-        do(crm, "crm_plugin.campaigns.jobs.sweep")
+    woken: list[Any] = []
+    here.monkeypatch.setattr(wakeups, "wake", lambda _crm, *about: woken.append(about))
+    do(crm, "crm_plugin.campaigns.jobs.sweep")
+    assert (state(crm, ident), woken) == ("freezing", [(ident, "freezing")])
+
+
+@of("crm_plugin.campaigns.jobs.attend")
+def a_campaign_is_frozen_and_sent_without_a_queue(here: Here) -> None:
+    crm = world(here.database, here.folder, people=3)
+    ident = launched(crm)
+    for _ in range(2):
+        do(crm, "crm_plugin.campaigns.jobs.attend")
     assert state(crm, ident) == "finished"
 
 
@@ -316,4 +327,5 @@ def test_each_job_has_an_effect(database: Database) -> None:
     crm = make_crm(database)
     daily = {job for jobs in crm.contributed(Jobs) for job in jobs.daily}
     woken = {"crm_plugin.campaigns.jobs.freeze", "crm_plugin.campaigns.jobs.drain"}
-    assert {job for job, _ in periodic_jobs(crm)} | daily | woken == set(EFFECTS)
+    repeated = {job for job, _ in (*periodic_jobs(crm), *upkeep_jobs(crm))}
+    assert repeated | daily | woken == set(EFFECTS)

@@ -28,6 +28,13 @@ def drain() -> None:
     _write("stopped")
 
 
+def hang() -> None:
+    """Take longer than anybody waits."""
+    until = time.monotonic() + 60
+    while not stopping() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
 def _write(word: str) -> None:
     with open(os.environ["TEST_BOOK"], "a", encoding="ascii") as book:
         book.write(f"{word} {os.getpid()}\n")

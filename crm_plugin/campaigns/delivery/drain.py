@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crm_plugin.campaigns.delivery import mark, settle, wakeups
+from crm_plugin.campaigns.delivery import catch_up, mark, settle, wakeups
 from crm_plugin.campaigns.delivery.circuit_breaker import Watch
 from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.launch import lifecycle
@@ -227,19 +227,32 @@ def _send(
     # The sending lease is the settings' time and one carrier time-out: the deadline is before the latter.
     work.deadline = time.monotonic() + work.crm.settings.lease_seconds
     seconds = work.crm.settings.lease_seconds + int(carrier.call_seconds) + 1
-    present = work.running.present_at(work.crm.clock())
     ask = mark.Ask(token, rows, broken, seconds, work.before)
-    marked = mark.mark(work.crm, work.running.rules, ask, present, work.deadline)
-    if marked.settled:
-        work.before = None
-    else:
-        _settle_now(work)
+    marked = _mark(work, ask)
     step("marked")
     work.watch.failing = marked.failing
     work.stopped = work.stopped or marked.state != "sending"
     going = [row for row in rows if row.id in marked.ids and row.id in messages]
     if going:
         _call(work, token, going, [messages[row.id] for row in going])
+
+
+def _mark(work: Drain, ask: mark.Ask) -> mark.Marked:
+    """Mark what may go, once all that the school reported before is read; nothing when that takes long."""
+    until = time.monotonic() + catch_up.SECONDS
+    catch_up.read_here(work.crm, until)
+    while True:
+        present = work.running.present_at(work.crm.clock())
+        marked = mark.mark(work.crm, work.running.rules, ask, present, work.deadline)
+        if marked.settled:
+            ask.before = work.before = None
+        else:
+            _settle_now(work)
+        if not marked.behind:
+            return marked
+        if time.monotonic() >= until or work.over:
+            return mark.Marked(catch_up.hold(work.crm, work.running.id, work.over))
+        catch_up.catch_up(work.crm)
 
 
 def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Message]) -> None:

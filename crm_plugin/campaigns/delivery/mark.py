@@ -58,6 +58,8 @@ class Marked:
     """The outcome before is written down."""
     failing: bool = False
     """The carrier's last answers were failures, whichever worker got them."""
+    behind: bool = False
+    """Nothing was marked: what the school reported is to be read first."""
 
 
 def mark(crm: Crm, rules: Rules, ask: Ask, present: Present, until: float) -> Marked:
@@ -89,6 +91,8 @@ def _mark(crm: Crm, session: Session, rules: Rules, ask: Ask, present: Present) 
         return Marked("held")
     if found.state != "sending":
         return Marked(found.state)
+    if found.unread:
+        return Marked(found.state, behind=True)
     reasons = found.reasons
     waiting = _quiet(rules, ask, reasons, present.as_of) if rules.policy.quiet else {}
     _refuse(session, ask, reasons, waiting, present.as_of)

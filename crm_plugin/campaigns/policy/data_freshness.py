@@ -7,9 +7,14 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.context import Crm
+from crm_plugin.profiles.sync.events import stored
 from crm_plugin.profiles.sync.health import oldest
 
 REASON = "stale_data"
+UNREAD = "events_waiting"
+"""Why a campaign is held while what the school reported could not be read."""
+GRACE = timedelta(hours=1)
+"""So long a person's word holds that a campaign goes on without it."""
 
 
 def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
@@ -25,6 +30,12 @@ def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
     before = at - timedelta(hours=hours)
     unconfirmed = sa.or_(Campaign.confirmed_at.is_(None), Campaign.confirmed_at < before)
     return sa.and_(sa.func.coalesce(oldest(), at) < before, unconfirmed)
+
+
+def unread(at: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition, over :class:`Campaign`, that it must wait until the school's events are read."""
+    unconfirmed = sa.or_(Campaign.confirmed_at.is_(None), Campaign.confirmed_at < at - GRACE)
+    return sa.and_(stored(), unconfirmed)
 
 
 def age(session: Session, at: datetime) -> timedelta | None:

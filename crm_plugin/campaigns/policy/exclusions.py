@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.conditions import Condition
-from crm_plugin.campaigns.policy.data_freshness import too_old
+from crm_plugin.campaigns.policy.data_freshness import too_old, unread
 from crm_plugin.campaigns.policy.rules import DUPLICATE, REASONS, Asks, Reason
 from crm_plugin.kernel.db import numbered_list
 from crm_plugin.profiles.models.school import Person
@@ -56,6 +56,8 @@ class Verdicts:
     """The school's data are too old."""
     failing: bool = False
     """The carrier's last answers were failures."""
+    unread: bool = False
+    """Events of the school wait to be read, and nobody let the campaign go on without them."""
     reasons: dict[int, str] = field(default_factory=dict)
     """Row → reason, for those that must not get it any more; ``status`` where the person is gone."""
 
@@ -70,9 +72,9 @@ def verdicts(session: Session, rules: Rules, ids: Sequence[int], present: Presen
     rows = session.connection().execute(question, numbered_list.given(dialect, ids)).all()
     if not rows:
         return Verdicts("cancelled")
-    state, stale, failing = rows[0][:3]
+    state, stale, failing, unread = rows[0][:4]
     found = {id: reason for *_, id, reason in rows if reason is not None}
-    return Verdicts(state, bool(stale), bool(failing), found)
+    return Verdicts(state, bool(stale), bool(failing), bool(unread), found)
 
 
 def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Select[Any]:
@@ -82,7 +84,8 @@ def _question(dialect: str, rules: Rules, present: Present, count: int) -> sa.Se
         return asked[1]
     first = _first(rules, present, [(one, asks) for one in REASONS for asks in one.marking])
     failing = sa.or_(Campaign.failed_in_row > 0, Campaign.refused_in_row > 0)
-    campaign = (Campaign.state, too_old(rules.stale_hours, present.as_of), failing)
+    as_of = present.as_of
+    campaign = (Campaign.state, too_old(rules.stale_hours, as_of), failing, unread(as_of))
     query = (
         sa.select(*campaign, Delivery.id, first)
         .select_from(Delivery)

@@ -6,7 +6,8 @@ facts of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,9 +83,34 @@ def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
         return 0
     _locked(session, lambda column: among(session, column, ids))
     compute(crm, session, ids, lambda column: among(session, column, ids), currency)
+    _take_off(session, taken)
+    return len(ids)
+
+
+@contextmanager
+def facts_of_touched(crm: Crm) -> Iterator[None]:
+    """Compute at the end the facts of those people that the block touches, ahead of all others."""
+    newest = sa.select(sa.func.coalesce(sa.func.max(Touched.id), 0))
+    with crm.db.read() as session:
+        before = session.scalars(newest).one()
+    yield
+    currency = own_currency(crm)
+    crm.db.run(lambda session: _compute_after(crm, session, before, currency))
+
+
+def _compute_after(crm: Crm, session: Session, before: int, currency: str | None) -> None:
+    rows = sa.select(Touched.id, Touched.person_id).where(Touched.id > before).limit(CHUNK)
+    taken = session.execute(rows.with_for_update(skip_locked=True)).all()
+    ids = sorted({person_id for _, person_id in taken})
+    if ids:
+        _locked(session, lambda column: among(session, column, ids))
+        compute(crm, session, ids, lambda column: among(session, column, ids), currency)
+        _take_off(session, taken)
+
+
+def _take_off(session: Session, taken: Sequence[Any]) -> None:
     done = sa.delete(Touched).where(among(session, Touched.id, [id for id, _ in taken]))
     session.execute(done, execution_options=_UNSYNCED)
-    return len(ids)
 
 
 _UNSYNCED = {"synchronize_session": False}

@@ -78,6 +78,20 @@ class Quarantined(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class HostEventRow(Base):
+    """An event of the school that waits to be read: which rows of a stream may have changed.
+
+    Web machines hand over what they have spooled, so that a worker on another machine finds it.
+    """
+
+    __tablename__ = "crm_host_event"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    stream: Mapped[str] = mapped_column(Key(32))
+    ids: Mapped[list[str]] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Touched(Base):
     """A person whose facts are to be computed again.
 

@@ -1,18 +1,30 @@
 """The school's own signals: ids are spooled in no time, and their rows are read again later.
 
 An event is a hint. It may be lost, repeated or early without harm, because the changes and scans of its
-stream bring the same later.
+stream bring the same later. It goes from the spool of the process that heard it into the database, within a
+second. From there the upkeep of a worker reads it, or a worker that is about to send.
 """
 
 import json
 import logging
+import threading
+import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, HostEvent
+from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.kernel.errors import Unavailable
-from crm_plugin.kernel.spool import Records, Spool, drain
+from crm_plugin.kernel.spool import Records, Spool, drain, is_empty
+from crm_plugin.profiles.facts.compute import facts_of_touched
+from crm_plugin.profiles.models.streams import HostEventRow
 from crm_plugin.profiles.sync.service import read_again
 
 log = logging.getLogger(__name__)
@@ -20,28 +32,37 @@ log = logging.getLogger(__name__)
 FOLDER = "events"
 IDS = 500
 """Ids in one spooled record."""
+BATCH = 500
+"""Events that are read at once."""
+BEAT = 0.5
+"""Seconds between two looks at the spool of a process that has heard an event."""
 
 
 @dataclass
 class KeptSpool:
-    """The spool that this process appends the school's events to."""
+    """The spool that this process appends the school's events to, and the thread that hands it over."""
 
     spool: Spool | None = None
-
-
-class _Busy(Exception):
-    """Another process reads the stream: the events wait."""
+    thread: threading.Thread | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Sink:
-    """What ``host_subscribe`` gets: its :meth:`emit` may be called inside any request."""
+    """What ``host_subscribe`` gets: its :meth:`emit` may be called inside any request.
 
-    def __init__(self, crm: Crm) -> None:
+    :param hands_over: let a thread of this process put what it hears into the database, within a second:
+        there may be no worker on its machine.
+    """
+
+    def __init__(self, crm: Crm, *, hands_over: bool = False) -> None:
         self._crm = crm
+        self._hands_over = hands_over
 
     def emit(self, event: HostEvent) -> None:
         """Take an event; never raises, never waits for a database."""
         emit(self._crm, event)
+        if self._hands_over:
+            _start_handing_over(self._crm)
 
 
 def emit(crm: Crm, event: HostEvent) -> None:
@@ -58,28 +79,42 @@ def emit(crm: Crm, event: HostEvent) -> None:
         log.exception("an event of the school could not be spooled")
 
 
-def read_events(crm: Crm) -> int:
-    """Read the rows again that spooled events name; return how many events there were.
+def _start_handing_over(crm: Crm) -> None:
+    """Let a thread of this process hand its events over, unless one does."""
+    kept = crm.state(KeptSpool)
+    with kept.lock:
+        if kept.thread is None or not kept.thread.is_alive():
+            kept.thread = threading.Thread(
+                target=_hand_over_again, args=(crm,), daemon=True, name="crm events"
+            )
+            kept.thread.start()
 
-    While the school fails, or another process reads the stream, the events wait.
+
+def _hand_over_again(crm: Crm) -> None:
+    """Hand over until nothing comes any more; the next event starts a thread again."""
+    quiet = 0
+    while quiet < 20:
+        time.sleep(BEAT)
+        quiet = 0 if hand_over(crm) or not is_empty(crm.instance / FOLDER) else quiet + 1
+
+
+def hand_over(crm: Crm) -> int:
+    """Put spooled events into the database, for any worker to read; return how many.
+
+    While the database is away, they stay in the spool.
     """
     try:
-        return drain(crm.instance / FOLDER, lambda _spool, records: _handle(crm, records))
-    except _Busy:
-        return 0
-    except Unavailable as error:
-        log.warning("events wait: %s", error)
+        return drain(crm.instance / FOLDER, lambda _spool, records: _store(crm, records))
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("events wait in their spool: %s", type(error).__name__)
         return 0
 
 
-def _handle(crm: Crm, records: Records) -> None:
-    wanted: dict[str, dict[str, None]] = defaultdict(dict)
-    for _, record in records:
-        stream, ids = _parsed(record)
-        wanted[stream].update(dict.fromkeys(ids))
-    for stream in STREAMS:
-        if wanted[stream] and not read_again(crm, stream, list(wanted[stream])):
-            raise _Busy(stream)
+def _store(crm: Crm, records: Records) -> None:
+    at = crm.clock()
+    parsed = [_parsed(record) for _, record in records]
+    rows = [{"stream": stream, "ids": ids, "at": at} for stream, ids in parsed if stream in STREAMS]
+    crm.db.run(lambda session: insert_many(session, HostEventRow, rows))
 
 
 def _parsed(record: bytes) -> tuple[str, list[str]]:
@@ -89,3 +124,59 @@ def _parsed(record: bytes) -> tuple[str, list[str]]:
     except (ValueError, KeyError, TypeError):
         log.warning("a torn event was left out")
         return "", []
+
+
+def read_events(crm: Crm) -> int:
+    """Read the rows again that events name; return how many events there were.
+
+    While the school fails, or another process reads the stream, the events wait. They are forgotten once
+    the facts of the people concerned are computed.
+    """
+    hand_over(crm)
+    count = 0
+    while rows := _waiting(crm):
+        with facts_of_touched(crm):
+            done = _read(crm, rows)
+        count += len(done)
+        if done:
+            crm.db.run(lambda session, done=done: _forget(session, done))  # type: ignore[misc]
+        if len(done) < len(rows) or len(rows) < BATCH:
+            break
+    return count
+
+
+def are_waiting(crm: Crm) -> bool:
+    """Return whether an event lies in a spool of this machine; those in the database are seen in SQL."""
+    return not is_empty(crm.instance / FOLDER)
+
+
+def stored() -> sa.ColumnElement[bool]:
+    """Return the condition that an event waits in the database."""
+    return sa.exists(sa.select(HostEventRow.id))
+
+
+def _waiting(crm: Crm) -> list[Any]:
+    with crm.db.read() as session:
+        columns = sa.select(HostEventRow.id, HostEventRow.stream, HostEventRow.ids)
+        return list(session.execute(columns.order_by(HostEventRow.id).limit(BATCH)))
+
+
+def _read(crm: Crm, rows: Iterable[Any]) -> list[int]:
+    """Read the rows that these events name; return the events that are done."""
+    wanted: dict[str, dict[str, None]] = defaultdict(dict)
+    events: dict[str, list[int]] = defaultdict(list)
+    for id, stream, ids in rows:
+        wanted[stream].update(dict.fromkeys(ids))
+        events[stream].append(id)
+    done: list[int] = []
+    for stream in (one for one in STREAMS if one in wanted):
+        try:
+            if read_again(crm, stream, list(wanted[stream])):
+                done += events[stream]
+        except Unavailable as error:
+            log.warning("events wait: %s", error)
+    return done
+
+
+def _forget(session: Session, ids: list[int]) -> None:
+    session.execute(sa.delete(HostEventRow).where(HostEventRow.id.in_(ids)))

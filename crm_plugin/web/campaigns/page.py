@@ -30,6 +30,10 @@ HELP = {
     "late": Text("The planned time passed while sending was not possible. Is the message still right?"),
     "copied": Text("The database or the address of this installation has changed."),
     "stale_data": Text("Purchases and opt-outs since the school was last read are unknown."),
+    "events_waiting": Text(
+        "The school does not answer. Somebody in this campaign may have paid or opted out a moment ago. It "
+        "can go on without that for an hour."
+    ),
     "carrier_failing": Text("The carrier refused many messages in a row. Check its account first."),
     "refused_alike": Text(
         "So many addresses rarely go bad at once: the fault may be ours. No address was stopped. Repair it, "

@@ -36,6 +36,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "late": Text("Planned time has passed"),
         "copied": Text("Copied or moved installation"),
         "stale_data": Text("The school's data are too old"),
+        "events_waiting": Text("What the school reported could not be read"),
         "carrier_failing": Text("Too many failures of the carrier"),
         "refused_alike": Text("Many messages in a row were refused for the same reason"),
         "bounced_alike": Text("Many messages came back for the same reason"),
