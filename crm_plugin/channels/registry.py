@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from crm_plugin.channels.base import Carrier, Channel
 from crm_plugin.channels.carrier_capabilities import FREE_TEXT, Capabilities
@@ -20,6 +21,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent.channels import add_channel
+from crm_plugin.profiles.store.international_email import heard
 
 CHANNELS: Registry[Channel] = Registry("channel")
 
@@ -36,7 +38,7 @@ register(MESSAGE)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
-CARRIERS.add("smtp", SmtpCarrier)
+CARRIERS.add("smtp", lambda crm: SmtpCarrier(crm, partial(heard, crm)))
 CARRIERS.add("host", HostCarrier)
 CARRIERS.add("http", HttpCarrier)
 CARRIERS.add("aliyun", AliyunCarrier)

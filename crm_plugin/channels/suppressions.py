@@ -18,7 +18,8 @@ from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError, NotFo
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.channels import address_kind, channels
 from crm_plugin.profiles.models.school import Suppression
-from crm_plugin.profiles.store.normalise import email_key, phone_key
+from crm_plugin.profiles.store.email_addresses import email_key
+from crm_plugin.profiles.store.phone_numbers import phone_key
 
 REASONS = ("bounce", "complaint", "manual", "opt_out")
 OWN_CHOICE = "opt_out"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
@@ -13,6 +14,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.links.ingest import lost_clicks
+from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.health import streams
 
 
@@ -75,7 +77,7 @@ def _mail(crm: Crm) -> Iterator[Line]:
     if not crm.settings.smtp_url:
         yield Line("e-mail", True, "no server is set: it goes to the outbox")
         return
-    ok, detail = probe(crm)
+    ok, detail = probe(crm, partial(heard, crm))
     yield Line("e-mail", ok, detail)
     if not crm.settings.public_url.startswith("https://"):
         yield Line(

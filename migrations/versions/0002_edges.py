@@ -1,4 +1,4 @@
-"""What carriers said in their own words, refusals that are all alike, and events that wait to be read."""
+"""What carriers said, refusals that are all alike, events that wait, texts that are compared whole."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,22 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+
+
+WHOLE = {
+    "crm_person": (
+        "display_name_folded",
+        "real_name_folded",
+        "username_folded",
+        "email_folded",
+        "phone_folded",
+        "city_folded",
+        "company_folded",
+    ),
+    "crm_course": ("title_folded",),
+    "crm_enrolment": ("end_reason_folded",),
+}
+NOT_NULL = ("display_name_folded", "title_folded")
 
 
 def upgrade() -> None:
@@ -27,3 +43,29 @@ def upgrade() -> None:
         sa.Column("at", db.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_host_event")),
     )
+    for table, columns in WHOLE.items():
+        widen(table, columns)
+    add_column("crm_person_attribute", "whole", db.Folded())
+
+
+def widen(table: str, columns: tuple[str, ...]) -> None:
+    """Let columns of folded text hold any length; SQLite does under any type."""
+    connection = op.get_bind()
+    kind = db.Folded().compile(connection.dialect)
+    if connection.dialect.name == "postgresql":
+        # The same bytes under another name: no row is written.
+        changes = [f"ALTER COLUMN {name} TYPE {kind}" for name in columns]
+    elif connection.dialect.name in ("mysql", "mariadb"):
+        # One statement, so that the table is copied once.
+        nulls = {name: "NOT NULL" if name in NOT_NULL else "NULL" for name in columns}
+        changes = [f"MODIFY {name} {kind} {nulls[name]}" for name in columns]
+    else:
+        return
+    op.execute(f"ALTER TABLE {table} {', '.join(changes)}")
+
+
+def add_column(table: str, name: str, kind: sa.types.TypeEngine[str]) -> None:
+    """Add a column that may be empty, unless a migration that was killed has done it already."""
+    there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
+    if name not in there:
+        op.add_column(table, sa.Column(name, kind, nullable=True))

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.base import Message
-from crm_plugin.channels.email.headers import ascii_address
+from crm_plugin.channels.email.headers import ascii_address, written_address
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles.store.normalise import email_key, phone_key
+from crm_plugin.profiles.store.email_addresses import email_key
+from crm_plugin.profiles.store.phone_numbers import phone_key
 from tests.attacks.mail import tried, written
 
 EMAILS = [
@@ -101,7 +102,9 @@ def test_the_mail_server_is_given_one_recipient_or_nothing(address: str) -> None
     (receipt,) = carrier.submit([message], lambda: True)
     if receipt.status == "accepted":
         commands = wire.said.partition(b"DATA")[0].decode().split("\r\n")
-        assert [one for one in commands if one.startswith("RCPT")] == [f"RCPT TO:<{address}>"]
+        assert [one for one in commands if one.startswith("RCPT")] == [
+            f"RCPT TO:<{written_address(address)}>"
+        ]
         assert commands[0].startswith("MAIL FROM:<s@school.example>")
     else:
         assert (receipt.status, receipt.reason, wire.said) == ("rejected", "bad_address", b"")
@@ -122,8 +125,8 @@ def test_what_only_looks_odd_is_one_spelling(address: str, key: str) -> None:
 
 PHONES: list[tuple[str, Any]] = [
     ("+8613800138000;ext=1", "+8613800138000"),
-    ("13800138000,13900139000", None),
-    ("13800138000\r\n13900139000", None),
+    ("13800138000,13900139000", "+8613800138000"),
+    ("13800138000\r\n13900139000", "+8613800138000"),
     ("138001380000000000", None),
     ("+1900", None),
     ("tel:+86 138 0013 8000", "+8613800138000"),

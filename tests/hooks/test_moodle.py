@@ -19,7 +19,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles.store.normalise import phone_key
+from crm_plugin.profiles.store.phone_numbers import phone_key
 from tests.conftest import absent
 from tests.hooks.moodle_site import load, settings
 from tests.servers.databases import empty_database

@@ -51,14 +51,20 @@ PLANTED: dict[str, Any] = {
     "a column one letter narrower": ("host_id", Key(190)),
     "a column one letter wider": ("host_id", Key(192)),
     "a text with a limit": ("title", Key(191)),
-    "a key without a limit": ("title_folded", Text()),
+    "a key without a limit": ("kind", Text()),
+    "a folded text with a limit": ("title_folded", Key(255)),
     "another order of letters": ("status", sa.String(16)),
     "a number for an id": ("root_id", sa.Integer()),
     "whole seconds": ("starts_at", sa.DateTime()),
     "a number for an answer": ("gone", sa.Integer()),
     "money that is no whole number": ("price", sa.Numeric(10, 2)),
 }
-SAME_ON_SQLITE = ("another order of letters", "a number for an id", "whole seconds")
+SAME_ON_SQLITE = (
+    "a folded text with a limit",
+    "another order of letters",
+    "a number for an id",
+    "whole seconds",
+)
 """There text has one order, each whole number one type, and a time is a text."""
 
 

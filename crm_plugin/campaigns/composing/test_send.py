@@ -27,7 +27,9 @@ from crm_plugin.kernel.audit import AuditRow, record
 from crm_plugin.kernel.errors import BadInput, Conflict, Unavailable
 from crm_plugin.links import service as links
 from crm_plugin.profiles.consent.channels import address_kind
-from crm_plugin.profiles.store.normalise import email_key, phone_key
+from crm_plugin.profiles.store.email_addresses import email_key
+from crm_plugin.profiles.store.international_email import is_plain, is_taken
+from crm_plugin.profiles.store.phone_numbers import phone_key
 
 DAY = timedelta(hours=24)
 WAIT_SECONDS = 3.0
@@ -53,7 +55,7 @@ def send_test(
     """
     with crm.db.read() as session:
         campaign = access.one(session, actor, campaign_id, "crm.send")
-        to = _address(crm, campaign.channel, address)
+        to = _address(crm, session, campaign.channel, address)
         person = person_for(crm, session, campaign, person_host_id)
         content = _labelled(campaign.content)
         compiled = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose).ready()
@@ -105,12 +107,13 @@ def _labelled(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "subject": LABEL + subject} if subject else content
 
 
-def _address(crm: Crm, channel: str, address: str) -> str:
+def _address(crm: Crm, session: Session, channel: str, address: str) -> str:
     kind = address_kind(channel)
     if kind == "person":
         return address
     if kind == "email":
         key = email_key(address)
+        key = key if key and (is_plain(key) or is_taken(session)) else None
     else:
         key = phone_key(address, crm.settings.host_region or crm.host.info.region or "")
     if key is None:

@@ -26,7 +26,7 @@ from crm_plugin.kernel.db.bulk import among
 from crm_plugin.links import service as links
 from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.models.school import Person
-from crm_plugin.profiles.store.normalise import email_key
+from crm_plugin.profiles.store.email_addresses import email_key
 
 _LATELY = timedelta(days=1)
 _OLDEST = timedelta(days=366)

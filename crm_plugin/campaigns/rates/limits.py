@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.prepared_campaign import Running
-from crm_plugin.channels.email.headers import ascii_address
+from crm_plugin.channels.email.headers import written_address
 from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
@@ -82,7 +82,7 @@ def domain_limit(running: Running, domain: str) -> Limit | None:
 def domain_of(address: str) -> str:
     """Return the domain of an e-mail address in its one spelling; empty where there is none."""
     try:
-        return ascii_address(address).rpartition("@")[2].lower()
+        return written_address(address).rpartition("@")[2].lower()
     except BadInput:
         return ""
 

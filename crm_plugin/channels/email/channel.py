@@ -12,7 +12,7 @@ from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient
 from crm_plugin.channels.content import Piece, Prepared, Slot, Template
 from crm_plugin.channels.email import document, footer, html
-from crm_plugin.channels.email.headers import ascii_address, mailbox_header, text_header, url_header
+from crm_plugin.channels.email.headers import mailbox_header, text_header, url_header, written_address
 from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.email.placeholders import Marker
 from crm_plugin.channels.links_apart import apart
@@ -92,7 +92,7 @@ class CompiledEmail:
 
     def _headers(self, address: str, values: Mapping[str, str | None]) -> dict[str, str]:
         # A preview has no address: it is not sent.
-        found = {"To": f"To: {ascii_address(address)}\r\n"} if address else {}
+        found = {"To": f"To: {written_address(address)}\r\n"} if address else {}
         if self.marketing:
             url = parts.value_of(footer.UNSUBSCRIBE, values)
             found["List-Unsubscribe"] = url_header("List-Unsubscribe", url)
@@ -103,7 +103,7 @@ class CompiledEmail:
 def _mime(
     skeleton: Skeleton, head: str, body: tuple[str, str | None], key: str, clock: Clock, eight_bit: bool
 ) -> bytes:
-    return skeleton.head(head, key, clock()).encode("ascii") + skeleton.body(*body, eight_bit)
+    return skeleton.head(head, key, clock()).encode() + skeleton.body(*body, eight_bit)
 
 
 class EmailChannel:

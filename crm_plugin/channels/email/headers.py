@@ -15,7 +15,7 @@ from crm_plugin.kernel.errors import BadInput
 
 CRLF = "\r\n"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ATEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _WORD_BYTES = 42
 """Bytes of UTF-8 in one encoded word: 56 letters of base64 and 12 around them, below RFC 2047's 75."""
@@ -62,15 +62,36 @@ def ascii_address(address: str) -> str:
 
     :raises BadInput: ``channel.bad_address`` when it cannot stand in an envelope or header.
     """
+    local, domain = _parts(address)
+    if not local.isascii():
+        raise BadInput("channel.bad_address", address=address[:100], channel="email")
+    return f"{local}@{domain}"
+
+
+def written_address(address: str) -> str:
+    """Return a recipient's address as it stands in an envelope and in a header.
+
+    What stands before the @ may have letters beyond ASCII, for servers that take them (RFC 6531). It is
+    quoted where dots stand as RFC 5321 does not allow them by themselves.
+
+    :raises BadInput: ``channel.bad_address``.
+    """
+    local, domain = _parts(address)
+    is_loose = ".." in local or local[0] == "." or local[-1] == "."
+    return f'"{local}"@{domain}' if is_loose else f"{local}@{domain}"
+
+
+def _parts(address: str) -> tuple[str, str]:
     local, at, domain = address.rpartition("@")
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")
         except idna.IDNAError:
             domain = ""
-    if not at or not _DOMAIN.fullmatch(domain) or not _ATEXT.fullmatch(local) or len(local) > 64:
+    is_local = _LOCAL.fullmatch(local) is not None and local.isprintable() and len(local) <= 64
+    if not at or not _DOMAIN.fullmatch(domain) or not is_local:
         raise BadInput("channel.bad_address", address=address[:100], channel="email")
-    return f"{local}@{domain}"
+    return local, domain
 
 
 def _encoded(value: str) -> str:

@@ -2,16 +2,20 @@
 
 import smtplib
 import ssl
+from collections.abc import Callable
 
 from crm_plugin.channels.email.smtp import SmtpCarrier
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 
 
-def probe(crm: Crm) -> tuple[bool, str]:
-    """Connect, sign in and say goodbye; return (all is well, what to say). Sends nothing, never raises."""
+def probe(crm: Crm, heard: Callable[[bool], None] = lambda _offered: None) -> tuple[bool, str]:
+    """Connect, sign in and say goodbye; return (all is well, what to say). Sends nothing, never raises.
+
+    :param heard: as for :class:`~crm_plugin.channels.email.smtp.SmtpCarrier`.
+    """
     try:
-        return True, SmtpCarrier(crm).greet()
+        return True, SmtpCarrier(crm, heard).greet()
     except BadInput as error:
         return False, str(error)
     except smtplib.SMTPAuthenticationError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
-from crm_plugin.channels.email.headers import ascii_address
+from crm_plugin.channels.email.headers import ascii_address, written_address
 from crm_plugin.channels.email.replies import cause_of, said
 from crm_plugin.channels.email.reply_phrases import Cause
 from crm_plugin.kernel.errors import BadInput
@@ -94,7 +94,12 @@ class SmtpCarrier:
     idempotent = False
     call_seconds = SECONDS
 
-    def __init__(self, crm: Any) -> None:
+    def __init__(self, crm: Any, heard: Callable[[bool], None] = lambda _offered: None) -> None:
+        """Take the settings.
+
+        :param heard: is given, with each connection, whether the server takes addresses beyond ASCII.
+        """
+        self._heard = heard
         self._server = server_of(crm.settings.smtp_url)
         self._sender = _envelope(crm.settings)
         _check_domain(crm.settings.bounce_domain)
@@ -196,14 +201,18 @@ class SmtpCarrier:
         link = self._link or self._connect()
         self._link, self._failures = link, 0
         try:
-            address = ascii_address(message.address)
+            address = written_address(message.address)
         except BadInput:
+            return Receipt(message.key, "rejected", reason="bad_address")
+        if not address.isascii() and not link.has_extn("smtputf8"):
+            # It offered this when the address was taken for one that can be written to.
             return Receipt(message.key, "rejected", reason="bad_address")
         eight_bit = link.has_extn("8bitmime")
         if message.mime is None:
             return Receipt(message.key, "rejected", reason="no_email")
         data = message.mime(eight_bit)
         options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
+        options += "" if address.isascii() else " SMTPUTF8"
         sender = message.return_path or self._sender
         envelope = (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>")
         # Behind a refused recipient DATA would be a second error: after a refusal it waits for the answers.
@@ -318,6 +327,8 @@ class SmtpCarrier:
         if self._server.user:
             self._time(link)
             link.login(self._server.user, self._server.password)
+        link.command_encoding = "utf-8"
+        self._heard(link.has_extn("smtputf8"))
 
     def _left(self) -> float:
         return max(0.1, self._deadline - time.monotonic())

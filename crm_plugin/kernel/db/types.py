@@ -64,6 +64,27 @@ class Text(TypeDecorator[str]):
         return dialect.type_descriptor(sa.Text())
 
 
+class Folded(TypeDecorator[str]):
+    """Folded text of any length, for comparisons, compared byte by byte.
+
+    :param length: what SQLite declares; it keeps texts of any length all the same.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, length: int = 255) -> None:
+        super().__init__()
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.Text(collation="C"))
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.MEDIUMTEXT(**_BINARY))
+        return dialect.type_descriptor(sa.String(self.length))
+
+
 _BINARY = {"charset": "utf8mb4", "collation": "utf8mb4_nopad_bin"}
 # MariaDB's default collation takes josé@ for jose@, and its PAD SPACE ones take "a" for "a ".
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_plugin.kernel.db.types import Base, Id, Json, Key, Money, Text, UtcDateTime
+from crm_plugin.kernel.db.types import Base, Folded, Id, Json, Key, Money, Text, UtcDateTime
 
 HELD_MONEY = ("paid", "refunding", "partly_refunded", "refunded")
 """States of an order that ever held money."""
 
 FOLDED = 255
-"""Folded text is cut to this many characters: long enough to compare, short enough for an index."""
+"""Folded text in an index is cut to this many characters."""
 
 
 class Person(Base):
@@ -38,21 +38,21 @@ class Person(Base):
     merged_into: Mapped[str | None] = mapped_column(Key())
 
     display_name: Mapped[str] = mapped_column(Text)
-    display_name_folded: Mapped[str] = mapped_column(Key(FOLDED))
+    display_name_folded: Mapped[str] = mapped_column(Folded)
     real_name: Mapped[str | None] = mapped_column(Text)
-    real_name_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    real_name_folded: Mapped[str | None] = mapped_column(Folded)
     username: Mapped[str | None] = mapped_column(Text)
-    username_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    username_folded: Mapped[str | None] = mapped_column(Folded)
     email: Mapped[str | None] = mapped_column(Text)
-    email_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    email_folded: Mapped[str | None] = mapped_column(Folded)
     email_key: Mapped[str | None] = mapped_column(Key(FOLDED))
     """The address to send to, normalised; None when it is no address or the host's placeholder."""
     email_verified: Mapped[bool | None]
     email_stopped: Mapped[bool | None]
     phone: Mapped[str | None] = mapped_column(Text)
-    phone_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    phone_folded: Mapped[str | None] = mapped_column(Folded)
     phone_key: Mapped[str | None] = mapped_column(Key(32))
-    """E.164 of a possible number that is no fixed line; None otherwise."""
+    """E.164 of a number that can be a mobile; None otherwise."""
     phone_verified: Mapped[bool | None]
     gender: Mapped[str | None] = mapped_column(Key(FOLDED))
     gender_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
@@ -63,9 +63,9 @@ class Person(Base):
     country: Mapped[str | None] = mapped_column(Key(FOLDED))
     country_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
     city: Mapped[str | None] = mapped_column(Text)
-    city_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    city_folded: Mapped[str | None] = mapped_column(Folded)
     company: Mapped[str | None] = mapped_column(Text)
-    company_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    company_folded: Mapped[str | None] = mapped_column(Folded)
     registered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     host_active_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -112,6 +112,8 @@ class PersonAttribute(Base):
     name: Mapped[str] = mapped_column(Key(64), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
     folded: Mapped[str] = mapped_column(Key(FOLDED))
+    whole: Mapped[str | None] = mapped_column(Folded)
+    """The folded text where it is longer than :attr:`folded` holds."""
     __table_args__ = (sa.Index("ix_crm_person_attribute_value", "name", "folded", "person_id"),)
 
 
@@ -143,7 +145,7 @@ class Course(Base):
     """The course at the top of the copies and plans; itself when it is no copy."""
     kind: Mapped[str] = mapped_column(Key(8))
     title: Mapped[str] = mapped_column(Text)
-    title_folded: Mapped[str] = mapped_column(Key(FOLDED))
+    title_folded: Mapped[str] = mapped_column(Folded)
     status: Mapped[str] = mapped_column(Key(16))
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -204,7 +206,7 @@ class Enrolment(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     end_kind: Mapped[str | None] = mapped_column(Key(16))
     end_reason: Mapped[str | None] = mapped_column(Text)
-    end_reason_folded: Mapped[str | None] = mapped_column(Key(FOLDED))
+    end_reason_folded: Mapped[str | None] = mapped_column(Folded)
     order_host_id: Mapped[str | None] = mapped_column(Key())
     progress: Mapped[float | None] = mapped_column(sa.Double)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

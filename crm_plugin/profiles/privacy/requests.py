@@ -142,7 +142,7 @@ def _suppressions(session: Session, person: Person) -> list[dict[str, Any]]:
 def _plain(row: Any) -> dict[str, Any]:
     names = [column.key for column in sa.inspect(type(row)).columns]
     kept = [name for name in names if name not in _INTERNAL and not name.endswith("_folded")]
-    return {name: _value(getattr(row, name)) for name in kept if name != "folded"}
+    return {name: _value(getattr(row, name)) for name in kept if name not in ("folded", "whole")}
 
 
 def _value(value: Any) -> Any:

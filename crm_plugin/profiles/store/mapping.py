@@ -8,7 +8,15 @@ from typing import Any
 
 from crm_plugin.host import records as r
 from crm_plugin.profiles.models.school import FOLDED
-from crm_plugin.profiles.store.normalise import RULES, clean_email, email_key, fold, phone_key
+from crm_plugin.profiles.store.email_addresses import clean_email, email_key
+from crm_plugin.profiles.store.normalise import fold
+from crm_plugin.profiles.store.phone_numbers import phone_key
+
+RULES = 1
+"""Version of what a hash covers; a higher one makes the next scan write every row again.
+
+For a changed spelling raise :data:`crm_plugin.profiles.sync.respelling.RULES` instead.
+"""
 
 Columns = dict[str, Any]
 _VALUES: dict[type[Any], Callable[[Any], Any]] = {
@@ -70,16 +78,9 @@ def person_columns(person: r.Person, region: str | None) -> Columns:
         "host_id": person.id,
         "status": person.status,
         "merged_into": person.merged_into if is_merged(person) else None,
-        **_texts(person, ("display_name", "real_name", "username", "city", "company"), None),
-        **_texts(person, ("gender", "locale", "country", "member_level"), FOLDED),
-        "email": clean_email(person.email),
-        "email_folded": None if person.email is None else fold(person.email),
-        "email_key": email_key(person.email),
+        **spelled(person, region),
         "email_verified": person.email_verified,
         "email_stopped": person.email_stopped,
-        "phone": person.phone,
-        "phone_folded": None if person.phone is None else fold(person.phone),
-        "phone_key": phone_key(person.phone, region),
         "phone_verified": person.phone_verified,
         "birthday": person.birthday,
         "timezone": clip(person.timezone, 64),
@@ -93,17 +94,48 @@ def person_columns(person: r.Person, region: str | None) -> Columns:
     }
 
 
+def spelled(person: Any, region: str | None) -> Columns:
+    """Return the columns of a person that the rules of spelling make.
+
+    :param person: a record, or a row of ours: both have the school's texts under the same names.
+    """
+    email = clean_email(person.email)
+    return {
+        "display_name": person.display_name,
+        "display_name_folded": fold(person.display_name),
+        **spelled_texts(person, ("real_name", "username", "city", "company"), None),
+        **spelled_texts(person, ("gender", "locale", "country", "member_level"), FOLDED),
+        "email": email,
+        "email_folded": None if email is None else fold(email),
+        "email_key": email_key(email),
+        **spelled_texts(person, ("phone",), None),
+        "phone_key": phone_key(person.phone, region),
+    }
+
+
+def spelled_value(text: str) -> Columns:
+    """Return how the value of a field that only this school has is compared; whole where it is long."""
+    whole = fold(text)
+    return {"folded": whole[:FOLDED], "whole": whole if len(whole) > FOLDED else None}
+
+
+def known(text: str | None) -> str | None:
+    """Return a text of the school; an empty one says as little as none."""
+    return text if text and not text.isspace() else None
+
+
 def is_merged(person: r.Person) -> bool:
     """Return whether a person lives on as another one."""
     return person.merged_into is not None and person.merged_into != person.id
 
 
-def _texts(record: Any, names: Sequence[str], length: int | None) -> Columns:
+def spelled_texts(record: Any, names: Sequence[str], length: int | None) -> Columns:
+    """Return texts of a record, or of a row of ours, and their folded forms; an empty one is unknown."""
     columns = {}
     for name in names:
-        text = getattr(record, name)
+        text = known(getattr(record, name))
         columns[name] = text if length is None else clip(text, length)
-        columns[f"{name}_folded"] = None if text is None else fold(text)
+        columns[f"{name}_folded"] = None if text is None else fold(text, length)
     return columns
 
 
@@ -137,8 +169,7 @@ def enrolment_columns(row: r.Enrolment) -> Columns:
         "expires_at": row.expires_at,
         "ended_at": row.ended_at,
         "end_kind": row.end_kind,
-        "end_reason": row.end_reason,
-        "end_reason_folded": None if row.end_reason is None else fold(row.end_reason),
+        **spelled_texts(row, ("end_reason",), None),
         "order_host_id": row.order_id,
         "progress": row.progress,
         "completed_at": row.completed_at,
@@ -161,7 +192,7 @@ def order_columns(order: r.Order) -> Columns:
         "refund_requested": order.refund_requested,
         "refunded_at": order.refunded_at,
         "refund_reason": order.refund_reason,
-        **_texts(order, ("source", "coupon"), FOLDED),
+        **spelled_texts(order, ("source", "coupon"), FOLDED),
     }
 
 

@@ -19,7 +19,7 @@ from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.profiles.store.batch import Target, WriteBatch
-from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, row_counts
+from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, respelling, row_counts
 from crm_plugin.profiles.sync.stream_visit import Progress, Stopped, StreamVisit
 from crm_plugin.profiles.sync.write_page import apply
 
@@ -74,6 +74,7 @@ def sync(
     started = time.monotonic()
     until = None if seconds is None else started + seconds
     result = SyncResult()
+    respelling.proceed(crm, until)
     for stream in _streams(crm):
         result.states[stream] = _visit(crm, stream, full, until, progress, result)
     _ask_for_missing(crm, until, result)

@@ -26,7 +26,16 @@ from crm_plugin.segments.language.definitions import (
     add_relation,
     row_field,
 )
-from crm_plugin.segments.language.sources import Column, Computed, Fact, Row, Side, Suppressed, Whole
+from crm_plugin.segments.language.sources import (
+    Column,
+    Computed,
+    Fact,
+    LongText,
+    Row,
+    Side,
+    Suppressed,
+    Whole,
+)
 from crm_plugin.segments.language.value_types import CODE, DAY, FLAG, INSTANT, MONEY, NUMBER, SET, TEXT, Kind
 
 __all__ = [
@@ -143,7 +152,7 @@ def _attribute(name: str) -> Field:
         f"attributes.{name}",
         Text(name),
         TEXT,
-        Side(m.PersonAttribute, "folded", (("name", name),)),
+        LongText(m.PersonAttribute, "folded", (("name", name),)),
         needs=(f"persons.attributes.{name}",),
     )
 

@@ -169,9 +169,13 @@ class Side:
     only: tuple[tuple[str, str], ...] = ()
 
     def _rows(self) -> tuple[sa.Select[Any], Any]:
-        side = aliased(self.table)
-        chosen = sa.select(side.person_id).where(*(getattr(side, name) == value for name, value in self.only))
+        side, chosen = self._chosen()
         return chosen, getattr(side, self.column)
+
+    def _chosen(self) -> tuple[Any, sa.Select[Any]]:
+        side = aliased(self.table)
+        only = (getattr(side, name) == value for name, value in self.only)
+        return side, sa.select(side.person_id).where(*only)
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
         chosen, column = self._rows()
@@ -210,6 +214,27 @@ class Whole(Side):
         self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present
     ) -> dict[int, set[Any]]:
         return super().load(session, people, rows, present) if present.scope is None else {}
+
+
+@dataclass(frozen=True)
+class LongText(Side):
+    """One text under a name: its begin is in an index, and all of it stands beside where it is longer."""
+
+    def _rows(self) -> tuple[sa.Select[Any], Any]:
+        side, chosen = self._chosen()
+        return chosen, self._whole(side)
+
+    def _whole(self, side: Any) -> Any:
+        start = getattr(side, self.column)
+        return sa.func.coalesce(side.whole, start, type_=start.type)
+
+    def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
+        if operator not in ("=", "in", "beginsWith"):
+            return super().test(kind, operator, operand, row, present)
+        side, chosen = self._chosen()
+        start = frozenset(one[: m.FOLDED] for one in operand) if operator == "in" else operand[: m.FOLDED]
+        found = kind.condition(operator, start, getattr(side, self.column), present)
+        return Members(chosen.where(found, kind.condition(operator, operand, self._whole(side), present)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.school import Course, CourseLabel, CourseLink, Enrolment, OrderLine, Signal
 from crm_plugin.profiles.models.staff import Intention
 from crm_plugin.profiles.store.batch import WriteBatch, replace_parts
+from crm_plugin.profiles.store.mapping import known
 from crm_plugin.profiles.store.normalise import fold
 
 KEY = 191
@@ -60,7 +61,7 @@ def _write_parts(batch: WriteBatch, rows: list[r.Course], ids: dict[str, int], h
 
 def _labels(course_id: int, kind: str, values: Sequence[str]) -> list[dict[str, Any]]:
     by_key: dict[str, str] = {}
-    for value in values:
+    for value in filter(known, values):
         by_key.setdefault(fold(value, KEY), value[:KEY])
     return [
         {"course_id": course_id, "kind": kind, "folded": folded, "value": value, "position": position}

@@ -13,9 +13,9 @@ from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.models.school import Person, PersonAttribute, PersonTag
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.privacy.merge import Addresses, addresses, keep_opt_outs, merge, unmerge
-from crm_plugin.profiles.store import tombstones
+from crm_plugin.profiles.store import international_email, tombstones
 from crm_plugin.profiles.store.batch import Fresh, WriteBatch, replace_parts, write_rows
-from crm_plugin.profiles.store.mapping import Columns, is_merged
+from crm_plugin.profiles.store.mapping import Columns, is_merged, known, spelled_value
 from crm_plugin.profiles.store.normalise import fold
 from crm_plugin.profiles.sync.deferred import park
 
@@ -32,7 +32,9 @@ def save(batch: WriteBatch, rows: Sequence[r.Person]) -> None:
         return
     going = [fresh.ids[row.id] for row in fresh.rows if is_merged(row) and row.id in fresh.ids]
     left = addresses(batch.session, going)
-    write_rows(batch, Person, [fresh.columns(row) for row in fresh.rows], fresh)
+    columns = [fresh.columns(row) for row in fresh.rows]
+    international_email.withhold(batch.session, columns)
+    write_rows(batch, Person, columns, fresh)
     ids = batch.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
     held = fresh.held()
@@ -84,7 +86,7 @@ def _tags(rows: Sequence[r.Person], ids: dict[str, int]) -> list[Columns]:
     found: dict[tuple[int, str, str], Columns] = {}
     for row in rows:
         for kind, values in (("tag", row.tags), ("role", row.roles)):
-            for value in values:
+            for value in filter(known, values):
                 key = (ids[row.id], kind, fold(value, KEY))
                 found.setdefault(key, dict(zip(_TAG, (*key, value[:KEY]), strict=True)))
     return list(found.values())
@@ -97,12 +99,14 @@ def _attributes(rows: Sequence[r.Person], ids: dict[str, int]) -> list[Columns]:
     found: dict[tuple[int, str], Columns] = {}
     for row in rows:
         for name, value in row.attributes.items():
-            if value is not None:
-                text = _text(value)
+            text = known(_text(value))
+            if text is not None:
                 key = (ids[row.id], name[:NAME])
-                found[key] = {"person_id": key[0], "name": key[1], "value": text, "folded": fold(text)}
+                found[key] = {"person_id": key[0], "name": key[1], "value": text, **spelled_value(text)}
     return list(found.values())
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
     return str(value).lower() if isinstance(value, bool) else str(value)
