@@ -1,11 +1,12 @@
 """What a content may hold: text and variables with a default, nothing else.
 
-Users write Jinja's ``{{ name }}`` and ``{{ name | default("friend") }}``. Jinja parses it and never
-runs it: the tree is walked, everything but text, names and that filter is refused with its line, and
-what is left is a list of slots that rendering only joins.
+In every channel users write ``{{ name }}`` and ``{{ name | default("friend") }}``. Jinja parses it and never
+runs it: the tree is walked, everything but text, names and that filter is refused with its line. What is left
+is a list of slots that rendering only joins.
 """
 
 import re
+import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,17 @@ VARIABLES = ("username", "display_name", "real_name", "course_title", "class_tit
 ADDRESSES = ("link", "unsubscribe")
 """Those whose values are web addresses of ours."""
 
-_ENVIRONMENT = Environment(keep_trailing_newline=True)
+_NEVER = secrets.token_hex(8)
+_ENVIRONMENT = Environment(
+    keep_trailing_newline=True,
+    # {# and {% are text here: codes and minified CSS have them, and a comment swallows what it holds.
+    block_start_string=f"{_NEVER}%",
+    block_end_string=f"%{_NEVER}",
+    comment_start_string=f"{_NEVER}#",
+    comment_end_string=f"#{_NEVER}",
+)
+_COMMAND = re.compile(r"\{%[-+]?\s*([a-z]+)\b(?:(?!%\}).){0,200}%\}", re.I | re.S)
+"""A command of Jinja and of what learned from it, such as ``{% if … %}``."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Escape = Callable[[str], str]
@@ -54,18 +65,18 @@ def parse(source: str, known: Collection[str], place: str = "", limit: int = LIM
     """
     if len(source.encode("utf-8", "replace")) > limit:
         raise BadInput("content.too_long", place, limit=limit)
+    if command := _COMMAND.search(source := _plain_lines(source)):
+        line = source.count("\n", 0, command.start()) + 1
+        what = _COMMANDS.get(command[1].lower(), Clause("a command"))
+        raise BadInput("content.not_allowed", place, line=line, what=what)
     try:
-        tree = _ENVIRONMENT.parse(_plain_lines(source))
+        tree = _ENVIRONMENT.parse(source)
     except TemplateSyntaxError as error:
         raise BadInput("content.syntax", place, line=error.lineno, reason=_unread(error)) from None
     except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
         raise BadInput("content.not_allowed", place, line=1, what=Clause("such nesting")) from None
-    pieces: list[Piece] = []
-    for node in tree.body:
-        if not isinstance(node, nodes.Output):
-            raise BadInput("content.not_allowed", place, line=node.lineno, what=_word(node))
-        pieces.extend(_piece(child, known, place) for child in node.nodes)
-    return pieces
+    found = (node.nodes for node in tree.body if isinstance(node, nodes.Output))
+    return [_piece(child, known, place) for children in found for child in children]
 
 
 def names(pieces: list[Piece]) -> frozenset[str]:
@@ -111,16 +122,13 @@ def _default(node: nodes.Filter, place: str) -> str:
 def _unread(error: TemplateSyntaxError) -> Clause:
     """Say in words of our own what Jinja's parser stumbled on; its words are for programmers, in English."""
     message = error.message or ""
-    if tag := re.search(r"unknown tag '([^']*)'", message):
-        return Clause("there is no command {name}", name=tag[1])
     if re.search(r"end of (template|comment|raw)|end of \w+ tag", message):
         return Clause("something is opened and not closed")
     return Clause("this is no placeholder such as {{{{ username }}}}")
 
 
-_WORDS = {
-    nodes.For: Clause("a loop"),
-    nodes.If: Clause("a condition"),
+_COMMANDS = {"for": Clause("a loop"), "if": Clause("a condition")}
+_WORDS: dict[type[nodes.Node], Clause] = {
     nodes.CondExpr: Clause("a condition"),
     nodes.Call: Clause("a call"),
     nodes.Getattr: Clause("a part of a value"),
@@ -131,8 +139,7 @@ _WORDS = {
 
 
 def _word(node: nodes.Node) -> Clause:
-    other = Clause("a calculation") if isinstance(node, nodes.Expr) else Clause("a command")
-    return _WORDS.get(type(node), other)
+    return _WORDS.get(type(node), Clause("a calculation"))
 
 
 Prepared = str | tuple[Slot, Escape] | int

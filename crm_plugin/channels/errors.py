@@ -9,6 +9,9 @@ CODES: dict[str, str] = {
     "content.syntax": "line {line}: {reason}",
     "content.not_allowed": "line {line}: {what} is not allowed",
     "content.unknown_variable": "line {line}: unknown field {name}",
+    "content.other_placeholder": "line {line}: {written} is no placeholder: write {{{{ {name} }}}}",
+    "content.sent_as_written": "line {line}: {written} goes out as it stands: "
+    "a placeholder is written {{{{ username }}}}",
     "content.too_long": "longer than {limit} bytes",
     "content.bad_word": "{name!r} is not a valid field name: use small letters, digits and _, and no name "
     "in use",
@@ -32,7 +35,8 @@ CODES: dict[str, str] = {
     "sms.shared_link": "the link is the same for everybody: clicks do not show who clicked",
     "sms.bad_name": "a template needs a name of at most {limit} characters",
     "sms.empty_text": "write the text of the template",
-    "sms.bad_placeholder": "${{{name}}} is not a valid field name: use small letters, digits and _",
+    "sms.rewritten": "placeholders are saved in our syntax: ${{name}} becomes {{{{ name }}}}",
+    "sms.bad_placeholder": "{{{{ {name} }}}} is not a valid field name: use small letters, digits and _",
     "sms.bad_signature": "a signature has at most {limit} characters and no brackets",
     "sms.bad_code": "a template code has at most {limit} characters",
     "sms.needs_code": "{carrier} fills in texts by a template code: enter the code of this text",

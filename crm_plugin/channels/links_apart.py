@@ -15,7 +15,7 @@ P = TypeVar("P", Piece, Prepared)
 _ENTITY = r"&(?:lt|gt|quot|nbsp|#\d{1,5});"
 _ADDRESS = re.compile(rf"https?://(?:(?!{_ENTITY})[!#-;=?-~])+", re.I)
 """As far as it is surely one: visible ASCII, up to what ends it, escaped for HTML or not."""
-_TAIL = re.compile(r"[.,:!?)\]}'*]+\Z")
+_TAIL = ".,:!?)]}'*"
 """Marks of the sentence, behind an address."""
 _RUNS_ON = re.compile(r"[A-Za-z0-9/:._@-]|[^\x00-\x7f]")
 """Letters that a program would begin an address with."""
@@ -76,6 +76,5 @@ def _spaced(text: str, open_end: bool) -> Iterator[str]:
 
 def _tail(address: str) -> str:
     """Return the marks at the end that belong to the sentence; a bracket opened inside is the address's."""
-    found = _TAIL.search(address)
-    tail = found.group() if found else ""
+    tail = address[len(address.rstrip(_TAIL)) :]
     return "" if tail.startswith(")") and "(" in address else tail

@@ -7,9 +7,11 @@ from typing import Any
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import Context, Made, Message, Problem, Receipt, Recipient, not_called
 from crm_plugin.channels.content import Template
+from crm_plugin.channels.links_apart import apart
 from crm_plugin.channels.shared_checks import (
     constants,
     link_problems,
+    other_forms,
     read_part,
     severe,
     unsubscribe_problems,
@@ -69,21 +71,22 @@ class MessageChannel:
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
         """Return subject and text ready to render, and what is wrong with them."""
+        problems = other_forms(content, "subject", "text")
         try:
             subject, text = read_part(content, "subject"), read_part(content, "text")
         except BadInput as error:
-            return Made(None, [severe(error)])
+            return Made(None, [*problems, severe(error)])
         if not text:
-            return Made(None, [Problem("content.missing", "text", {"part": "text"})])
+            return Made(None, [*problems, Problem("content.missing", "text", {"part": "text"})])
         used = parts.names(subject) | parts.names(text)
-        problems = link_problems(used, content) + unsubscribe_problems(used, purpose, "text")
+        problems += link_problems(used, content) + unsubscribe_problems(used, purpose, "text")
         literal = sum(len(piece) for piece in text if isinstance(piece, str))
         if context.max_chars is not None and literal > context.max_chars:
             problems.append(Problem("content.too_many_letters", "text", {"limit": context.max_chars}))
         if any(problem.severe for problem in problems):
             return Made(None, problems)
         values = constants(content)
-        made = [parts.template(part, values, parts.as_is) for part in (subject, text)]
+        made = [parts.template(part, values, parts.as_is) for part in (subject, apart(text))]
         return Made(CompiledMessage(made[0], made[1]), problems)
 
     def carrier(self, crm: Crm) -> str:

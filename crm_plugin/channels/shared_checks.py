@@ -7,6 +7,7 @@ from typing import Any
 
 from crm_plugin.channels.base import MARKETING, Problem
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot, parse
+from crm_plugin.channels.placeholder_forms import foreign_placeholders
 from crm_plugin.kernel.errors import BadInput
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -39,6 +40,13 @@ def read_part(content: Mapping[str, Any], part: str, limit: int = LIMIT) -> list
     :raises BadInput: ``content.*``, with the part as its place.
     """
     return cushioned(parse(str(content.get(part) or ""), known(content), part, limit), content)
+
+
+def other_forms(content: Mapping[str, Any], *names: str) -> list[Problem]:
+    """Return the placeholders of another syntax in the texts of a content."""
+    fields = known(content)
+    texts = ((name, str(content.get(name) or "")) for name in names)
+    return [one for name, text in texts for one in foreign_placeholders(text, fields, name)]
 
 
 def cushioned(pieces: list[Piece], content: Mapping[str, Any]) -> list[Piece]:

@@ -60,9 +60,7 @@ def test_what_is_no_text_and_no_variable_is_refused(source: str, message: str) -
 
 
 def test_text_variables_and_defaults_are_read() -> None:
-    pieces = parse(
-        "Hi {{ real_name | default('friend') }},\n{# note #}{{ course_title }}{{ '{{' }}", VARIABLES
-    )
+    pieces = parse("Hi {{ real_name | default('friend') }},\n{{ course_title }}{{ '{{' }}", VARIABLES)
     assert pieces == ["Hi ", Slot("real_name", "friend", 1), ",\n", Slot("course_title", None, 2), "{{"]
     assert names(pieces) == {"real_name", "course_title"}
 

@@ -78,7 +78,7 @@ def test_the_editor_works_as_a_plain_form(school: School) -> None:
     form = {**posted(page, "c-template"), **FORM}
     page = school.post("/sms-templates/new/save", {**form, "do": "put:course_title"}).text
     form = dict(posted(page, "c-template"))
-    assert form["text"].strip() == "Hello ${display_name} ${course_title}"
+    assert form["text"].strip() == "Hello ${display_name} {{ course_title }}"
     page = school.post("/sms-templates/new/save", {**form, "do": "preview"}).text
     assert "Hello Alex Calculus I Reply STOP to opt out" in page
     answer = school.post("/sms-templates/new/save", {**form, "do": "save"})

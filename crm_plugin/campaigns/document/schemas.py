@@ -17,6 +17,8 @@ from crm_plugin.campaigns.document.local_time import instant, zone_named
 from crm_plugin.campaigns.policy.campaign_policy import RATE
 from crm_plugin.campaigns.policy.fields import exactly, only
 from crm_plugin.campaigns.policy.rules import FIELDS
+from crm_plugin.channels.content import LIMIT
+from crm_plugin.channels.email.html import LONGEST
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.links.service import check_target
@@ -112,9 +114,9 @@ def _topic(value: Any, purpose: str, checks: Checks) -> int | None:
 
 def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     content = {key: document[key] for key in CONTENT if document.get(key) is not None}
-    for key in ("template", "subject", "html", "text", "link"):
+    for key, most in (*((one, LIMIT) for one in ("template", "subject", "text", "link")), ("html", LONGEST)):
         if key in content:
-            _text(content, key, 20_000)
+            _text(content, key, most)
     for key in ("course", "class"):
         if key in content:
             _text(content, key, 191)

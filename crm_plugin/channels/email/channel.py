@@ -19,6 +19,7 @@ from crm_plugin.channels.links_apart import apart
 from crm_plugin.channels.shared_checks import (
     constants,
     link_problems,
+    other_forms,
     read_part,
     severe,
     unsubscribe_problems,
@@ -115,13 +116,19 @@ class EmailChannel:
 
     def compile(self, content: Mapping[str, Any], purpose: str, context: Context) -> Made:
         """Return subject, HTML and text ready to render, and what is wrong with them."""
+        forms = other_forms(content, "subject", "text", "html")
         try:
             draft = _read(content, context)
             sender = mailbox_header("From", context.sender)
         except BadInput as error:
-            return Made(None, [severe(error)])
+            return Made(None, [*forms, severe(error)])
         used = parts.names(draft.subject) | draft.used
-        found = draft.problems + link_problems(used, content) + unsubscribe_problems(used, purpose, "html")
+        found = (
+            forms
+            + draft.problems
+            + link_problems(used, content)
+            + unsubscribe_problems(used, purpose, "html")
+        )
         if draft.size > html.CLIPPED:
             found.append(Problem("content.clipped", "html", {"size": draft.size // 1000}, severe=False))
         if any(problem.severe for problem in found):

@@ -1,23 +1,24 @@
 """The channel SMS: an approved template, signed, with the placeholders of each person filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient, SmsText
 from crm_plugin.channels.content import Piece, Slot, Template
+from crm_plugin.channels.links_apart import apart
+from crm_plugin.channels.placeholder_forms import foreign_placeholders
 from crm_plugin.channels.shared_checks import constants, cushioned, known, link_problems, severe
 from crm_plugin.channels.sms.carrier_rules import carrier_rules, lacks_code
 from crm_plugin.channels.sms.template_states import APPROVED
-from crm_plugin.channels.sms.templates import parse, placeholders
+from crm_plugin.channels.sms.templates import canonical, parse, placeholders
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import Text
 
 TAIL = Text(" Reply STOP to opt out", "end of an SMS")
 """What a marketing SMS ends with, where the carrier adds nothing itself."""
 _SIGNATURE = Text("{name}: ", "begin of an SMS")
-_BEFORE_LINK = "abcdefghijklmnopqrstuvwxyz0123456789/:.-_@"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class CompiledSms:
     signature: str = ""
     """The name that signs it, where it is not the installation's."""
     shared_links: bool = False
-    """``${link}`` is one address for everybody, so that clicks on it say nothing of whose they are."""
+    """The link is one address for everybody, so that clicks on it say nothing of whose they are."""
     targets: tuple[str, ...] = ()
 
     @property
@@ -89,6 +90,7 @@ class SmsChannel:
         if context.sms is None:
             return Made(None, [_no_template(content)])
         problems = self._template_problems(content, purpose, context.sms, context)
+        problems += foreign_placeholders(canonical(context.sms.text), known(content), "template")
         try:
             pieces = _pieces(context.sms, content)
         except BadInput as error:
@@ -127,7 +129,7 @@ def _compiled(
 ) -> CompiledSms:
     slots = {piece.name: piece for piece in pieces if isinstance(piece, Slot)}
     whole = [_signature(context), *pieces, *_tail(purpose, template)]
-    body = parts.template(_spaced(whole), values, parts.as_is)
+    body = parts.template(apart(whole), values, parts.as_is)
     code = template.carrier_codes.get(context.sms_carrier)
     shared = context.link_mode != "per_recipient"
     return CompiledSms(body, values, tuple(slots.values()), code, template.signature, shared)
@@ -167,7 +169,7 @@ def drafted(template: SmsText, context: Context, values: Mapping[str, str]) -> s
     """
     pieces = parse(template.text, placeholders(template.text))
     whole = [_signature(context), *pieces, *_tail(template.purpose, template)]
-    return parts.template(_spaced(whole), {}, parts.as_is).render(values)
+    return parts.template(apart(whole), {}, parts.as_is).render(values)
 
 
 def approved_text(template: SmsText) -> str:
@@ -176,28 +178,8 @@ def approved_text(template: SmsText) -> str:
     :raises BadInput: what the parser finds.
     """
     pieces = parse(template.text, placeholders(template.text))
-    whole = _spaced([*pieces, *_tail(template.purpose, template)])
+    whole = apart([*pieces, *_tail(template.purpose, template)])
     return "".join(piece if isinstance(piece, str) else f"${{{piece.name}}}" for piece in whole)
-
-
-def _spaced(pieces: list[Piece]) -> list[Piece]:
-    """Keep a blank on both sides of a link: telephones take Chinese text beside it for a part of it."""
-    done: list[Piece] = []
-    for index, piece in enumerate(pieces):
-        if not (isinstance(piece, Slot) and piece.name in parts.ADDRESSES):
-            done.append(piece)
-            continue
-        before = pieces[index - 1] if index else ""
-        after = pieces[index + 1] if index + 1 < len(pieces) else ""
-        done += [_blank(before, -1), replace(piece), _blank(after, 0)]
-    return done
-
-
-def _blank(neighbour: Piece, place: int) -> str:
-    if isinstance(neighbour, Slot):
-        return " "
-    letter = neighbour[place] if neighbour else ""
-    return " " if letter and (not letter.isascii() or letter.lower() in _BEFORE_LINK) else ""
 
 
 SMS = SmsChannel()

@@ -1,7 +1,8 @@
 """SMS templates: the stock that ships with the product, and those in the database.
 
 Carriers approve a text before it may be sent, so an SMS is never free text: a template has a life
-(draft, submitted, approved, rejected) and ``${placeholders}`` that get their values at sending.
+(draft, submitted, approved, rejected) and placeholders that get their values at sending. They are written
+``{{ name }}``, as in every channel. Carriers write ``${name}``: that is read too, and kept as ours.
 """
 
 import re
@@ -14,48 +15,40 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.channels import content
 from crm_plugin.channels.base import SmsText
-from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot
+from crm_plugin.channels.content import VARIABLES, Piece
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.sms.template_states import APPROVED, OUTBOX, at_carrier
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.kernel.resources import folder
 
-_PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_THEIRS = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
+_OURS = re.compile(r"\{\{\s*([^{}|'\"]*?)\s*(?:\|[^{}]*)?\}\}")
+
+
+def canonical(text: str) -> str:
+    """Return a text with the placeholders of carriers written as ours."""
+    return _THEIRS.sub(r"{{ \1 }}", text)
 
 
 def parse(text: str, known: Collection[str], place: str = "template") -> list[Piece]:
     """Read a template's text into text and slots.
 
     :param known: names of variables that have values at sending.
-    :raises BadInput: ``content.unknown_variable``, ``content.too_long``, ``content.syntax``.
+    :raises BadInput: as :func:`crm_plugin.channels.content.parse` does.
     """
-    if len(text.encode("utf-8", "replace")) > LIMIT:
-        raise BadInput("content.too_long", place, limit=LIMIT)
-    pieces: list[Piece] = []
-    last = 0
-    for match in _PLACEHOLDER.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        pieces.append(_literal(text[last : match.start()], line, place))
-        name = match.group(1)
-        if name not in known:
-            raise BadInput("content.unknown_variable", place, line=line, name=name)
-        pieces.append(Slot(name, None, line))
-        last = match.end()
-    pieces.append(_literal(text[last:], text.count("\n") + 1, place))
-    return [piece for piece in pieces if piece]
-
-
-def _literal(text: str, line: int, place: str) -> str:
+    text = canonical(text)
     if "${" in text:
+        line = text.count("\n", 0, text.index("${")) + 1
         raise BadInput("content.syntax", place, line=line, reason=Clause("${{ without its }}"))
-    return text
+    return content.parse(text, known, place)
 
 
 def placeholders(text: str) -> list[str]:
     """Return the names of a template's placeholders, each once, in their order."""
-    return list(dict.fromkeys(match.group(1) for match in _PLACEHOLDER.finditer(text)))
+    return list(dict.fromkeys(match.group(1) for match in _OURS.finditer(canonical(text))))
 
 
 def declared(text: str) -> list[str]:
@@ -97,7 +90,7 @@ def load_stock(session: Session, at: datetime) -> int:
     new = []
     for template in mine:
         old = kept.get(template.key)
-        if old is None or old.text != template.text:
+        if old is None or canonical(old.text) != template.text:
             new.append(_values(template, old.version + 1 if old else 1, at))
         else:
             old.name, old.purpose, old.examples = template.name, template.purpose, dict(template.examples)
@@ -185,7 +178,7 @@ def _text(row: SmsTemplate) -> SmsText:
     names = ("key", "text", "purpose", "state", "locale", "name", "version", "signature", "carrier")
     more = ("reason", "filed_as", "stock", "archived", "submitted_at")
     return SmsText(
-        **{name: getattr(row, name) for name in (*names, *more)},
+        **{name: getattr(row, name) for name in (*names, *more)} | {"text": canonical(row.text)},
         carrier_codes=dict(row.carrier_codes),
         examples=dict(row.examples),
     )

@@ -14,14 +14,16 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Problem, SmsText
 from crm_plugin.channels.carrier_capabilities import Capabilities, link_mode_of
+from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.models import SmsTemplate
+from crm_plugin.channels.placeholder_forms import foreign_placeholders
 from crm_plugin.channels.registry import capabilities_of, carrier_for
 from crm_plugin.channels.sms.carrier_rules import link_rules, text_rules
 from crm_plugin.channels.sms.carriers.outcomes import KINDS, Refusal
 from crm_plugin.channels.sms.carriers.template_submission import Filing, TextReview, Verdict
 from crm_plugin.channels.sms.channel import approved_text
 from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, SUBMITTED, move
-from crm_plugin.channels.sms.templates import parse, placeholders, set_code, versions
+from crm_plugin.channels.sms.templates import canonical, parse, placeholders, set_code, versions
 from crm_plugin.channels.sms_templates.editing import missing, need
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import SYSTEM
@@ -51,11 +53,18 @@ def problems(crm: Crm, template: SmsText) -> list[Problem]:
     """Return what the carrier in use would refuse of a template; its variables' values are not known yet."""
     rules, carrier = rules_of(crm), crm.settings.sms_carrier
     try:
-        found = text_rules(template, approved_text(template), rules, carrier)
+        found = _forms(template.text) + text_rules(template, approved_text(template), rules, carrier)
         pieces = parse(template.text, placeholders(template.text))
         return found + link_rules(pieces, {}, link_mode_of(crm.settings, rules), rules, carrier)
     except BadInput as error:
         return [Problem(error.code, error.place, error.params)]
+
+
+def _forms(text: str) -> list[Problem]:
+    """Return what is said of placeholders in another syntax than ours; the carriers' is understood."""
+    ours = canonical(text)
+    found = foreign_placeholders(ours, {*VARIABLES, *placeholders(ours)}, "text")
+    return found if ours == text else [Problem("sms.rewritten", "text", severe=False), *found]
 
 
 def newest(crm: Crm, session: Session, key: str) -> SmsText:

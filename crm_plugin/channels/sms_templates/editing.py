@@ -17,7 +17,7 @@ from crm_plugin.channels.content import VARIABLES, clean
 from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.channels.shared_checks import NAME
 from crm_plugin.channels.sms.template_states import DRAFT, REJECTED
-from crm_plugin.channels.sms.templates import declared, parse, placeholders, row_of, stock
+from crm_plugin.channels.sms.templates import canonical, declared, parse, placeholders, row_of, stock
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
@@ -58,7 +58,7 @@ def checked(written: Written) -> SmsText:
     :raises BadInput: ``sms.bad_name``, ``sms.empty_text``, ``sms.bad_placeholder``, ``sms.bad_signature``,
         ``input.bad``, and what the parser finds; each with its place.
     """
-    name, text = clean(written.name), written.text.replace("\r\n", "\n").strip()
+    name, text = clean(written.name), canonical(written.text.replace("\r\n", "\n").strip())
     if not 0 < len(name) <= LONGEST_NAME:
         raise BadInput("sms.bad_name", "name", limit=LONGEST_NAME)
     if not text or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):

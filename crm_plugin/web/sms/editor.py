@@ -132,7 +132,7 @@ def _save(key: str) -> ResponseReturnValue:
     written, button = _written(), request.form.get("do", "save")
     try:
         if button.startswith("put:"):
-            return _editor(key, _with(written, f"${{{button.removeprefix('put:')}}}"))
+            return _editor(key, _with(written, f"{{{{ {button.removeprefix('put:')} }}}}"))
         if button == "link":
             return _editor(key, _with(written, _short_link(request.form.get("target", "").strip())))
         if button == "preview":

@@ -98,7 +98,7 @@ def test_service_messages_have_no_tail_and_english_stays_gsm() -> None:
         ("see${link}now", f"see {LINK} now"),
         ("点击 ${link} 了解", f"点击 {LINK} 了解"),
         ("（${link}）", f"（ {LINK} ）"),
-        ("(${link})", f"({LINK})"),
+        ("(${link})", f"({LINK} )"),
         ("${course_title}${link}${course_title}", f"课 {LINK} 课"),
         ("看${link}", f"看 {LINK}"),
     ],
@@ -149,7 +149,7 @@ def test_the_stock_is_the_same_in_both_languages_and_all_of_it_renders() -> None
 
 
 def test_loading_the_stock_keeps_what_people_wrote(database: Database) -> None:
-    own = SmsText("win-back-en", "Mine ${link}", "marketing", "approved", "en", name="Mine")
+    own = SmsText("win-back-en", "Mine {{ link }}", "marketing", "approved", "en", name="Mine")
     with database.begin() as session:
         assert find(session, "promotion-en") == stock()["promotion-en"], "there before anything was loaded"
         session.add(row_of(own, 1, NOW))

@@ -45,7 +45,7 @@ def test_both_languages_say_the_same_with_the_same_placeholders(db_kind: str, st
     assert set(placeholders(english.text)) == set(placeholders(chinese.text))
     assert len({english.name, chinese.name, english.text, chinese.text}) == 4
     for one in (english, chinese):
-        assert one.text.count("${link}") == 1
+        assert one.text.count("{{ link }}") == 1
         assert set(one.examples) == set(declared(one.text)), "an example for each variable of its own"
     assert foreign(english.text) == []
 
