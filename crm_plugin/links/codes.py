@@ -7,6 +7,7 @@ read aloud. Realistic numbers (20,000 to 10,000,000 ledger rows) give 13 to 15 c
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -19,6 +20,8 @@ SMALL = "abcdefghijkmnpqrstuvwxyz23456789"
 LONGEST = 64
 """Letters after which nothing is a code: no time is spent on reading it."""
 
+_CODE = re.compile(r"[A-Za-z0-9]*")
+_TOKEN = re.compile(r"(?:[a-z0-9_]+-)?[A-Za-z0-9]*")
 _LENGTH = 5
 _SMALLEST = 1
 _LARGEST = 2**32 - 1
@@ -79,6 +82,15 @@ class Signer:
         # The whole code is made again: a second spelling of the same numbers is refused too.
         expected = self._sign(key, use, number, row, bits, letters)
         return (number, row) if hmac.compare_digest(expected, code) else None
+
+
+def leading(text: str, *, token: bool) -> str:
+    """Return the code or token that a text begins with, without the marks that got stuck to a link.
+
+    Programs that make links out of text take a 。 or ) behind it along, as it is or encoded.
+    """
+    found = (_TOKEN if token else _CODE).match(text)
+    return found.group() if found else ""
 
 
 def key_of(code: str, bits: int = CODE_MAC) -> int | None:

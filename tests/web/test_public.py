@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -103,6 +104,27 @@ def test_the_folder_of_the_public_address_may_be_stripped_by_a_proxy(crm: Crm, c
 @pytest.mark.parametrize("path", ["/", "/r/", "/r", "/r/a/b", "/u/", "/crm/r/", "/admin/crm/", "/course/r/x"])
 def test_everything_else_is_the_hosts(client: Client, path: str) -> None:
     assert client.get(path).status_code == 401
+
+
+STUCK = ["。", ".", "，", ",", ")", "】", "了解", "）了解/更多", "%E3%80%82", "%22", "&gt;", "*", " x", "%20"]
+
+
+@SQLITE
+@pytest.mark.parametrize("mark", STUCK)
+def test_marks_that_got_stuck_to_a_link_are_cut(crm: Crm, client: Client, ann: int, mark: str) -> None:
+    for stuck in (mark, quote(mark)):
+        assert client.get(f"{link(crm)}{stuck}").location == "https://a.example/?a=1&b=%2F#x"
+        assert client.get(f"{page(crm, ann)}{stuck}").status_code == 200
+    assert drain_clicks(crm) == 2
+    assert client.post(f"{page(crm, ann)}{quote(mark)}", data=ONE_CLICK).status_code == 200
+    assert ("email", "denied") in kept(crm)[0]
+
+
+@SQLITE
+def test_a_page_of_the_school_below_the_same_letter_stays_the_schools(crm: Crm, client: Client) -> None:
+    for path in (f"{link(crm)}/more", f"{link(crm)}/", "/crm/r/", "/crm/r/。"):
+        assert client.get(path).status_code in (401, 404)
+        assert client.get(path).location is None
 
 
 @SQLITE

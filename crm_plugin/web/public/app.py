@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from crm_plugin.host.context import Crm
+from crm_plugin.links.codes import leading
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.web.public import bounces, optout, receipts
 from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
@@ -64,7 +65,7 @@ class PublicApp:
         path = str(environ.get("PATH_INFO", ""))
         whole = str(environ.get("SCRIPT_NAME", "")) + path
         for given in (path, whole.removeprefix(self._root) if self._root else whole):
-            kind, last = given[:3], given[3:]
+            kind, last = given[:3], _without_marks(given)
             if given == f"/c/{bounces.NAME}" or (
                 all(last.split("/")) and last.count("/") == _SLASHES.get(kind)
             ):
@@ -88,3 +89,13 @@ class PublicApp:
             if self._redirector is None:
                 self._redirector = Redirector(self._crm)
             return self._redirector
+
+
+def _without_marks(path: str) -> str:
+    """Return what stands behind the letter of a route, without the marks that got stuck to a link."""
+    kind, last = path[:3], path[3:]
+    if kind not in ("/r/", "/u/") or last == optout.STYLE:
+        return last
+    code = leading(last, token=kind == "/u/")
+    # With a slash right behind it, it is a page of the school's.
+    return code if code and not last.removeprefix(code).startswith("/") else last
