@@ -198,6 +198,15 @@ def test_a_subject_in_bare_bytes_is_read(charset: str) -> None:
     assert read(data).kind == "hard"
 
 
+def test_a_failure_in_html_alone_is_read() -> None:
+    html = (
+        "<style>p{}</style><p>抱歉，您的邮件被退回来了……</p><td>ann@a.example</td><td>550 该邮箱不存在</td>"
+    )
+    data = prose(html, From="PostMaster@qq.com", Subject="系统退信").replace(b"text/plain", b"text/html")
+    found = read(data)
+    assert (found.kind, found.words) == ("hard", "550 该邮箱不存在")
+
+
 def test_of_several_recipients_in_prose_each_is_judged_by_its_own_words() -> None:
     said = (
         "Failed:\n\n  bob@a.example\n    550 5.2.2 Mailbox full\n  ann@a.example\n    550 5.1.1 User unknown"
