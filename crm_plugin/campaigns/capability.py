@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.campaigns import jobs
-from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.campaigns.feedback import bounces, reply_list
 from crm_plugin.campaigns.launch import reach
 from crm_plugin.campaigns.ledger import merge_and_erase
 from crm_plugin.campaigns.ledger.person_facts import marketed
@@ -52,10 +52,10 @@ _DELIVERIES = with_fields(
 _PERSON = PersonExtension(
     facts=(marketed, merge_and_erase.erase_again),
     holders=(merge_and_erase.holders,),
-    merge=(merge_and_erase.merge,),
-    erase=(merge_and_erase.erase, bounces.erase),
-    export={"messages": held_on, "bounces": bounces_of},
-    timeline={"campaigns": timeline, "clicks": clicks},
+    merge=(merge_and_erase.merge, reply_list.merge),
+    erase=(merge_and_erase.erase, bounces.erase, reply_list.erase),
+    export={"messages": held_on, "bounces": bounces_of, "replies": reply_list.held_on},
+    timeline={"campaigns": timeline, "clicks": clicks, "replies": reply_list.timeline},
     topic_users=(users_of_topic,),
 )
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery import sweeper, wakeups
 from crm_plugin.campaigns.delivery.drain import drain as drain_campaign
-from crm_plugin.campaigns.feedback import bounces, delivery_reports, poll_reports
+from crm_plugin.campaigns.feedback import bounces, delivery_reports, poll_reports, refusals
 from crm_plugin.campaigns.launch.freezing import freeze as freeze_campaign
 from crm_plugin.campaigns.ledger.campaign_states import ACTIVE
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -18,6 +18,7 @@ from crm_plugin.kernel.db.sql_clock import db_now
 UPKEEP = (
     ("crm_plugin.campaigns.jobs.sweep", 5),
     ("crm_plugin.campaigns.jobs.look_at_bounces", 60),
+    ("crm_plugin.campaigns.jobs.look_at_refusals", 10),
     ("crm_plugin.campaigns.jobs.ask", 300),
 )
 PERIODIC = (("crm_plugin.campaigns.jobs.attend", 5),)
@@ -67,6 +68,11 @@ def look_at_bounces() -> None:
     bounces.sweep(current())
 
 
+def look_at_refusals() -> None:
+    """Take the opt-outs that SMS carriers gave as their reason for a refusal."""
+    refusals.sweep(current())
+
+
 def tidy() -> None:
     """Forget delivery reports that never found their message, and drafts deleted long ago."""
     crm = current()
@@ -78,6 +84,7 @@ def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
     done = sweeper.sweep(crm)
     done = bool(bounces.sweep(crm)) or done
+    done = bool(refusals.sweep(crm)) or done
     for campaign_id, state in _due(crm):
         done = _do(crm, campaign_id, state) or done
     return done

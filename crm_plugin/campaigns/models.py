@@ -149,3 +149,37 @@ class EarlyReport(Base):
     state: Mapped[str] = mapped_column(Key(20))
     reason: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Reply(Base):
+    """What somebody sent to our number, or their carrier's word that they want no more: a row each person.
+
+    Each message or refusal counts once, however often a carrier sends it.
+    """
+
+    __tablename__ = "crm_reply"
+    __table_args__ = (
+        sa.UniqueConstraint("event_key", "person_id"),
+        sa.Index("ix_crm_reply_person", "person_id", "at"),
+        sa.Index("ix_crm_reply_staff", "staff", "done_at"),
+        sa.Index("ix_crm_reply_delivery", "delivery_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    event_key: Mapped[str] = mapped_column(Key(64))
+    person_id: Mapped[int] = mapped_column(Id)
+    """0 = nobody that we know had the address."""
+    channel: Mapped[str] = mapped_column(Key(16))
+    carrier: Mapped[str] = mapped_column(Key(32))
+    address_key: Mapped[str] = mapped_column(Key(255))
+    wish: Mapped[str] = mapped_column(Key(8))
+    """``stop start refused`` (by the carrier), or empty: staff are to read it."""
+    text: Mapped[str] = mapped_column(Text)
+    """What was written, or the carrier's code."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivery_id: Mapped[int | None] = mapped_column(Id)
+    """The last message to the address before it, or the one that was refused."""
+    staff: Mapped[str | None] = mapped_column(Key())
+    """The school's id of the actor who sent that."""
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When nothing was left to do about it."""

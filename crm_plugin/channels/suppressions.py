@@ -123,16 +123,17 @@ def _key(crm: Crm, channel: str, address: str) -> str | None:
     if kind == "email":
         return email_key(address)
     if kind == "phone":
-        return phone_key(address, _region(crm))
+        return phone_key(address, region_of(crm))
     return address.strip()[:191] or None
 
 
 def _spellings(crm: Crm, text: str) -> list[str]:
-    found = {email_key(text), phone_key(text, _region(crm)), text.strip()[:191]}
+    found = {email_key(text), phone_key(text, region_of(crm)), text.strip()[:191]}
     return sorted(one for one in found if one)
 
 
-def _region(crm: Crm) -> str | None:
+def region_of(crm: Crm) -> str | None:
+    """Return the country by which telephones without a country code are read; None = unknown."""
     if crm.settings.host_region:
         return crm.settings.host_region
     try:

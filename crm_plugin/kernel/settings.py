@@ -58,9 +58,13 @@ TABLE = (
         "sms_callback_secret",
         str,
         "",
-        "Last part of the addresses for delivery reports; 16 characters.",
+        "Last part of the addresses for delivery reports and replies; 16 characters.",
         True,
     ),
+    Setting(
+        "sms_stop_words", str, "", "Further replies that stop marketing by SMS; -WORD takes one of ours away."
+    ),
+    Setting("sms_start_words", str, "", "Further replies that let it begin again; -WORD as above."),
     Setting("sms_price", str, "", "What one segment of an SMS costs, such as 0.045 CNY; empty: not known."),
     Setting("sms_http_url", str, "", "Address of the generic HTTP carrier.", secret=True),
     Setting("sms_http_token", str, "", "Bearer token of the generic HTTP carrier.", secret=True),
@@ -131,6 +135,8 @@ class Settings:
     sms_signature: str
     sms_link_mode: str
     sms_callback_secret: str
+    sms_stop_words: str
+    sms_start_words: str
     sms_price: str
     sms_http_url: str
     sms_http_token: str

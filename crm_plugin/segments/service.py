@@ -254,9 +254,8 @@ def explained(crm: Crm, search: Search, person_host_id: str) -> Explanation:
     """
     tree, now = search.tree, search.present
     with crm.db.read() as session:
-        found = session.scalar(sa.select(m.Person.id).where(m.Person.host_id == person_host_id))
-        loaded = loaded_rows.load(session, tree, [found], now) if found is not None else None
-    if loaded is None or not loaded.is_visible(loaded.people[0]):
+        loaded = loaded_rows.load(session, tree, person_host_id, now)
+    if not loaded.people or not loaded.is_visible(loaded.people[0]):
         raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
     return evaluate.explain(tree, loaded.people[0], loaded)
 

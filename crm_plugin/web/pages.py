@@ -14,7 +14,7 @@ from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
 from crm_plugin.web.people import words as people_words
-from crm_plugin.web.person import explain, message, notes
+from crm_plugin.web.person import explain, message, notes, replies
 from crm_plugin.web.person import page as person_page
 from crm_plugin.web.person import words as person_words
 from crm_plugin.web.segments import pickers
@@ -26,13 +26,15 @@ from crm_plugin.web.sms import words as sms_words
 
 _PAGES = (
     *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash),
-    *(person_page, explain, message, notes),
+    *(person_page, explain, message, notes, replies),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
 )
 
 _WORDS = (vocabulary, segment_words, admin_words, sms_words, campaign_words, people_words, person_words)
 
-_OURS = WebExtension((*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (notes.due_card,))
+_OURS = WebExtension(
+    (*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (replies.replies_card, notes.due_card)
+)
 WEB = Capability("web", (_OURS, *(one.WORDS for one in _WORDS)))
 """The pages themselves, as an application lists them."""

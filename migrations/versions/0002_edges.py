@@ -1,4 +1,4 @@
-"""What carriers said, refusals that are all alike, events that wait, texts that are compared whole."""
+"""What carriers and people said, refusals all alike, events that wait, texts that are compared whole."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +28,7 @@ NOT_NULL = ("display_name_folded", "title_folded")
 
 
 def upgrade() -> None:
+    _replies()
     op.add_column("crm_delivery", sa.Column("words", db.Key(255), nullable=True))
     op.add_column("crm_bounce", sa.Column("words", db.Key(255), nullable=True))
     op.add_column("crm_campaign", sa.Column("last_words", db.Key(255), nullable=True))
@@ -69,3 +70,26 @@ def add_column(table: str, name: str, kind: sa.types.TypeEngine[str]) -> None:
     there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
     if name not in there:
         op.add_column(table, sa.Column(name, kind, nullable=True))
+
+
+def _replies() -> None:
+    op.create_table(
+        "crm_reply",
+        sa.Column("id", db.Id(), nullable=False),
+        sa.Column("event_key", db.Key(64), nullable=False),
+        sa.Column("person_id", db.Id(), nullable=False),
+        sa.Column("channel", db.Key(16), nullable=False),
+        sa.Column("carrier", db.Key(32), nullable=False),
+        sa.Column("address_key", db.Key(255), nullable=False),
+        sa.Column("wish", db.Key(8), nullable=False),
+        sa.Column("text", db.Text(), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("delivery_id", db.Id(), nullable=True),
+        sa.Column("staff", db.Key(191), nullable=True),
+        sa.Column("done_at", db.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_reply")),
+        sa.UniqueConstraint("event_key", "person_id", name=op.f("uq_crm_reply_event_key_person_id")),
+    )
+    op.create_index("ix_crm_reply_person", "crm_reply", ["person_id", "at"], unique=False)
+    op.create_index("ix_crm_reply_staff", "crm_reply", ["staff", "done_at"], unique=False)
+    op.create_index("ix_crm_reply_delivery", "crm_reply", ["delivery_id"], unique=False)

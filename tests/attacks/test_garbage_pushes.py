@@ -53,7 +53,7 @@ def post(crm: Crm, carrier: str, body: Any) -> int:
     client = Client(PublicApp(crm, host_app))
     if carrier != "twilio":
         return client.post(f"/c/{carrier}/{SECRET}", data=body).status_code
-    proof = {"X-Twilio-Signature": signature_of("twilio-secret", TWILIO, body)}
+    proof = {"X-Twilio-Signature": signature_of("twilio-secret", TWILIO, body.items())}
     return client.post("/c/twilio/status", data=body, headers=proof).status_code
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 from crm_plugin.campaigns import access, jobs, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
+from crm_plugin.campaigns.models import Reply
 from crm_plugin.campaigns.reporting import conversions, messages, report
 from crm_plugin.channels import suppressions
 from crm_plugin.host import records as r
@@ -221,3 +222,13 @@ def outcome(limits: Limits, actor: r.Actor, name: str) -> conversions.Outcome | 
     """The purchases after a campaign, likewise."""
     with limits.crm.db.read() as session:
         return conversions.conversions(session, access.find(session, actor, limits.ids[name]), 1, actor)
+
+
+def a_reply(world: Limits) -> int:
+    """Put in what somebody inside sent to our number; return its id."""
+    facts = {"channel": "sms", "carrier": "http", "address_key": "+8613800000001", "wish": "", "text": "?"}
+    row = Reply(event_key="r", person_id=world.ids["in1"], at=world.crm.clock(), **facts)
+    with world.crm.db.begin() as session:
+        session.add(row)
+        session.flush()
+        return row.id

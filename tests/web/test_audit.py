@@ -28,7 +28,7 @@ from crm_plugin.profiles.staff.follow_ups import Entry
 from crm_plugin.segments.bulk.bulk_tagging import put_tag
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.shell.guard import Route
-from tests.web.limits import ADMIN, EVERYBODY, Limits, file_of_campaign, open_limits
+from tests.web.limits import ADMIN, EVERYBODY, Limits, a_reply, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
 from tests.web.text_review import Takes, take_texts
 from tests.web.topic_changes import TOPICS
@@ -182,6 +182,11 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
         f"/people/{w.ids['in1']}/notes/{_note(w)}/done",
         {"done": "1"},
         "follow_up.done",
+    ),
+    "person_reply_done": lambda w: (
+        f"/people/{w.ids['in1']}/replies/{a_reply(w)}/done",
+        {"from": "home"},
+        "reply.done",
     ),
     "person_intention": lambda w: (
         f"/people/{w.ids['in1']}/intention",

@@ -8,7 +8,7 @@ from tests.web.routes import ROUTES
 
 IDS = {
     **{"ident": "1", "note": "1", "what": "course", "person_id": "p1", "kind": "tag", "key": "hello"},
-    "topic": "1",
+    **{"topic": "1", "reply": "1"},
     **{"course_id": "c1", "channel": "email"},
 }
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)

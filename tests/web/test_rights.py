@@ -101,7 +101,7 @@ def test_each_right_alone_opens_its_routes_and_no_other(world: Limits) -> None:
     for route in ROUTES:
         others = frozenset(PERMISSIONS) - {route.permission, "crm.admin"}
         world.school.host.actor = Actor("eve", "Eve", others)
-        path = re.sub("<int:(note|topic)>", "1", route.rule.replace("<int:ident>", "999999"))
+        path = re.sub("<int:(note|topic|reply)>", "1", route.rule.replace("<int:ident>", "999999"))
         for place in ("what", "person_id", "kind", "key", "course_id", "channel"):
             path = path.replace(f"<{place}>", "nothing")
         answer = world.school.client.open(f"/admin/crm{path}", method=route.methods[0])

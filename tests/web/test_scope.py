@@ -165,7 +165,7 @@ def is_about_texts(route: Route) -> bool:
 
 def path_to(route: Route, ids: dict[str, int], name: str) -> str:
     path = route.rule.replace("<int:ident>", str(ids.get(name, 0))).replace("<person_id>", name)
-    values = {"<int:note>": str(ids["note"]), **PLACES}
+    values = {"<int:note>": str(ids["note"]), "<int:reply>": "1", **PLACES}
     for place, value in values.items():
         path = path.replace(place, value)
     assert "<" not in path, f"{route.name}: say what {path} means"

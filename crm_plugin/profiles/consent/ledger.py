@@ -44,14 +44,17 @@ class InForce(NamedTuple):
 
 
 def in_force(lines: Iterable[Line]) -> InForce | None:
-    """Decide by the lines of one person and channel, in the order they were written; None = unknown."""
+    """Decide by the lines of one person and channel, in the order they were written; None = unknown.
+
+    Of our own lines the newest decides by its time: a reply may reach us after a later answer.
+    """
     own: Line | None = None
     host: dict[str, Line] = {}
     for line in lines:
         if line.purpose not in MARKETING:
             continue
         if line.origin == "own":
-            own = line
+            own = line if own is None or line.at >= own.at else own
         else:
             host[line.purpose] = line
     said = [line for line in host.values() if line.state != "unknown"]

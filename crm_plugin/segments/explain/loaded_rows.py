@@ -48,9 +48,14 @@ class World:
         return self.visible is None or person["id"] in self.visible
 
 
-def load(session: Session, tree: Tree, people: Sequence[int], present: Present) -> World:
-    """Load what a tree looks at for these people."""
-    world = World(present, _table(session, m.Person, "id", people))
+def load(session: Session, tree: Tree, wanted: Sequence[int] | str, present: Present) -> World:
+    """Load what a tree looks at for some people.
+
+    :param wanted: our ids of persons, or the school's id of one.
+    """
+    key, named = ("host_id", [wanted]) if isinstance(wanted, str) else ("id", wanted)
+    world = World(present, _table(session, m.Person, key, named))
+    people = [person["id"] for person in world.people]
     _limit(session, world, people)
     for relation, fields in _used(tree.root).values():
         rows = world.people
@@ -64,7 +69,7 @@ def load(session: Session, tree: Tree, people: Sequence[int], present: Present) 
     return world
 
 
-def _table(session: Session, table: type[Any], key: str, ids: Sequence[int]) -> list[Row]:
+def _table(session: Session, table: type[Any], key: str, ids: Sequence[int | str]) -> list[Row]:
     found: list[Row] = []
     for some in chunks(ids):
         columns = table.__table__.c

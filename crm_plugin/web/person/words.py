@@ -68,6 +68,10 @@ TABLES: dict[str, dict[str, Text]] = {
         "ended": Text("Left or ended"),
         "message": Text("Got a message"),
         "clicked": Text("Clicked a link"),
+        "reply": Text("Replied"),
+        "reply_stop": Text("Replied: no more marketing"),
+        "reply_start": Text("Replied: marketing again"),
+        "carrier_stop": Text("The SMS carrier reports an opt-out"),
     },
     "timeline": {
         "purchases": Text("Purchases"),
@@ -75,6 +79,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "signals": Text("Signals"),
         "campaigns": Text("Campaigns"),
         "clicks": Text("Clicks"),
+        "replies": Text("Replies"),
         "notes": Text("Calls and notes"),
     },
     "intention": {

@@ -2,7 +2,7 @@
 
 We POST ``{"messages": [{"key", "to", "text"}]}`` and get ``{"results": [{"key", "status", "id", "code"}]}``
 with status ``accepted`` or ``rejected``. Reports come as ``{"receipts": [{"id", "status", "code", "at"}]}``
-with status ``delivered`` or ``failed``.
+with status ``delivered`` or ``failed``, replies as ``{"replies": [{"id", "from", "text", "at"}]}``.
 """
 
 import json
@@ -22,7 +22,18 @@ from crm_plugin.channels.sms.carriers.http_call import (
     web_address,
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
-from crm_plugin.channels.sms.carriers.pushes import Push, Report, has_secret, reference, rows_of, word
+from crm_plugin.channels.sms.carriers.pushes import (
+    Inbound,
+    Push,
+    Report,
+    each,
+    has_secret,
+    reference,
+    rows_of,
+    word,
+    words,
+)
+from crm_plugin.channels.sms.carriers.receipt_codes import GATEWAY, REFUSING, reason_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 
@@ -38,7 +49,16 @@ _BY_STATUS = {
 
 
 def _read(body: bytes) -> list[Report]:
-    return [_report(row) for row in rows_of(body, "receipts")]
+    return each(rows_of(body, "receipts", beside="replies"), _report)
+
+
+def _inbound(body: bytes) -> list[Inbound]:
+    return each(rows_of(body, "replies", beside="receipts"), _reply)
+
+
+def _reply(row: Mapping[str, Any]) -> Inbound:
+    ident = word(row, "id") if row.get("id") is not None else ""
+    return Inbound(word(row, "from", 24), words(row, "text"), _instant(row.get("at")), ident)
 
 
 def _report(row: Mapping[str, Any]) -> Report:
@@ -49,7 +69,7 @@ def _report(row: Mapping[str, Any]) -> Report:
     at = _instant(row.get("at"))
     if status == "delivered":
         return Report(word(row, "id"), "delivered", at=at)
-    return Report(word(row, "id"), "failed_permanent", code, at)
+    return Report(word(row, "id"), "failed_permanent", reason_of(code, GATEWAY), at)
 
 
 def _instant(text: object) -> datetime | None:
@@ -74,7 +94,7 @@ class HttpCarrier:
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS
-    push = Push(has_secret, _read, b'{"ok": true}')
+    push = Push(has_secret, _read, _inbound, b'{"ok": true}')
 
     def __init__(self, crm: Crm) -> None:
         (url,) = needed(crm.settings, "sms_http_url")
@@ -143,7 +163,8 @@ def _receipt(message: Message, results: list[Mapping[str, Any]]) -> Receipt:
         return Receipt(message.key, "accepted", ref=_ref(result.get("id")))
     if result.get("status") == "rejected":
         code = result.get("code")
-        return Refusal("bad_number", code if isinstance(code, str) else "").receipt(message)
+        own = code if isinstance(code, str) else ""
+        return Refusal(GATEWAY.get(own, "bad_number"), "" if own in REFUSING else own).receipt(message)
     return Refusal("carrier_garbage").receipt(message)
 
 

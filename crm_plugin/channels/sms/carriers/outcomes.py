@@ -22,13 +22,18 @@ class Kind:
     """It is about one number or its values, not about the account or the call."""
     retry_after: float | None = None
     """Seconds to wait at least, where the carrier says nothing."""
+    busy: bool = False
+    """Only the moment is wrong: it says nothing against the carrier."""
 
 
 KINDS: Mapping[str, Kind] = {
     "bad_number": Kind("rejected", of_row=True),
+    "opted_out": Kind("rejected", of_row=True),
     "blocked_number": Kind("rejected", of_row=True),
     "bad_value": Kind("rejected", of_row=True),
     "number_limit": Kind("unavailable", of_row=True, retry_after=3600.0),
+    "no_route": Kind("unavailable", of_row=True, retry_after=3600.0),
+    "carrier_hours": Kind("unavailable", retry_after=3600.0, busy=True),
     "carrier_throttled": Kind("unavailable", retry_after=30.0),
     "carrier_limit": Kind("unavailable", retry_after=3600.0),
     "carrier_balance": Kind("unavailable", retry_after=600.0),
@@ -72,6 +77,7 @@ class Refusal:
             reason=reason[:_LONGEST],
             permanent=found == "rejected",
             retry_after=wait,
+            busy=kind.busy,
         )
 
 

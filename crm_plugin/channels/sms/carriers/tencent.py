@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,18 +27,26 @@ from crm_plugin.channels.sms.carriers.http_call import (
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
 from crm_plugin.channels.sms.carriers.pushes import (
+    CHINA,
+    Inbound,
     Push,
     Report,
+    each,
     has_secret,
     local_time,
     reference,
     rows_of,
+    unix_time,
     word,
+    words,
 )
+from crm_plugin.channels.sms.carriers.receipt_codes import TENCENT, reason_of
 from crm_plugin.channels.sms.carriers.tencent_templates import TencentReview
 from crm_plugin.host.context import Crm
 
 VERSION = "2021-01-11"
+_MORNING = 8
+"""Hour from which this carrier takes marketing; it takes none after 22:00."""
 _JSON = "application/json; charset=utf-8"
 
 _KINDS = {
@@ -50,14 +58,23 @@ _KINDS = {
     "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter": "bad_value",
     "InvalidParameterValue.TemplateParameter": "bad_value",
     "LimitExceeded.PhoneNumber": "number_limit",
+    "LimitExceeded.PhoneNumberCountLimit": "carrier_refused",
     "LimitExceeded.DeliveryFrequencyLimit": "number_limit",
     "LimitExceeded": "carrier_limit",
     "RequestLimitExceeded": "carrier_throttled",
     "FailedOperation.InsufficientBalanceInSmsPackage": "carrier_balance",
     "UnauthorizedOperation.SerivceSuspendDueToArrears": "carrier_balance",
+    "UnauthorizedOperation.ServiceSuspendDueToArrears": "carrier_balance",
+    "ResourceInsufficient": "carrier_balance",
     "UnauthorizedOperation": "carrier_login",
     "AuthFailure": "carrier_login",
+    "InvalidParameterValue.SdkAppIdNotExist": "carrier_login",
+    "InternalError.RequestTimeException": "carrier_login",
+    "InternalError.SigVerificationFail": "carrier_login",
+    "InternalError.SigFieldMissing": "carrier_login",
+    "FailedOperation.MarketingSendTimeConstraint": "carrier_hours",
     "FailedOperation.TemplateIncorrectOrUnapproved": "carrier_template",
+    "FailedOperation.TemplateUnapprovedOrNotExist": "carrier_template",
     "FailedOperation.TemplateParamSetNotMatchApprovedTemplate": "carrier_template",
     "FailedOperation.TemplateIdNotExist": "carrier_template",
     "FailedOperation.SignatureIncorrectOrUnapproved": "carrier_signature",
@@ -91,14 +108,27 @@ def signed(
 
 
 def _read(body: bytes) -> list[Report]:
-    return [_report(row) for row in rows_of(body)]
+    return each((row for row in rows_of(body, lone=True) if not _is_reply(row)), _report)
 
 
 def _report(row: Mapping[str, Any]) -> Report:
     at = local_time(row.get("user_receive_time"))
     if word(row, "report_status") == "SUCCESS":
         return Report(word(row, "sid"), "delivered", at=at)
-    return Report(word(row, "sid"), "failed_permanent", word(row, "errmsg", 64), at)
+    return Report(word(row, "sid"), "failed_permanent", reason_of(word(row, "errmsg", 64), TENCENT), at)
+
+
+def _inbound(body: bytes) -> list[Inbound]:
+    return each((row for row in rows_of(body, lone=True) if _is_reply(row)), _reply)
+
+
+def _is_reply(row: Mapping[str, Any]) -> bool:
+    return "text" in row and "sid" not in row
+
+
+def _reply(row: Mapping[str, Any]) -> Inbound:
+    number = f"+{word(row, 'nationcode', 4)}{word(row, 'mobile', 20)}"
+    return Inbound(number, words(row, "text"), unix_time(row.get("time")))
 
 
 class TencentCarrier:
@@ -120,7 +150,7 @@ class TencentCarrier:
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS
-    push = Push(has_secret, _read, b'{"result": 0, "errmsg": "OK"}')
+    push = Push(has_secret, _read, _inbound, b'{"result": 0, "errmsg": "OK"}')
 
     def __init__(self, crm: Crm) -> None:
         settings = crm.settings
@@ -192,7 +222,7 @@ def _judge(answer: Answer) -> dict[str, Any] | Refusal:
         return Refusal("carrier_garbage", str(answer.status))
     error = found.get("Error")
     if isinstance(error, dict) and isinstance(error.get("Code"), str):
-        return Refusal(_kind(error["Code"]), error["Code"])
+        return _refusal(error["Code"])
     return found
 
 
@@ -201,8 +231,16 @@ def _alike(message: Message) -> object:
     return message.template, message.signature, values, message.address.startswith("+86")
 
 
-def _kind(code: str) -> str:
-    return outcomes.kind_of(code, _KINDS, "carrier_refused")
+def _refusal(code: str) -> Refusal:
+    kind = outcomes.kind_of(code, _KINDS, "carrier_refused")
+    return Refusal(kind, code, _until_morning(datetime.now(CHINA)) if kind == "carrier_hours" else None)
+
+
+def _until_morning(now: datetime) -> float:
+    """Return the seconds until marketing may be sent again on the mainland."""
+    begin = now.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
+    begin += timedelta(days=1) if begin <= now else timedelta()
+    return (begin - now).total_seconds()
 
 
 def _receipts(messages: Sequence[Message], rows: list[Any]) -> list[Receipt]:
@@ -219,5 +257,5 @@ def _receipt(message: Message, rows: list[Mapping[str, Any]]) -> Receipt:
     if not isinstance(code, str):
         return Refusal("carrier_garbage").receipt(message)
     if code != "Ok":
-        return Refusal(_kind(code), code).receipt(message)
+        return _refusal(code).receipt(message)
     return Receipt(message.key, "accepted", ref=reference(rows[0].get("SerialNo")))

@@ -1,14 +1,14 @@
 """The carrier Twilio (Programmable Messaging, 2010-04-01): one message a call, free text.
 
-Its reports are signed over our exact public address, so that no secret stands in that.
+Its reports and replies are signed over our exact public address, so that no secret stands in that.
 """
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.carrier_capabilities import Capabilities, needed
@@ -22,13 +22,28 @@ from crm_plugin.channels.sms.carriers.http_call import (
     web_address,
 )
 from crm_plugin.channels.sms.carriers.outcomes import Refusal, Round
-from crm_plugin.channels.sms.carriers.pushes import Push, Pushed, Report, callback_url, reference, word
+from crm_plugin.channels.sms.carriers.pushes import (
+    Inbound,
+    Push,
+    Pushed,
+    Report,
+    callback_url,
+    reference,
+    word,
+    words,
+)
+from crm_plugin.channels.sms.carriers.receipt_codes import TWILIO, reason_of
+from crm_plugin.channels.sms.reply_words import Wish
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.settings import Settings
 
 _PLACE = "status"
 """What stands in our address where others have the secret."""
+_PLACES = (_PLACE, "inbound")
+"""The same of reports, and of replies, whose address stands in Twilio's console."""
+_WISHES: Mapping[str, Wish] = {"STOP": "stop", "START": "start"}
+"""OptOutType, which there is where the messaging service handles opt-outs itself."""
 _FIELDS = 100
 
 _KINDS = {
@@ -41,9 +56,9 @@ _KINDS = {
     "21217": "bad_number",
     "21265": "bad_number",
     "21266": "bad_number",
-    "21408": "bad_number",
-    "21610": "blocked_number",
-    "21612": "bad_number",
+    "21408": "no_route",
+    "21610": "opted_out",
+    "21612": "no_route",
     "21614": "bad_number",
     "21617": "bad_value",
     "30002": "carrier_balance",
@@ -58,42 +73,67 @@ _BY_STATUS = {
 }
 
 
-def signature_of(token: str, url: str, fields: Mapping[str, str]) -> str:
-    """Return the X-Twilio-Signature of a form: HMAC-SHA1 over the address and the sorted fields."""
-    text = url + "".join(name + fields[name] for name in sorted(fields))
+def signature_of(token: str, url: str, fields: Iterable[tuple[str, str]]) -> str:
+    """Return the X-Twilio-Signature of a form: HMAC-SHA1 over address and fields, sorted, each once."""
+    text = url + "".join(name + value for name, value in sorted(set(fields)))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode("ascii")
 
 
 def _genuine(settings: Settings, pushed: Pushed) -> bool:
-    if not settings.sms_twilio_token or pushed.secret != _PLACE:
+    if not settings.sms_twilio_token or pushed.secret not in _PLACES:
         return False
-    url = callback_url(settings, pushed.carrier, pushed.secret)
     try:
-        expected = signature_of(settings.sms_twilio_token, url, _fields(pushed.body))
+        fields = _pairs(pushed.body)
     except BadInput:
         return False
-    given = pushed.headers.get("x-twilio-signature", "")
-    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+    given = pushed.headers.get("x-twilio-signature", "").encode("utf-8", "replace")
+    urls = _spellings(callback_url(settings, pushed.carrier, pushed.secret))
+    expected = [signature_of(settings.sms_twilio_token, url, fields).encode() for url in urls]
+    return any([hmac.compare_digest(one, given) for one in expected])
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def _spellings(url: str) -> tuple[str, ...]:
+    """Return an address with and without its scheme's own port: Twilio signs the one or the other."""
+    parts = urlsplit(url)
+    port = {"https": 443, "http": 80}.get(parts.scheme)
+    if parts.port not in (None, port):
+        return (url,)
+    host = parts.netloc.removesuffix(f":{port}")
+    return tuple(urlunsplit(parts._replace(netloc=netloc)) for netloc in (host, f"{host}:{port}"))
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
         raise BadInput("input.bad", reason=Clause("a form was expected")) from None
-    return dict(pairs)
 
 
 def _read(body: bytes) -> list[Report]:
-    fields = _fields(body)
+    fields = dict(_pairs(body))
+    if _is_reply(fields):
+        return []
     status = word(fields, "MessageStatus")
     if status in ("delivered", "read"):
         return [Report(word(fields, "MessageSid"), "delivered")]
     if status in ("undelivered", "failed"):
         code = word(fields, "ErrorCode", 64) if fields.get("ErrorCode") else None
-        return [Report(word(fields, "MessageSid"), "failed_permanent", code)]
+        return [Report(word(fields, "MessageSid"), "failed_permanent", reason_of(code, TWILIO))]
     # Queued, sending and sent say nothing of the end.
     return []
+
+
+def _inbound(body: bytes) -> list[Inbound]:
+    fields = dict(_pairs(body))
+    # Other services of theirs, such as WhatsApp, write their name before the number.
+    if not _is_reply(fields) or ":" in fields.get("From", ""):
+        return []
+    wish = _WISHES.get(fields.get("OptOutType", ""), "")
+    return [Inbound(word(fields, "From"), words(fields, "Body"), id=word(fields, "MessageSid"), wish=wish)]
+
+
+def _is_reply(fields: Mapping[str, str]) -> bool:
+    return "MessageStatus" not in fields and fields.get("SmsStatus") == "received"
 
 
 class TwilioCarrier:
@@ -104,7 +144,7 @@ class TwilioCarrier:
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS
-    push = Push(_genuine, _read, b"{}")
+    push = Push(_genuine, _read, _inbound, b"<Response></Response>", media_type="text/xml")
 
     def __init__(self, crm: Crm) -> None:
         account, token, self._sender, url = needed(

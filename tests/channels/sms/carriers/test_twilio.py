@@ -19,17 +19,33 @@ def yes() -> bool:
     return True
 
 
-def test_the_published_signature_comes_out() -> None:
-    """The example of the security guide."""
-    fields = {
-        "CallSid": "CA1234567890ABCDE",
-        "Caller": "+12349013030",
-        "Digits": "1234",
-        "From": "+12349013030",
-        "To": "+18005551212",
-    }
-    found = signature_of("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", fields)
-    assert found == "0/KCTR6DLpKmkAf8muzZqo1nDgQ="
+CALL = {"CallSid": "CA1234567890ABCDE", "Digits": "1234", "To": "+18005551212"}
+PAGE = "https://mycompany.com/myapp.php?foo=1&bar=2"
+TWICE = [
+    ("Sid", "CA123"),
+    ("SidAccount", "AC123"),
+    ("Digits", "5678"),
+    ("Digits", "1234"),
+    ("Digits", "1234"),
+]
+
+
+def called_by(number: str) -> list[tuple[str, str]]:
+    return list((CALL | {"Caller": number, "From": number}).items())
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "expected"),
+    [
+        (PAGE, called_by("+12349013030"), "0/KCTR6DLpKmkAf8muzZqo1nDgQ="),
+        (PAGE, called_by("+14158675309"), "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (PAGE.replace(".com", ".com:443"), called_by("+14158675309"), "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        (PAGE, TWICE, "IK+Dwps556ElfBT0I3Rgjkr1wJU="),
+    ],
+)
+def test_the_published_signatures_come_out(url: str, fields: list[tuple[str, str]], expected: str) -> None:
+    """The examples of the security guide and of Twilio's own library for Python."""
+    assert signature_of("12345", url, fields) == expected
 
 
 @SQLITE
@@ -66,7 +82,9 @@ def test_a_call_is_what_the_reference_asks_for(
     ("status", "document", "expected", "reason"),
     [
         (400, {"code": 21211}, "rejected", "bad_number:21211"),
-        (400, {"code": 21610}, "rejected", "blocked_number:21610"),
+        (400, {"code": 21610}, "rejected", "opted_out:21610"),
+        (400, {"code": 21408}, "unavailable", "no_route:21408"),
+        (400, {"code": 21612}, "unavailable", "no_route:21612"),
         (400, {"code": 21617}, "rejected", "bad_value:21617"),
         (401, {"code": 20003}, "unavailable", "carrier_login:20003"),
         (403, {}, "unavailable", "carrier_login:403"),
