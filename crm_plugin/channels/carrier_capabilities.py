@@ -43,6 +43,8 @@ class Capabilities:
     """A placeholder may stand in a text once."""
     brackets: bool = True
     """The text may hold 【】, which are the signature's."""
+    mainland_parts: bool = True
+    """Bills messages to mainland China by 70 and 67 characters, whatever the letters."""
     idempotent: bool = False
     """The same key is taken once."""
 

@@ -55,6 +55,19 @@ def with_sms(crm: Crm, known: Context, template: SmsText, link_mode: LinkMode | 
     )
 
 
+def is_mainland(crm: Crm) -> bool:
+    """Return whether SMS are billed as in mainland China where a recipient is not known yet.
+
+    The school's country decides; where it says none, a carrier there does.
+    """
+    rules = capabilities_of(crm.settings.sms_carrier)
+    try:
+        country = crm.settings.host_region or crm.host.info.region
+    except CrmError:
+        country = None
+    return rules.mainland_parts and (country == "CN" if country else rules.needs_template)
+
+
 def _default_sender(crm: Crm) -> str:
     host = urlsplit(crm.settings.public_url).hostname or "localhost"
     return f"no-reply@{host}"

@@ -10,6 +10,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.composing import drafts, sms_cost
 from crm_plugin.campaigns.composing.sms_cost import Cost
 from crm_plugin.channels.outbox import listed
+from crm_plugin.channels.sms.carriers.twilio import TwilioCarrier
 from crm_plugin.channels.sms.cost import Price, price_of
 from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms_templates import approval, editing
@@ -27,9 +28,12 @@ LONG = "Dear ${display_name}, " + "a" * 120
 PRICE = Price(Decimal("0.05"), "CNY")
 
 
-def school(database: Database, folder: Path) -> Crm:
+def school(database: Database, folder: Path, mainland: bool = False) -> Crm:
     """Six people: four with short names, one with a long one, one with Chinese letters."""
     crm = world(database, folder, people=6, sms_carrier="outbox", sms_price="0.05 CNY")
+    if not mainland:
+        for number in range(1, 7):
+            set_person(crm, number, phone_key=f"+6591{number:06d}")
     set_person(crm, 2, display_name="x" * 60)
     set_person(crm, 4, display_name="王小明")
     return crm
@@ -69,6 +73,28 @@ def test_the_short_link_is_counted_and_one_text_for_all_is_multiplied(
     assert (found.people, found.segments, found.worst, found.exact) == (6, 6, 1, True)
     longer = cost_of(crm, draft(crm, "a" * 140 + " ${link}", link="https://s.example/"))
     assert (longer.segments, longer.worst) == (12, 2)
+
+
+def test_mainland_numbers_are_billed_by_70_and_67(database: Database, tmp_path: Path) -> None:
+    """159 English letters are three parts there, with one text for all and with names."""
+    crm = school(database, tmp_path, mainland=True)
+    alike = draft(crm, "a" * 156)
+    signed = len("S: ") + 156
+    assert signed == 159
+    assert cost_of(crm, alike) == Cost(6, 18, 3, 6, True, PRICE)
+    set_person(crm, 1, phone_key="+6591000001")
+    assert cost_of(crm, alike) == Cost(6, 16, 3, 5, True, PRICE)
+    named = cost_of(crm, draft(crm, LONG))
+    assert (named.segments, named.worst) == (1 + 2 + 4 * 3, 3)
+    with patch.multiple(sms_cost, COUNTED=3, SAMPLE=2):
+        assert cost_of(crm, draft(crm, LONG)).worst == 3
+
+
+def test_a_carrier_abroad_bills_its_own_way(database: Database, tmp_path: Path) -> None:
+    crm = school(database, tmp_path, mainland=True)
+    alike = draft(crm, "a" * 156)
+    with patch.object(sms_cost, "capabilities_of", lambda _carrier: TwilioCarrier.capabilities):
+        assert cost_of(crm, alike) == Cost(6, 6, 1, 0, True, PRICE)
 
 
 def test_many_are_estimated_and_the_longest_is_still_found(database: Database, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.document.personalisation import Columns
+from crm_plugin.channels.registry import capabilities_of
 from crm_plugin.channels.sms.channel import CompiledSms
-from crm_plugin.channels.sms.cost import LONGEST_CODE, Price, count, price_of
+from crm_plugin.channels.sms.cost import LONGEST_CODE, MAINLAND, Price, count, price_of
 from crm_plugin.host.context import Crm
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
@@ -30,7 +31,7 @@ class Cost:
     worst: int
     """Of the longest message."""
     ucs2: int
-    """Messages that have a letter outside GSM-7, and so less room."""
+    """Messages with 70 characters of room: a letter is outside GSM-7, or they go to mainland China."""
     exact: bool
     """Every message was measured; otherwise ``segments`` and ``ucs2`` come from a sample."""
     price: Price | None
@@ -60,11 +61,10 @@ def cost_of(
     price = price_of(crm.settings)
     wanted = {name: column for name, column in columns.items() if name in compiled.variables}
     if not wanted:
-        one = count(compiled, [_ours(crm)])
-        return Cost(reached, one.segments * reached, one.worst, one.ucs2 * reached, True, price)
+        return _alike(compiled, _ours(crm), _by_place(crm, session, decision), price)
     step = 1 if reached <= COUNTED else max(reached // SAMPLE, 2)
     seen = count(compiled, _people(crm, session, decision, wanted, step))
-    longest = count(compiled, [_longest(crm, session, decision, wanted)]) if step > 1 else seen
+    longest = count(compiled, _longest(crm, session, decision, wanted)) if step > 1 else seen
     share = reached / seen.people if step > 1 and seen.people else 1
     return Cost(
         people=reached if step > 1 else seen.people,
@@ -85,26 +85,60 @@ def _ours(crm: Crm) -> dict[str, str | None]:
     }
 
 
+def _alike(
+    compiled: CompiledSms, values: Mapping[str, str | None], places: Mapping[bool, int], price: Price | None
+) -> Cost:
+    """Return what one text for everybody costs; mainland China counts otherwise."""
+    counted = {mainland: count(compiled, [(values, mainland)]) for mainland in places}
+    return Cost(
+        people=sum(places.values()),
+        segments=sum(counted[mainland].segments * people for mainland, people in places.items()),
+        worst=max((one.worst for one in counted.values()), default=0),
+        ucs2=sum(counted[mainland].ucs2 * people for mainland, people in places.items()),
+        exact=True,
+        price=price,
+    )
+
+
+def _mainland(crm: Crm) -> sa.ColumnElement[bool]:
+    """Return that a person's message is billed as mainland China's."""
+    if not capabilities_of(crm.settings.sms_carrier).mainland_parts:
+        return sa.false()
+    there: sa.ColumnElement[bool] = Person.phone_key.startswith(MAINLAND)
+    return there
+
+
+def _by_place(crm: Crm, session: Session, decision: sa.Subquery) -> dict[bool, int]:
+    """Return how many people are reached in mainland China (True), and how many elsewhere."""
+    there = sa.case((_mainland(crm), 1), else_=0)
+    place = _reached(decision, there.label("there")).subquery()
+    found = session.execute(sa.select(place.c.there, sa.func.count()).group_by(place.c.there))
+    return {bool(there): number for there, number in found}
+
+
 def _people(
     crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns, step: int
-) -> Iterator[Mapping[str, str | None]]:
+) -> Iterator[tuple[Mapping[str, str | None], bool]]:
     ours = _ours(crm)
-    query = _reached(decision, *(getattr(Person, column) for column in wanted.values()))
+    there = sa.case((_mainland(crm), 1), else_=0)
+    query = _reached(decision, there, *(getattr(Person, column) for column in wanted.values()))
     if step > 1:
         query = query.where(Person.id % step == 0)
-    for row in session.execute(query.execution_options(yield_per=1_000)):
-        yield {**ours, **dict(zip(wanted, row, strict=True))}
+    for mainland, *row in session.execute(query.execution_options(yield_per=1_000)):
+        yield {**ours, **dict(zip(wanted, row, strict=True))}, bool(mainland)
 
 
-def _longest(crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns) -> Mapping[str, str | None]:
-    """Return the longest value of each variable, as if one person had them all."""
+def _longest(
+    crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns
+) -> list[tuple[Mapping[str, str | None], bool]]:
+    """Return the longest value of each variable, as if one person had them all, in each place there is."""
     found = _ours(crm)
     for name, named in wanted.items():
         column = getattr(Person, named)
         query = _reached(decision, column).order_by(sa.func.length(column).desc()).limit(1)
         # NULL sorts first on PostgreSQL.
         found[name] = session.scalar(query.where(column.is_not(None)))
-    return found
+    return [(found, mainland) for mainland in _by_place(crm, session, decision)]
 
 
 def _reached(decision: sa.Subquery, *columns: Any) -> sa.Select[Any]:

@@ -33,7 +33,7 @@ class Tally:
     worst: int = 0
     """Segments of the longest text."""
     ucs2: int = 0
-    """How many texts have a letter outside GSM-7, and so less room."""
+    """How many texts have 70 characters of room: a letter is outside GSM-7, or they go to mainland China."""
 
 
 def price_of(settings: Settings) -> Price | None:
@@ -50,12 +50,19 @@ def price_of(settings: Settings) -> Price | None:
     return Price(Decimal(found[1]), found[2])
 
 
-def count(compiled: CompiledSms, people: Iterable[Mapping[str, str | None]]) -> Tally:
-    """Measure the texts of people, rendered as they go out; people without a value are left out."""
+MAINLAND = "+86"
+"""How numbers of mainland China begin."""
+
+
+def count(compiled: CompiledSms, people: Iterable[tuple[Mapping[str, str | None], bool]]) -> Tally:
+    """Measure the texts of people, rendered as they go out; people without a value are left out.
+
+    :param people: the values of each, and whether they are billed as mainland China is.
+    """
     tally = Tally()
-    for values in people:
+    for values, mainland in people:
         try:
-            length = measure(compiled.body.render(values))
+            length = measure(compiled.body.render(values), mainland)
         except BadInput:
             continue
         tally.people += 1

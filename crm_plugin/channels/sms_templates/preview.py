@@ -1,6 +1,6 @@
 """How a template looks filled in, how long that is, and how long it may become; nothing is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crm_plugin.channels import service
@@ -12,6 +12,7 @@ from crm_plugin.channels.sms.message_parts import Length, extensions, foreign, m
 from crm_plugin.channels.sms.templates import declared, placeholders
 from crm_plugin.channels.sms_templates import approval
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import Text
 
 EXAMPLES: Mapping[str, Text] = {
@@ -38,7 +39,7 @@ class Look:
     text: str
     length: Length
     room: int
-    """Units until one more segment is needed."""
+    """Plain characters until one more segment is needed."""
     worst: Length
     """With long values at every placeholder."""
     double: list[str]
@@ -59,18 +60,34 @@ def look(crm: Crm, template: SmsText) -> Look:
     with crm.db.read() as session:
         context = service.with_sms(crm, service.context(crm, session, {}), template)
     text = drafted(template, context, _values(crm, template))
-    length = measure(text)
+    mainland = service.is_mainland(crm)
+    length = measure(text, mainland)
     return Look(
         text=text,
         length=length,
         room=room(length),
-        worst=measure(drafted(template, context, _long_values(crm, template))),
-        double=extensions(text),
-        odd=foreign(text),
+        worst=measure(drafted(template, context, _long_values(crm, template)), mainland),
+        double=[] if mainland else extensions(text),
+        odd=[] if mainland else foreign(text),
         link_mode=link_mode_of(crm.settings, approval.rules_of(crm)),
         price=price_of(crm.settings),
         problems=approval.problems(crm, template),
     )
+
+
+def segments(crm: Crm, some: Sequence[SmsText]) -> dict[str, int]:
+    """Return the segments of templates as they go out, filled in with examples, by their keys."""
+    with crm.db.read() as session:
+        common = service.context(crm, session, {})
+    mainland, found = service.is_mainland(crm), {}
+    for template in some:
+        context = service.with_sms(crm, common, template)
+        try:
+            text = drafted(template, context, _values(crm, template))
+        except BadInput:
+            text = template.text
+        found[template.key] = measure(text, mainland).segments
+    return found
 
 
 def _values(crm: Crm, template: SmsText) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The SMS templates: the list, the page of one, and its way to approval."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,6 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.base import SmsText
 from crm_plugin.channels.carrier_capabilities import link_mode_of
-from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.channels.sms.template_states import APPROVED, STATES
 from crm_plugin.channels.sms.templates import listed, versions
 from crm_plugin.channels.sms_templates import approval, editing, preview
@@ -50,7 +50,7 @@ def sms_templates() -> ResponseReturnValue:
         "sms/list.html",
         title=say("SMS templates"),
         active="templates",
-        rows=[_row(one) for one in spoken if state in ("", one.state)],
+        rows=_rows([one for one in spoken if state in ("", one.state)]),
         counts=[(name, sum(one.state == name for one in spoken)) for name in STATES],
         language=language,
         languages=[(name, language_name(name)) for name in locales()],
@@ -60,12 +60,9 @@ def sms_templates() -> ResponseReturnValue:
     )
 
 
-def _row(template: SmsText) -> dict[str, Any]:
-    return {
-        "template": template,
-        "length": len(template.text),
-        "segments": measure(template.text).segments,
-    }
+def _rows(templates: Sequence[SmsText]) -> list[dict[str, Any]]:
+    segments = preview.segments(crm(), templates)
+    return [{"template": one, "length": len(one.text), "segments": segments[one.key]} for one in templates]
 
 
 @ROUTES.page("/sms-templates/<key>")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_plugin.channels.base import Context, Recipient, SmsText
 from crm_plugin.channels.sms.channel import SMS
-from crm_plugin.channels.sms.message_parts import measure
+from crm_plugin.channels.sms.message_parts import measure, room
 from crm_plugin.channels.sms.templates import (
     declared,
     find,
@@ -50,6 +50,31 @@ from tests.fakes.crm import NOW
 def test_lengths(text: str, encoding: str, units: int, segments: int) -> None:
     found = measure(text)
     assert (found.encoding, found.units, found.segments) == (encoding, units, segments)
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "segments"),
+    [
+        ("a" * 70, 70, 1),
+        ("a" * 71, 71, 2),
+        ("a" * 159, 159, 3),
+        ("€" * 70, 70, 1),
+        ("课" * 134, 134, 2),
+        ("😀" * 35, 70, 1),
+    ],
+)
+def test_mainland_china_counts_70_and_67_whatever_the_letters(text: str, units: int, segments: int) -> None:
+    found = measure(text, mainland=True)
+    assert (found.units, found.segments) == (units, segments)
+
+
+@given(st.text("a€课😀[", max_size=320), st.booleans())
+def test_the_room_is_what_may_be_added(text: str, mainland: bool) -> None:
+    """So many plain characters fit, and one more makes one more part."""
+    found = measure(text, mainland)
+    more = "课" if found.encoding == "UCS-2" else "a"
+    assert measure(text + more * room(found), mainland).segments == found.segments
+    assert measure(text + more * (room(found) + 1), mainland).segments == found.segments + 1
 
 
 @given(st.text(max_size=400), st.text(max_size=5))

@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.base import SmsText
+from crm_plugin.channels.service import is_mainland
 from crm_plugin.channels.sms.message_parts import extensions, foreign, measure, room
 from crm_plugin.channels.sms.templates import declared, placeholders, stock
 from crm_plugin.channels.sms_templates import preview
-from crm_plugin.channels.sms_templates.preview import look
+from crm_plugin.channels.sms_templates.preview import look, segments
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.i18n import locales
 from tests.fakes.crm import make_crm
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, host_info
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 PUBLIC = "https://crm.school.example"
@@ -51,6 +52,7 @@ def test_both_languages_say_the_same_with_the_same_placeholders(db_kind: str, st
 
 
 def test_each_takes_a_part_or_two(crm: Crm) -> None:
+    crm.settings.host_region = "SG"
     for template in stock().values():
         found = look(crm, template)
         assert found.problems == []
@@ -58,7 +60,36 @@ def test_each_takes_a_part_or_two(crm: Crm) -> None:
         assert found.worst.segments <= 2, template.key
 
 
+@pytest.mark.parametrize(
+    ("carrier", "region", "mainland"),
+    [
+        ("outbox", "CN", True),
+        ("outbox", "SG", False),
+        ("aliyun", "CN", True),
+        ("tencent", "SG", False),
+        ("twilio", "CN", False),
+    ],
+)
+def test_in_mainland_china_a_part_is_70_characters(
+    crm: Crm, carrier: str, region: str, mainland: bool
+) -> None:
+    crm.settings.sms_carrier, crm.settings.host_region = carrier, region
+    template = SmsText("t", "€" + "a" * 155, "service", "approved", signature="S")
+    assert is_mainland(crm) is mainland
+    assert look(crm, template).length.segments == (3 if mainland else 1), "signed, it has 159"
+    assert (look(crm, template).double == []) is mainland
+    assert segments(crm, [template]) == {"t": 3 if mainland else 1}
+
+
+def test_a_carrier_there_decides_where_the_school_names_no_country(database: Database) -> None:
+    crm = make_crm(database, FakeHost(info=host_info(region=None)), sms_carrier="tencent")
+    assert is_mainland(crm)
+    crm.settings.sms_carrier = "outbox"
+    assert not is_mainland(crm)
+
+
 def test_a_look_says_what_is_sent_and_what_it_costs(crm: Crm) -> None:
+    crm.settings.host_region = "SG"
     template = SmsText("t", "${coupon} for ${course_title}: ${link}", "marketing", "draft")
     found = look(crm, template)
     assert found.text.startswith("Fake School: (coupon) for Calculus I: https://crm.school.example/r/")
@@ -88,7 +119,7 @@ def test_the_values_that_stand_in_are_never_longer_than_long_ones(db_kind: str) 
         ("[x]", 155, ["[", "]"], []),
         ("a" * 161, 306 - 161, [], []),
         ("课a课", 67, [], ["课"]),
-        ("😀" * 36, 134 - 72, [], ["😀"]),
+        ("😀" * 36, 67 - 6, [], ["😀"]),
     ],
 )
 def test_what_makes_a_text_long_is_named(

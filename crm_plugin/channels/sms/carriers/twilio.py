@@ -140,7 +140,7 @@ class TwilioCarrier:
     """Sends by Twilio, from a number or a messaging service."""
 
     name = "twilio"
-    capabilities = Capabilities(batch=1, receipts=("push",))
+    capabilities = Capabilities(batch=1, receipts=("push",), mainland_parts=False)
     batch = in_flight = capabilities.batch
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns.composing.preview import EXAMPLE_CODE, Preview, preview
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.content import VARIABLES
+from crm_plugin.channels.service import is_mainland
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.kernel.errors import CrmError
@@ -123,7 +124,7 @@ def shown_preview(found: Preview | None) -> dict[str, Any]:
 def _size(found: Preview) -> dict[str, Any] | None:
     if found.message is None or found.message.channel != "sms":
         return None
-    length = measure(found.message.text)
+    length = measure(found.message.text, is_mainland(crm()))
     return {"encoding": length.encoding, "length": len(found.message.text), "segments": length.segments}
 
 
