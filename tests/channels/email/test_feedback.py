@@ -145,6 +145,9 @@ NASTY = [
     b"To: " + b"bounce+" * 50_000,
     b"Content-Transfer-Encoding: base64\r\nFrom: mailer-daemon\r\n\r\n!!!!",
     b"From: =?utf-8?b?" + b"/" * 9000 + b"?=\r\n\r\nx",
+    b"From: mailer-daemon\r\nSubject: =?utf-8?b?/?=\r\n\r\nx",
+    b"From: mailer-daemon\r\nSubject: =?no-such?q?x?= \xff\xfe\r\n\r\nx",
+    b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: base64\r\n\r\n!\xff!",
 ]
 
 
@@ -157,6 +160,13 @@ def test_no_message_is_too_broken(data: bytes) -> None:
 @settings(max_examples=60)
 def test_no_bytes_in_a_report_raise(junk: bytes, data: bytes, place: int) -> None:
     assert isinstance(read(data[:place] + junk + data[place:]), Returned)
+
+
+@given(st.binary(max_size=60), st.text(max_size=60), st.sampled_from(["b", "q"]))
+@settings(max_examples=60)
+def test_no_subject_raises(junk: bytes, words: str, how: str) -> None:
+    subject = f"=?utf-8?{how}?{words}?=".encode("utf-8", "replace") + junk
+    assert isinstance(read(b"From: mailer-daemon\r\nSubject: " + subject + b"\r\n\r\nx"), Returned)
 
 
 def test_only_the_beginning_of_a_long_message_is_read() -> None:

@@ -1,5 +1,6 @@
 """What comes back and says nothing about an address: notices of a delay, absence notes, challenges."""
 
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 
@@ -46,7 +47,7 @@ def heading(mail: Mail) -> str:
         subject = raw.decode("gb18030", "replace")
     try:
         return str(make_header(decode_header(subject)))
-    except (ValueError, LookupError):
+    except (HeaderParseError, ValueError, LookupError):
         return subject
 
 
