@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from crm_plugin.campaigns.capability import CAMPAIGNS
+from crm_plugin.channels import installation
 from crm_plugin.channels.capability import CHANNELS
 from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.host.context import Crm, current, installed
@@ -111,6 +112,7 @@ def prepare(crm: Crm) -> None:
     """Make or upgrade the tables and put the shipped SMS templates in; sends nothing; safe to repeat."""
     upgrade(crm.db)
     crm.db.run(lambda session: load_stock(session, crm.clock()))
+    crm.db.run(installation.prepare)
 
 
 def periodic_jobs(crm: Crm) -> tuple[tuple[str, int], ...]:

@@ -149,6 +149,8 @@ class Context:
     max_chars: int | None = None
     """Longest private message that the school takes."""
     clock: Clock = system_clock
+    mark: str = ""
+    """Of this installation; part of message ids."""
 
 
 class Compiled(Protocol):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
+from crm_plugin.channels import installation
 from crm_plugin.channels.base import Channel, Context, Made, Problem, SmsText
 from crm_plugin.channels.carrier_capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
@@ -30,6 +31,7 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
         site_name=site,
         locale=locale,
         sender=crm.settings.mail_from or _default_sender(crm),
+        mark=installation.mark(session, crm.settings),
         max_chars=longest,
         clock=crm.clock,
     )

@@ -11,7 +11,7 @@ from crm_plugin.kernel.errors import BadInput
 from tests.attacks.mail import CONTEXT, OPT_OUT, read, tried, written
 
 OURS = {
-    *("From", "To", "List-Unsubscribe", "List-Unsubscribe-Post", "Subject", "Date", "Message-ID"),
+    *("From", "To", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Subject", "Date", "Message-ID"),
     *("MIME-Version", "Content-Type"),
 }
 LINES = [

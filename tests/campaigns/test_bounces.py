@@ -17,6 +17,7 @@ from crm_plugin.campaigns.feedback.bounce_effects import Taken
 from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared_campaign import load
+from crm_plugin.channels import installation
 from crm_plugin.channels.email.feedback import bounces as history
 from crm_plugin.channels.email.feedback import webhook
 from crm_plugin.channels.email.feedback.dsn import Returned, read
@@ -102,7 +103,7 @@ def test_each_message_goes_out_from_a_return_path_of_its_own(crm: Crm) -> None:
     again = [running.render(row) for _ in range(2)]
     assert [one.return_path for one in again] == [path(crm, campaign, 2)] * 2
     assert again[0].mime is not None
-    assert f"Message-ID: <{campaign}-{row.id}@".encode() in again[0].mime(True)
+    assert f"Message-ID: <{campaign}-{row.id}.{own_mark(crm)}@".encode() in again[0].mime(True)
     crm.settings.bounce_domain = ""
     assert running.render(row).return_path == ""
 
@@ -328,7 +329,13 @@ def test_a_person_is_told_what_came_back(crm: Crm) -> None:
     assert (told["kind"], told["status"], told["source"]) == ("hard", "5.1.1", "mail")
 
 
-def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm) -> None:
+def own_mark(crm: Crm) -> str:
+    with crm.db.read() as session:
+        return installation.mark(session, crm.settings)
+
+
+@pytest.mark.parametrize("ending", [".MARK", ""], ids=["now", "earlier-version"])
+def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm, ending: str) -> None:
     campaign = mailed(crm)
     row = rows(crm, campaign)[2].id
     other = mailed(crm, days=1)
@@ -339,7 +346,8 @@ def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm) -> None:
         return taken.matched
 
     assert not found(f"<{other}-{row}@school.example>"), "a row of another campaign"
-    assert found(f"<{campaign}-{row}@school.example>")
+    assert not found(f"<{campaign}-{row}.0123456789@school.example>"), "of another installation"
+    assert found(f"<{campaign}-{row}{ending}@school.example>".replace("MARK", own_mark(crm)))
     assert stopped(crm) == {("p2@example.org", "marketing", "bounce")}
     assert rows(crm, campaign)[2].state == "failed_permanent"
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_plugin.campaigns.feedback.bounce_effects import Taken, apply, handed, move_row
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.channels import installation
 from crm_plugin.channels.email.feedback import bounce_classification, bounces
 from crm_plugin.channels.email.feedback.bounces import CHANNEL, Event
 from crm_plugin.channels.email.feedback.dsn import Returned
@@ -101,7 +102,7 @@ def _row(session: Session, delivery_id: int) -> Delivery | None:
 
 
 def _post(crm: Crm, signer: Signer, one: Posted, session: Session) -> Taken:
-    row = _posted_row(signer, session, one)
+    row = _posted_row(crm, signer, session, one)
     key = row.address_key if row is not None else email_key(one.address)
     if key is None:
         return Taken(one.kind, detail="no such message or address")
@@ -118,12 +119,12 @@ def _name(one: Posted, address_key: str) -> str:
     return f"post:{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()}"
 
 
-def _posted_row(signer: Signer, session: Session, one: Posted) -> Delivery | None:
+def _posted_row(crm: Crm, signer: Signer, session: Session, one: Posted) -> Delivery | None:
     row = None
     signed = signer.read_bounce(one.code) if one.code else None
     if signed is not None:
         row = _row(session, signed[1])
-    elif one.row is not None:
+    elif one.row is not None and one.mark in ("", installation.mark(session, crm.settings)):
         row = _row(session, one.row[1])
         row = row if row is not None and row.campaign_id == one.row[0] else None
     given = email_key(one.address) if one.address else None

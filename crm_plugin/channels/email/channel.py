@@ -12,7 +12,13 @@ from crm_plugin.channels import content as parts
 from crm_plugin.channels.base import MARKETING, Context, Made, Message, Problem, Recipient
 from crm_plugin.channels.content import Piece, Prepared, Slot, Template
 from crm_plugin.channels.email import document, footer, html
-from crm_plugin.channels.email.headers import mailbox_header, text_header, url_header, written_address
+from crm_plugin.channels.email.headers import (
+    list_header,
+    mailbox_header,
+    text_header,
+    url_header,
+    written_address,
+)
 from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.email.placeholders import Marker
 from crm_plugin.channels.links_apart import apart
@@ -144,12 +150,13 @@ class EmailChannel:
         if page and marketing and "unsubscribe" not in _names(page):
             page = [*page[:-1], *footer.html_footer(locale, context.site_name), page[-1]]
         domain = sender.rpartition("@")[2].strip(">\r\n")
+        fixed = sender + (list_header(context.site_name, f"marketing.{domain}") if marketing else "")
         return CompiledEmail(
             parts.template(draft.subject, known, parts.as_is),
             parts.folded(apart(text), known),
             parts.folded(page, known) if page else None,
             tuple(draft.targets),
-            Skeleton(sender, domain),
+            Skeleton(fixed, domain, context.mark),
             marketing,
             context.clock,
         )

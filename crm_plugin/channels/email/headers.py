@@ -17,6 +17,12 @@ CRLF = "\r\n"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_MAILBOX = re.compile(r"\s*(.*?)\s*<\s*([^<>]*?)\s*>\s*")
+_COMMENTED = re.compile(r"\s*[^\s,<>()]+\s*\([^()]*\)\s*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_WORDS = re.compile(r"[A-Za-z0-9 '_-]+")
+_LONGEST_PHRASE = 60
+"""Letters of a name that need no folding."""
 _WORD_BYTES = 42
 """Bytes of UTF-8 in one encoded word: 56 letters of base64 and 12 around them, below RFC 2047's 75."""
 
@@ -42,6 +48,31 @@ def url_header(name: str, *urls: str) -> str:
     return f"{name}: {f',{CRLF} '.join(f'<{url}>' for url in urls)}{CRLF}"
 
 
+def list_header(name: str, ident: str) -> str:
+    """Return a List-Id (RFC 2919): mail programs file by it.
+
+    :param name: of whose list it is.
+    :param ident: dotted, within the sender's domain.
+    """
+    words = _CONTROL.sub(" ", name).strip()
+    return f"List-Id: {_named(words, ident) if words else f'<{ident}>'}{CRLF}"
+
+
+def split_mailbox(mailbox: str) -> tuple[str, str]:
+    """Return name and address of ``Name <address>``, however the name is written, or of an address alone.
+
+    A comma or full stop in the name needs no quotes here: one mailbox is meant.
+    """
+    found = _MAILBOX.fullmatch(mailbox)
+    if found is None:
+        # Python would take the first of several; "address (Name)" is the form of old.
+        return parseaddr(mailbox) if _COMMENTED.fullmatch(mailbox) else ("", mailbox.strip())
+    words = found[1]
+    if quoted := _QUOTED.fullmatch(words):
+        words = re.sub(r"\\(.)", r"\1", quoted[1])
+    return words, found[2]
+
+
 def mailbox_header(name: str, mailbox: str) -> str:
     """Return a header of one mailbox, ``Name <address>`` or an address alone.
 
@@ -49,12 +80,11 @@ def mailbox_header(name: str, mailbox: str) -> str:
     """
     if _CONTROL.search(mailbox):
         raise BadInput("content.bad_header", part=name)
-    words, address = parseaddr(mailbox)
+    words, address = split_mailbox(mailbox)
     address = ascii_address(address)
     if not words:
         return f"{name}: {address}{CRLF}"
-    plain = re.fullmatch(r"[A-Za-z0-9 '_-]{1,60}", words) is not None
-    return f"{name}: {words if plain else _encoded(words)} <{address}>{CRLF}"
+    return f"{name}: {_named(words, address)}{CRLF}"
 
 
 def ascii_address(address: str) -> str:
@@ -92,6 +122,22 @@ def _parts(address: str) -> tuple[str, str]:
     if not at or not _DOMAIN.fullmatch(domain) or not is_local:
         raise BadInput("channel.bad_address", address=address[:100], channel="email")
     return local, domain
+
+
+def _named(words: str, address: str) -> str:
+    """Return a name and what it names; on a line of its own where one would be too long."""
+    phrase = _phrase(words)
+    is_short = len(phrase.rpartition(CRLF)[2]) + len(address) < _LONGEST_PHRASE
+    return f"{phrase}{' ' if is_short else f'{CRLF} '}<{address}>"
+
+
+def _phrase(words: str) -> str:
+    """Return a name as it stands before an address: as it is, quoted (RFC 5322 3.2.4), or encoded."""
+    if not words.isascii() or "=?" in words or len(words) > _LONGEST_PHRASE:
+        return _encoded(words)
+    if _WORDS.fullmatch(words):
+        return words
+    return '"' + re.sub(r'(["\\])', r"\\\1", words) + '"'
 
 
 def _encoded(value: str) -> str:

@@ -24,6 +24,8 @@ class Skeleton:
     """Headers that are the same for everybody, each ended by CRLF."""
     domain: str
     """Right side of the message ids."""
+    mark: str = ""
+    """Of this installation; in the message ids."""
     boundary: str = field(default_factory=_boundary)
 
     def head(self, own: str, key: str, at: datetime) -> str:
@@ -31,9 +33,10 @@ class Skeleton:
 
         :param own: header lines of this recipient, each ended by CRLF.
         """
+        ident = f"{key}.{self.mark}" if self.mark else key
         return (
             f"{self.fixed}{own}Date: {format_datetime(at)}{CRLF}"
-            f"Message-ID: <{key}@{self.domain}>{CRLF}MIME-Version: 1.0{CRLF}"
+            f"Message-ID: <{ident}@{self.domain}>{CRLF}MIME-Version: 1.0{CRLF}"
         )
 
     def body(self, text: str, html: str | None, eight_bit: bool) -> bytes:

@@ -12,12 +12,11 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
-from crm_plugin.channels.email.headers import ascii_address, written_address
+from crm_plugin.channels.email.headers import ascii_address, split_mailbox, written_address
 from crm_plugin.channels.email.replies import cause_of, said
 from crm_plugin.channels.email.reply_phrases import Cause
 from crm_plugin.kernel.errors import BadInput
@@ -347,7 +346,7 @@ def _unavailable(key: str, reason: str) -> Receipt:
 
 def _envelope(settings: Any) -> str:
     host = urlsplit(settings.public_url).hostname or "localhost"
-    return ascii_address(parseaddr(settings.mail_from)[1] or f"no-reply@{host}")
+    return ascii_address(split_mailbox(settings.mail_from)[1] or f"no-reply@{host}")
 
 
 def _check_domain(domain: str) -> None:

@@ -25,7 +25,8 @@ SKEW = 300
 TIME_HEADER = "x-crm-timestamp"
 SIGNATURE_HEADER = "x-crm-signature"
 _LONGEST = 255
-_MESSAGE_ID = re.compile(r"<?(\d{1,18})-(\d{1,18})@[^\s<>@]+>?")
+_MESSAGE_ID = re.compile(r"<?(\d{1,18})-(\d{1,18})(?:\.([0-9a-z]{1,32}))?@[^\s<>@]+>?")
+"""Ours; those of earlier versions had no mark of the installation."""
 _CODE = re.compile(r"(?:.*\bbounce\+)?([A-Za-z0-9]{10,64})(?:@.*)?", re.I)
 
 
@@ -43,6 +44,8 @@ class Posted:
     """Of our return path."""
     row: tuple[int, int] | None = None
     """(campaign, ledger row) of our Message-ID."""
+    mark: str = ""
+    """Of the installation in the Message-ID; empty in those of earlier versions."""
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -93,7 +96,7 @@ def _event(one: Any, place: str) -> Posted:
         at=_at(words["at"], f"{place}.at"),
         address=words["address"],
         code=_first(_CODE, words["code"]),
-        row=_row(words["message_id"]),
+        **_ident(words["message_id"]),
     )
     if not (found.address or found.code or found.row):
         raise BadInput("input.bad", place, reason=Clause("one of code, message_id and address was expected"))
@@ -134,6 +137,6 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
     return match.group(1) if match else ""
 
 
-def _row(text: str) -> tuple[int, int] | None:
+def _ident(text: str) -> dict[str, Any]:
     match = _MESSAGE_ID.fullmatch(text)
-    return (int(match.group(1)), int(match.group(2))) if match else None
+    return {"row": (int(match[1]), int(match[2])), "mark": match[3] or ""} if match else {}
