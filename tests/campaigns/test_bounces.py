@@ -21,7 +21,7 @@ from crm_plugin.channels import installation
 from crm_plugin.channels.email.feedback import bounces as history
 from crm_plugin.channels.email.feedback import webhook
 from crm_plugin.channels.email.feedback.dsn import Returned, read
-from crm_plugin.channels.email.feedback.webhook import Posted
+from crm_plugin.channels.email.feedback.posted import Posted
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
@@ -342,7 +342,7 @@ def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm, ending: s
 
     def found(message_id: str) -> bool:
         body = json.dumps({"events": [{"kind": "hard", "message_id": message_id}]}).encode()
-        (taken,) = bounces.post(crm, webhook.read(body))
+        (taken,) = bounces.post(crm, webhook.read(body).events)
         return taken.matched
 
     assert not found(f"<{other}-{row}@school.example>"), "a row of another campaign"

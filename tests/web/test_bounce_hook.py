@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client, TestResponse
 
-from crm_plugin.channels.email.feedback.webhook import MOST, signature
+from crm_plugin.campaigns.feedback.bounce_effects import apply as apply_event
+from crm_plugin.channels.email.feedback.posted import MOST
+from crm_plugin.channels.email.feedback.webhook import signature
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database, connect
@@ -80,6 +82,58 @@ def test_a_servers_own_words_decide_where_it_gives_no_status(crm: Crm, client: C
     rows = [{"kind": "bounce", "address": f"{n}@a.example", "reason": words} for n, words in enumerate(said)]
     assert send(client, events(*rows)).json == {"taken": 2, "matched": 2, "stopped": 1}
     assert stopped(crm) == ["0@a.example"]
+
+
+BAD: list[Any] = [
+    {**EVENT, "kind": "?"},
+    {**EVENT, "at": "yesterday"},
+    {**EVENT, "id": ["e"]},
+    {"kind": "hard"},
+    "x",
+    None,
+]
+
+
+@SQLITE
+def test_one_bad_event_harms_itself_and_is_named(crm: Crm, client: Client) -> None:
+    answer = send(client, events(BAD[0], EVENT, *BAD[1:]))
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert {name: answer.json[name] for name in ("taken", "matched", "stopped")} == {
+        "taken": 1,
+        "matched": 1,
+        "stopped": 1,
+    }
+    assert [one["event"] for one in answer.json["bad"]] == [0, 2, 3, 4, 5, 6]
+    assert all("expected" in one["error"] for one in answer.json["bad"])
+    assert stopped(crm) == ["ann@a.example"]
+    answer = send(client, events(*BAD))
+    assert (answer.status_code, len(answer.json["bad"])) == (400, 6)  # type: ignore[index]
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "at", [NOW.timestamp(), int(NOW.timestamp()), str(int(NOW.timestamp())), 1e3 * NOW.timestamp()]
+)
+def test_ids_and_times_may_be_numbers(crm: Crm, client: Client, at: Any) -> None:
+    row = {**EVENT, "id": 901542550, "at": at}
+    assert send(client, events(row, row)).json == {"taken": 2, "matched": 2, "stopped": 1}
+    with crm.db.read() as session:
+        assert session.scalar(sa.select(Bounce.at)) == NOW
+
+
+@SQLITE
+def test_an_event_that_cannot_be_stored_harms_itself(crm: Crm, client: Client) -> None:
+    wrong = sa.exc.DataError("x", {}, Exception())
+
+    def apply(crm: Crm, session: Any, event: Any, row: Any) -> Any:
+        if event.address_key.startswith("bad"):
+            raise wrong
+        return apply_event(crm, session, event, row)
+
+    rows = [{**EVENT, "id": "e-9", "address": "bad@a.example"}, EVENT]
+    with patch("crm_plugin.campaigns.feedback.bounces.apply", apply):
+        assert send(client, events(*rows)).json == {"taken": 2, "matched": 1, "stopped": 1}
 
 
 @SQLITE

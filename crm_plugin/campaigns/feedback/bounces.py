@@ -6,6 +6,7 @@ an address is suppressed, and only when the numbers of the settings are reached.
 """
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -20,14 +21,18 @@ from crm_plugin.channels import installation
 from crm_plugin.channels.email.feedback import bounce_classification, bounces
 from crm_plugin.channels.email.feedback.bounces import CHANNEL, Event
 from crm_plugin.channels.email.feedback.dsn import Returned
-from crm_plugin.channels.email.feedback.webhook import Posted
+from crm_plugin.channels.email.feedback.posted import Posted
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.db.engine import is_outage
 from crm_plugin.links import service as links
 from crm_plugin.links.codes import Signer
+from crm_plugin.profiles.consent import by_address
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.email_addresses import email_key
+
+log = logging.getLogger(__name__)
 
 _LATELY = timedelta(days=1)
 _OLDEST = timedelta(days=366)
@@ -59,9 +64,22 @@ def take(crm: Crm, returned: Returned) -> Taken:
 
 
 def post(crm: Crm, events: Iterable[Posted]) -> list[Taken]:
-    """Take events of a provider whose request was signed, each in a transaction of its own."""
+    """Take events of a provider whose request was signed, each in a transaction of its own.
+
+    One that cannot be stored harms itself only; while the database is away none is taken.
+    """
     signer = links.signer(crm)
-    return [crm.db.run(partial(_post, crm, signer, one)) for one in events]
+    return [_take_one(crm, signer, one) for one in events]
+
+
+def _take_one(crm: Crm, signer: Signer, one: Posted) -> Taken:
+    try:
+        return crm.db.run(partial(_post, crm, signer, one))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("an event of e-mail cannot be stored")
+        return Taken(None, detail="not stored")
 
 
 def sweep(crm: Crm) -> int:
@@ -111,7 +129,10 @@ def _post(crm: Crm, signer: Signer, one: Posted, session: Session) -> Taken:
     at = one.at if one.at is not None and now - _OLDEST <= one.at <= now else now
     name = f"{row.id}:{one.kind}" if row is not None else _name(one, key)
     ident = row.id if row is not None else None
-    return apply(crm, session, Event(name, key, one.kind, one.status, "post", at, ident), row)
+    if one.kind == "opt_out":
+        by_address.stop(crm, session, CHANNEL, key, at, "provider")
+        return Taken(one.kind, True, True)
+    return apply(crm, session, Event(name, key, one.kind, one.status, "post", at, ident, one.words), row)
 
 
 def _name(one: Posted, address_key: str) -> str:

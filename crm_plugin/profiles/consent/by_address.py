@@ -76,6 +76,7 @@ def _newest(session: Session, people: Collection[int], channel: str) -> dict[int
 
 
 def _write(session: Session, newest: dict[int, Any], lines: Sequence[ConsentRecord]) -> None:
+    lines = [line for line in lines if not _is_known(newest.get(line.person_id), line)]
     for line in lines:
         # What was overtaken is no news for the school.
         line.to_push = line.person_id not in newest or newest[line.person_id].at <= line.at
@@ -84,3 +85,8 @@ def _write(session: Session, newest: dict[int, Any], lines: Sequence[ConsentReco
     people = [line.person_id for line in lines]
     ledger.refresh_consents(session, people)
     touch(session, people)
+
+
+def _is_known(newest: Any, line: ConsentRecord) -> bool:
+    """Return whether a person's newest line says the same of the same moment."""
+    return newest is not None and (newest.state, newest.at) == (line.state, line.at)

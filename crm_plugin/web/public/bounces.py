@@ -1,11 +1,14 @@
-"""Events that a mail provider posts to ``/c/bounce``: signed, read as a whole, each taken once."""
+"""Events that a mail provider posts to ``/c/bounce``: signed, each read by itself and taken once."""
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from crm_plugin.campaigns.feedback import bounces
+from crm_plugin.campaigns.feedback.bounce_effects import Taken
 from crm_plugin.channels.email.feedback import webhook
+from crm_plugin.channels.email.feedback.posted import Batch
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.public.http import Environ, Response, body_of, headers_of
@@ -33,17 +36,28 @@ def answer(crm: Crm, environ: Environ) -> Response:
         log.warning("a request to /c/bounce was not genuine")
         return _said(403, {"error": "not signed, not lately, or with another secret"})
     try:
-        events = webhook.read(body)
+        batch = webhook.read(body)
     except BadInput as error:
         return _said(400, {"error": str(error)})
+    if batch.bad and not batch.events:
+        return _said(400, {"error": str(batch.bad[0][1]), **_bad(batch)})
     try:
-        taken = bounces.post(crm, events)
+        taken = bounces.post(crm, batch.events)
     except Exception:
         log.exception("events of e-mail could not be kept")
         return Response(503, headers={"Retry-After": "60"})
-    matched = sum(one.matched for one in taken)
-    stopped = sum(one.stopped for one in taken)
-    return _said(200, {"taken": len(taken), "matched": matched, "stopped": stopped})
+    return _said(200, {**_counts(taken), **_bad(batch)})
+
+
+def _counts(taken: Sequence[Taken]) -> dict[str, int]:
+    matched, stopped = sum(one.matched for one in taken), sum(one.stopped for one in taken)
+    return {"taken": len(taken), "matched": matched, "stopped": stopped}
+
+
+def _bad(batch: Batch) -> dict[str, Any]:
+    """Return which events cannot be read, and why; nothing where all can."""
+    found = [{"event": place, "error": str(error)} for place, error in batch.bad]
+    return {"bad": found} if found else {}
 
 
 def _said(status: int, document: dict[str, Any]) -> Response:

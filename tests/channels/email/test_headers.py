@@ -110,5 +110,5 @@ def test_a_new_database_at_the_same_address_has_another_mark(database: Database)
     ],
 )
 def test_message_ids_of_earlier_versions_are_read_too(written: str, row: tuple[int, int], mark: str) -> None:
-    (found,) = read(f'{{"events": [{{"kind": "hard", "message_id": "{written}"}}]}}'.encode())
+    (found,) = read(f'{{"events": [{{"kind": "hard", "message_id": "{written}"}}]}}'.encode()).events
     assert (found.row, found.mark) == (row, mark)

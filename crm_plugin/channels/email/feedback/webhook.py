@@ -9,43 +9,29 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from crm_plugin.channels.email.feedback.bounce_classification import KINDS, Kind, kind_of
-from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.channels.email.feedback.posted import (
+    MOST,
+    Batch,
+    Posted,
+    ident_of,
+    instant_of,
+    listed,
+    too_many,
+)
+from crm_plugin.channels.email.replies import redacted
 from crm_plugin.kernel.errors import BadInput, Clause
 
-MOST = 1_000
-"""Events in one request."""
 SHORTEST_SECRET = 16
 SKEW = 300
 """Seconds that a request's time may differ from ours."""
 TIME_HEADER = "x-crm-timestamp"
 SIGNATURE_HEADER = "x-crm-signature"
 _LONGEST = 255
-_MESSAGE_ID = re.compile(r"<?(\d{1,18})-(\d{1,18})(?:\.([0-9a-z]{1,32}))?@[^\s<>@]+>?")
-"""Ours; those of earlier versions had no mark of the installation."""
 _CODE = re.compile(r"(?:.*\bbounce\+)?([A-Za-z0-9]{10,64})(?:@.*)?", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """One event of a provider."""
-
-    id: str
-    """The provider's own; empty when it gives none."""
-    kind: Kind
-    status: str
-    at: datetime | None
-    address: str = ""
-    code: str = ""
-    """Of our return path."""
-    row: tuple[int, int] | None = None
-    """(campaign, ledger row) of our Message-ID."""
-    mark: str = ""
-    """Of the installation in the Message-ID; empty in those of earlier versions."""
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -67,10 +53,10 @@ def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now: dateti
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
 
 
-def read(body: bytes) -> list[Posted]:
-    """Read the events of a request.
+def read(body: bytes) -> Batch:
+    """Read the events of a request, each by itself.
 
-    :raises BadInput: ``input.not_json``, ``input.bad``; then none of them is taken.
+    :raises BadInput: ``input.not_json``, ``input.bad`` when it is no request with events.
     """
     try:
         found = json.loads(body)
@@ -78,38 +64,39 @@ def read(body: bytes) -> list[Posted]:
         raise BadInput("input.not_json", reason=Clause("an object with events was expected")) from None
     events = found.get("events") if isinstance(found, dict) else None
     if not isinstance(events, list) or len(events) > MOST:
-        raise BadInput(
-            "input.bad", "events", reason=Clause("a list of at most {limit} events was expected", limit=MOST)
-        )
-    return [_event(one, f"events[{index}]") for index, one in enumerate(events)]
+        raise too_many()
+    return listed(events, lambda one, place: _event(one, f"events[{place}]"))
 
 
 def _event(one: Any, place: str) -> Posted:
     if not isinstance(one, dict):
         raise BadInput("input.bad", place, reason=Clause("an object was expected"))
     words = {name: _word(one, name, place) for name in _NAMES}
-    words["reason"] = str(one.get("reason") or "")[:_LONGEST]  # a server's own words, of any length
+    words["reason"] = str(one.get("reason") or "")  # a server's own words, of any length
     found = Posted(
         id=words["id"],
         kind=_kind(words, place),
         status=words["status"][:16],
-        at=_at(words["at"], f"{place}.at"),
+        at=_at(one.get("at"), f"{place}.at"),
         address=words["address"],
         code=_first(_CODE, words["code"]),
-        **_ident(words["message_id"]),
+        **ident_of(words["message_id"]),
+        words=redacted(words["reason"]),
     )
     if not (found.address or found.code or found.row):
         raise BadInput("input.bad", place, reason=Clause("one of code, message_id and address was expected"))
     return found
 
 
-_NAMES = ("id", "kind", "status", "at", "address", "code", "message_id")
+_NAMES = ("id", "kind", "status", "address", "code", "message_id")
 
 
 def _word(one: Mapping[str, Any], name: str, place: str) -> str:
     value = one.get(name)
     if value is None:
         return ""
+    if name == "id" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
         raise BadInput("input.bad", f"{place}.{name}", reason=Clause("a short text was expected"))
     return value
@@ -125,9 +112,9 @@ def _kind(words: Mapping[str, str], place: str) -> Kind:
     raise BadInput("input.bad", f"{place}.kind", reason=Clause("one of {known} was expected", known=known))
 
 
-def _at(text: str, place: str) -> datetime | None:
+def _at(value: object, place: str) -> datetime | None:
     try:
-        return parse_instant(text) if text else None
+        return instant_of(value)
     except (TypeError, ValueError):
         raise BadInput("input.bad", place, reason=Clause("a time in ISO 8601 was expected")) from None
 
@@ -135,8 +122,3 @@ def _at(text: str, place: str) -> datetime | None:
 def _first(pattern: re.Pattern[str], text: str) -> str:
     match = pattern.fullmatch(text)
     return match.group(1) if match else ""
-
-
-def _ident(text: str) -> dict[str, Any]:
-    match = _MESSAGE_ID.fullmatch(text)
-    return {"row": (int(match[1]), int(match[2])), "mark": match[3] or ""} if match else {}
