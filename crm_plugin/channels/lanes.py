@@ -29,10 +29,10 @@ class Lanes(Generic[Lane]):
 
     def __init__(self, make: Callable[[], Lane], most: int) -> None:
         self._make = make
-        self._most = max(1, most)
-        self._allowed = self._most
+        self.most = max(1, most)
+        self.allowed = self.most
         self._fewer_at = 0.0
-        self._wanted = 1
+        self.wanted = 1
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self.lanes: list[Lane] = [make()]
@@ -50,13 +50,13 @@ class Lanes(Generic[Lane]):
         else:
             self._side_by_side(count, left, work, results, spent)
         if spent:
-            self._wanted = max(1, round(sum(spent) / len(spent) / QUICK))
+            self.wanted = max(1, round(sum(spent) / len(spent) / QUICK))
         return [results[index] for index in range(len(items))]
 
     def fewer(self) -> None:
         """Use fewer lanes for a while: the carrier said that there are too many."""
         with self._lock:
-            self._allowed = max(1, min(self._allowed, self._wanted) - 1)
+            self.allowed = max(1, min(self.allowed, self.wanted) - 1)
             self._fewer_at = time.monotonic()
 
     def close(self) -> None:
@@ -67,9 +67,9 @@ class Lanes(Generic[Lane]):
 
     def _now(self) -> int:
         with self._lock:
-            if self._allowed < self._most and time.monotonic() - self._fewer_at >= RECOVER:
-                self._allowed, self._fewer_at = self._allowed + 1, time.monotonic()
-            return min(self._allowed, self._wanted, self._most)
+            if self.allowed < self.most and time.monotonic() - self._fewer_at >= RECOVER:
+                self.allowed, self._fewer_at = self.allowed + 1, time.monotonic()
+            return min(self.allowed, self.wanted, self.most)
 
     def _side_by_side(
         self,
@@ -79,7 +79,7 @@ class Lanes(Generic[Lane]):
         results: dict[int, Result],
         spent: list[float],
     ) -> None:
-        pool = self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="lane")
+        pool = self._pool = self._pool or ThreadPoolExecutor(self.most, thread_name_prefix="lane")
         going: list[Future[None]] = [
             pool.submit(self._walk, lane, left, work, results, spent) for lane in self.lanes[:count]
         ]

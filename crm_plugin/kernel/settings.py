@@ -1,8 +1,9 @@
 """One table of settings, read from ``crm.toml`` and from ``CRM_*`` variables (which win)."""
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from zoneinfo import ZoneInfo
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import RATE_FORM, check_rate
+
+CONNECTIONS = 10
+"""Connections that a worker keeps to a carrier at most, where the settings do not say."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ TABLE = (
     Setting("pause_after_failures", int, 20, "Failures in a row of a carrier that pause a campaign."),
     Setting("pause_failure_percent", int, 50, "Share of failures that pauses a campaign; 0: never."),
     Setting("notify_email", str, "", "Address that gets an e-mail when a campaign stops by itself."),
+    Setting("connections", dict, {}, "Connections that a worker keeps to a carrier, such as smtp = 5."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),
@@ -169,6 +174,7 @@ class Settings:
     pause_after_failures: int
     pause_failure_percent: int
     notify_email: str
+    connections: dict[str, str]
     rate_limits: dict[str, str]
     interest_days: int
     tests_per_day: int
@@ -186,6 +192,10 @@ class Settings:
     def zone(self) -> ZoneInfo:
         """The school's time zone."""
         return ZoneInfo(self.host_timezone)
+
+    def connections_to(self, carrier: str) -> int:
+        """Return how many connections a worker keeps to a carrier at most."""
+        return int(self.connections.get(carrier, CONNECTIONS))
 
     def shown(self) -> dict[str, Any]:
         """Return the values with every secret replaced, for pages and ``crm doctor``."""
@@ -229,14 +239,29 @@ def _table(name: str, value: Any) -> dict[str, str]:
     """Read a table, or the same as one line of a variable: ``a=1/s b=2/min``."""
     if isinstance(value, str):
         value = dict(pair.partition("=")[::2] for pair in value.split())
+    check, expected = _TABLES[name]
     if not isinstance(value, dict):
         raise BadInput("settings.bad_value", name=name, value=value, expected="a table of limits")
     try:
-        for limit, rate in value.items():
-            check_rate(limit, rate)
+        for limit, one in value.items():
+            check(limit, one)
     except ValueError as error:
-        raise BadInput("settings.bad_value", name=name, value=str(error), expected=RATE_FORM) from None
-    return {str(limit): str(rate) for limit, rate in value.items()}
+        raise BadInput("settings.bad_value", name=name, value=str(error), expected=expected) from None
+    return {str(limit): str(one) for limit, one in value.items()}
+
+
+def _check_connections(carrier: object, number: object) -> None:
+    if (
+        re.fullmatch(r"[a-z0-9_]{1,32}", str(carrier)) is None
+        or re.fullmatch(r"[1-9]\d?", str(number)) is None
+    ):
+        raise ValueError(f"{carrier} = {number}")
+
+
+_TABLES: dict[str, tuple[Callable[[object, object], None], str]] = {
+    "rate_limits": (check_rate, RATE_FORM),
+    "connections": (_check_connections, "a number of 1 to 99 for each carrier, such as smtp = 5"),
+}
 
 
 def _check(settings: Settings) -> None:

@@ -97,7 +97,7 @@ class Owner:
 @pytest.mark.parametrize("address", EMAILS, ids=lambda address: repr(address[:30]))
 def test_the_mail_server_is_given_one_recipient_or_nothing(address: str) -> None:
     carrier, wire = SmtpCarrier(Owner()), Wire()
-    carrier._link = wire  # type: ignore[assignment]
+    carrier.lanes.lanes[0].link = wire  # type: ignore[assignment]
     message = Message("k", "7", address, "x", "x", mime=lambda eight_bit: b"x\r\n")
     (receipt,) = carrier.submit([message], lambda: True)
     if receipt.status == "accepted":

@@ -1,87 +1,16 @@
-"""The carrier SMTP: one connection kept, reopened when it drops, an outcome of its own for each message.
+"""The carrier SMTP: one mail server, over as many connections as its distance makes worthwhile."""
 
-What a failure means depends on where it strikes. Before the text of a message is under way, the server cannot
-have it: *unavailable*. Once it is under way, only the server's answer counts: without one the outcome is
-*unknown* (RFC 5321 4.5.3.2.6 names this very case), and nothing is sent again by itself.
-"""
-
-import logging
-import re
-import smtplib
-import ssl
-import time
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
-from crm_plugin.channels.email.headers import ascii_address, split_mailbox, written_address
-from crm_plugin.channels.email.replies import cause_of, said
-from crm_plugin.channels.email.reply_phrases import Cause
+from crm_plugin.channels.email.headers import ascii_address, split_mailbox
+from crm_plugin.channels.email.smtp_connection import SECONDS, Patience, SmtpConnection
+from crm_plugin.channels.email.smtp_server import server_of
+from crm_plugin.channels.lanes import Lanes
 from crm_plugin.kernel.errors import BadInput
-
-log = logging.getLogger(__name__)
-
-SECONDS = 30.0
-"""Time-out of one message, with a new connection if it needs one."""
-RETRY_AFTER = 60.0
-"""Seconds to wait after a temporary refusal."""
-PER_CONNECTION = 500
-"""Messages after which the connection is made again; many servers close it somewhere beyond."""
-
-REFUSALS = 5
-"""Refusals after which the connection is made again: servers answer ever slower, and hang up after some 20
-(Postfix: ``smtpd_soft_error_limit`` 10, ``smtpd_hard_error_limit`` 20)."""
-PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before the next attempt to connect, after one failure, two, and so on."""
-
-_TEXT = ("DATA", "TEXT")
-"""Commands whose refusal is one of the text."""
-_COARSE = 1.0
-"""Seconds that a socket's time-out may be away from what is left."""
-_FAILURES = (smtplib.SMTPException, OSError, UnicodeError)
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where and how to connect, from the setting ``smtp_url``."""
-
-    host: str
-    port: int
-    tls: bool
-    """TLS from the first byte (``smtps://``); otherwise STARTTLS where the server offers it."""
-    user: str = ""
-    password: str = ""
-
-
-def server_of(url: str) -> Server:
-    """Read ``smtp://user:password@host:587`` or ``smtps://…``.
-
-    :raises BadInput: ``settings.bad_value``.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        expected = "an address such as smtp://user:password@mail.example:587"
-        raise BadInput("settings.bad_value", name="smtp_url", value="(set)", expected=expected)
-    tls = parts.scheme == "smtps"
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Server(parts.hostname, port or (465 if tls else 587 if user else 25), tls, user, password)
-
-
-class Lost(Exception):
-    """The connection broke.
-
-    :param after_text: the text of the message was under way already.
-    """
-
-    def __init__(self, after_text: bool) -> None:
-        super().__init__()
-        self.after_text = after_text
 
 
 class SmtpCarrier:
@@ -98,250 +27,47 @@ class SmtpCarrier:
 
         :param heard: is given, with each connection, whether the server takes addresses beyond ASCII.
         """
-        self._heard = heard
         self._server = server_of(crm.settings.smtp_url)
         self._sender = _envelope(crm.settings)
         _check_domain(crm.settings.bounce_domain)
-        self._link: smtplib.SMTP | None = None
-        self._sent = self._refusals = 0
-        self._deadline = 0.0
-        self._given = 0.0
-        self._failures = 0
-        self._closed_until = 0.0
+        self._heard = heard
+        self._patience = Patience()
+        self.lanes = Lanes(self._connection, crm.settings.connections_to(self.name))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Send each message; after a failure to connect the rest is not tried.
 
         A server that did not answer is left alone for a while, so that a restart of it costs one attempt.
         """
-        receipts: list[Receipt] = []
-        for index, message in enumerate(messages):
-            if not self._is_open() or not may_call():
-                return receipts + not_called(messages[index:])
-            self._deadline = time.monotonic() + SECONDS
-            receipts.append(self._one(message))
-        return receipts
 
-    def _is_open(self) -> bool:
-        """Return whether to call the server; waits for it, a second at most."""
-        left = self._closed_until - time.monotonic()
-        if left > 0:
-            time.sleep(min(left, 1.0))
-        return left <= 1.0
+        over = threading.Event()
+
+        def deliver(connection: SmtpConnection, message: Message) -> Receipt:
+            if over.is_set() or not self._patience.is_over() or not may_call():
+                over.set()
+                return not_called([message])[0]
+            return connection.deliver(message)
+
+        return self.lanes.run(messages, deliver)
 
     def greet(self) -> str:
         """Connect, sign in and say goodbye without sending anything; return how, for people.
 
         :raises smtplib.SMTPException: and OSError, as they come.
         """
-        self._deadline = time.monotonic() + SECONDS
-        link = self._connect()
-        safe = "TLS" if isinstance(link.sock, ssl.SSLSocket) else "without TLS"
-        link.quit()
-        user = f", signed in as {self._server.user}" if self._server.user else ""
-        return f"{self._server.host}:{self._server.port} answers, {safe}{user}"
+        return self._connection().greet()
 
     def close(self) -> None:
         """Say goodbye to the server."""
-        link, self._link, self._sent, self._refusals = self._link, None, 0, 0
-        if link is not None:
-            try:
-                link.quit()
-            except _FAILURES:
-                link.close()
+        for connection in self.lanes.lanes:
+            connection.close()
+        self.lanes.close()
 
-    def _one(self, message: Message) -> Receipt:
-        fresh = self._link is None
-        if self._sent >= PER_CONNECTION or self._refusals >= REFUSALS:
-            self.close()
-        try:
-            return self._send(message)
-        except smtplib.SMTPResponseException as error:
-            return self._not_greeted(message.key, error)
-        except Lost as lost:
-            if lost.after_text:
-                self._drop()
-                return Receipt(message.key, "unknown", reason="smtp_connection_lost")
-            self._drop()
-            # A kept connection may have been closed while it was idle: the message is untouched.
-            return self._dropped(message.key, "smtp_connection_lost") if fresh else self._one(message)
-        except _FAILURES as error:
-            log.warning("SMTP server %s: %s", self._server.host, error)
-            self._leave_alone()
-            return self._dropped(message.key, "smtp_unreachable")
+    def _connection(self) -> SmtpConnection:
+        return SmtpConnection(self._server, self._sender, self._patience, self._heard, self._fewer)
 
-    def _not_greeted(self, key: str, error: smtplib.SMTPResponseException) -> Receipt:
-        """Return what a refusal of the connection or of the login means."""
-        self._leave_alone()
-        answer = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
-        if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
-            self._drop()
-            return Receipt(
-                key, "unavailable", reason="smtp_login", permanent=False,
-                retry_after=RETRY_AFTER, words=said(error.smtp_code, answer),
-            )  # fmt: skip
-        return self._refused(key, "CONNECT", error.smtp_code, answer)
-
-    def _leave_alone(self) -> None:
-        pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
-        self._failures += 1
-        self._closed_until = time.monotonic() + pause
-
-    def _dropped(self, key: str, reason: str) -> Receipt:
-        self._drop()
-        return _unavailable(key, reason)
-
-    def _drop(self) -> None:
-        link, self._link, self._sent, self._refusals = self._link, None, 0, 0
-        if link is not None:
-            link.close()
-
-    def _send(self, message: Message) -> Receipt:
-        link = self._link or self._connect()
-        self._link, self._failures = link, 0
-        try:
-            address = written_address(message.address)
-        except BadInput:
-            return Receipt(message.key, "rejected", reason="bad_address")
-        if not address.isascii() and not link.has_extn("smtputf8"):
-            # It offered this when the address was taken for one that can be written to.
-            return Receipt(message.key, "rejected", reason="bad_address")
-        eight_bit = link.has_extn("8bitmime")
-        if message.mime is None:
-            return Receipt(message.key, "rejected", reason="no_email")
-        data = message.mime(eight_bit)
-        options = " BODY=8BITMIME" if eight_bit and not data.isascii() else ""
-        options += "" if address.isascii() else " SMTPUTF8"
-        sender = message.return_path or self._sender
-        envelope = (f"MAIL FROM:<{sender}>{options}", f"RCPT TO:<{address}>")
-        # Behind a refused recipient DATA would be a second error: after a refusal it waits for the answers.
-        rounds = ((*envelope, "DATA"),) if not self._refusals else (envelope, ("DATA",))
-        for commands in rounds:
-            for command, (code, text) in zip(commands, self._answers(link, commands), strict=False):
-                if code >= 400:
-                    return self._refused(message.key, command, code, text)
-        return self._text(link, message.key, data)
-
-    def _answers(self, link: smtplib.SMTP, commands: Sequence[str]) -> Sequence[tuple[int, bytes]]:
-        """Give the commands up to DATA; return the answers, up to the first that refuses."""
-        if link.has_extn("pipelining"):
-            return self._at_once(link, commands)
-        answers: list[tuple[int, bytes]] = []
-        for command in commands:
-            answers.append(self._command(link, command))
-            if answers[-1][0] >= 400:
-                break
-        return answers
-
-    def _at_once(self, link: smtplib.SMTP, commands: Sequence[str]) -> Sequence[tuple[int, bytes]]:
-        """Give all commands before reading any answer (RFC 2920): two waits instead of four."""
-        answers: list[tuple[int, bytes]] = []
-        try:
-            self._time(link)
-            link.send("".join(f"{command}\r\n" for command in commands))
-            while len(answers) < len(commands):
-                self._time(link)
-                answers.append(link.getreply())
-                if answers[-1][0] == 421:
-                    return answers  # it hangs up now
-        except _FAILURES as error:
-            raise Lost(after_text=False) from error
-        *before, (granted, _) = answers
-        if granted < 400 and any(code >= 400 for code, _ in before):
-            # It waits for a text that nobody may get: only hanging up surely sends none.
-            self._drop()
-        return answers
-
-    def _text(self, link: smtplib.SMTP, key: str, data: bytes) -> Receipt:
-        dotted = data.replace(b"\n.", b"\n..")  # the first line is a header and begins with a letter
-        self._sent += 1
-        try:
-            self._time(link)
-            link.send(dotted + b".\r\n")
-            self._time(link)
-            code, text = link.getreply()
-        except _FAILURES as error:
-            raise Lost(after_text=True) from error
-        if code >= 400:
-            return self._refused(key, "TEXT", code, text)
-        return Receipt(key, "accepted", ref=_ref(text))
-
-    def _command(self, link: smtplib.SMTP, command: str) -> tuple[int, bytes]:
-        try:
-            self._time(link)
-            return link.docmd(command)
-        except _FAILURES as error:
-            raise Lost(after_text=False) from error
-
-    def _refused(self, key: str, command: str, code: int, text: bytes) -> Receipt:
-        """Return what a refusal means; the connection is made ready for the next message."""
-        verb = command.split(" ")[0]
-        log.info("SMTP server %s answered %d to %s", self._server.host, code, verb)
-        if code == 421 or verb == "CONNECT":
-            self._drop()
-        else:
-            self._refusals += 1
-            self._reset()
-        cause = _cause(verb, code, text)
-        words = said(code, text, after_text=verb in _TEXT)
-        found = Receipt(key, "rejected", reason=f"smtp_{code}{_enhanced(text)}", words=words)
-        if code >= 500 and cause in ("mailbox", "full", "unclear"):
-            return found
-        # What was refused for us, for the text or for the moment must not use the address up.
-        found.status, found.permanent, found.retry_after = "unavailable", False, RETRY_AFTER
-        found.busy = cause == "later"
-        return found
-
-    def _reset(self) -> None:
-        try:
-            if self._link is not None:
-                self._time(self._link)
-                self._link.rset()
-        except _FAILURES:
-            self._drop()
-
-    def _connect(self) -> smtplib.SMTP:
-        """Open a connection; the caller's deadline holds for it too."""
-        server, left = self._server, self._left()
-        self._given = left
-        if server.tls:
-            link: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=left, context=ssl.create_default_context()
-            )
-        else:
-            link = smtplib.SMTP(server.host, server.port, timeout=left)
-        try:
-            self._greet(link)
-        except BaseException:
-            link.close()
-            raise
-        return link
-
-    def _greet(self, link: smtplib.SMTP) -> None:
-        link.ehlo_or_helo_if_needed()
-        if not self._server.tls and link.has_extn("starttls"):
-            self._time(link)
-            link.starttls(context=ssl.create_default_context())
-            link.ehlo_or_helo_if_needed()
-        if self._server.user:
-            self._time(link)
-            link.login(self._server.user, self._server.password)
-        link.command_encoding = "utf-8"
-        self._heard(link.has_extn("smtputf8"))
-
-    def _left(self) -> float:
-        return max(0.1, self._deadline - time.monotonic())
-
-    def _time(self, link: smtplib.SMTP) -> None:
-        # Each change is a call to the system; a second more or less changes nothing.
-        left = self._left()
-        if link.sock is not None and abs(self._given - left) > _COARSE:
-            link.sock.settimeout(left)
-            self._given = left
-
-
-def _unavailable(key: str, reason: str) -> Receipt:
-    return Receipt(key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER)
+    def _fewer(self) -> None:
+        self.lanes.fewer()
 
 
 def _envelope(settings: Any) -> str:
@@ -361,23 +87,3 @@ def _check_domain(domain: str) -> None:
     if not good:
         expected = "a domain such as bounces.school.example"
         raise BadInput("settings.bad_value", name="bounce_domain", value=domain, expected=expected)
-
-
-def _cause(verb: str, code: int, text: bytes) -> Cause:
-    """Return what a refusal of a command is about; before the recipient was named it is never theirs."""
-    cause = cause_of(said(code, text), code=code, after_text=verb in _TEXT)
-    if verb in ("CONNECT", "MAIL"):
-        return "later" if code < 500 and cause != "sender" else "sender"
-    return cause
-
-
-def _enhanced(text: bytes) -> str:
-    """Return the enhanced status code (RFC 3463) of an answer, as ``_5.1.1``."""
-    match = re.match(rb"([245]\.\d{1,3}\.\d{1,3})\b", text)
-    return f"_{match.group(1).decode('ascii')}" if match else ""
-
-
-def _ref(text: bytes) -> str | None:
-    """Return the server's queue id, when its answer names one as Postfix and Exim do."""
-    match = re.search(rb"(?:queued as|id=)\s*([A-Za-z0-9-]{4,64})", text)
-    return match.group(1).decode("ascii") if match else None

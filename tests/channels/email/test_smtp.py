@@ -1,7 +1,9 @@
 """The carrier SMTP against a real sink, and against a server that misbehaves as it is told."""
 
+import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,9 +12,10 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.email import smtp
+from crm_plugin.channels.email import smtp_connection as smtp
 from crm_plugin.channels.email.feedback.bounce_classification import kind_of
-from crm_plugin.channels.email.smtp import SmtpCarrier, server_of
+from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.smtp_server import server_of
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 
@@ -252,9 +255,10 @@ def test_a_refused_address_does_not_cost_the_connection() -> None:
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:
     with server({"TEXT": "250 ok", "QUIT": CLOSE}, {}) as (found, carrier):
         assert outcomes(send(carrier, mail(1))) == [("accepted", None)]
-        assert carrier._link is not None
-        assert carrier._link.sock is not None
-        carrier._link.sock.shutdown(socket.SHUT_RDWR)  # as a server does that has waited too long
+        (connection,) = carrier.lanes.lanes
+        assert connection.link is not None
+        assert connection.link.sock is not None
+        connection.link.sock.shutdown(socket.SHUT_RDWR)  # as a server does that has waited too long
         assert outcomes(send(carrier, mail(2))) == [("accepted", None)]
         assert found.texts == 2
 
@@ -323,3 +327,55 @@ def test_a_server_that_says_goodbye_among_commands_given_at_once() -> None:
     with server({**AT_ONCE, "MAIL": "421 4.3.2 later"}) as (_, carrier):
         (receipt,) = send(carrier, mail(1))
         assert (receipt.status, receipt.reason) == ("unavailable", "smtp_421_4.3.2")
+
+
+class Distant(Sink):
+    """A server that is far away: each answer takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, _options: Any) -> str:
+        await asyncio.sleep(self.seconds)
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
+
+def test_a_server_that_is_far_away_gets_several_connections() -> None:
+    handler, port = Distant(0.05), free_port()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    carrier = SmtpCarrier(Owner(port))
+    try:
+        assert {one.status for one in send(carrier, *map(mail, range(2)))} == {"accepted"}
+        began = time.monotonic()
+        receipts = send(carrier, *map(mail, range(2, 42)))
+        assert time.monotonic() - began < 40 * 0.05 / 4, "four times as fast at least"
+        assert {one.status for one in receipts} == {"accepted"}
+        assert len(handler.peers) == 10
+        assert sorted(one.rcpt_tos for one in handler.got) == sorted([f"p{n}@a.example"] for n in range(42))
+    finally:
+        carrier.close()
+        controller.stop()
+
+
+def test_the_setting_says_how_many(sink: tuple[Sink, SmtpCarrier]) -> None:
+    owner = Owner(25)
+    owner.settings = Settings(smtp_url="smtp://127.0.0.1", connections="smtp=3 twilio=5")
+    assert SmtpCarrier(owner).lanes.most == 3
+    for bad in ("smtp=0", "smtp=x", "sm tp=3", "smtp=100"):
+        with pytest.raises(BadInput, match="connections"):
+            Settings(connections=bad)
+
+
+def test_too_many_connections_make_fewer() -> None:
+    crowded = {"MAIL": "421 4.7.0 too many connections from your host"}
+    with server(crowded, crowded, {}) as (_, carrier):
+        carrier.lanes.wanted = 10
+        (first,) = send(carrier, mail(1))
+        assert (first.status, first.busy) == ("unavailable", True)
+        assert carrier.lanes.allowed == 9
+        send(carrier, mail(2))
+        assert carrier.lanes.allowed < 9
+        assert outcomes(send(carrier, mail(3))) == [("accepted", None)]

@@ -1,0 +1,36 @@
+"""Where the mail server is and how to reach it: the setting ``smtp_url``."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from crm_plugin.kernel.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where and how to connect, from the setting ``smtp_url``."""
+
+    host: str
+    port: int
+    tls: bool
+    """TLS from the first byte (``smtps://``); otherwise STARTTLS where the server offers it."""
+    user: str = ""
+    password: str = ""
+
+
+def server_of(url: str) -> Server:
+    """Read ``smtp://user:password@host:587`` or ``smtps://…``.
+
+    :raises BadInput: ``settings.bad_value``.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        expected = "an address such as smtp://user:password@mail.example:587"
+        raise BadInput("settings.bad_value", name="smtp_url", value="(set)", expected=expected)
+    tls = parts.scheme == "smtps"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Server(parts.hostname, port or (465 if tls else 587 if user else 25), tls, user, password)
