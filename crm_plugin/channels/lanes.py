@@ -7,7 +7,7 @@ many over ten. A server next door is fastest over one. So the number follows the
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 Lane = TypeVar("Lane")
@@ -39,19 +39,14 @@ class Lanes(Generic[Lane]):
 
     def run(self, items: Sequence[Item], work: Callable[[Lane, Item], Result]) -> list[Result]:
         """Do the work for each item; return the results in the order of the items."""
-        count = min(self._now(), len(items))
-        while len(self.lanes) < count:
-            self.lanes.append(self._make())
-        results: dict[int, Result] = {}
-        spent: list[float] = []
-        left = iter(enumerate(items))
-        if count <= 1:
-            self._walk(self.lanes[0], left, work, results, spent)
-        else:
-            self._side_by_side(count, left, work, results, spent)
-        if spent:
-            self.wanted = max(1, round(sum(spent) / len(spent) / QUICK))
-        return [results[index] for index in range(len(items))]
+        walk = _Walk(iter(enumerate(items)), work)
+        while self._now() == 1 and walk.step(self.lanes[0]):
+            self._learn(walk)  # the first ones show how slow it is
+        count = min(self._now(), len(items) - len(walk.results))
+        if count > 0:
+            self._side_by_side(walk, count)
+            self._learn(walk)
+        return [walk.results[index] for index in range(len(items))]
 
     def fewer(self) -> None:
         """Use fewer lanes for a while: the carrier said that there are too many."""
@@ -71,36 +66,41 @@ class Lanes(Generic[Lane]):
                 self.allowed, self._fewer_at = self.allowed + 1, time.monotonic()
             return min(self.allowed, self.wanted, self.most)
 
-    def _side_by_side(
-        self,
-        count: int,
-        left: Iterator[tuple[int, Item]],
-        work: Callable[[Lane, Item], Result],
-        results: dict[int, Result],
-        spent: list[float],
-    ) -> None:
+    def _learn(self, walk: "_Walk[Lane, Item, Result]") -> None:
+        self.wanted = max(1, round(sum(walk.spent) / len(walk.spent) / QUICK))
+
+    def _side_by_side(self, walk: "_Walk[Lane, Item, Result]", count: int) -> None:
+        while len(self.lanes) < count:
+            self.lanes.append(self._make())
         pool = self._pool = self._pool or ThreadPoolExecutor(self.most, thread_name_prefix="lane")
-        going: list[Future[None]] = [
-            pool.submit(self._walk, lane, left, work, results, spent) for lane in self.lanes[:count]
-        ]
-        for one in going:
+        for one in [pool.submit(walk.through, lane) for lane in self.lanes[:count]]:
             one.result()
 
-    def _walk(
-        self,
-        lane: Lane,
-        left: Iterator[tuple[int, Item]],
-        work: Callable[[Lane, Item], Result],
-        results: dict[int, Result],
-        spent: list[float],
-    ) -> None:
+
+class _Walk(Generic[Lane, Item, Result]):
+    """The way through the items of one run, which several threads share."""
+
+    def __init__(self, left: Iterator[tuple[int, Item]], work: Callable[[Lane, Item], Result]) -> None:
+        self._left = left
+        self._work = work
+        self._lock = threading.Lock()
+        self.results: dict[int, Result] = {}
+        self.spent: list[float] = []
+        """Seconds of each item."""
+
+    def through(self, lane: Lane) -> None:
         """Take item after item until none is left."""
-        while True:
-            with self._lock:
-                found = next(left, None)
-            if found is None:
-                return
-            index, item = found
-            began = time.monotonic()
-            results[index] = work(lane, item)
-            spent.append(time.monotonic() - began)
+        while self.step(lane):
+            pass
+
+    def step(self, lane: Lane) -> bool:
+        """Take one item; return whether there was one."""
+        with self._lock:
+            found = next(self._left, None)
+        if found is None:
+            return False
+        index, item = found
+        began = time.monotonic()
+        self.results[index] = self._work(lane, item)
+        self.spent.append(time.monotonic() - began)
+        return True

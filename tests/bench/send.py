@@ -10,11 +10,12 @@ from collections.abc import Callable
 from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import machine, say, servers, tables
 from tests.bench.send_email import email
+from tests.bench.send_far import PEOPLE, far
 from tests.bench.send_large import freezing, large, small
 from tests.bench.send_sms import sms
 from tests.bench.sending_school import fill
 
-PARTS = ("email", "sms", "freeze", "large")
+PARTS = ("email", "sms", "far", "freeze", "large")
 
 
 def main() -> None:
@@ -31,6 +32,8 @@ def main() -> None:
             _on_a_school(given.messages, lambda database: email(database, given.messages, given.runs))
         if "sms" in parts:
             _on_a_school(given.messages, lambda database: sms(database, given.messages, given.runs))
+        if "far" in parts:
+            _on_a_school(PEOPLE, lambda database: far(database, given.runs))
         if "freeze" in parts:
             _on_a_school(given.people, lambda database: freezing(database, given.runs))
         if "large" in parts:

@@ -46,9 +46,12 @@ class Sink:
 
 
 @contextmanager
-def smtp_sink() -> Iterator[Sink]:
-    """Run an SMTP server that takes every message at next to no cost; it knows PIPELINING (RFC 2920)."""
-    with _running(partial(_serve, talk=_talk_smtp)) as sink:
+def smtp_sink(seconds: float = 0.0) -> Iterator[Sink]:
+    """Run an SMTP server that takes every message at next to no cost; it knows PIPELINING (RFC 2920).
+
+    :param seconds: between commands and their answers, as with a server that is far away.
+    """
+    with _running(partial(_serve, talk=partial(_talk_smtp, seconds=seconds))) as sink:
         yield sink
 
 
@@ -66,6 +69,16 @@ def sms_sink(seconds: float) -> Iterator[Sink]:
     :param seconds: that it needs for a request, as one does that writes down what it takes.
     """
     with _running(partial(_serve, talk=partial(_talk_http, seconds=seconds))) as sink:
+        yield sink
+
+
+@contextmanager
+def twilio_sink(seconds: float) -> Iterator[Sink]:
+    """Run a carrier that takes one SMS a call, as Twilio does.
+
+    :param seconds: that it needs for a call.
+    """
+    with _running(partial(_serve, talk=partial(_talk_twilio, seconds=seconds))) as sink:
         yield sink
 
 
@@ -123,15 +136,16 @@ class _Handler:
         return f"250 2.0.0 Ok: queued as {self._sink.count.value}"
 
 
-def _talk_smtp(connection: socket.socket, sink: Sink) -> None:
+def _talk_smtp(connection: socket.socket, sink: Sink, seconds: float) -> None:
     connection.sendall(b"220 sink\r\n")
     held = b""
     while True:
         lines, held = _lines(connection, held)
         answers = b"".join(map(_answer, lines))
+        time.sleep(seconds)
         connection.sendall(answers)
         if lines[-1][:4].upper() == b"DATA":
-            held = _text(connection, held, sink)
+            held = _text(connection, held, sink, seconds)
 
 
 def _lines(connection: socket.socket, held: bytes) -> tuple[list[bytes], bytes]:
@@ -146,18 +160,35 @@ def _answer(line: bytes) -> bytes:
     return _ANSWERS.get(line[:4].upper(), b"250 2.1.0 Ok\r\n")
 
 
-def _text(connection: socket.socket, held: bytes, sink: Sink) -> bytes:
+def _text(connection: socket.socket, held: bytes, sink: Sink, seconds: float) -> bytes:
     parts = [held]
     while not parts[-1].endswith(b"\r\n.\r\n"):
         parts.append(_received(connection))
         if len(parts[-1]) < 5:  # the end may have come in two pieces
             parts = [b"".join(parts)]
+    time.sleep(seconds)
     sink.took(1)
     connection.sendall(_TAKEN % sink.count.value)
     return b""
 
 
 def _talk_http(connection: socket.socket, sink: Sink, seconds: float) -> None:
+    for body in _bodies(connection):
+        messages = json.loads(body)["messages"]
+        time.sleep(seconds)
+        sink.took(len(messages))
+        _reply(connection, b"200 OK", {"results": [_accepted(one) for one in messages]})
+
+
+def _talk_twilio(connection: socket.socket, sink: Sink, seconds: float) -> None:
+    for _body in _bodies(connection):
+        time.sleep(seconds)
+        sink.took(1)
+        _reply(connection, b"201 Created", {"sid": f"SM{sink.count.value:032}"})
+
+
+def _bodies(connection: socket.socket) -> Iterator[bytes]:
+    """Yield the body of one request after the other."""
     held = b""
     while True:
         while b"\r\n\r\n" not in held:
@@ -167,12 +198,14 @@ def _talk_http(connection: socket.socket, sink: Sink, seconds: float) -> None:
         assert length, "the request names no length"
         while len(body) < int(length[1]):
             body += _received(connection)
-        messages, held = json.loads(body[: int(length[1])])["messages"], body[int(length[1]) :]
-        time.sleep(seconds)
-        sink.took(len(messages))
-        answer = json.dumps({"results": [_accepted(one) for one in messages]}).encode()
-        start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        connection.sendall(start % len(answer) + answer)
+        held = body[int(length[1]) :]
+        yield body[: int(length[1])]
+
+
+def _reply(connection: socket.socket, status: bytes, document: dict[str, Any]) -> None:
+    answer = json.dumps(document).encode()
+    start = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    connection.sendall(start % (status, len(answer)) + answer)
 
 
 def _accepted(message: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import logging
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -77,15 +78,15 @@ def _date(text: str) -> datetime:
 
 
 class Wire:
-    """Keeps connections to one carrier; each method call is one HTTP call.
+    """Keeps connections to one carrier; each method call is one HTTP call. Threads may call side by side.
 
     :param seconds: time-out of a call, its connection included.
     """
 
     def __init__(self, seconds: float = CALL_SECONDS) -> None:
         self._seconds = seconds
-        self._session: requests.Session | None = None
-        self._used_at = 0.0
+        self._idle: list[tuple[requests.Session, float]] = []
+        """Sessions that nobody uses now, and when each was used last; a session serves one thread."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one POST and read its answer; redirects are not followed.
@@ -100,7 +101,7 @@ class Wire:
         return self._call("GET", url, b"", headers)
 
     def _call(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        session = self._fresh()
+        session = self._taken()
         deadline = time.monotonic() + self._seconds
         connect = min(_CONNECT_SECONDS, self._seconds / 2)
         times = (connect, self._seconds - connect)
@@ -109,8 +110,9 @@ class Wire:
             with session.request(
                 *(method, url), data=body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
             ) as response:
-                return Answer(response.status_code, _read(response, deadline), response.headers)
+                answer = Answer(response.status_code, _read(response, deadline), response.headers)
         except (requests.RequestException, HTTPError, OSError) as error:
+            session.close()
             self.close()
             # The kind of failure only: its words may hold the address, and with it a secret.
             log.warning("SMS carrier %s: %s", urlsplit(url).hostname, type(error).__name__)
@@ -118,21 +120,24 @@ class Wire:
                 raise NotSent from None
             timeout = isinstance(error, requests.Timeout | TimeoutError)
             raise InDoubt("timeout" if timeout else "lost") from None
-        finally:
-            self._used_at = time.monotonic()
+        self._idle.append((session, time.monotonic()))
+        return answer
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        with suppress(IndexError):  # another thread may be quicker
+            while True:
+                self._idle.pop()[0].close()
 
-    def _fresh(self) -> requests.Session:
-        if time.monotonic() - self._used_at > _IDLE_SECONDS:
-            self.close()
-        if self._session is None:
-            self._session = requests.Session()
-        return self._session
+    def _taken(self) -> requests.Session:
+        """Return a session for one call; one that was idle for long is not trusted."""
+        with suppress(IndexError):  # another thread may be quicker
+            while True:
+                session, used_at = self._idle.pop()
+                if time.monotonic() - used_at <= _IDLE_SECONDS:
+                    return session
+                session.close()
+        return requests.Session()
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crm_plugin.channels.base import Message, Receipt, Status, not_called
+from crm_plugin.channels.lanes import Lanes
 
 _LONGEST = 64
 
@@ -128,14 +129,17 @@ def submit(
     groups: Iterable[Sequence[Message]],
     round_: Round,
     refused: Mapping[str, Refusal],
+    lanes: Lanes[None] | None = None,
 ) -> list[Receipt]:
     """Call for group after group; return the receipts in the order of the messages.
 
     :param refused: by key, messages that no call is made for.
+    :param lanes: for groups that are called for side by side; None = one after the other.
     """
     found = {one.key: refused[one.key].receipt(one) for one in messages if one.key in refused}
-    for group in groups:
-        found.update((receipt.key, receipt) for receipt in round_.take(group))
+    side_by_side = lanes or Lanes(lambda: None, 1)
+    for receipts in side_by_side.run(list(groups), lambda _lane, group: round_.take(group)):
+        found.update((receipt.key, receipt) for receipt in receipts)
     return [found[message.key] for message in messages]
 
 

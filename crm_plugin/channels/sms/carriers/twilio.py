@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.carrier_capabilities import Capabilities, needed
+from crm_plugin.channels.lanes import Lanes
 from crm_plugin.channels.sms.carriers import outcomes
 from crm_plugin.channels.sms.carriers.http_call import (
     CALL_SECONDS,
@@ -141,7 +142,8 @@ class TwilioCarrier:
 
     name = "twilio"
     capabilities = Capabilities(batch=1, receipts=("push",), mainland_parts=False)
-    batch = in_flight = capabilities.batch
+    batch = capabilities.batch
+    in_flight = 20
     idempotent = capabilities.idempotent
     call_seconds = CALL_SECONDS
     push = Push(_genuine, _read, _inbound, b"<Response></Response>", media_type="text/xml")
@@ -157,11 +159,12 @@ class TwilioCarrier:
         self._callback = callback_url(crm.settings, self.name, _PLACE)
         self._clock = crm.clock
         self._wire = Wire()
+        self._lanes: Lanes[None] = Lanes(lambda: None, crm.settings.connections_to(self.name))
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
-        """Hand messages over, one a call."""
+        """Hand messages over, one a call, several calls side by side where it is far away."""
         round_ = Round(may_call, self._send)
-        return outcomes.submit(messages, [[message] for message in messages], round_, {})
+        return outcomes.submit(messages, [[message] for message in messages], round_, {}, self._lanes)
 
     def probe(self) -> Refusal | None:
         """Ask for our own account, which sends nothing: None = it answers and knows us."""
@@ -177,8 +180,9 @@ class TwilioCarrier:
         return Refusal(outcomes.kind_of(code, _BY_STATUS, "carrier_refused"), code)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._wire.close()
+        self._lanes.close()
 
     def _send(self, messages: Sequence[Message]) -> list[Receipt] | Refusal:
         (message,) = messages
@@ -190,6 +194,8 @@ class TwilioCarrier:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": self._proof}
         try:
             answer = self._wire.post(self._url, urlencode(form).encode(), headers)
+            if answer.status == 429:
+                self._lanes.fewer()
         except NotSent:
             return Refusal("carrier_unreachable")
         except InDoubt as doubt:

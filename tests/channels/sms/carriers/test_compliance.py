@@ -1,10 +1,14 @@
 """What every SMS carrier keeps, against its counterpart on loopback; a new one is a line in ``world``."""
 
+import hashlib
+import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -13,7 +17,7 @@ import requests
 import responses
 
 from crm_plugin.channels.registry import CARRIERS, capabilities_of, carrier_for
-from crm_plugin.channels.sms.carriers.http_call import Wire
+from crm_plugin.channels.sms.carriers.http_call import Answer, Wire
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from tests.channels.sms.carriers.world import NAMES, SECRETS, SETTINGS, Line, line, settings_of
@@ -88,7 +92,9 @@ def test_it_may_be_used_again_after_it_was_closed(open_line: Line) -> None:
 
 def test_what_is_declared_holds(open_line: Line) -> None:
     declared = capabilities_of(open_line.name)
-    assert open_line.carrier.batch == open_line.carrier.in_flight == declared.batch
+    assert open_line.carrier.batch == declared.batch
+    several = 20 if declared.batch == 1 else declared.batch
+    assert open_line.carrier.in_flight == several, "calls of one message are made side by side"
     assert open_line.carrier.idempotent is False, "none of them takes a key once"
     assert declared.receipts
     assert declared.link_mode == ("per_campaign" if declared.needs_template else "per_recipient")
@@ -117,6 +123,30 @@ def test_an_answer_that_makes_no_sense_leaves_the_outcome_open(
     (receipt,) = open_line.carrier.submit([open_line.message(1)], yes)
     assert receipt.status == ("unavailable" if refused else "unknown")
     assert open_line.gateway.taken == []
+
+
+@pytest.mark.parametrize("open_line", ["twilio"], indirect=True)
+def test_calls_of_one_message_are_made_side_by_side_where_each_takes_long(open_line: Line) -> None:
+    carrier = open_line.carrier
+    going: list[str] = []
+    most = 0
+
+    def slow(url: str, body: bytes, headers: Any) -> Answer:
+        nonlocal most
+        going.append(url)
+        most = max(most, len(going))
+        time.sleep(0.05)
+        going.pop()
+        return Answer(201, json.dumps({"sid": "SM" + hashlib.md5(body).hexdigest()}).encode(), {})
+
+    with patch.object(carrier, "_wire", SimpleNamespace(post=slow, close=lambda: None)):
+        for start in (0, 20):
+            messages = [open_line.message(number) for number in range(start, start + 20)]
+            receipts = carrier.submit(messages, yes)
+            assert [one.key for one in receipts] == [message.key for message in messages]
+            assert {one.status for one in receipts} == {"accepted"}
+    assert most == 10
+    carrier.close()
 
 
 @pytest.fixture
