@@ -66,11 +66,16 @@ def test_a_carrier_that_wants_fewer_gets_fewer_and_later_more(monkeypatch: pytes
     found.fewer()
     found.fewer()
     busy: set[int] = set()
-    found.run(range(30), lambda one, item: busy.add(id(one)) or one.send(item, 0.05))
+
+    def noted(one: Connection, item: int) -> int:
+        busy.add(id(one))
+        return one.send(item, 0.05)
+
+    found.run(range(30), noted)
     assert len(busy) == 8
     monkeypatch.setattr(lanes, "RECOVER", 0.0)
     busy.clear()
-    found.run(range(30), lambda one, item: busy.add(id(one)) or one.send(item, 0.05))
+    found.run(range(30), noted)
     assert len(busy) > 8
     found.close()
 

@@ -42,12 +42,9 @@ def test_it_takes_messages_and_answers_for_each_in_order(open_line: Line) -> Non
     assert [receipt.key for receipt in receipts] == [message.key for message in messages]
     assert {receipt.status for receipt in receipts} == {"accepted"}
     assert len({receipt.ref for receipt in receipts} - {None}) == 12
-    assert open_line.numbers() == [message.address for message in messages][:: _direction(open_line)]
+    # One gateway works a call off backwards, and calls of one message are made side by side.
+    assert sorted(open_line.numbers()) == sorted(message.address for message in messages)
     assert open_line.carrier.submit([], yes) == []
-
-
-def _direction(open_line: Line) -> int:
-    return -1 if open_line.name == "http" else 1  # that gateway works a call off backwards
 
 
 def test_a_bad_number_harms_nobody_else(open_line: Line) -> None:
