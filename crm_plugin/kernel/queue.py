@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 NAME = "crm"
 """Name of the RQ queue."""
+SENDS = "crm-sends"
+"""Name of the queue of campaigns: what stands there holds up nothing else."""
 JOB_SECONDS = 180
 """A job drains for at most 20 s; RQ may kill it after this long."""
 LONG_SECONDS = 4 * 3600
@@ -35,14 +37,15 @@ class Queue:
         self.redis = _client(url) if url else None
         forget_after_fork(self, "forget_connections")
 
-    def wake(self, job: str, *ids: int | str, seconds: int = JOB_SECONDS) -> bool:
+    def wake(self, job: str, *ids: int | str, seconds: int = JOB_SECONDS, sends: bool = False) -> bool:
         """Ask a worker to run ``job(*ids)`` soon; return False when no queue could be reached.
 
         Never raises: the caller has committed already, and the ticker finds what is due anyway.
 
         :param seconds: after which RQ may kill the job.
+        :param sends: it freezes or sends a campaign.
         """
-        return self._put(job, *ids, timeout=seconds)
+        return self._put(SENDS if sends else NAME, job, *ids, timeout=seconds)
 
     def tick(self, job: str, every: int) -> bool:
         """Ask for a periodic job once in ``every`` seconds, however many tickers there are.
@@ -51,13 +54,13 @@ class Queue:
         """
         bucket = int(time.time()) // every
         name = f"{job.replace('.', '_')}-{bucket}"
-        return self._put(job, job_id=name, unique=True, ttl=max(every, 5))
+        return self._put(NAME, job, job_id=name, unique=True, ttl=max(every, 5))
 
-    def _put(self, job: str, *ids: int | str, **options: Any) -> bool:
+    def _put(self, queue: str, job: str, *ids: int | str, **options: Any) -> bool:
         if self.redis is None:
             return False
         try:
-            rq = RqQueue(NAME, connection=self.redis, serializer="json")
+            rq = RqQueue(queue, connection=self.redis, serializer="json")
             options.setdefault("timeout", JOB_SECONDS)
             rq.enqueue_call(job, args=ids, result_ttl=0, failure_ttl=3600, **options)
         except DuplicateJobError:
@@ -79,7 +82,9 @@ class Queue:
         if self.redis is None:
             return None
         try:
-            return RqQueue(NAME, connection=self.redis, serializer="json").count
+            return sum(
+                RqQueue(name, connection=self.redis, serializer="json").count for name in (NAME, SENDS)
+            )
         except redis.RedisError:
             return None
 

@@ -1,6 +1,7 @@
 """The worker: a supervisor with the processes that work under it, each started again when it dies.
 
-One does the upkeep (:mod:`crm_plugin.kernel.upkeep`), the others are RQ workers. Our own command instead of
+One does the upkeep (:mod:`crm_plugin.kernel.upkeep`), the others are RQ workers: some that send first, and
+one that never sends, so that an export does not stand behind a campaign. Our own command instead of
 ``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17 minutes. A tick is a wake-up that
 expires when nobody takes it in time, so that ticks never pile up; without a queue the supervisor does the
 same work itself.
@@ -20,7 +21,7 @@ from rq import Worker as RqWorker
 
 from crm_plugin.kernel import upkeep
 from crm_plugin.kernel.process import die_with_parent, request_stop, stopping
-from crm_plugin.kernel.queue import NAME, Queue
+from crm_plugin.kernel.queue import NAME, SENDS, Queue
 from crm_plugin.kernel.upkeep import Periodic
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Supervisor:
 
     :param queue: where ticks go; one that is not up makes the supervisor work inline.
     :param periodic: what is due how often.
-    :param processes: how many RQ workers to run under it.
+    :param processes: how many RQ workers that send to run under it; one that does the rest comes besides.
     :param keep_queue: starts a queue of our own again when it has died; called while it does not answer.
     :param kept_up: what a process of its own does how often, without the queue.
     """
@@ -62,6 +63,7 @@ class Supervisor:
         self._every = dict(periodic)
         self._wanted = processes if queue.redis is not None else 0
         self._children: set[int] = set()
+        self._other: int | None = None
         self._kept_up = kept_up
         self._upkeep: int | None = None
         self._keep_queue = keep_queue
@@ -99,11 +101,18 @@ class Supervisor:
         if self._kept_up and self._upkeep not in self._children:
             self._upkeep = _fork(lambda: upkeep.run(self._kept_up))
             self._children.add(self._upkeep)
-        while self._workers() < self._wanted and self._queue.is_up():
-            self._children.add(_fork(partial(_work, self._queue, os.getpid())))
+        if not self._wanted or not self._queue.is_up():
+            return
+        if self._other not in self._children:
+            self._other = self._start(NAME)
+        while len(self._children - {self._upkeep, self._other}) < self._wanted:
+            self._start(SENDS, NAME)
 
-    def _workers(self) -> int:
-        return len(self._children - {self._upkeep})
+    def _start(self, *names: str) -> int:
+        """Start an RQ worker for these queues, the first one first."""
+        child = _fork(partial(_work, self._queue, os.getpid(), names))
+        self._children.add(child)
+        return child
 
     def _end_children(self) -> None:
         for child in self._children:
@@ -135,9 +144,9 @@ class _Worker(RqWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ 2 has no types
 
 
-def _work(queue: Queue, supervisor: int) -> None:
+def _work(queue: Queue, supervisor: int, names: Sequence[str]) -> None:
     queue.forget_connections()
-    worker = _Worker(NAME, connection=queue.blocking(), serializer="json", **_RQ_TIMES)
+    worker = _Worker(list(names), connection=queue.blocking(), serializer="json", **_RQ_TIMES)
     worker.supervisor = supervisor
     worker.work(logging_level="WARNING")
 

@@ -98,6 +98,20 @@ def test_a_stop_is_heard_in_the_middle_of_a_drain(
     assert time.monotonic() - started < 12
 
 
+def test_an_export_does_not_stand_behind_a_campaign(
+    supervisor: "subprocess.Popen[bytes]", valkey_url: str, book: Path
+) -> None:
+    """However many sends wait, and with one worker for them."""
+    wait_for(lambda: pids(book))
+    queue = Queue(valkey_url)
+    for _ in range(5):
+        queue.wake("tests.kernel.worker_jobs.drain", sends=True)
+    wait_for(lambda: "draining" in book.read_text())
+    queue.wake("tests.kernel.worker_jobs.woken", 17)
+    wait_for(lambda: "woken" in book.read_text(), 5)
+    assert (queue.length() or 0) >= 4
+
+
 def test_supervisors_at_once_share_the_ticks(valkey_url: str, book: Path) -> None:
     processes = [start(valkey_url, book) for _ in range(3)]
     try:

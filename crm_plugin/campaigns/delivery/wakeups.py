@@ -24,15 +24,15 @@ def wake(crm: Crm, campaign_id: int, state: str) -> bool:
     one more is enough.
     """
     if state == "freezing":
-        return crm.queue.wake(_FREEZE, campaign_id, seconds=LONG_SECONDS)
+        return crm.queue.wake(_FREEZE, campaign_id, seconds=LONG_SECONDS, sends=True)
     chains = 1 if (crm.queue.length() or 0) > BUSY else _chains(crm, campaign_id)
-    return all([crm.queue.wake(_DRAIN, campaign_id) for _ in range(chains)])
+    return all([crm.queue.wake(_DRAIN, campaign_id, sends=True) for _ in range(chains)])
 
 
 def wake_next(crm: Crm, campaign_id: int) -> None:
     """Let a chain go on, when there is something left for it."""
     if pending(crm, campaign_id, 1):
-        crm.queue.wake(_DRAIN, campaign_id)
+        crm.queue.wake(_DRAIN, campaign_id, sends=True)
 
 
 def others_wait(crm: Crm, campaign_id: int) -> bool:
