@@ -12,6 +12,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.staff import CrmTag, Intention
 from crm_plugin.profiles.staff.purchase_intent import LEVELS
+from crm_plugin.profiles.store.mapping import spelled_value
 from crm_plugin.profiles.store.normalise import fold
 from crm_plugin.segments.language.dates import TICK, Present, Span, day_start, shift
 
@@ -20,7 +21,11 @@ SPANS = (
     *(Span(n, unit) for n in (1, 6) for unit in ("hour", "month")),
     *(Span(90, "minute"), Span(2, "week"), Span(1, "year")),
 )
-NAMES = ("Ann", "ANN", "Zoë", "王芳", "Straße", "strasse", "a%b", "a_b", "ＡＢＣ", "o'Neil", "")
+LONG = "x" * 255
+NAMES = (
+    *("Ann", "ANN", "Zoë", "王芳", "Straße", "strasse", "a%b", "a_b", "ＡＢＣ", "o'Neil", ""),
+    *("İzmir", "ızmir", LONG, LONG + "y", LONG + "yz"),
+)
 TAGS = ("python", "Art", "数学", "new")
 COURSES = ("1", "2", "copy:2", "3", "class:4", "5")
 COUNTRIES = ("GB", "gb", "CN", None)
@@ -99,7 +104,7 @@ class School:
 
     def attribute(self, name: str) -> dict[str, Any]:
         text = self.pick(NAMES)
-        return {"name": name, "value": text, "folded": fold(text)}
+        return {"name": name, "value": text, **spelled_value(text)}
 
     def consent(self, channel: str) -> dict[str, Any]:
         return {"channel": channel, "state": self.pick(("granted", "denied")), "origin": "own", "at": None}
@@ -141,6 +146,8 @@ class School:
         for name in ("real_name", "email", "phone", "gender", "locale", "city", "company", "member_level"):
             texts[name] = self.pick((None, *NAMES))
         texts["country"] = self.pick(COUNTRIES)
+        for name in ("gender", "locale", "member_level"):
+            texts[name] = texts[name] and texts[name][:255]
         folded = {f"{name}_folded": None if text is None else fold(text) for name, text in texts.items()}
         instants = (
             *("registered_at", "last_login_at", "member_since", "member_until", "first_paid_at"),
@@ -197,7 +204,9 @@ class School:
         }
 
     def order(self, number: int, people: int) -> dict[str, Any]:
-        source, coupon = self.pick((None, *NAMES)), self.pick((None, *NAMES))
+        source, coupon = (
+            text and text[:255] for text in (self.pick((None, *NAMES)), self.pick((None, *NAMES)))
+        )
         instants = ("created_at", "paid_at", "closes_at", "closed_at", "refunded_at")
         return {
             "id": number,

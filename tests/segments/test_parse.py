@@ -48,7 +48,12 @@ BAD: list[tuple[Any, str, str, str]] = [
     (None, "segment.not_a_group", "", "nothing"),
     ([], "segment.not_a_group", "", "a list"),
     (rule("age", ">", 1), "segment.not_a_group", "", "an object"),
-    ({"rules": []}, "segment.unknown_combinator", "combinator", "and or or"),
+    (
+        {"rules": []},
+        "segment.unknown_combinator",
+        "combinator",
+        'is an empty value; it must be "and" or "or"',
+    ),
     ({"combinator": "xor", "rules": []}, "segment.unknown_combinator", "combinator", "'xor'"),
     (tree(colour=1), "segment.unknown_key", "", "colour"),
     (tree(**{"not": "yes"}), "segment.bad_value", "not", "true or false"),
@@ -62,7 +67,7 @@ BAD: list[tuple[Any, str, str, str]] = [
     (tree(rule("attributes.x", "=", "1")), "segment.unknown_field", "rules[0].field", "attributes.x"),
     (tree(rule("gender", "=", "f")), "segment.field_not_offered", "rules[0].field", "gender"),
     (tree(rule("age", "=>", 1)), "segment.unknown_operator", "rules[0].operator", "between"),
-    (tree(rule("age", None, 1)), "segment.unknown_operator", "rules[0].operator", "None"),
+    (tree(rule("age", None, 1)), "segment.unknown_operator", "rules[0].operator", "by an empty value;"),
     (tree(rule("age", "inLast", SPAN)), "segment.unknown_operator", "rules[0].operator", "it takes"),
     (tree(rule("age", ">", "18")), "segment.bad_value", "rules[0].value", "age: '18' is not a whole number"),
     (tree(rule("age", ">", True)), "segment.bad_value", "rules[0].value", "whole number"),
@@ -70,7 +75,34 @@ BAD: list[tuple[Any, str, str, str]] = [
     (tree(rule("age", ">", 10**4000)), "segment.bad_value", "rules[0].value", "a huge number"),
     (tree(rule("age", "between", [3, 1])), "segment.bad_value", "rules[0].value", "the lower first"),
     (tree(rule("age", "between", [1])), "segment.bad_value", "rules[0].value", "two values"),
-    (tree(rule("age", "in", [])), "segment.bad_value", "rules[0].value", "at least one"),
+    (tree(rule("age", "in", [])), "segment.bad_value", "rules[0].value", "age: [] is not a list of at least"),
+    (
+        tree(rule("age", "between", [1])),
+        "segment.bad_value",
+        "rules[0].value",
+        "age: [1] is not a list of two",
+    ),
+    (
+        tree(rule("age", "between", [3, 1])),
+        "segment.bad_value",
+        "rules[0].value",
+        "age: [3, 1] is not a list",
+    ),
+    (tree(rule("age", "between", [[1]])), "segment.bad_value", "rules[0].value", "age: this list is not a"),
+    (tree(rule("age", "between", [1] * 9)), "segment.bad_value", "rules[0].value", "age: this list is not a"),
+    (
+        tree(rule("age", ">", None)),
+        "segment.bad_value",
+        "rules[0].value",
+        "age: an empty value is not a whole",
+    ),
+    (tree(rule("age", ">", {"a": True})), "segment.bad_value", "rules[0].value", 'age: {"a": true} is not a'),
+    (tree(rule("city", "=", ["\ud800"])), "segment.bad_value", "rules[0].value", "is not a text"),
+    *(
+        (tree(rule(name, operator, "male")), "segment.unknown_operator", "rules[0].operator", operator)
+        for name in ("gender", "locale")
+        for operator in ("contains", "doesNotContain", "beginsWith", "endsWith")
+    ),
     (tree(rule("age", "in", [1, "2"])), "segment.bad_value", "rules[0].value[1]", "whole number"),
     (tree(rule("has_phone", "=", 1)), "segment.bad_value", "rules[0].value", "true or false"),
     (tree(rule("city", "=", "")), "segment.bad_value", "rules[0].value", "a text"),

@@ -10,7 +10,20 @@ import pytest
 
 from crm_plugin.segments.bulk.spreadsheet import BOM, LONGEST_CELL, csv_parts, safe, write_xlsx
 
-HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
+HOSTILE = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠SUM(A1)",
+    "\ufeff=1",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -32,6 +45,12 @@ def test_csv_comes_in_parts_and_reads_back() -> None:
     read = list(csv.reader(io.StringIO(text.removeprefix(BOM), newline="")))
     assert read[0] == ["Text", "Hard", "'=Number"]
     assert [[one, two, int(three)] for one, two, three in read[1:]] == rows
+
+
+def test_a_semicolon_ends_no_cell() -> None:
+    """Where Excel parts cells by semicolons, an unquoted one would begin a cell of somebody's choice."""
+    text = b"".join(csv_parts(["Name"], [["Ann;=1+1"], ["a\tb"], ["王；芳"], [None], [1.5]])).decode()
+    assert text.removeprefix(BOM).split("\r\n") == ["Name", '"Ann;=1+1"', '"a\tb"', "王；芳", "", "1.5", ""]
 
 
 def test_xlsx_holds_texts_numbers_and_times_but_no_formula() -> None:

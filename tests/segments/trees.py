@@ -116,7 +116,12 @@ class Trees:
         return getattr(self, f"one_{kind.name}")(field)
 
     def one_text(self, field: Field | None) -> str:
-        return self.chance.choice([name for name in s.NAMES if name] + ["n", "%", "_", "芳", "GB", "ss"])
+        return self.chance.choice(
+            [name for name in s.NAMES if name] + ["n", "%", "_", "芳", "GB", "ss", "y", "izmir", "xy"]
+        )
+
+    def one_choice(self, field: Field | None) -> str:
+        return self.one_text(field)
 
     def one_set(self, field: Field | None) -> str:
         return self.chance.choice((*s.TAGS, "PYTHON", "nowhere"))

@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import locales
+from crm_plugin.segments import queries
 from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.parse import parse
+from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape
 from crm_plugin.web.segments.builder.fields import Fields
 from crm_plugin.web.segments.builder.form import EVERYBODY, act, blank, finished, read
@@ -21,6 +25,7 @@ from crm_plugin.web.segments.builder.view import view, wanted
 from crm_plugin.web.segments.builder.words import COMBINE, MODES, OPERATORS, UNITS
 from crm_plugin.web.segments.presets import PRESETS
 from crm_plugin.web.shell.rendering import environment
+from tests.fakes.host import ALL
 from tests.web.fixtures import School
 from tests.web.forms import posted
 from tests.web.routes import PagesAlone
@@ -36,6 +41,8 @@ def group(*rules: Tree, combinator: str = "and", negated: bool = False) -> Tree:
 def rule(field: str, operator: str, value: Any) -> Tree:
     return {"field": field, "operator": operator, "value": value}
 
+
+ADA = Actor("admin", "Ada Admin", ALL)
 
 TREES = [
     EVERYBODY,
@@ -266,3 +273,28 @@ def test_a_form_names_fields_as_people_do_and_no_places(school: School) -> None:
     said = html.unescape(school.post("/people/count", absurd).text)
     assert "最近活跃" in said
     assert "n 为 0 到 100,000 的整数" in said
+
+
+@on_sqlite
+def test_a_saved_comparison_that_is_refused_opens_and_offers_the_choice(school: School) -> None:
+    """It was saved before the field refused it: nothing of it is lost, and the page says what to do."""
+    tree = group(rule("gender", "contains", "male"), rule("city", "=", "Wuhan"))
+    ident = quick_queries.save(school.crm, ADA, "Men", group(rule("city", "=", "Wuhan")))
+    with school.crm.db.begin() as session:
+        session.execute(sa.update(QuickQuery).where(QuickQuery.id == ident).values(tree=tree))
+    answer = school.get(f"/people?query={ident}")
+    assert answer.status_code == 200
+    page = html.unescape(answer.text)
+    assert "This comparison is not possible here: choose another." in page
+    assert "gender cannot be compared by 'contains'" in page
+    assert '<option value="contains" selected>contains</option>' in page
+    form = posted(answer.text, "/people/build")
+    assert (form["r.0:o"], form["r.0:v"], form["r.1:v"]) == ("contains", "male", "Wuhan")
+    kept = school.post("/people/build", data={**form, "do": "add:r"}).text
+    assert posted(kept, "/people/build")["r.0:v"] == "male", "the value waits for the choice"
+    chosen = school.post("/people/build", data={**form, "r.0:o": "=", "do": ""}).text
+    assert "not possible here" not in chosen
+    assert posted(chosen, "/people/build")["r.0:v"] == "male"
+    assert school.get("/queries").status_code == 200
+    quick_queries.refresh_counts(school.crm, everything=True)
+    assert queries.get(school.crm, ident, ADA).count == 0

@@ -79,7 +79,7 @@ class Folded(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.Text(collation="C"))
+            return dialect.type_descriptor(sa.String(collation="C"))
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.MEDIUMTEXT(**_BINARY))
         return dialect.type_descriptor(sa.String(self.length))

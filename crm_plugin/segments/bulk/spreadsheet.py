@@ -1,7 +1,7 @@
 """Tables as files: CSV and XLSX that no spreadsheet program takes for formulas."""
 
-import csv
-import io
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,14 @@ import xlsxwriter
 BOM = "\ufeff"
 """Without it, Excel reads a CSV file in the code page of the machine."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First letters of a cell that a spreadsheet program may take for a formula (OWASP, CSV injection)."""
+"""First letters of a cell that a spreadsheet program may take for a formula (OWASP, CSV injection).
+
+Their full-width forms count as well: East Asian versions read them alike.
+"""
+_QUOTED = re.compile('[",;\\t\\r\\n]')
+"""What may end a cell: programs of many countries part them by semicolons, whatever the file says."""
+_UNSEEN = "\ufeff\u200b\u200e\u200f\u2060"
+"""Marks that programs skip before the first letter."""
 LONGEST_CELL = 32_767
 """Letters of a cell in XLSX (Excel specifications and limits)."""
 MOST_ROWS = 1_048_575
@@ -32,29 +39,35 @@ def safe(value: Any) -> Any:
     """Return a cell of CSV; a text that could be read as a formula gets an apostrophe before it."""
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds")
-    if isinstance(value, str) and value.startswith(FORMULA):
+    if isinstance(value, str) and _plain(value.lstrip(_UNSEEN)[:1]).startswith(FORMULA):
         return f"'{value}"
     return value
 
 
+def _plain(letter: str) -> str:
+    return letter if letter.isascii() else unicodedata.normalize("NFKC", letter)
+
+
 def csv_parts(heading: Sequence[str], rows: Iterable[Row], size: int = 500) -> Iterator[bytes]:
     """Return a CSV file in parts of ``size`` rows: UTF-8 with BOM, comma, CR LF (RFC 4180)."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    buffer.write(BOM)
-    writer.writerow([safe(text) for text in heading])
+    lines = [BOM + _line(heading)]
     for number, row in enumerate(rows, 1):
-        writer.writerow([safe(value) for value in row])
+        lines.append(_line(row))
         if number % size == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
+            yield "".join(lines).encode()
+            lines = []
+    yield "".join(lines).encode()
 
 
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode()
+def _line(row: Row) -> str:
+    return ",".join(map(_written, row)) + "\r\n"
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    text = str(safe(value))
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def write_xlsx(file: IO[bytes], heading: Sequence[str], rows: Iterable[Row]) -> None:

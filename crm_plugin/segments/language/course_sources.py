@@ -125,7 +125,7 @@ class CourseValue:
         other = aliased(m.Course)
         column = self._expression(kind, other)
         if operator in ("null", "notNull"):
-            known = column.is_not(None)
+            known = kind.condition("notNull", None, column, present)
             return _known(self.reach, row, present, operator, lambda at: _in_courses(at, known, other))
         fits = kind.condition(operator, operand, column, present)
         within = _in_few_courses if operator in _NARROW else _in_courses

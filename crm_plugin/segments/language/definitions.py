@@ -17,7 +17,7 @@ from crm_plugin.segments.language.course_sources import (
 )
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.sources import Column, Source
-from crm_plugin.segments.language.value_types import CODE, FLAG, KEYS, SET, TEXT, Condition, Kind
+from crm_plugin.segments.language.value_types import CHOICE, CODE, FLAG, KEYS, SET, TEXT, Condition, Kind
 
 
 @dataclass(frozen=True)
@@ -137,4 +137,4 @@ def pair_fields(reach: Reach) -> tuple[Field, ...]:
 
 def column_of(name: str, kind: Kind) -> Column:
     """Return the column of a field's own name; text is compared in its folded form."""
-    return Column(f"{name}_folded" if kind is TEXT else name)
+    return Column(f"{name}_folded" if kind in (TEXT, CHOICE) else name)

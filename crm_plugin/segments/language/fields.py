@@ -36,7 +36,18 @@ from crm_plugin.segments.language.sources import (
     Suppressed,
     Whole,
 )
-from crm_plugin.segments.language.value_types import CODE, DAY, FLAG, INSTANT, MONEY, NUMBER, SET, TEXT, Kind
+from crm_plugin.segments.language.value_types import (
+    CHOICE,
+    CODE,
+    DAY,
+    FLAG,
+    INSTANT,
+    MONEY,
+    NUMBER,
+    SET,
+    TEXT,
+    Kind,
+)
 
 __all__ = [
     "CHANNELS",
@@ -100,12 +111,12 @@ _person("email_stopped", Text("e-mail stopped"), FLAG)
 _person("phone", Text("telephone"), TEXT, private=True)
 add_field("has_phone", Text("has a mobile telephone"), FLAG, _has("phone_key"), needs=("persons.phone",))
 _person("phone_verified", Text("telephone verified"), FLAG)
-_person("gender", Text("gender"), TEXT)
+_person("gender", Text("gender"), CHOICE)
 _person("birthday", Text("birthday"), DAY)
 add_field("age", Text("age"), NUMBER, Computed(_age_sql, _age), needs=("persons.birthday",))
-_person("country", Text("country"), TEXT)
+_person("country", Text("country"), CHOICE)
 _person("city", Text("city"), TEXT)
-_person("locale", Text("language"), TEXT)
+_person("locale", Text("language"), CHOICE)
 _person("company", Text("company"), TEXT)
 _person("registered_at", Text("registered"), INSTANT)
 _person("last_login_at", Text("last signed in"), INSTANT)

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.catalogue import Catalogue, hint, is_revenue
 from crm_plugin.segments.language.fields import Field, Relation
+from crm_plugin.segments.language.quotations import cut, kind_of, shown
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
 from crm_plugin.segments.language.value_types import (
+    CHOICE,
     CODE,
     FRACTION,
     INSTANT,
@@ -36,7 +38,7 @@ FUNCTIONS: dict[str, tuple[Kind, ...]] = {
     "avg": (NUMBER, MONEY),
     "min": (NUMBER, MONEY, FRACTION, INSTANT),
     "max": (NUMBER, MONEY, FRACTION, INSTANT),
-    "distinct": (CODE, TEXT, KEYS),
+    "distinct": (CODE, CHOICE, TEXT, KEYS),
 }
 """Aggregate function → kinds of fields that it takes. Sums of fractions would depend on their order."""
 REFERENCE = "segment"
@@ -132,13 +134,13 @@ class _Parser:
 
     def group(self, found: Any, spot: _Spot, empty: bool = False) -> Group:
         if not isinstance(found, Mapping) or "field" in found:
-            raise BadInput("segment.not_a_group", spot.place, found=_shown(found))
+            raise BadInput("segment.not_a_group", spot.place, found=kind_of(found))
         if spot.depth > DEPTH:
             raise BadInput("segment.too_deep", spot.place, limit=DEPTH)
         _only(found, _GROUP_KEYS, spot)
         combinator, negated, rules = found.get("combinator"), found.get("not", False), found.get("rules")
         if combinator not in ("and", "or"):
-            raise BadInput("segment.unknown_combinator", spot.at("combinator"), found=_cut(combinator))
+            raise BadInput("segment.unknown_combinator", spot.at("combinator"), found=shown(combinator))
         if not isinstance(negated, bool):
             raise _bad(spot.at("not"), "not", negated, Clause("true or false"))
         if not isinstance(rules, list):
@@ -150,7 +152,7 @@ class _Parser:
 
     def node(self, found: Any, spot: _Spot) -> Node:
         if not isinstance(found, Mapping) or not {"field", "rules", "combinator"} & set(found):
-            raise BadInput("segment.not_a_tree", spot.place, found=_shown(found))
+            raise BadInput("segment.not_a_tree", spot.place, found=kind_of(found))
         if "field" not in found:
             return self.group(found, spot)
         self.rules += 1
@@ -175,7 +177,7 @@ class _Parser:
             raise BadInput(
                 "segment.unknown_field",
                 spot.at(step),
-                field=_cut(name),
+                field=shown(name),
                 hint=hint(str(name), self.names(spot)),
             )
         if not self.catalogue.offers(found):
@@ -234,7 +236,7 @@ class _Parser:
             raise BadInput("segment.bad_match", spot.at("match"), reason=reason)
         mode, threshold = match.get("mode"), match.get("threshold", 1)
         if mode not in MODES:
-            reason = Clause("mode is {mode!r}; it takes {known}", mode=_cut(mode), known=", ".join(MODES))
+            reason = Clause("mode is {mode}; it takes {known}", mode=shown(mode), known=", ".join(MODES))
             raise BadInput("segment.bad_match", spot.at("match.mode"), reason=reason)
         counted = mode in MODES[3:]
         if counted and ("threshold" not in match or not _is_count(threshold)):
@@ -268,7 +270,7 @@ class _Parser:
         if function not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
             reason = Clause(
-                "{found!r} is not one of {known}, such as sum:amount", found=_cut(text), known=known
+                "{found} is not one of {known}, such as sum:amount", found=shown(text), known=known
             )
             raise BadInput("segment.bad_aggregate", spot.at("aggregate"), reason=reason)
         if function == "count":
@@ -311,7 +313,7 @@ class _Parser:
 def _only(found: Mapping[str, Any], known: set[str], spot: _Spot) -> None:
     for key in found:
         if key not in known:
-            raise BadInput("segment.unknown_key", spot.place, key=_cut(key))
+            raise BadInput("segment.unknown_key", spot.place, key=cut(key))
 
 
 def _operator(found: Mapping[str, Any], name: str, known: tuple[str, ...], spot: _Spot) -> str:
@@ -320,8 +322,8 @@ def _operator(found: Mapping[str, Any], name: str, known: tuple[str, ...], spot:
         raise BadInput(
             "segment.unknown_operator",
             spot.at("operator"),
-            field=_cut(name),
-            operator=_cut(operator),
+            field=cut(name),
+            operator=shown(operator),
             known=", ".join(known),
         )
     return operator
@@ -341,7 +343,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _bad(place: str, name: str, value: Any, expected: Clause) -> BadInput:
-    return BadInput("segment.bad_value", place, field=name, value=_shown(value), expected=expected)
+    return BadInput("segment.bad_value", place, field=name, value=shown(value), expected=expected)
 
 
 def _result_kind(function: str, about: Field | None) -> Kind:
@@ -368,25 +370,3 @@ def _fixes_one(node: Node, currency: str) -> bool:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
-
-
-def _cut(value: Any) -> Any:
-    """Return what a message quotes of a bad value."""
-    if isinstance(value, Mapping):
-        return Clause("an object")
-    if isinstance(value, list):
-        return Clause("a list")
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
-        return Clause("a huge number")
-    return value if value is None else str(value)[:60]
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return Clause("nothing")
-    if isinstance(value, str):
-        return repr(value[:60])
-    if isinstance(value, Mapping) and set(value) == {"n", "unit"}:
-        return json.dumps(value)[:60]
-    cut = _cut(value)
-    return cut if isinstance(cut, Clause) else str(cut)

@@ -229,9 +229,12 @@ class LongText(Side):
         return sa.func.coalesce(side.whole, start, type_=start.type)
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
+        side, chosen = self._chosen()
+        if operator in KNOWN:
+            known = kind.condition("notNull", None, getattr(side, self.column), present)
+            return Members(chosen.where(known), negative=operator == "null")
         if operator not in ("=", "in", "beginsWith"):
             return super().test(kind, operator, operand, row, present)
-        side, chosen = self._chosen()
         start = frozenset(one[: m.FOLDED] for one in operand) if operator == "in" else operand[: m.FOLDED]
         found = kind.condition(operator, start, getattr(side, self.column), present)
         return Members(chosen.where(found, kind.condition(operator, operand, self._whole(side), present)))

@@ -117,6 +117,20 @@ class Kind:
         return _CONDITIONS[operator](column, self.bound(operand))
 
 
+class TextKind(Kind):
+    """Texts; an empty one is unknown."""
+
+    def matches(self, operator: str, operand: Any, value: Any, present: Present) -> bool:
+        """Return whether a text fulfils a comparison."""
+        return super().matches(operator, operand, value or None, present)
+
+    def condition(self, operator: str, operand: Any, column: Any, present: Present) -> Condition:
+        """Return the comparison in SQL; no operand is empty, so that only some of them ask for more."""
+        if operator in KNOWN or operator in ABSENT:
+            column = sa.func.nullif(column, "", type_=column.type)
+        return super().condition(operator, operand, column, present)
+
+
 class DateKind(Kind):
     """Instants and days: every comparison is a list of ranges."""
 
@@ -336,8 +350,10 @@ def _big(value: int) -> Any:
     return sa.literal(value, sa.BigInteger)
 
 
-TEXT = Kind("text", (*EQUAL, *WORDS, *KNOWN, *LISTS), _folded)
+TEXT = TextKind("text", (*EQUAL, *WORDS, *KNOWN, *LISTS), _folded)
 """Text compared in its folded form."""
+CHOICE = TextKind("choice", (*EQUAL, *LISTS, *KNOWN), _folded)
+"""Folded text out of a closed vocabulary: a part of it says nothing (*female* contains *male*)."""
 CODE = Kind("code", (*EQUAL, *LISTS, *KNOWN), _text)
 """One of a few values, or an identifier; compared letter by letter."""
 NUMBER = Kind("number", (*EQUAL, *ORDER, *LISTS, *KNOWN), _whole, bound=_big)
@@ -354,4 +370,4 @@ SET = SetKind("set", ("contains", "doesNotContain", *LISTS, *EQUAL, *KNOWN), _la
 KEYS = SetKind("keys", (*EQUAL, *LISTS, *KNOWN), _text)
 """Identifiers of a course and of all its copies; matching any of them is a match."""
 
-KINDS = (TEXT, CODE, NUMBER, FRACTION, MONEY, INSTANT, DAY, FLAG, SET, KEYS)
+KINDS = (TEXT, CHOICE, CODE, NUMBER, FRACTION, MONEY, INSTANT, DAY, FLAG, SET, KEYS)

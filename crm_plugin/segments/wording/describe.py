@@ -260,4 +260,4 @@ class Speaker:
         return self.phrase("not_in_segment" if node.negated else "in_segment", name=name)
 
 
-_QUOTED = ("text", "set")
+_QUOTED = ("text", "choice", "set")

@@ -13,7 +13,7 @@ from crm_plugin.segments.language.fields import Field, Relation
 from crm_plugin.segments.language.parse import FUNCTIONS, REFERENCE
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
-from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS
+from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS, REFUSED
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.vocabulary import has, word
@@ -94,6 +94,8 @@ class Offered:
     """Of the operators, where they are not those of the type."""
     rows: str = ""
     """The relation that it is a field of; empty for a person's own."""
+    takes: tuple[str, ...] = ()
+    """Every operator of its kind, those that no menu offers too."""
 
     @property
     def label(self) -> str:
@@ -109,7 +111,8 @@ class Offered:
         """Return what the menu calls an operator."""
         if self.words:
             return self.words[self.operators.index(operator)]
-        return say(OPERATORS[self.type][operator])
+        known = OPERATORS[self.type].get(operator) or REFUSED.get(operator)
+        return say(known) if known else operator
 
 
 class Fields:
@@ -210,6 +213,7 @@ class Fields:
             field.values,
             field.picker or None,
             rows=relation,
+            takes=field.kind.operators,
         )
 
     def _rows(self, relation: Relation) -> Offered:

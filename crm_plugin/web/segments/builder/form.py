@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.segments.language.value_types import OPERATORS
 from crm_plugin.segments.wording.phrase_templates import BARE, Shape, recognised
 from crm_plugin.web.segments.builder.fields import Fields, Offered
 
@@ -76,8 +77,9 @@ def _rule(form: MultiDict[str, str], place: str, fields: Fields, relation: str |
     if field.relation:
         return _related(form, place, fields, field)
     operator = form.get(f"{place}:o", "")
-    if operator not in field.operators:
+    if operator not in OPERATORS:
         return blank(field)
+    # One that the field does not take stays until somebody chooses another: its value must not be lost.
     return {"field": name, "operator": operator, "value": _value(form, place, field, operator)}
 
 

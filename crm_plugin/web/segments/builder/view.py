@@ -57,6 +57,12 @@ class RuleView:
     is_group: bool = False
 
     @property
+    def refuses(self) -> bool:
+        """The field does not take the comparison: one that was saved before it was refused."""
+        known = self.offered.takes if self.offered else ()
+        return bool(known) and self.operator not in known
+
+    @property
     def pick(self) -> str:
         """What the value is picked from; empty when it is not."""
         return (self.offered.pick or "") if self.offered else ""

@@ -37,6 +37,7 @@ OPERATORS: dict[str, dict[str, Text]] = {
         **_LISTS,
         **_KNOWN,
     },
+    "choice": {**_EQUAL, **_LISTS, **_KNOWN},
     "code": {**_EQUAL, **_LISTS, **_KNOWN},
     "keys": {"in": Text("is any of"), "notIn": Text("is none of"), **_KNOWN},
     "set": {
@@ -56,6 +57,14 @@ OPERATORS: dict[str, dict[str, Text]] = {
     "segment": {"=": Text("includes the person"), "!=": Text("does not include the person")},
 }
 """Kind of value → operators in the order of the menu, the commonest first, with their words."""
+
+REFUSED = {
+    "contains": Text("contains"),
+    "doesNotContain": Text("does not contain"),
+    "beginsWith": Text("begins with"),
+    "endsWith": Text("ends with"),
+}
+"""Comparisons that a field may have taken before; others are shown as they are written."""
 
 UNITS = {
     "minute": Text("minutes"),
