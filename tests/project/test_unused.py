@@ -14,7 +14,6 @@ PROMISED: dict[str, str] = {
     "crm_plugin.kernel.migrate.check": "what the author of a new migration asks",
     "crm_plugin.kernel.kill_points.STEPS": "where a worker can be killed; the kill tests walk it",
     "crm_plugin.segments.language.value_types.KINDS": "the language as a whole, which properties walk",
-    "crm_plugin.segments.language.value_types.OPERATORS": "the language as a whole, which properties walk",
 }
 """Name → who uses it, where the package has no need of it."""
 ATTRIBUTES = ("COMMANDS", "ROUTES", "WORDS")
