@@ -90,6 +90,19 @@ TABLE = (
     Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
     Setting("bounce_domain", str, "", "Domain whose mail your server hands to crm bounce; empty: none."),
     Setting("bounce_secret", str, "", "Signs what is posted to /c/bounce; 16 characters.", secret=True),
+    Setting(
+        "bounce_path_secret",
+        str,
+        "",
+        "Last part of providers' addresses for events of e-mail; 16 characters.",
+        True,
+    ),
+    Setting("bounce_ses_topic", str, "", "ARN of the Amazon SNS topic with events of SES."),
+    Setting("bounce_sendgrid_key", str, "", "Verification key of SendGrid's signed event webhook."),
+    Setting("bounce_mailgun_key", str, "", "HTTP webhook signing key of Mailgun.", secret=True),
+    Setting(
+        "bounce_aliyun_token", str, "", "Token of the EventBridge target with events of DirectMail.", True
+    ),
     Setting("bounce_hard", int, 1, "Hard bounces that stop an e-mail address; 0: never."),
     Setting("bounce_soft", int, 3, "Soft bounces in a row that stop an e-mail address; 0: never."),
     Setting("bounce_soft_days", int, 3, "Days that such a row of soft bounces spans at least."),
@@ -161,6 +174,11 @@ class Settings:
     mail_from: str
     bounce_domain: str
     bounce_secret: str
+    bounce_path_secret: str
+    bounce_ses_topic: str
+    bounce_sendgrid_key: str
+    bounce_mailgun_key: str
+    bounce_aliyun_token: str
     bounce_hard: int
     bounce_soft: int
     bounce_soft_days: int

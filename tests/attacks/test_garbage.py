@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_plugin.channels.email.feedback import dsn, webhook
+from crm_plugin.channels.email.feedback.providers.form import read as read_form
+from crm_plugin.channels.email.feedback.providers.registry import PROVIDERS
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links.click_line import load, load_lost
 
@@ -35,6 +37,27 @@ def test_events_of_a_provider_are_read_or_refused_with_their_place(events: Any) 
     assert len(found.events) + len(found.bad) == len(events)
     assert all(str(error.place).startswith(f"events[{place}]") for place, error in found.bad)
     assert all(one.address or one.code or one.row for one in found.events)
+
+
+NAMES = st.sampled_from(
+    "event type RecordType notificationType bounce complaint mail recipient email Email data rcpt timestamp"
+    " event-data signature id reason events destination bouncedRecipients failed_type".split()
+)
+DOCUMENTS = st.recursive(
+    VALUES | st.sampled_from(["Bounce", "bounce", "failed", "spamreport", "hard_bounce"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+@given(document=DOCUMENTS)
+@settings(max_examples=60)
+def test_a_document_of_a_provider_is_read_or_refused(name: str, document: Any) -> None:
+    provider = PROVIDERS[name]
+    with contextlib.suppress(BadInput):
+        batch = read_form(name, provider.form, provider.unwrap(document))
+        assert all(one.address or one.row for one in batch.events)
 
 
 @given(st.binary(max_size=400))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from crm_plugin.host.context import Crm
 from crm_plugin.links.codes import leading
 from crm_plugin.links.redirect import Redirector
-from crm_plugin.web.public import bounces, optout, receipts
+from crm_plugin.web.public import bounces, optout, provider_events, receipts
 from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _SLASHES = {"/r/": 0, "/u/": 0, "/c/": 1}
 """Route → how many slashes there are behind it."""
+_PROVIDER = 2
+"""Slashes behind ``/c/`` in the address of a mail provider."""
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", **_NO_STORE}
 
@@ -25,7 +27,7 @@ class PublicApp:
     """Answers the routes below the public address; all else is the inner application's.
 
     ``/r/<code>`` are short links, ``/u/<token>`` opt-out pages, ``/c/<carrier>/<secret>`` takes reports
-    on SMS, ``/c/bounce`` events of e-mail.
+    on SMS, ``/c/bounce`` and ``/c/bounce/<provider>/<secret>`` events of e-mail.
 
     :param crm: opens nothing before the first request to one of these.
     :param inner: the host's WSGI application.
@@ -47,6 +49,9 @@ class PublicApp:
             return optout.answer(self._crm, self._links(), last, environ).send(environ, start_response)
         if route == "c" and last == bounces.NAME:
             return bounces.answer(self._crm, environ).send(environ, start_response)
+        if route == "c" and last.count("/") == _PROVIDER:
+            _, provider, secret = last.split("/")
+            return provider_events.answer(self._crm, provider, secret, environ).send(environ, start_response)
         if route == "c":
             carrier, secret = last.split("/")
             return receipts.answer(self._crm, carrier, secret, environ).send(environ, start_response)
@@ -66,9 +71,7 @@ class PublicApp:
         whole = str(environ.get("SCRIPT_NAME", "")) + path
         for given in (path, whole.removeprefix(self._root) if self._root else whole):
             kind, last = given[:3], _without_marks(given)
-            if given == f"/c/{bounces.NAME}" or (
-                all(last.split("/")) and last.count("/") == _SLASHES.get(kind)
-            ):
+            if given == f"/c/{bounces.NAME}" or _is_ours(kind, last):
                 return kind[1], last
         return "", ""
 
@@ -99,3 +102,9 @@ def _without_marks(path: str) -> str:
     code = leading(last, token=kind == "/u/")
     # With a slash right behind it, it is a page of the school's.
     return code if code and not last.removeprefix(code).startswith("/") else last
+
+
+def _is_ours(kind: str, last: str) -> bool:
+    if kind == "/c/" and last.startswith(f"{bounces.NAME}/"):
+        return all(last.split("/")) and last.count("/") in (_PROVIDER, _SLASHES[kind])
+    return all(last.split("/")) and last.count("/") == _SLASHES.get(kind)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crm_plugin.campaigns.feedback import bounces
@@ -34,31 +34,33 @@ def answer(crm: Crm, environ: Environ) -> Response:
         return Response(413)
     if not webhook.is_genuine(crm.settings.bounce_secret, headers_of(environ), body, crm.clock()):
         log.warning("a request to /c/bounce was not genuine")
-        return _said(403, {"error": "not signed, not lately, or with another secret"})
+        return said(403, {"error": "not signed, not lately, or with another secret"})
     try:
         batch = webhook.read(body)
     except BadInput as error:
-        return _said(400, {"error": str(error)})
+        return said(400, {"error": str(error)})
     if batch.bad and not batch.events:
-        return _said(400, {"error": str(batch.bad[0][1]), **_bad(batch)})
+        return said(400, {"error": str(batch.bad[0][1]), **named_bad(batch)})
     try:
         taken = bounces.post(crm, batch.events)
     except Exception:
         log.exception("events of e-mail could not be kept")
         return Response(503, headers={"Retry-After": "60"})
-    return _said(200, {**_counts(taken), **_bad(batch)})
+    return said(200, {**counts(taken), **named_bad(batch)})
 
 
-def _counts(taken: Sequence[Taken]) -> dict[str, int]:
+def counts(taken: Sequence[Taken]) -> dict[str, int]:
+    """Return how many events were taken, belong to somebody, and stopped an address."""
     matched, stopped = sum(one.matched for one in taken), sum(one.stopped for one in taken)
     return {"taken": len(taken), "matched": matched, "stopped": stopped}
 
 
-def _bad(batch: Batch) -> dict[str, Any]:
+def named_bad(batch: Batch) -> dict[str, Any]:
     """Return which events cannot be read, and why; nothing where all can."""
     found = [{"event": place, "error": str(error)} for place, error in batch.bad]
     return {"bad": found} if found else {}
 
 
-def _said(status: int, document: dict[str, Any]) -> Response:
-    return Response(status, json.dumps(document).encode(), _JSON)
+def said(status: int, document: dict[str, Any], headers: Mapping[str, str] = _JSON) -> Response:
+    """Return an answer in JSON."""
+    return Response(status, json.dumps(document).encode(), {**_JSON, **headers})
