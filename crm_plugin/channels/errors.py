@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "content.taken_out": "line {lines}: {what} is taken out: {why}",
     "content.more_taken_out": "{count} further kinds of things are taken out",
     "content.untracked_link": "line {line}: {url} is different for each person: its clicks are not counted",
+    "content.uncounted_link": "clicks on {url} are not counted, those on {{{{ link }}}} are",
     "content.clipped": "the HTML has {size} kB with its styles: Gmail cuts messages off after 102",
     "content.unsafe_address": "line {line}: {name} is not allowed in this part of an address or attribute",
     "sms.no_template_code": "SMS template {template!r} has no template code of {carrier}",

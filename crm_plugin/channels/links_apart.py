@@ -38,6 +38,12 @@ def apart(pieces: Sequence[P]) -> list[P]:
     return [piece for piece in done if piece != ""]
 
 
+def typed_addresses(text: str) -> list[str]:
+    """Return the addresses that stand in a text, without the marks behind them."""
+    found = (match.group() for match in _ADDRESS.finditer(text))
+    return [url.removesuffix(_tail(url)) for url in found]
+
+
 def is_address(piece: Slot | Prepared) -> bool:
     """Return whether a piece becomes an address of ours."""
     slot = piece[0] if isinstance(piece, tuple) else piece

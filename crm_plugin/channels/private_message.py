@@ -14,6 +14,7 @@ from crm_plugin.channels.shared_checks import (
     other_forms,
     read_part,
     severe,
+    uncounted_links,
     unsubscribe_problems,
 )
 from crm_plugin.host.context import Crm
@@ -79,7 +80,11 @@ class MessageChannel:
         if not text:
             return Made(None, [*problems, Problem("content.missing", "text", {"part": "text"})])
         used = parts.names(subject) | parts.names(text)
-        problems += link_problems(used, content) + unsubscribe_problems(used, purpose, "text")
+        problems += (
+            uncounted_links(text, "text")
+            + link_problems(used, content)
+            + unsubscribe_problems(used, purpose, "text")
+        )
         literal = sum(len(piece) for piece in text if isinstance(piece, str))
         if context.max_chars is not None and literal > context.max_chars:
             problems.append(Problem("content.too_many_letters", "text", {"limit": context.max_chars}))

@@ -1,12 +1,13 @@
 """What the channels check alike: the campaign's own variables and its link."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crm_plugin.channels.base import MARKETING, Problem
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot, parse
+from crm_plugin.channels.links_apart import typed_addresses
 from crm_plugin.channels.placeholder_forms import foreign_placeholders
 from crm_plugin.kernel.errors import BadInput
 
@@ -83,6 +84,17 @@ def link_problems(used: Iterable[str], content: Mapping[str, Any]) -> list[Probl
     if "link" in used and not content.get("link"):
         return [Problem("content.no_link", "link")]
     return []
+
+
+def uncounted_links(pieces: Sequence[Piece], place: str) -> list[Problem]:
+    """Warn of addresses typed into a plain text: only ``{{ link }}`` is counted there."""
+    found = {}
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, str):
+            goes_on = index + 1 < len(pieces)
+            for url in typed_addresses(piece):
+                found[f"{url}…" if goes_on and piece.endswith(url) else url] = None
+    return [Problem("content.uncounted_link", place, {"url": url[:80]}, severe=False) for url in found]
 
 
 def unsubscribe_problems(used: Iterable[str], purpose: str, place: str) -> list[Problem]:

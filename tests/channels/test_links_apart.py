@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.channels.base import Context, Recipient, SmsText
+from crm_plugin.channels.base import Channel, Context, Recipient, SmsText
 from crm_plugin.channels.content import VARIABLES, Piece, parse
 from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.links_apart import apart
@@ -99,6 +99,17 @@ def test_a_link_with_a_field_in_it_is_named_as_not_counted() -> None:
     made = EMAIL.compile(own, "service", CONTEXT)
     assert made.problems == [], "what is the same for everybody is counted"
     assert made.ready().targets == ("https://a.example/?u=A",)
+
+
+@pytest.mark.parametrize("channel", [MESSAGE, EMAIL], ids=["message", "email"])
+def test_an_address_typed_into_a_text_is_named_as_not_counted(channel: Channel) -> None:
+    text = "看https://a.example/x。 或 https://b.example/?u={{ username }} {{ link }}"
+    content = {"subject": "x", "text": text, "link": "https://a.example/"}
+    found = channel.compile(content, "service", CONTEXT).problems
+    assert [(one.code, one.place, one.severe) for one in found] == [
+        ("content.uncounted_link", "text", False)
+    ] * 2
+    assert [one.params["url"] for one in found] == ["https://a.example/x", "https://b.example/?u=…"]
 
 
 @pytest.mark.parametrize("after", ["?x=1", "/more", "{{ username }}"])

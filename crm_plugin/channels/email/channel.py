@@ -28,6 +28,7 @@ from crm_plugin.channels.shared_checks import (
     other_forms,
     read_part,
     severe,
+    uncounted_links,
     unsubscribe_problems,
 )
 from crm_plugin.kernel.clock import Clock
@@ -190,12 +191,14 @@ class _Draft:
 
 def _read(content: Mapping[str, Any], context: Context) -> _Draft:
     subject = _subject(content)
-    text = _prepared(read_part(content, "text"))
+    written = read_part(content, "text")
+    text = _prepared(written)
     source = read_part(content, "html", html.LONGEST)
     if not source:
         if not text:
             raise BadInput("content.missing", "html", part="html")
-        return _Draft(subject, text, None, [], footer.locale_of([*subject, *text], context.locale))
+        locale = footer.locale_of([*subject, *text], context.locale)
+        return _Draft(subject, text, None, [], locale, uncounted_links(written, "text"))
     marker = Marker()
     body = html.read(source, constants(content), marker)
     text = text or _text_of(body, marker)

@@ -77,13 +77,15 @@ class Body:
 def read(pieces: Iterable[Piece], constants: Mapping[str, str], marker: Marker, place: str = "html") -> Body:
     """Make an author's HTML ready: what stands inside its body, and what is to be known of the rest.
 
+    Where links or pictures lead nowhere, the body is empty and its problems name them.
+
     :raises BadInput: ``content.unsafe_address`` for a variable where no escaping is safe,
         ``content.bad_address`` for a link or picture that no mail program finds, ``content.too_long``.
     """
     written = source.read(marker.hide(pieces), marker, place)
+    gone = removals.problems(written.removals, place)
     if written.addresses:
-        first = written.addresses[0]
-        raise BadInput(first.code, first.place, **first.params)
+        return Body(problems=[*written.addresses[: removals.MOST], *gone])
     document = _inlined(written.document, place)
     reader = _Reader(constants, marker, place)
     cleaned = _folded(_cleaned(document))
@@ -95,7 +97,7 @@ def read(pieces: Iterable[Piece], constants: Mapping[str, str], marker: Marker, 
     reader.text(cleaned[last:])
     # The rules for body and html stand in their tags only now.
     reader.body.source = source.read(document, marker, place)
-    reader.body.problems = [*removals.problems(written.removals, place), *reader.body.problems]
+    reader.body.problems = [*gone, *reader.body.problems]
     return reader.body
 
 

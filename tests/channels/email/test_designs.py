@@ -151,6 +151,15 @@ def test_pictures_that_no_mail_program_shows_are_refused_by_name(address: str) -
     assert problem == Problem("content.bad_address", "html", {"line": 3, "url": address})
 
 
+def test_every_address_that_leads_nowhere_is_named() -> None:
+    html = "<img src='a.png'>\n<img src='b.png'>\n<a href='c.html'>x</a><b onclick='x'>y</b>"
+    found = EMAIL.compile({"subject": "Hello", "html": html}, "service", CONTEXT).problems
+    assert [(one.params.get("line"), one.params.get("url"), one.severe) for one in found] == [
+        *((1, "a.png", True), (2, "b.png", True), (3, "c.html", True)),
+        (None, None, False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "line"),
     [
