@@ -88,7 +88,7 @@ def link_problems(used: Iterable[str], content: Mapping[str, Any]) -> list[Probl
 
 def uncounted_links(pieces: Sequence[Piece], place: str) -> list[Problem]:
     """Warn of addresses typed into a plain text: only ``{{ link }}`` is counted there."""
-    found = {}
+    found: dict[str, None] = {}
     for index, piece in enumerate(pieces):
         if isinstance(piece, str):
             goes_on = index + 1 < len(pieces)

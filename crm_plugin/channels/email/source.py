@@ -124,6 +124,10 @@ class _SourceReader(HTMLParser):
         if condition := _CONDITION.match(data):
             self._remove(f"<!--[if {condition[1][:_SHOWN]}]>", removals.FOR_OUTLOOK)
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Read ``<![…]>`` as HTML does, as a comment; Python stumbles over words that it does not know."""
+        return self.parse_bogus_comment(i, bool(report))
+
     def _offset(self) -> int:
         line, column = self.getpos()
         return self._starts[line - 1] + column

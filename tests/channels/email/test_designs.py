@@ -203,6 +203,13 @@ def test_nothing_is_told_where_nothing_is_lost(source: str) -> None:
     assert told(source) == []
 
 
+@pytest.mark.parametrize(
+    "odd", ["<![end x]>", "<![if !mso]>y<![endif]>", "<![CDATA[x]]>", "<!", "<![", "<!x", "</ x>"]
+)
+def test_odd_marks_are_read_as_html_reads_them(odd: str) -> None:
+    assert "<p>x</p>" in shown(f"<p>x</p>{odd}")
+
+
 def test_each_kind_is_told_once_and_not_too_many() -> None:
     many = "".join(f"<x-{number}>\n" for number in range(30))
     found = told(f"{many}<b onclick=1>\n<b onclick=2>")
