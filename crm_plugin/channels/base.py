@@ -151,6 +151,8 @@ class Context:
     clock: Clock = system_clock
     mark: str = ""
     """Of this installation; part of message ids."""
+    id_header: str = ""
+    """Header of e-mail that its provider returns with events; empty: it returns the Message-ID or nothing."""
 
 
 class Compiled(Protocol):

@@ -157,7 +157,7 @@ class EmailChannel:
             parts.folded(apart(text), known),
             parts.folded(page, known) if page else None,
             tuple(draft.targets),
-            Skeleton(fixed, domain, context.mark),
+            Skeleton(fixed, domain, context.mark, context.id_header),
             marketing,
             context.clock,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 
+from crm_plugin.channels.email import carried_id
 from crm_plugin.channels.email.headers import CRLF
 
 LONGEST_LINE = 990
@@ -26,6 +27,8 @@ class Skeleton:
     """Right side of the message ids."""
     mark: str = ""
     """Of this installation; in the message ids."""
+    id_header: str = ""
+    """In which the mail server returns our id with its events; empty: it needs none."""
     boundary: str = field(default_factory=_boundary)
 
     def head(self, own: str, key: str, at: datetime) -> str:
@@ -35,7 +38,7 @@ class Skeleton:
         """
         ident = f"{key}.{self.mark}" if self.mark else key
         return (
-            f"{self.fixed}{own}Date: {format_datetime(at)}{CRLF}"
+            f"{self.fixed}{own}{carried_id.line(self.id_header, ident)}Date: {format_datetime(at)}{CRLF}"
             f"Message-ID: <{ident}@{self.domain}>{CRLF}MIME-Version: 1.0{CRLF}"
         )
 

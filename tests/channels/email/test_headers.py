@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_plugin.channels import installation
+from crm_plugin.channels.email.carried_id import header_for
 from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.email.feedback.webhook import read
 from crm_plugin.channels.email.headers import list_header, mailbox_header, split_mailbox
+from crm_plugin.channels.email.mime import Skeleton
 from crm_plugin.channels.service import context
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.plugin import prepare
 from tests.channels.email.test_email import CONTEXT, compiled, rendered
 from tests.channels.email.test_email import read as parsed
-from tests.fakes.crm import make_crm
+from tests.fakes.crm import NOW, make_crm
 
 
 @pytest.mark.parametrize(
@@ -112,3 +114,38 @@ def test_a_new_database_at_the_same_address_has_another_mark(database: Database)
 def test_message_ids_of_earlier_versions_are_read_too(written: str, row: tuple[int, int], mark: str) -> None:
     (found,) = read(f'{{"events": [{{"kind": "hard", "message_id": "{written}"}}]}}'.encode()).events
     assert (found.row, found.mark) == (row, mark)
+
+
+@pytest.mark.parametrize(
+    ("url", "header"),
+    [
+        ("smtp://u:p@smtp.postmarkapp.com:587", "X-PM-Metadata-crm"),
+        ("smtp://u:p@smtp-broadcasts.postmarkapp.com:587", "X-PM-Metadata-crm"),
+        ("smtp://u:p@SMTP-relay.brevo.com:587", "X-Mailin-custom"),
+        ("smtp://smtp-relay.sendinblue.com", "X-Mailin-custom"),
+        ("smtp://notbrevo.com", ""),
+        ("smtp://brevo.com.example", ""),
+        ("smtp://[broken", ""),
+        ("", ""),
+    ],
+)
+def test_a_provider_with_ids_of_its_own_carries_ours(url: str, header: str) -> None:
+    found = header_for(url)
+    head = Skeleton("", "school.example", "0a", id_header=found).head("", "17-4", NOW)
+    lines = head.split("\r\n")
+    assert found == header
+    assert (f"{header}: 17-4.0a@crm" in lines, "@crm" in head) == (bool(header), bool(header))
+    assert "Message-ID: <17-4.0a@school.example>" in lines
+
+
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+def test_the_mail_server_of_the_settings_decides_what_carries_our_id(
+    database: Database, tmp_path: Path
+) -> None:
+    facts = {"smtp_url": "smtp://u:p@smtp-relay.brevo.com:587", "instance": str(tmp_path)}
+    crm = make_crm(database, **facts)  # type: ignore[arg-type]
+    with crm.db.begin() as session:
+        known = context(crm, session, {})
+    ready = compiled("<p>x</p>", context=replace(CONTEXT, mark="0a", id_header=known.id_header))
+    assert parsed(rendered(ready))["X-Mailin-custom"] == "17-4.0a@crm"
+    assert parsed(rendered(compiled("<p>x</p>")))["X-Mailin-custom"] is None

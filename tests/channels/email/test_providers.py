@@ -243,6 +243,8 @@ def test_what_names_our_message_is_kept() -> None:
     assert one("ses", SES_BOUNCE).row == one("aliyun", ALIYUN_FAIL).row == (17, 4021)
     assert one("tencent", TENCENT_BOUNCE).row == (17, 4021)
     assert (one("mailgun", mailgun()).row, one("mailgun", mailgun()).mark) == ((17, 5), "ab")
+    assert one("postmark", {**POSTMARK_BOUNCE, "Metadata": {"crm": "17-5.ab@crm"}}).row == (17, 5)
+    assert one("brevo", {**BREVO_HARD, "X-Mailin-custom": "17-5.ab@crm"}).mark == "ab"
     assert one("sendgrid", [SENDGRID_REAL]).row is None
     assert one("postmark", POSTMARK_BOUNCE).id == "postmark:901542550"
     assert one("sendgrid", [SENDGRID_REAL]).id == "sendgrid:lC0Rc-FuQmKbnxCWxX1jRQ"

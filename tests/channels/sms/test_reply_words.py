@@ -1,8 +1,12 @@
 """What replies ask for, as people write them."""
 
+import re
+
 import pytest
 
+from crm_plugin.channels.sms.channel import TAIL
 from crm_plugin.channels.sms.reply_words import Heard, hear, words_of
+from crm_plugin.kernel.i18n import locales
 
 OURS = words_of("", "")
 ENGLISH = "STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT OPT-OUT Arrêt ARRET".split()
@@ -26,6 +30,13 @@ SPELLINGS = [
 @pytest.mark.parametrize("text", [*ENGLISH, *CHINESE, *SPELLINGS])
 def test_a_reply_that_is_the_word_stops(text: str) -> None:
     assert hear(text, OURS) == Heard("stop")
+
+
+@pytest.mark.parametrize("locale", locales())
+def test_what_our_own_messages_ask_for_is_heard(locale: str) -> None:
+    asked = re.findall(r"[A-Z]+", TAIL.of(locale).replace("Reply", ""))
+    assert asked
+    assert {hear(word, OURS) for word in asked} == {Heard("stop")}
 
 
 MORE = [

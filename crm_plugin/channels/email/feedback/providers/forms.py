@@ -7,6 +7,7 @@ server: *refused*. Where the list holds opt-outs or complaints, it is what that 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crm_plugin.channels.email.carried_id import CUSTOM, METADATA
 from crm_plugin.channels.email.feedback.posted import MOST, too_many
 from crm_plugin.channels.email.feedback.providers.form import Form, value
 
@@ -132,6 +133,7 @@ POSTMARK = Form(
     address="Email|Recipient",
     at="BouncedAt|ChangedAt",
     id="ID",
+    message_id=f"Metadata.{METADATA}",
     words=("Details",),
 )
 BREVO = Form(
@@ -151,7 +153,7 @@ BREVO = Form(
     },
     address="email",
     at="ts_epoch|ts_event",
-    message_id="message-id",
+    message_id=f"{CUSTOM}|message-id",
     words=("reason",),
     events=_list,
 )
