@@ -1,5 +1,6 @@
 """Composition root: one place where settings, database, school, queue and capabilities come together."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -36,6 +37,8 @@ from crm_plugin.web.public import PublicApp
 
 if TYPE_CHECKING:
     from flask import Flask
+
+log = logging.getLogger(__name__)
 
 HOSTS = "crm_plugin.hosts"
 """Entry-point group in which host adapters are found."""
@@ -134,7 +137,7 @@ def burst_rounds(crm: Crm) -> list[Callable[[], bool]]:
 def run_daily(crm: Crm) -> list[str]:
     """Do the work of the business day that nobody has done yet; return the names of its jobs.
 
-    A job that fails gives its claim back, so that the next tick tries it again.
+    One that fails stops no other: it is logged, shown on the health page, and tried again the same day.
     """
     day = school_today(crm)
     return [job for jobs in crm.contributed(Jobs) for job in jobs.daily if _once(crm, job, day)]
@@ -152,9 +155,12 @@ def _once(crm: Crm, job: str, day: date) -> bool:
     try:
         with installed(crm):
             resolve(job)()
-    except BaseException:
-        crm.db.run(lambda session: daily.give_back(session, job, day, token))
-        raise
+    except Exception as error:
+        log.exception("%s failed", job)
+        # The kind of failure only: its words may hold somebody's data.
+        kind = type(error).__name__
+        crm.db.run(lambda session: daily.fail(session, job, day, token, kind))
+        return False
     crm.db.run(lambda session: daily.finish(session, job, day, crm.clock()))
     return True
 

@@ -9,8 +9,10 @@ import click
 from crm_plugin.cli.base import as_json, find_crm, show, with_crm
 from crm_plugin.cli.progress import Bars
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.daily import failing as failing_jobs
+from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.plugin import prepare, run_daily
+from crm_plugin.profiles.store.host_info_cache import school_today
 from crm_plugin.profiles.sync import health
 from crm_plugin.profiles.sync.service import SyncResult
 from crm_plugin.profiles.sync.service import sync as run_sync
@@ -45,7 +47,12 @@ def sync(crm: Crm, full: bool, no_progress: bool, as_json: bool) -> None:
 def daily(crm: Crm, as_json: bool) -> None:
     """Do the work of the business day, once however often it is called."""
     done = run_daily(crm)
-    show({"done": done}, as_json, f"done: {', '.join(done) or 'nothing was due'}")
+    with crm.db.read() as session:
+        failing = dict(failing_jobs(session, school_today(crm)))
+    show({"done": done, "failing": failing}, as_json, f"done: {', '.join(done) or 'nothing was due'}")
+    if failing:
+        words = ", ".join(f"{job} ({error})" for job, error in failing.items())
+        raise Unavailable("job.failed", jobs=words)
 
 
 @click.command("bad-rows")

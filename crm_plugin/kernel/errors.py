@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "settings.bad_file": "{path}: {reason}",
     "database.unreachable": "the database does not answer: {reason}",
     "database.not_migrated": "the database has no CRM tables yet: run crm init",
+    "job.failed": "failed today: {jobs}; the log says why",
     "database.newer": "the database belongs to a later version of the CRM: {reason}",
     "input.bad": "{reason}",
     "input.not_json": "not valid JSON: {reason}",

@@ -12,6 +12,7 @@ CODES: dict[str, str] = {
     "segment.bad_value": "{field}: {value} is not {expected}",
     "segment.bad_match": "{reason}",
     "segment.bad_aggregate": "{reason}",
+    "segment.gave_up": "each worker that began with it died; ask an administrator to look at the log",
     "segment.too_deep": "groups are nested deeper than {limit}",
     "segment.too_many_rules": "more than {limit} rules",
     "segment.too_many_values": "more than {limit} values",

@@ -49,6 +49,8 @@ class Asked:
     """Of the worker that does it; the name of an export's file has it too."""
     beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When that worker last gave a sign of life."""
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often a worker has begun with it."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -93,3 +93,7 @@ def _replies() -> None:
     op.create_index("ix_crm_reply_person", "crm_reply", ["person_id", "at"], unique=False)
     op.create_index("ix_crm_reply_staff", "crm_reply", ["staff", "done_at"], unique=False)
     op.create_index("ix_crm_reply_delivery", "crm_reply", ["delivery_id"], unique=False)
+    op.add_column("crm_daily_run", sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("crm_daily_run", sa.Column("error", db.Text(), nullable=True))
+    for table in ("crm_export", "crm_tagging"):
+        op.add_column(table, sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from crm_plugin.campaigns.delivery import wakeups
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
+from crm_plugin.channels.sms.carriers.receipt_codes import REFUSING
 from crm_plugin.channels.sms.carriers.template_submission import Verdict
 from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.host import records as r
@@ -30,7 +31,7 @@ from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import make_links, signer
 from crm_plugin.plugin import periodic_jobs, upkeep_jobs
 from crm_plugin.profiles.consent import ledger
-from crm_plugin.profiles.models.school import Person, Signal, Suppression
+from crm_plugin.profiles.models.school import Consent, Person, Signal, Suppression
 from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.profiles.sync import host_checks
 from crm_plugin.profiles.sync.events import Sink
@@ -235,6 +236,18 @@ def an_address_refused_at_once_is_stopped(here: Here) -> None:
         session.execute(sa.update(Delivery).values(refused))
     do(crm, "crm_plugin.campaigns.jobs.look_at_bounces")
     assert one(crm, sa.select(Suppression.address_key)) == "p1@example.org"
+
+
+@of("crm_plugin.campaigns.jobs.look_at_refusals")
+def a_number_that_the_carrier_blocks_is_opted_out(here: Here) -> None:
+    crm = world(here.database, here.folder, people=1)
+    launched(crm)
+    run(crm)
+    refused = {"state": "failed_permanent", "reason": f"{REFUSING[0]}:21610"}
+    with crm.db.begin() as session:
+        session.execute(sa.update(Delivery).values(refused))
+    do(crm, "crm_plugin.campaigns.jobs.look_at_refusals")
+    assert one(crm, sa.select(Consent.state).where(Consent.channel == "sms")) == "denied"
 
 
 @of("crm_plugin.campaigns.jobs.ask")

@@ -110,6 +110,20 @@ def test_asked_twice_is_done_once_and_on_record_once(crm: Crm) -> None:
     assert bulk_tagging.listed(crm, ANN)[0].changed == 0
 
 
+def test_a_request_that_kills_each_worker_is_given_up(crm: Crm) -> None:
+    ident = ask(crm)
+    clock = crm.clock
+    assert isinstance(clock, FixedClock)
+    for _ in range(bulk_jobs.TRIES):
+        assert bulk_jobs.claim(crm, Tagging) is not None
+        assert bulk_jobs.claim(crm, Tagging) is None, "another one has it"
+        clock.at += bulk_jobs.SILENT + timedelta(seconds=1)
+    assert bulk_jobs.claim(crm, Tagging) is None
+    with crm.db.read() as session:
+        row = session.get_one(Tagging, ident)
+        assert (row.state, row.problem, row.key) == ("failed", "segment.gave_up", None)
+
+
 def test_a_killed_worker_is_followed_by_one_who_goes_on(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, write, portions = crm.clock, tags.write, []
     assert isinstance(clock, FixedClock)

@@ -14,6 +14,9 @@ from crm_plugin.segments.models import Asked
 
 SILENT = timedelta(minutes=3)
 """A worker without a sign of life for so long was killed: another one begins again."""
+TRIES = 3
+"""How often a worker may die over it: a request that kills every worker must not do so for ever."""
+GAVE_UP = "segment.gave_up"
 KEPT = timedelta(days=7)
 """How long what was asked is shown to its author."""
 _UNSYNCED = {"synchronize_session": False}
@@ -55,9 +58,12 @@ def claim(crm: Crm, table: type[Row]) -> Row | None:
     killed = sa.and_(table.state == "running", table.beat_at < now - SILENT)
     free = sa.or_(table.state == "waiting", killed)
     with crm.db.begin() as session:
+        over = sa.update(table).where(killed, table.tries >= TRIES)
+        ended = {"state": "failed", "problem": GAVE_UP} | ({"key": None} if hasattr(table, "key") else {})
+        session.execute(over.values(**ended), execution_options=_UNSYNCED)
         ident = session.scalar(sa.select(table.id).where(free).order_by(table.id).limit(1))
         taken = sa.update(table).where(table.id == ident, free)
-        values = {"state": "running", "token": token, "beat_at": now, "done": 0}
+        values = {"state": "running", "token": token, "beat_at": now, "done": 0, "tries": table.tries + 1}
         session.execute(taken.values(**values), execution_options=_UNSYNCED)
     with crm.db.read() as session:
         return session.scalar(sa.select(table).where(table.id == ident, table.token == token))

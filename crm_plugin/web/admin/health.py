@@ -1,12 +1,13 @@
 """Health and settings: what is stored about the school, whether database and queue answer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.email.feedback.bounces import SHOWN_DAYS, figures
 from crm_plugin.channels.suppressions import REASONS
+from crm_plugin.kernel import daily
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.sync.host_checks import Check, last
@@ -29,12 +30,13 @@ def health() -> ResponseReturnValue:
     with crm().db.read() as session:
         asked_at, checks = last(session)
         lost = lost_clicks(session)
+        failing = daily.failing(session, crm().clock().date() - timedelta(days=2))
     return render(
         "admin/health.html",
         title=say("Health"),
         active="health",
         streams=shown_streams(),
-        checks=[*_own(asked_at), _clicks(lost), *checks],
+        checks=[*_own(asked_at), _clicks(lost), _daily(failing), *checks],
         settings=_settings() if actor().may("crm.admin") else None,
         mail=_mail() if actor().scope is None else None,
     )
@@ -82,6 +84,13 @@ def _clicks(lost: int) -> Check:
         return Check(say("Clicks"), True, say("the disk has refused none"))
     text = say("the disk refused %(count)s: make room for the folder of the CRM", count=number(lost))
     return Check(say("Clicks"), False, text)
+
+
+def _daily(failing: list[tuple[str, str]]) -> Check:
+    if not failing:
+        return Check(say("Daily jobs"), True, say("none has failed"))
+    names = ", ".join(f"{job.rpartition('.')[2]} ({error})" for job, error in failing)
+    return Check(say("Daily jobs"), False, say("failed: %(names)s; the log says why", names=names))
 
 
 def _settings() -> list[tuple[str, str, str]]:
