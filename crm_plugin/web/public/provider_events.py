@@ -11,7 +11,7 @@ from crm_plugin.channels.email.feedback.providers.notifications import Certifica
 from crm_plugin.channels.email.feedback.providers.proofs import Forged, Request, Unready, by_address
 from crm_plugin.channels.email.feedback.providers.registry import PROVIDERS, Provider
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.web.public.bounces import LONGEST, counts, named_bad, said
 from crm_plugin.web.public.http import Environ, Response, body_of, headers_of
 
@@ -70,4 +70,4 @@ def _document(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise BadInput("input.not_json", reason="JSON was expected") from None
+        raise BadInput("input.not_json", reason=Clause("JSON was expected")) from None
