@@ -38,7 +38,7 @@ register(MESSAGE)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
-CARRIERS.add("smtp", lambda crm: SmtpCarrier(crm, partial(heard, crm)))
+CARRIERS.add("smtp", lambda crm: SmtpCarrier(crm, partial(heard, crm), crm.instance / "warned"))
 CARRIERS.add("host", HostCarrier)
 CARRIERS.add("http", HttpCarrier)
 CARRIERS.add("aliyun", AliyunCarrier)

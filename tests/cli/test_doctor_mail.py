@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.trial import Trial
 from crm_plugin.cli.doctor import examine
 from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
@@ -32,7 +33,8 @@ def test_a_line_for_each_thing_to_look_at(
     settings: dict[str, Any],
     lines: dict[str, bool],
 ) -> None:
-    monkeypatch.setattr(SmtpCarrier, "greet", lambda carrier: "mail.example:587 answers, TLS")
+    trial = Trial("mail.example:587 answers, TLS", signed_in=True, offers_login=True)
+    monkeypatch.setattr(SmtpCarrier, "try_out", lambda carrier, others: trial)
     crm = make_crm(database, instance=str(tmp_path), **settings)
     found = [line for line in examine(crm) if "mail" in line.name or "click" in line.name]
     assert {line.name: line.ok for line in found} == lines

@@ -1,35 +1,56 @@
-"""Whether the mail server lets us in: a question of ``crm doctor``, answered in one line."""
+"""Whether the mail server would take a message of ours: one line of ``crm doctor``."""
 
+import re
 import smtplib
-import ssl
 from collections.abc import Callable
 
+from crm_plugin.channels.email.connect_faults import fault_of
+from crm_plugin.channels.email.headers import ascii_address
 from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.trial import Refused, Trial
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 
+_WANTS_LOGIN = re.compile(r"^530|access denied|authenti|\bauth\b|log.?in|relay", re.I)
+"""How servers say that they take mail of clients that sign in only."""
+
 
 def probe(crm: Crm, heard: Callable[[bool], None] = lambda _offered: None) -> tuple[bool, str]:
-    """Connect, sign in and say goodbye; return (all is well, what to say). Sends nothing, never raises.
+    """Connect, sign in, name sender and recipients, and take it back; return (all is well, what to say).
+
+    Sends nothing, never raises.
 
     :param heard: as for :class:`~crm_plugin.channels.email.smtp.SmtpCarrier`.
     """
     try:
-        return True, SmtpCarrier(crm, heard).greet()
+        carrier = SmtpCarrier(crm, heard)
+        notices = [ascii_address(crm.settings.notify_email)] if crm.settings.notify_email else []
     except BadInput as error:
         return False, str(error)
-    except smtplib.SMTPAuthenticationError as error:
-        return False, f"the server refuses user and password ({error.smtp_code} {_said(error.smtp_error)})"
-    except smtplib.SMTPResponseException as error:
-        return False, f"the server refuses us ({error.smtp_code} {_said(error.smtp_error)})"
-    except smtplib.SMTPNotSupportedError:
-        return False, "the server takes no sign-in on this connection: is it the port for TLS?"
-    except ssl.SSLError as error:
-        return False, f"no safe connection: {error.reason or error}"
+    try:
+        return _verdict(carrier.try_out(notices))
     except (smtplib.SMTPException, OSError) as error:
-        return False, f"the server does not answer: {str(error) or type(error).__name__}"
+        return False, fault_of(error, carrier.server)
 
 
-def _said(text: bytes | str) -> str:
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return " ".join(words.split())[:200]
+def _verdict(trial: Trial) -> tuple[bool, str]:
+    refused = trial.refused
+    if refused is None:
+        missing = "".join(f"; it has no mailbox {one}, so answers to it come back" for one in trial.unknown)
+        return True, trial.how + missing
+    what = "our sender" if refused.command.startswith("MAIL") else "a message to"
+    if refused.cause == "later":
+        return False, f"{trial.how}, but does not take {what} {refused.address} now ({refused.words})"
+    return (
+        False,
+        f"{trial.how}, but refuses {what} {refused.address} ({refused.words}){_advice(trial, refused)}",
+    )
+
+
+def _advice(trial: Trial, refused: Refused) -> str:
+    """Return what to do where the server wants a login that it did not get."""
+    if trial.signed_in or not _WANTS_LOGIN.search(refused.words):
+        return ""
+    if trial.offers_login:
+        return "; it wants a login: write user and password into smtp_url"
+    return "; it wants a login, on its port for clients (587), or must be set to take mail of this machine"

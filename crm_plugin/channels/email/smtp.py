@@ -1,7 +1,9 @@
 """The carrier SMTP: one mail server, over as many connections as its distance makes worthwhile."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +11,12 @@ from crm_plugin.channels.base import Message, Receipt, not_called
 from crm_plugin.channels.email.headers import ascii_address, split_mailbox
 from crm_plugin.channels.email.smtp_connection import SECONDS, Patience, SmtpConnection
 from crm_plugin.channels.email.smtp_server import server_of
+from crm_plugin.channels.email.trial import Trial
 from crm_plugin.channels.lanes import Lanes
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.rare_warnings import RareWarnings
+
+log = logging.getLogger(__name__)
 
 
 class SmtpCarrier:
@@ -22,15 +28,23 @@ class SmtpCarrier:
     idempotent = False
     call_seconds = SECONDS
 
-    def __init__(self, crm: Any, heard: Callable[[bool], None] = lambda _offered: None) -> None:
+    def __init__(
+        self,
+        crm: Any,
+        heard: Callable[[bool], None] = lambda _offered: None,
+        remembered: Path | None = None,
+    ) -> None:
         """Take the settings.
 
         :param heard: is given, with each connection, whether the server takes addresses beyond ASCII.
+        :param remembered: folder in which workers note what they have warned of; None: each for itself.
         """
-        self._server = server_of(crm.settings.smtp_url)
+        self.server = server_of(crm.settings.smtp_url)
         self._sender = _envelope(crm.settings)
-        _check_domain(crm.settings.bounce_domain)
+        self._bounce_domain = crm.settings.bounce_domain
+        _check_domain(self._bounce_domain)
         self._heard = heard
+        self._warnings = RareWarnings(log, remembered)
         self._patience = Patience()
         self.lanes = Lanes(self._connection, crm.settings.connections_to(self.name))
 
@@ -50,12 +64,14 @@ class SmtpCarrier:
 
         return self.lanes.run(messages, deliver)
 
-    def greet(self) -> str:
-        """Connect, sign in and say goodbye without sending anything; return how, for people.
+    def try_out(self, others: Sequence[str]) -> Trial:
+        """Do everything up to the text of a message to ourselves, then take it back: nothing is sent.
 
-        :raises smtplib.SMTPException: and OSError, as they come.
+        :param others: further recipients to name; one of another domain shows whether the server relays.
+        :raises smtplib.SMTPException: and OSError, as they come while connecting and signing in.
         """
-        return self._connection().greet()
+        sender = f"bounce+test@{self._bounce_domain}" if self._bounce_domain else self._sender
+        return self._connection().try_out(sender, dict.fromkeys((self._sender, *others)))
 
     def close(self) -> None:
         """Say goodbye to the server."""
@@ -64,7 +80,8 @@ class SmtpCarrier:
         self.lanes.close()
 
     def _connection(self) -> SmtpConnection:
-        return SmtpConnection(self._server, self._sender, self._patience, self._heard, self._fewer)
+        places = (self.server, self._sender, self._patience, self._heard, self._warnings)
+        return SmtpConnection(*places, self._fewer)
 
     def _fewer(self) -> None:
         self.lanes.fewer()

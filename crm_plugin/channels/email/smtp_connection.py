@@ -5,22 +5,22 @@ have it: *unavailable*. Once it is under way, only the server's answer counts: w
 *unknown* (RFC 5321 4.5.3.2.6 names this very case), and nothing is sent again by itself.
 """
 
-import logging
 import re
 import smtplib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.channels.email.connect_faults import fault_of
 from crm_plugin.channels.email.headers import written_address
-from crm_plugin.channels.email.replies import cause_of, said
+from crm_plugin.channels.email.replies import LONGEST, cause_of, said
 from crm_plugin.channels.email.reply_phrases import Cause
 from crm_plugin.channels.email.smtp_server import Server
+from crm_plugin.channels.email.trial import Refused, Trial
 from crm_plugin.kernel.errors import BadInput
-
-log = logging.getLogger(__name__)
+from crm_plugin.kernel.rare_warnings import RareWarnings
 
 SECONDS = 30.0
 """Time-out of one message, with a new connection if it needs one."""
@@ -85,6 +85,7 @@ class SmtpConnection:
 
     :param sender: of the envelope, where a message has no return path of its own.
     :param heard: is given, with each new connection, whether the server takes addresses beyond ASCII.
+    :param warnings: take what the server refuses, once for each kind of answer.
     :param crowded: is called when the server says that there are too many connections.
     """
 
@@ -94,12 +95,14 @@ class SmtpConnection:
         sender: str,
         patience: Patience,
         heard: Callable[[bool], None],
+        warnings: RareWarnings,
         crowded: Callable[[], None] = lambda: None,
     ) -> None:
         self._server = server
         self._sender = sender
         self._patience = patience
         self._heard = heard
+        self._warnings = warnings
         self._crowded = crowded
         self.link: smtplib.SMTP | None = None
         self._sent = self._refusals = 0
@@ -111,15 +114,41 @@ class SmtpConnection:
         self._deadline = time.monotonic() + SECONDS
         return self._one(message)
 
-    def greet(self) -> str:
-        """Connect, sign in and say goodbye without sending anything; return how, for people.
+    def try_out(self, sender: str, recipients: Iterable[str]) -> Trial:
+        """Do everything up to the text of a message, then take it back: nothing is sent.
 
-        :raises smtplib.SMTPException: and OSError, as they come.
+        :raises smtplib.SMTPException: and OSError, as they come while connecting and signing in.
         """
         self._deadline = time.monotonic() + SECONDS
-        link = self._connect()
+        link = self.link = self._connect()
+        try:
+            refused, unknown = self._envelope(link, sender, recipients)
+            self._reset()
+            user = self._server.user
+            return Trial(self._how(link), bool(user), link.has_extn("auth"), refused, unknown)
+        finally:
+            self.close()
+
+    def _envelope(
+        self, link: smtplib.SMTP, sender: str, recipients: Iterable[str]
+    ) -> tuple[Refused | None, tuple[str, ...]]:
+        """Name sender and recipients; return the first refusal, and the mailboxes that are not there."""
+        unknown: list[str] = []
+        for command in (f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{one}>" for one in recipients)):
+            try:
+                code, answer = self._command(link, command)
+            except Lost as lost:
+                raise smtplib.SMTPServerDisconnected(f"it hung up at {command.split(':')[0]}") from lost
+            if code < 400:
+                continue
+            found = Refused(command, code, answer, _cause(command.split(" ")[0], code, answer))
+            if found.cause not in ("mailbox", "full"):
+                return found, tuple(unknown)
+            unknown.append(found.address)
+        return None, tuple(unknown)
+
+    def _how(self, link: smtplib.SMTP) -> str:
         safe = "TLS" if isinstance(link.sock, ssl.SSLSocket) else "without TLS"
-        link.quit()
         user = f", signed in as {self._server.user}" if self._server.user else ""
         return f"{self._server.host}:{self._server.port} answers, {safe}{user}"
 
@@ -148,9 +177,10 @@ class SmtpConnection:
             # A kept connection may have been closed while it was idle: the message is untouched.
             return self._dropped(message.key, "smtp_connection_lost") if fresh else self._one(message)
         except FAILURES as error:
-            log.warning("SMTP server %s: %s", self._server.host, error)
             self._patience.failed()
-            return self._dropped(message.key, "smtp_unreachable")
+            fault = fault_of(error, self._server)
+            self._warn("unreachable", fault)
+            return self._dropped(message.key, "smtp_unreachable", fault)
 
     def _not_greeted(self, key: str, error: smtplib.SMTPResponseException) -> Receipt:
         """Return what a refusal of the connection or of the login means."""
@@ -158,15 +188,20 @@ class SmtpConnection:
         answer = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
         if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
             self._drop()
+            self._warn("login", fault_of(error, self._server))
             return Receipt(
                 key, "unavailable", reason="smtp_login", permanent=False,
                 retry_after=RETRY_AFTER, words=said(error.smtp_code, answer),
             )  # fmt: skip
         return self._refused(key, "CONNECT", error.smtp_code, answer)
 
-    def _dropped(self, key: str, reason: str) -> Receipt:
+    def _dropped(self, key: str, reason: str, words: str = "") -> Receipt:
         self._drop()
-        return _unavailable(key, reason)
+        return _unavailable(key, reason, words)
+
+    def _warn(self, kind: str, words: str) -> None:
+        host = self._server.host
+        self._warnings.warn(f"{host} {kind}", f"SMTP server {host}: {words}")
 
     def _drop(self) -> None:
         link, self.link, self._sent, self._refusals = self.link, None, 0, 0
@@ -254,7 +289,6 @@ class SmtpConnection:
     def _refused(self, key: str, command: str, code: int, text: bytes) -> Receipt:
         """Return what a refusal means; the connection is made ready for the next message."""
         verb = command.split(" ")[0]
-        log.info("SMTP server %s answered %d to %s", self._server.host, code, verb)
         if code == 421 or verb == "CONNECT":
             self._drop()
         else:
@@ -265,6 +299,7 @@ class SmtpConnection:
             self._crowded()
         words = said(code, text, after_text=verb in _TEXT)
         found = Receipt(key, "rejected", reason=f"smtp_{code}{_enhanced(text)}", words=words)
+        self._warn(f"{verb} {found.reason} {cause}", f"answers {verb} by {said(code, text)}")
         if code >= 500 and cause in ("mailbox", "full", "unclear"):
             return found
         # What was refused for us, for the text or for the moment must not use the address up.
@@ -320,8 +355,10 @@ class SmtpConnection:
             self._given = left
 
 
-def _unavailable(key: str, reason: str) -> Receipt:
-    return Receipt(key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER)
+def _unavailable(key: str, reason: str, words: str) -> Receipt:
+    return Receipt(
+        key, "unavailable", reason=reason, permanent=False, retry_after=RETRY_AFTER, words=words[:LONGEST]
+    )
 
 
 _CROWD = re.compile(rb"too many (concurrent )?(connections|sessions)", re.I)

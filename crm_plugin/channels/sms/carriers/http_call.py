@@ -20,6 +20,7 @@ from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, Missin
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.rare_warnings import RareWarnings
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Wire:
 
     def __init__(self, seconds: float = CALL_SECONDS) -> None:
         self._seconds = seconds
+        self._warnings = RareWarnings(log)
         self._idle: list[tuple[requests.Session, float]] = []
         """Sessions that nobody uses now, and when each was used last; a session serves one thread."""
 
@@ -115,7 +117,8 @@ class Wire:
             session.close()
             self.close()
             # The kind of failure only: its words may hold the address, and with it a secret.
-            log.warning("SMS carrier %s: %s", urlsplit(url).hostname, type(error).__name__)
+            kind = f"SMS carrier {urlsplit(url).hostname}: {type(error).__name__}"
+            self._warnings.warn(kind, kind)
             if isinstance(error, _NEVER_MADE) or any(isinstance(one, _NEVER_LEFT) for one in _causes(error)):
                 raise NotSent from None
             timeout = isinstance(error, requests.Timeout | TimeoutError)
