@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.i18n import locales
@@ -42,6 +44,7 @@ def rule(field: str, operator: str, value: Any) -> Tree:
     return {"field": field, "operator": operator, "value": value}
 
 
+MESSAGE = {"name": "Hello", "channel": "message", "purpose": "service", "text": "Hello"}
 ADA = Actor("admin", "Ada Admin", ALL)
 
 TREES = [
@@ -298,3 +301,41 @@ def test_a_saved_comparison_that_is_refused_opens_and_offers_the_choice(school: 
     assert school.get("/queries").status_code == 200
     quick_queries.refresh_counts(school.crm, everything=True)
     assert queries.get(school.crm, ident, ADA).count == 0
+
+
+@on_sqlite
+def test_a_draft_with_a_refused_comparison_opens_on_every_step(school: School) -> None:
+    campaign = drafts.create(school.crm, ADA, MESSAGE | {"audience": group(rule("city", "=", "Wuhan"))})
+    old = group(rule("gender", "contains", "male"))
+    with school.crm.db.begin() as session:
+        session.execute(sa.update(Campaign).where(Campaign.id == campaign).values(audience=old))
+    for step in ("audience", "content", "policy", "check"):
+        answer = school.get(f"/campaigns/{campaign}/{step}", follow_redirects=True)
+        assert answer.status_code == 200, step
+    assert "gender cannot be compared by" in html.unescape(school.get(f"/campaigns/{campaign}/audience").text)
+
+
+def asked(school: School, tree: Any) -> tuple[int, str]:
+    answer = school.get("/people", query_string={"tree": json.dumps(tree)})
+    return answer.status_code, html.unescape(answer.text)
+
+
+@on_sqlite
+def test_an_address_with_refused_comparisons_opens_the_builder(school: School) -> None:
+    old, beside = rule("gender", "contains", "male"), rule("locale", "beginsWith", "zh")
+    for tree in (group(old), group(group(beside, old), rule("city", "=", "Wuhan"))):
+        status, page = asked(school, tree)
+        assert status == 200
+        assert page.count("This comparison is not possible here") == page.count('value="male"') + page.count(
+            'value="zh"'
+        )
+        assert "cannot be compared by" in page
+    for bad in (
+        group(old, {"rules": 1}),
+        group(old, rule("nothing", "=", 1)),
+        group({"field": "gender"}),
+        [old],
+        old,
+    ):
+        status, page = asked(school, bad)
+        assert (status, "c-builder" in page) == (400, False), bad

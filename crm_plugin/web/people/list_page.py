@@ -117,7 +117,16 @@ def people() -> ResponseReturnValue:
     query = queries.get(crm(), query_id, actor()) if query_id else None
     if query is not None and "tree" not in request.args:
         return _opened(query)
-    return listed(Place.read(links.asked(), request.args), query=query)
+    try:
+        return listed(Place.read(links.asked(), request.args), query=query)
+    except BadInput as error:
+        tree = links.with_refused()
+        if tree is None:
+            raise
+        return _page(tree, query, counted={**_NOTHING, "problem": explain(error, placed=False)}, results=None)
+
+
+_NOTHING: dict[str, Any] = {"sample": None, "counted": None, "problem": "", "unfinished": 0, "sentence": ""}
 
 
 def listed(
@@ -135,8 +144,7 @@ def listed(
 
 def _opened(query: queries.QueryRow) -> Response:
     words = links.sentence(query.tree) if query.tree["rules"] else ""
-    nothing = {"sample": None, "counted": None, "problem": "", "unfinished": 0, "sentence": words}
-    return _page(query.tree, query, counted=nothing, results=None)
+    return _page(query.tree, query, counted={**_NOTHING, "sentence": words}, results=None)
 
 
 def _page(

@@ -1,6 +1,7 @@
 """Segments as pages hand them on: in addresses, as sentences, as quick queries, with names for their ids."""
 
 import json
+import re
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.language.catalogue import Catalogue
-from crm_plugin.segments.language.parse import load
+from crm_plugin.segments.language.parse import RULES, load
+from crm_plugin.segments.language.value_types import KNOWN
 from crm_plugin.segments.listing.stale_references import Courses, courses_in, look_up
 from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording import describe
@@ -24,6 +26,8 @@ from crm_plugin.web.segments.builder.view import wanted
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import explain, locale
 
+_STEP = re.compile(r"(\w+)(?:\[(\d+)\])?")
+"""One step of a place such as ``rules[1].value.rules[0].operator``."""
 LONGEST_ADDRESS = 6000
 """Characters of a segment in an address; servers cut off a little above."""
 
@@ -72,6 +76,37 @@ def asked() -> Search:
     """
     text = request.args.get("tree", "")
     return read(load(text) if text else deepcopy(EVERYBODY))
+
+
+def with_refused() -> Tree | None:
+    """Return the segment of this request if nothing is wrong with it but comparisons that are refused.
+
+    Such a one was whole when it was saved: the builder shows it, and somebody chooses another comparison.
+    """
+    tree: Tree = load(request.args.get("tree", ""))
+    tried = deepcopy(tree)
+    for _ in range(RULES):
+        try:
+            read(tried)
+        except BadInput as error:
+            rule = _rule_at(tried, error.place) if error.code == "segment.unknown_operator" else None
+            if rule is None or rule["operator"] in KNOWN:
+                return None
+            rule["operator"] = KNOWN[0]
+        else:
+            return tree
+    return None
+
+
+def _rule_at(tree: Tree, place: str) -> Tree | None:
+    """Return the rule whose operator a message names; None where it stands in a quick query."""
+    node: Any = tree
+    try:
+        for name, index in _STEP.findall(place)[:-1]:
+            node = node[name][int(index)] if index else node[name]
+    except (KeyError, TypeError, IndexError):
+        return None
+    return node if isinstance(node, dict) and isinstance(node.get("operator"), str) else None
 
 
 def sentence(tree: Tree) -> str:
