@@ -12,6 +12,7 @@ CODES: dict[str, str] = {
     "content.other_placeholder": "line {line}: {written} is no placeholder: write {{{{ {name} }}}}",
     "content.sent_as_written": "line {line}: {written} goes out as it stands: "
     "a placeholder is written {{{{ username }}}}",
+    "content.not_filled_in": "{written} is not filled in here: fields stand in texts only",
     "content.too_long": "longer than {limit} bytes",
     "content.bad_word": "{name!r} is not a valid field name: use small letters, digits and _, and no name "
     "in use",

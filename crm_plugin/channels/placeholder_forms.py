@@ -30,6 +30,7 @@ _FORMS = re.compile(
     ),
     re.I | re.S,
 )
+_OURS = re.compile(rf"\{{\{{\s*({_NAME})[^{{}}]{{0,80}}\}}\}}")
 _SURE = ("braces", "ends", "quoted")
 """Forms that nobody writes for anything else."""
 _LONGEST_SHOWN = 60
@@ -41,6 +42,15 @@ def foreign_placeholders(text: str, known: Collection[str], place: str) -> list[
     :param known: fields that may stand in it.
     """
     return list(_found(text, known, place))
+
+
+def written_field(text: str, known: Collection[str]) -> str:
+    """Return the first placeholder around a known field, in whatever syntax; empty where there is none."""
+    ours = next((match for match in _OURS.finditer(text) if match[1] in known), None)
+    if ours is not None:
+        return ours.group()
+    others = (one for one in _found(text, known, "") if one.severe)
+    return next((str(one.params["written"]) for one in others), "")
 
 
 def _found(text: str, known: Collection[str], place: str) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Any
 from crm_plugin.channels.base import MARKETING, Problem
 from crm_plugin.channels.content import LIMIT, VARIABLES, Piece, Slot, parse
 from crm_plugin.channels.links_apart import typed_addresses
-from crm_plugin.channels.placeholder_forms import foreign_placeholders
+from crm_plugin.channels.placeholder_forms import foreign_placeholders, written_field
 from crm_plugin.kernel.errors import BadInput
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -80,10 +80,19 @@ def constants(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def link_problems(used: Iterable[str], content: Mapping[str, Any]) -> list[Problem]:
-    """Report that a text shows a link which the campaign does not have."""
+    """Report a link that the campaign does not have, and values that hold placeholders of their own."""
     if "link" in used and not content.get("link"):
         return [Problem("content.no_link", "link")]
-    return []
+    return _unfilled(content)
+
+
+def _unfilled(content: Mapping[str, Any]) -> list[Problem]:
+    """Report placeholders in a link or a value: nothing fills those in."""
+    values = {"link": str(content.get("link") or "")}
+    for key in ("variables", "fallbacks"):
+        values |= {f"{key}.{name}": str(value) for name, value in (content.get(key) or {}).items()}
+    found = ((place, written_field(value, known(content))) for place, value in values.items())
+    return [Problem("content.not_filled_in", place, {"written": one}) for place, one in found if one]
 
 
 def uncounted_links(pieces: Sequence[Piece], place: str) -> list[Problem]:

@@ -104,6 +104,32 @@ def test_other_text_is_left_alone(text: str) -> None:
     assert codes(text) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"link": "https://a.example/?u={{ username }}"}, "link"),
+        ({"link": "https://a.example/?u=${username}"}, "link"),
+        ({"link": "https://a.example/?u=%7B%7Busername%7D%7D"}, "link"),
+        ({"variables": {"coupon": "for {{ display_name | default('you') }}"}}, "variables.coupon"),
+        ({"fallbacks": {"display_name": "｛｛ username ｝｝"}}, "fallbacks.display_name"),
+    ],
+)
+def test_a_field_where_none_is_filled_in_stops_the_launch(values: dict[str, Any], place: str) -> None:
+    content = {"subject": "x", "text": "y {{ link }}", "link": "https://a.example/", **values}
+    for made in (EMAIL.compile(content, "service", CONTEXT), MESSAGE.compile(content, "service", CONTEXT)):
+        assert [(one.code, one.place) for one in made.problems] == [("content.not_filled_in", place)]
+    assert [one.place for one in sms("y", **values).problems] == [place]
+
+
+def test_values_may_hold_any_other_sign() -> None:
+    content = {
+        "text": "y {{ coupon }}",
+        "variables": {"coupon": "{A-1} 100% {{"},
+        "link": "https://a.example/{id}?x=%7B",
+    }
+    assert MESSAGE.compile(content, "service", CONTEXT).problems == []
+
+
 def sms(text: str, **values: Any) -> Any:
     context = Context(sms=SmsText("t", text, "service", "approved", "en"))
     return SMS.compile({"template": "t", "link": "https://a.example/", **values}, "service", context)
