@@ -205,7 +205,7 @@ def test_what_the_carrier_took_for_a_stop_is_one(crm: Crm) -> None:
 def open_for(crm: Crm, actor: Actor) -> list[tuple[str, list[str]]]:
     with crm.db.read() as session:
         found = reply_list.unread(session, actor)
-        return [(one.text, [name for _, name in one.people]) for one in found]
+        return [(one.text, [sender.name for sender in one.people]) for one in found]
 
 
 def test_another_reply_is_shown_to_who_sent_last(crm: Crm) -> None:

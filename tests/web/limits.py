@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from flask import Flask
 
@@ -162,6 +163,7 @@ def _fill(limits: Limits) -> None:
     ids["topic"] = topics.create(crm, ADMIN, "Offers")
     ids["stopped"] = suppressions.listed(crm, ADMIN)[0].id
     ids["note"] = follow_ups.add(crm, ADMIN, ids["out1"], follow_ups.Entry("note", "not to be read inside"))
+    ids["reply"] = a_reply(limits, "out1", staff=LIMITED.id)
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
     ids["draft"] = drafts.create(crm, ADMIN, file_of_campaign())
     ids["own_draft"] = drafts.create(crm, LIMITED, file_of_campaign())
@@ -224,10 +226,11 @@ def outcome(limits: Limits, actor: r.Actor, name: str) -> conversions.Outcome | 
         return conversions.conversions(session, access.find(session, actor, limits.ids[name]), 1, actor)
 
 
-def a_reply(world: Limits) -> int:
-    """Put in what somebody inside sent to our number; return its id."""
-    facts = {"channel": "sms", "carrier": "http", "address_key": "+8613800000001", "wish": "", "text": "?"}
-    row = Reply(event_key="r", person_id=world.ids["in1"], at=world.crm.clock(), **facts)
+def a_reply(world: Limits, who: str = "in1", **changes: Any) -> int:
+    """Put in what somebody sent to our number; return its id."""
+    facts = {"channel": "sms", "carrier": "http", "address_key": "+8613800000001", "wish": "", **changes}
+    row = Reply(event_key=str(uuid4()), text="not to be read inside", at=world.crm.clock(), **facts)
+    row.person_id = world.ids[who]
     with world.crm.db.begin() as session:
         session.add(row)
         session.flush()

@@ -240,6 +240,7 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
         {"channel": "email", "answer": "denied"},
         "consent.deny",
     ),
+    "api_reply_done": _at(API + "/replies/{}/done", a_reply, None, "reply.done"),
     "api_follow_up_add": lambda _w: (
         f"{API}/people/in1/follow-ups",
         {"kind": "note", "text": "x"},

@@ -128,3 +128,14 @@ def test_without_the_right_to_send_replies_are_read_only(school: School, client:
         ident, person = session.execute(sa.select(Reply.id, Reply.person_id)).one()
     assert "To be read" not in school.get(f"/people/{person}").text
     assert school.post(f"/people/{person}/replies/{ident}/done").status_code == 403
+
+
+def test_programs_read_replies_and_tick_them_off(school: School, client: Client) -> None:
+    send(client, "http", "Hello?")
+    answer = school.get("/api/v1/replies").json
+    assert answer is not None
+    (one,) = answer["items"]
+    assert (one["text"], one["people"], one["opt_out"]) == ("Hello?", ["p0"], False)
+    path = f"/admin/crm/api/v1/replies/{one['id']}/done"
+    assert school.client.post(path, headers={"X-CSRFToken": school.csrf()}).status_code == 204
+    assert school.get("/api/v1/replies").json == {"items": []}

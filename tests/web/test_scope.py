@@ -67,6 +67,7 @@ OUTSIDE = {
     "/undo/<": "note",
     "/stopped/<": "stopped",
     f"{API}/stopped/<": "stopped",
+    f"{API}/replies/<": "reply",
     **TOPICS_OUTSIDE,
 }
 BODIES: dict[str, Any] = {
@@ -127,6 +128,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_export": (f"{API}/exports", {"tree": EVERYBODY}, 202),
     "api_courses": (f"{API}/courses", None, 200),
     "api_labels": (f"{API}/labels/tag", None, 200),
+    "api_replies": (f"{API}/replies", None, 200),
     "api_stopped": (f"{API}/stopped", None, 403),
     "api_stopped_block": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
     **TOPICS_PLAIN,
@@ -165,7 +167,7 @@ def is_about_texts(route: Route) -> bool:
 
 def path_to(route: Route, ids: dict[str, int], name: str) -> str:
     path = route.rule.replace("<int:ident>", str(ids.get(name, 0))).replace("<person_id>", name)
-    values = {"<int:note>": str(ids["note"]), "<int:reply>": "1", **PLACES}
+    values = {"<int:note>": str(ids["note"]), "<int:reply>": str(ids["reply"]), **PLACES}
     for place, value in values.items():
         path = path.replace(place, value)
     assert "<" not in path, f"{route.name}: say what {path} means"

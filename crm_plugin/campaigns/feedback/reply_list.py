@@ -23,6 +23,15 @@ from crm_plugin.profiles.store.course_scope import in_scope
 _KINDS = {"stop": "reply_stop", "start": "reply_start", "refused": "carrier_stop", "": "reply"}
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Somebody whose number a reply came from."""
+
+    id: int
+    host_id: str
+    name: str
+
+
 @dataclass
 class OpenReply:
     """A reply that staff are to read, with everybody whose number it came from."""
@@ -31,8 +40,7 @@ class OpenReply:
     text: str
     at: datetime
     wish: str
-    people: list[tuple[int, str]] = field(default_factory=list)
-    """(our id, name)."""
+    people: list[Sender] = field(default_factory=list)
 
 
 def unread(session: Session, actor: Actor, limit: int = 10) -> list[OpenReply]:
@@ -45,12 +53,22 @@ def unread(session: Session, actor: Actor, limit: int = 10) -> list[OpenReply]:
         nobodys = (Reply.staff.is_(None), Reply.staff == OPERATOR.id, Reply.staff.startswith("token:"))
         mine = sa.or_(mine, *nobodys)
     which = sa.and_(mine, in_scope(Reply.person_id, actor.scope))
-    columns = (Reply.event_key, Reply.id, Reply.text, Reply.at, Reply.wish, Person.id, Person.display_name)
+    columns = (
+        Reply.event_key,
+        Reply.id,
+        Reply.text,
+        Reply.at,
+        Reply.wish,
+        Person.id,
+        Person.host_id,
+        Person.display_name,
+    )
     query = sa.select(*columns).join(Person, Person.id == Reply.person_id)
     query = query.where(which, Reply.done_at.is_(None)).order_by(Reply.at, Reply.id).limit(4 * limit)
     found: dict[str, OpenReply] = {}
-    for event, ident, text, at, wish, person, name in session.execute(query):
-        found.setdefault(event, OpenReply(ident, text, at, wish)).people.append((person, name or ""))
+    for event, ident, text, at, wish, *sender in session.execute(query):
+        people = found.setdefault(event, OpenReply(ident, text, at, wish)).people
+        people.append(Sender(*sender))  # type: ignore[arg-type]
     return list(found.values())[:limit]
 
 

@@ -11,6 +11,7 @@ from crm_plugin.web.api import (
     people,
     person,
     queries,
+    replies,
     school,
     segments,
     sms_templates,
@@ -21,7 +22,7 @@ ROUTES = tuple(
     module.ROUTES
     for module in (
         *(campaigns, openapi, exports, people, person),
-        *(queries, school, segments, sms_templates, topics),
+        *(queries, replies, school, segments, sms_templates, topics),
     )
 )
 """The operations of each module."""
