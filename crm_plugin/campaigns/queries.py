@@ -19,6 +19,9 @@ from crm_plugin.segments.saved.quick_queries import mentions
 UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held")
 """States of a campaign that may still ask who its people are, or whether the goal is reached."""
 
+EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
+"""States whose reasons are counted apart, beside ``excluded``."""
+
 
 @dataclass(slots=True)
 class CampaignRow:
@@ -153,11 +156,31 @@ def status(session: Session, campaign: Campaign | CampaignRow) -> dict[str, Any]
     return {
         "id": campaign.id,
         "state": campaign.state,
+        "reason": campaign.reason,
+        "last_words": campaign.last_words,
         "books": books(session, [campaign.id])[campaign.id].document(),
+        "reasons": [
+            {"state": state, "reason": reason, "people": people}
+            for state, reason, people in reasons(session, campaign.id)
+        ],
         "hits": clicks.hits,
         "human_hits": clicks.human_hits,
         "people_clicked": clicks.people_clicked,
     }
+
+
+def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
+    """Return (state, reason, people) of who waits, failed or is in doubt, the most frequent first."""
+    number = sa.func.count()
+    query = (
+        sa.select(Delivery.state, Delivery.reason, number)
+        .where(Delivery.campaign_id == campaign_id, Delivery.state.in_(EXPLAINED))
+        .where(Delivery.reason.is_not(None))
+        .group_by(Delivery.state, Delivery.reason)
+        .order_by(number.desc(), Delivery.state, Delivery.reason)
+        .limit(50)
+    )
+    return [(state, reason or "", count) for state, reason, count in session.execute(query)]
 
 
 def row_of(campaign: Campaign) -> CampaignRow:

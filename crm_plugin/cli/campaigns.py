@@ -51,7 +51,7 @@ _verb("cancel", service.cancel, "Send nothing more, for good.")
 @as_json
 @with_crm
 def status(crm: Crm, ident: int, as_json: bool) -> None:
-    """Show the state, the books and the clicks."""
+    """Show the state and its reason, the books with theirs, and the clicks."""
     document = _status(crm, ident)
     show(document, as_json, _status_text(document))
 
@@ -88,13 +88,27 @@ def _status(crm: Crm, ident: int) -> dict[str, Any]:
 
 
 def _status_text(status: dict[str, Any]) -> str:
+    why = f" ({status['reason']})" if status["reason"] else ""
+    lines = [f"campaign {status['id']}: {status['state']}{why}"]
+    if status["last_words"]:
+        lines.append(f"  the carrier's last refusal: {status['last_words']}")
+    numbers = _numbers(status)
+    width = max(len(name) for name, _ in numbers)
+    return "\n".join([*lines, *(f"  {name:<{width}}{number:>10,}" for name, number in numbers)])
+
+
+def _numbers(status: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return (name, number): the books with the reasons behind each state, then the clicks."""
     books = dict(status["books"])
-    excluded = books.pop("excluded")
-    lines = [f"campaign {status['id']}: {status['state']}"]
-    lines += [f"  {name:<18}{number:>10,}" for name, number in books.items()]
-    lines += [f"  excluded: {reason:<8}{number:>10,}" for reason, number in excluded.items()]
-    lines += [f"  {name:<18}{status[name]:>10,}" for name in ("hits", "human_hits", "people_clicked")]
-    return "\n".join(lines)
+    excluded: dict[str, int] = books["excluded"]
+    why = {"excluded": list(excluded.items())}
+    for row in status["reasons"]:
+        why.setdefault(row["state"], []).append((row["reason"], row["people"]))
+    books["excluded"] = sum(excluded.values())
+    found: list[tuple[str, int]] = []
+    for state, number in books.items():
+        found += [(state, number), *((f"{state}: {reason}", people) for reason, people in why.get(state, ()))]
+    return found + [(name, status[name]) for name in ("hits", "human_hits", "people_clicked")]
 
 
 COMMANDS = (campaign, outbox)

@@ -156,7 +156,10 @@ def test_status_has_the_fixed_form(database: Database, tmp_path: Path) -> None:
     assert status(crm, campaign) == {
         "id": campaign,
         "state": "finished",
+        "reason": None,
+        "last_words": None,
         "books": {"considered": 2, "excluded": {}, "sent": 2, **zeros},
+        "reasons": [],
         "hits": 0,
         "human_hits": 0,
         "people_clicked": 0,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.ledger.states import STATES, Books, books
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.queries import CampaignRow
+from crm_plugin.campaigns.queries import CampaignRow, reasons
 from crm_plugin.campaigns.reporting.conversions import buyers
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
@@ -19,9 +19,6 @@ from crm_plugin.links import measures
 from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import Scope, in_scope
-
-EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
-"""States whose reasons the report separates, beside ``excluded``."""
 
 
 @dataclass(slots=True)
@@ -54,20 +51,6 @@ def report(session: Session, campaign: CampaignRow) -> Report:
     """Return the numbers of a campaign."""
     numbers = books(session, [campaign.id])[campaign.id]
     return Report(campaign, numbers, measures.tally(session, campaign.id), reasons(session, campaign.id))
-
-
-def reasons(session: Session, campaign_id: int) -> list[tuple[str, str, int]]:
-    """Return (state, reason, people) of who waits, failed or is in doubt, the most frequent first."""
-    number = sa.func.count()
-    query = (
-        sa.select(Delivery.state, Delivery.reason, number)
-        .where(Delivery.campaign_id == campaign_id, Delivery.state.in_(EXPLAINED))
-        .where(Delivery.reason.is_not(None))
-        .group_by(Delivery.state, Delivery.reason)
-        .order_by(number.desc(), Delivery.state, Delivery.reason)
-        .limit(50)
-    )
-    return [(state, reason or "", count) for state, reason, count in session.execute(query)]
 
 
 def people_of(

@@ -26,11 +26,17 @@ ROUTES = Endpoints()
 
 _WHAT = f"`considered`, a state, `excluded:` with a reason ({', '.join(KEYS)}), or `clicked`."
 Campaign = schemas.of(CampaignRow)
+RowsOfReason = schemas.answer(
+    "RowsOfReason", state=fields.String(), reason=fields.String(), people=fields.Integer()
+)
 Status = schemas.answer(
     "Status",
     id=fields.Integer(),
     state=fields.String(),
+    reason=fields.String(allow_none=True),
+    last_words=fields.String(allow_none=True),
     books=fields.Dict(keys=fields.String()),
+    reasons=fields.List(fields.Nested(RowsOfReason)),
     hits=fields.Integer(),
     human_hits=fields.Integer(),
     people_clicked=fields.Integer(),
@@ -112,7 +118,7 @@ def api_create(given: Given) -> Any:
 
 @ROUTES.endpoint("GET", "/campaigns/<int:ident>", shape=Shape(answer=Status))
 def api_status(_given: Given, ident: int) -> Any:
-    """Return state, books and clicks of a campaign."""
+    """Return state, reason, books and clicks of a campaign."""
     with crm().db.read() as session:
         return queries.status(session, access.find(session, actor(), ident))
 
