@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import Unavailable
@@ -45,6 +46,13 @@ class Step:
     model: Any
     key: str
     spell: Spell
+    reads: tuple[str, ...] = ()
+    """The columns that are looked at; empty = all, which a row needs that gets another key."""
+
+    def select(self) -> sa.Select[Any]:
+        """Return the rows of the table with what is looked at."""
+        columns = self.model.__table__.c
+        return sa.select(*(columns[name] for name in self.reads or columns.keys()))
 
 
 def _value(row: Any, _region: str | None) -> Columns | None:
@@ -52,15 +60,25 @@ def _value(row: Any, _region: str | None) -> Columns | None:
     return None if text is None else spelled_value(text)
 
 
+def _reason(row: Any, _region: str | None) -> Columns:
+    return spelled_texts(row, ("end_reason",), None)
+
+
+def _words(row: Any, _region: str | None) -> Columns:
+    return spelled_texts(row, ("source", "coupon"), m.FOLDED)
+
+
 def _label(row: Any, _region: str | None) -> Columns | None:
     return None if known(row.value) is None else {"folded": fold(row.value, LONGEST_LABEL)}
 
 
+_PERSON = ("id", "status", *spelled(r.Person("", "active"), None))
+
 STEPS = (
-    Step(m.Person, "id", spelled),
+    Step(m.Person, "id", spelled, _PERSON),
     Step(m.Course, "id", lambda row, _region: {"title_folded": fold(row.title)}),
-    Step(m.Enrolment, "id", lambda row, _region: spelled_texts(row, ("end_reason",), None)),
-    Step(m.Order, "id", lambda row, _region: spelled_texts(row, ("source", "coupon"), m.FOLDED)),
+    Step(m.Enrolment, "id", _reason, ("id", "person_id", "end_reason", "end_reason_folded")),
+    Step(m.Order, "id", _words, ("id", "person_id", "source", "source_folded", "coupon", "coupon_folded")),
     Step(m.PersonAttribute, "person_id", _value),
     Step(m.PersonTag, "person_id", _label),
     Step(CrmTag, "person_id", _label),
@@ -113,9 +131,7 @@ def _next(session: Session, by: str | None) -> tuple[int, bool]:
         place = {"rules": RULES, "step": place["step"] + 1, "after": 0}
     else:
         last = first + IDS
-        rows = session.execute(
-            sa.select(*table.c).where(key.between(first, last)).order_by(key).with_for_update()
-        )
+        rows = session.execute(step.select().where(key.between(first, last)).order_by(key).with_for_update())
         changed = _write(session, step, rows.all(), by)
         place = {**place, "after": last}
     keep(session, _NAME, place)
@@ -146,4 +162,5 @@ def _write(session: Session, step: Step, rows: Sequence[Any], by: str | None) ->
 
 
 def _differs(row: Any, new: Columns) -> bool:
-    return any(row._mapping[name] != value for name, value in new.items())
+    held = row._mapping
+    return any(held[name] != value for name, value in new.items())

@@ -31,6 +31,8 @@ RESCAN_SECONDS = 3_600
 """How often a stream without changes is scanned, or 20 times as long as its last scan took."""
 DOUBTFUL = 8
 """Failures in a row, about half an hour, after which the mark itself is suspected."""
+SPELLING_SECONDS = 10.0
+"""So much of a round at most goes to stored rows after an upgrade: the school's changes want their turn."""
 REQUIRED = ("courses", "persons", "enrolments")
 
 
@@ -74,7 +76,7 @@ def sync(
     started = time.monotonic()
     until = None if seconds is None else started + seconds
     result = SyncResult()
-    respelling.proceed(crm, until)
+    respelling.proceed(crm, until if seconds is None else started + SPELLING_SECONDS)
     for stream in _streams(crm):
         result.states[stream] = _visit(crm, stream, full, until, progress, result)
     _ask_for_missing(crm, until, result)
