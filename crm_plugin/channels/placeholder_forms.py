@@ -41,7 +41,11 @@ def foreign_placeholders(text: str, known: Collection[str], place: str) -> list[
 
     :param known: fields that may stand in it.
     """
-    return list(_found(text, known, place))
+    # One that stands in ten places is named once, with the first of them.
+    found: dict[str, Problem] = {}
+    for one in _found(text, known, place):
+        found.setdefault(one.params["written"], one)
+    return list(found.values())
 
 
 def written_field(text: str, known: Collection[str]) -> str:

@@ -46,6 +46,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"at": "soon"}, "at", "campaign.bad_value"),
     ({"at": 17}, "at", "campaign.bad_value"),
     ({"text": 5}, "text", "campaign.bad_value"),
+    ({"text": "x" * 20_001}, "text", "campaign.bad_value"),
+    ({"html": "x" * 100_001}, "html", "campaign.bad_value"),
     ({"variables": []}, "variables", "campaign.bad_value"),
     ({"variables": {"a b": "x"}}, "variables.a b", "campaign.bad_value"),
     ({"name": "\ud800"}, "name", "campaign.bad_value"),
@@ -91,6 +93,10 @@ def test_a_mistake_names_its_place(values: dict[str, Any], place: str, code: str
         read({**GOOD, **values}, CHECKS)
     assert (caught.value.place, caught.value.code) == (place, code)
     assert "\n" not in str(caught.value)
+
+
+def test_a_design_may_be_longer_than_a_text() -> None:
+    assert len(read({**GOOD, "html": "x" * 100_000}, CHECKS).content["html"]) == 100_000
 
 
 @pytest.mark.parametrize("key", ["name", "channel", "audience"])

@@ -25,6 +25,14 @@ def codes(text: str) -> list[str]:
     return [f"{one.code.removeprefix('content.')}:{one.params['written']}" for one in found]
 
 
+def test_one_in_many_places_is_named_once() -> None:
+    found = foreign_placeholders("a\n*|MC:SUBJECT|*\n%NAME%\n*|MC:SUBJECT|*", VARIABLES, "text")
+    assert [(one.params["line"], one.params["written"]) for one in found] == [
+        (2, "*|MC:SUBJECT|*"),
+        (3, "%NAME%"),
+    ]
+
+
 @pytest.mark.parametrize(
     "source", ["Your code {#A1#}", "{# note #}", "{#", "#}", "{% off %", "100 {%}", "a {{ '{#' }}"]
 )

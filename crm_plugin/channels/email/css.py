@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crm_plugin.channels.email.removals import LOADS, RUNS, UNREADABLE, Removal
+from crm_plugin.channels.email.removals import LOADS, NO_CSS, RUNS, UNREADABLE, Removal
 from crm_plugin.kernel.errors import Clause
 
 _LOADS = re.compile(r"(?:url|src|image|image-set|cross-fade)\s*\(|@import", re.I)
@@ -21,6 +21,7 @@ _OF_HTML = re.compile(r"<!--|-->")
 _RULES_INSIDE = ("media", "supports", "layer", "container", "keyframes", "-webkit-keyframes", "-moz-document")
 _TOKEN = re.compile(rf"{_STRING}|[(){{}}\[\];]", re.S)
 _BLANKS = re.compile(r"\s*")
+_DECLARATION = re.compile(r"-{0,2}[^\W\d][\w-]*\s*:")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _LONGEST_SHOWN = 40
 _DEEPEST = 8
@@ -50,11 +51,11 @@ def clean_declarations(text: str, line: int = 1) -> tuple[str, list[Removal]]:
     """Return declarations, as in an attribute ``style``, without what could load or run."""
     kept, removals = [], []
     for part in _parts(_COMMENT.sub(_lines_of, text), line, nested=False):
-        why = _why(part.head)
+        why = _why(part.head) or (None if _DECLARATION.match(part.head) else NO_CSS)
         rest = _ADDRESS.sub("none", part.head) if part.head.lower().startswith("background") else part.head
         if why is not None:
             removals.append(Removal(_shown(part.head), why, part.line))
-        if why is None or _why(rest) is None:
+        if why is None or (why is LOADS and _why(rest) is None):
             kept.append(rest)
     return ("; ".join(kept), removals) if removals else (text, [])
 

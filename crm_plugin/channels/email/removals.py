@@ -9,6 +9,7 @@ from crm_plugin.kernel.errors import Clause
 RUNS = Clause("an e-mail may run nothing")
 LOADS = Clause("an e-mail loads nothing but pictures in img")
 UNREADABLE = Clause("not every mail program reads it alike")
+NO_CSS = Clause("it is no CSS, which is written name: value")
 UNKNOWN_TAG = Clause("mail programs do not know it; its text stays")
 UNKNOWN_ATTRIBUTE = Clause("mail programs do not know it")
 FOR_OUTLOOK = Clause("only Outlook for Windows would read it")

@@ -4,6 +4,7 @@ The cleaner keeps what is safe and says nothing of the rest. So this reader goes
 lines are still known.
 """
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _PLAIN_META = re.compile(r"[\w ,.=-]*")
 _MEDIA = re.compile(r"[\w\s(),.:/-]+")
 _CONDITION = re.compile(r"\[if ([^\]]*)\]>(?!\s*<!-*\s*\Z)", re.I)
 """A comment for Outlook; one that ends at once (``<!--[if !mso]><!-->``) hides nothing from others."""
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>]*))?""")
 _DRAWINGS = ("svg", "math")
 _REASONS = {
     **dict.fromkeys(("script", "iframe", "object", "embed", "applet"), removals.RUNS),
@@ -94,6 +96,8 @@ class _SourceReader(HTMLParser):
         values = {name: value or "" for name, value in reversed(attrs)}  # the first of a name holds
         if tag in _DRAWINGS:
             self._drawing += 1
+        if "style" in values:
+            self._style(values["style"])
         if tag in ("style", "title") and not self._drawing:
             at = self._offset()
             inside = at + len(self.get_starttag_text() or "")
@@ -180,13 +184,22 @@ class _SourceReader(HTMLParser):
             self._address(values["src"].strip(), PICTURE)
 
     def _attributes(self, tag: str, values: Mapping[str, str]) -> None:
-        for name, value in values.items():
-            if name == "style":
-                _, gone = css.clean_declarations(value, self.getpos()[0])
-                self._found.removals += gone
-            elif not has_place(tag, name) and not _NO_EFFECT.fullmatch(name):
+        for name in values:
+            if not has_place(tag, name) and not _NO_EFFECT.fullmatch(name):
                 why = removals.LOADS if name in _LOADING else removals.UNKNOWN_ATTRIBUTE
                 self._remove(name, removals.RUNS if name.startswith("on") else why)
+
+    def _style(self, value: str) -> None:
+        """Write an attribute style without what goes: one broken declaration stops the inlining of all."""
+        clean, gone = css.clean_declarations(value, self.getpos()[0])
+        if not gone:
+            return
+        self._found.removals += gone if not self._drawing else []
+        tag = self.get_starttag_text() or ""
+        written = next(one for one in _ATTRIBUTE.finditer(tag, 1) if one[1].lower() == "style")
+        start = self._offset()
+        self._pieces += [self._text[self._copied : start + written.start(2)], f'"{html.escape(clean)}"']
+        self._copied = start + written.end(2)
 
     def _address(self, url: str, *patterns: re.Pattern[str]) -> None:
         """Note an address that leads nowhere; one with a variable is judged where it is put together."""

@@ -96,6 +96,18 @@ def test_only_the_one_declaration_of_an_attribute_goes_and_a_colour_stays() -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "broken", ["*zoom:1", "color red", "color", "{top:0}", "$x:1", "=a:b", "9a:b", "<b:c", "a b:c", "[a]:b"]
+)
+@pytest.mark.parametrize("quoted", ['"{}"', "'{}'"])
+def test_a_broken_declaration_goes_alone(broken: str, quoted: str) -> None:
+    style = quoted.format(f"color:red;{broken};left:0")
+    source = f"<style>p{{margin:0}}</style>\n<p title=' style=1' style={style}>x</p>"
+    assert '<p title=" style=1" style="margin: 0;color: red;left: 0">' in shown(source)
+    assert [line.partition(" is taken out")[0] for line in told(source)] == [f"line 2: {broken}"]
+    assert 'style="margin: 0;"' in shown(f"<style>p{{margin:0;{broken}}}</style><p>x</p>")
+
+
 def test_rules_that_cannot_be_inlined_stay() -> None:
     html = shown(
         "<style media='print'>.a{display:none}</style><style>.ExternalClass{width:100%} .a{top:0}</style>"
