@@ -144,15 +144,36 @@ def test_get_and_head_of_every_address_change_nothing(crm: Crm, client: Client, 
     assert kept(crm) == (set(), set(), 0)
 
 
-def test_one_click_needs_no_cookie_and_may_come_twice(crm: Crm, client: Client, ann: int) -> None:
-    for _ in range(2):
+def test_one_click_needs_no_cookie_and_three_times_is_one_record(crm: Crm, client: Client, ann: int) -> None:
+    for _ in range(3):
         answer = client.post(page(crm, ann), data={"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
         assert "Set-Cookie" not in answer.headers
     consents, stopped, lines = kept(crm)
     assert consents == {("email", "denied")}
     assert stopped == {("email", "ann@a.example", "marketing")}
-    assert lines == 2, "each answer is on record"
+    assert lines == 1
+
+
+def test_one_click_after_another_answer_is_a_record_of_its_own(crm: Crm, client: Client, ann: int) -> None:
+    one_click, path = {"List-Unsubscribe": "One-Click"}, page(crm, ann)
+    for data in (one_click, {"scope": "undo", "on:email": "1"}, one_click, one_click, {"scope": "channel"}):
+        client.post(path, data=data)
+    with crm.db.read() as session:
+        lines = session.execute(
+            sa.select(ConsentRecord.state, ConsentRecord.source).order_by(ConsentRecord.id)
+        ).all()
+    assert [tuple(line) for line in lines] == [
+        *(("denied", "one-click"), ("granted", "undo"), ("denied", "one-click"), ("denied", "page")),
+    ]
+
+
+def test_a_repeated_one_click_stops_an_address_that_is_new(crm: Crm, client: Client, ann: int) -> None:
+    client.post(page(crm, ann), data={"List-Unsubscribe": "One-Click"})
+    with crm.db.begin() as session:
+        session.execute(sa.update(Person).where(Person.id == ann).values(email_key="new@a.example"))
+    client.post(page(crm, ann), data={"List-Unsubscribe": "One-Click"})
+    assert {address for _, address, _ in kept(crm)[1]} == {"ann@a.example", "new@a.example"}
 
 
 FORM = "application/x-www-form-urlencoded"

@@ -24,6 +24,8 @@ from crm_plugin.profiles.store.recompute_queue import touch
 
 MARKETING = ("marketing", "all")
 """Purposes of a record that decide about marketing."""
+ONE_CLICK = "one-click"
+"""Source of what a mail program posts (RFC 8058); it may post several times for one press of a button."""
 
 
 class Line(NamedTuple):
@@ -111,7 +113,8 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
 ) -> None:
     """Take note that a person wants no more of a channel.
 
-    It holds for everybody with their address. The rows of all these persons are locked as
+    A one-click opt-out that a mail program repeats stays one record. It holds for everybody with their
+    address. The rows of all these persons are locked as
     :mod:`crm_plugin.profiles.consent.address_locks` says, so that a message is either marked before or not
     sent.
     To take note of several channels, call :func:`lock_person` first, once for all of them.
@@ -123,7 +126,8 @@ def opt_out(  # noqa: PLR0913 - who, what, when, how and the words seen belong t
     :raises NotFound: ``object.missing``.
     """
     addresses = lock_person(crm, session, person_id, (channel,))
-    _write(session, own_line(person_id, channel, "denied", at, source, text_version))
+    if source != ONE_CLICK or _last_said(session, person_id, channel) != ("denied", ONE_CLICK):
+        _write(session, own_line(person_id, channel, "denied", at, source, text_version))
     for _, address_key in addresses:
         _suppress(session, channel, address_key, scope, "opt_out", at, source)
 
@@ -219,6 +223,15 @@ def lift(  # noqa: PLR0913 - the columns of a row
     if result.rowcount:
         audit.record(session, at, SYSTEM.id, "suppression.lift", (channel, ""), scope=scope, by=source)
     return result.rowcount > 0
+
+
+def _last_said(session: Session, person_id: int, channel: str) -> tuple[str, str] | None:
+    """Return state and source of the newest thing that a person said to us about a channel."""
+    query = sa.select(ConsentRecord.state, ConsentRecord.source)
+    query = query.where(ConsentRecord.person_id == person_id, ConsentRecord.channel == channel)
+    query = query.where(ConsentRecord.origin == "own", ConsentRecord.purpose.in_(MARKETING))
+    row = session.execute(query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)).first()
+    return None if row is None else (row.state, row.source)
 
 
 def _write(session: Session, line: ConsentRecord) -> None:

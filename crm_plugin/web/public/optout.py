@@ -17,6 +17,7 @@ from crm_plugin.links.optout import Answer, Asked, Standing
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.topic_optout import Standing as Topics
 from crm_plugin.profiles.consent.channels import channels
+from crm_plugin.profiles.consent.ledger import ONE_CLICK
 from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.profiles.store.host_info_cache import stored
 from crm_plugin.web.public import topic_choices
@@ -105,7 +106,7 @@ def _act(crm: Crm, page: "_Page", asked: Asked, form: Mapping[str, str]) -> Resp
     if about is not None:
         return page.show("done.html", 200, done=scope, stopped=[], dropped=[about], about=page.names([about]))
     covered = channels() if scope in ("all", "everything") else (asked.channel,)
-    answer = page.answer("page") if scope else Answer("one-click")
+    answer = page.answer("page") if scope else Answer(ONE_CLICK)
     stopped = optout.stop(crm, asked, covered, answer, everything=scope == "everything")
     done = scope if scope in ("all", "everything") else asked.channel
     return page.show("done.html", 200, done=done, stopped=stopped, dropped=[], about="")
