@@ -132,14 +132,27 @@ def _send(crm: Crm, news: News) -> bool:
     return True
 
 
+def _plain(words: str) -> str:
+    """Return words of staff or of a carrier so that nothing in them reads like a placeholder."""
+    return words.translate(_BRACKETS)
+
+
+_BRACKETS = str.maketrans("{}[]", "()()")
+
+
 def _rendered(crm: Crm, news: News) -> Message:
     with crm.db.read() as session:
         context = channels.context(crm, session, {})
-        words = {"name": news.name, "id": news.campaign_id, "state": news.state, "reason": news.reason}
+        words = {
+            "name": _plain(news.name),
+            "id": news.campaign_id,
+            "state": news.state,
+            "reason": news.reason,
+        }
         subject = _SUBJECT.of(context.locale).format(**words)
         text = _TEXT.of(context.locale).format(**words)
         if news.last_words:
-            text += "\n\n" + _LAST_WORDS.of(context.locale).format(words=news.last_words)
+            text += "\n\n" + _LAST_WORDS.of(context.locale).format(words=_plain(news.last_words))
         # The name is staff's own words: given as values, they cannot be read as placeholders.
         own = {"notice": subject, "details": text}
         content = {"subject": "{{ notice }}", "text": "{{ details }}", "variables": own}
