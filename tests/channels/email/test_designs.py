@@ -294,6 +294,6 @@ def test_no_style_sheet_breaks_out_or_loads(text: str) -> None:
     "text", ["@media{" * 14_000, "a{b:c}" * 16_000, "a;" * 49_000, "(){" * 30_000, "/*" * 49_000]
 )
 def test_no_style_sheet_takes_long(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     shown(f"<style>{text}</style><p>x</p>")
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
