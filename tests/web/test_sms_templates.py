@@ -108,7 +108,8 @@ def test_what_is_wrong_is_said_beside_what_was_written(
     assert (changes.get("name", "Autumn") in answer.text) is True
 
 
-def test_the_preview_follows_and_asks_for_new_variables(school: School) -> None:
+def test_the_preview_follows_and_asks_for_new_variables(database: Database, tmp_path: Path) -> None:
+    school = open_school(database, tmp_path / "instance", host_region="DE")
     answer = school.post("/sms-templates/preview", {**FORM, "text": "${coupon} €"}).text
     assert "(coupon) €" in answer
     assert 'name="ex:coupon"' in answer
@@ -215,7 +216,8 @@ def test_signing_off_needs_an_administrator(school: School) -> None:
 
 
 def test_a_segment_may_cost_a_part_of_a_cent(database: Database, tmp_path: Path) -> None:
-    school = open_school(database, tmp_path / "instance", sms_carrier="outbox", sms_price="0.045 EUR")
+    settings = {"sms_carrier": "outbox", "sms_price": "0.045 EUR", "host_region": "DE"}
+    school = open_school(database, tmp_path / "instance", **settings)
     page = school.post("/sms-templates/preview", {**FORM, "text": "x" * 100 + "${course_title}"}).text
     assert "€0.045 – €0.09" in page
     one = school.post("/sms-templates/preview", {**FORM, "text": "x"}).text
