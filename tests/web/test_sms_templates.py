@@ -216,7 +216,7 @@ def test_signing_off_needs_an_administrator(school: School) -> None:
 
 
 def test_a_segment_may_cost_a_part_of_a_cent(database: Database, tmp_path: Path) -> None:
-    settings = {"sms_carrier": "outbox", "sms_price": "0.045 EUR", "host_region": "DE"}
+    settings: dict[str, Any] = {"sms_carrier": "outbox", "sms_price": "0.045 EUR", "host_region": "DE"}
     school = open_school(database, tmp_path / "instance", **settings)
     page = school.post("/sms-templates/preview", {**FORM, "text": "x" * 100 + "${course_title}"}).text
     assert "€0.045 – €0.09" in page
