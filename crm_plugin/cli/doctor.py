@@ -6,6 +6,7 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
+from crm_plugin.channels.email.feedback.providers import proofs
 from crm_plugin.channels.email.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
@@ -83,8 +84,24 @@ def _mail(crm: Crm) -> Iterator[Line]:
         yield Line(
             "one-click opt-out", False, "mail programs offer it by https only (RFC 8058): see public_url"
         )
-    if not crm.settings.bounce_domain and not crm.settings.bounce_secret:
-        yield Line("returned e-mail", True, "nothing reports it: set bounce_domain or bounce_secret")
+    settings = crm.settings
+    if not settings.bounce_domain and not settings.bounce_secret and not settings.bounce_path_secret:
+        told = "nothing reports it: set bounce_domain, bounce_secret or bounce_path_secret"
+        yield Line("returned e-mail", True, told)
+    if settings.bounce_path_secret:
+        yield _providers(crm)
+
+
+def _providers(crm: Crm) -> Line:
+    """Whether events of mail providers can be checked."""
+    settings, name = crm.settings, "events of mail providers"
+    if len(settings.bounce_path_secret) < SHORTEST_SECRET:
+        return Line(name, False, f"refused: bounce_path_secret has fewer than {SHORTEST_SECRET} letters")
+    keys = (settings.bounce_ses_topic, settings.bounce_sendgrid_key, settings.bounce_aliyun_token)
+    if any(keys) and not proofs.AVAILABLE:
+        return Line(name, False, f"refused: {proofs.MISSING}")
+    place = f"{settings.public_url.rstrip('/')}/c/bounce/(provider)/(secret)"
+    return Line(name, True, f"taken at {place}: give that address to the provider")
 
 
 def _sms(crm: Crm) -> Iterator[Line]:
@@ -107,7 +124,8 @@ def _sms(crm: Crm) -> Iterator[Line]:
 def _reports(crm: Crm, name: str) -> Line:
     push = push_of(name)
     if push is not None and push.genuine is not has_secret:
-        return Line("SMS reports", True, "come signed, to an address that goes with each message")
+        place = callback_url(crm.settings, name, "inbound")
+        return Line("SMS reports", True, f"come signed; enter {place} at the carrier for replies")
     if len(crm.settings.sms_callback_secret) < SHORTEST_SECRET:
         return Line(
             "SMS reports",
@@ -115,7 +133,8 @@ def _reports(crm: Crm, name: str) -> Line:
             f"refused: sms_callback_secret has fewer than {SHORTEST_SECRET} letters, so none can be believed",
         )
     place = callback_url(crm.settings, name, "(secret)")
-    return Line("SMS reports", True, f"taken at {place}: give that address to the carrier")
+    told = f"taken at {place}: give that address to the carrier, for replies too"
+    return Line("SMS reports", True, told)
 
 
 def _school(crm: Crm) -> Iterator[Line]:

@@ -28,6 +28,7 @@ def test_a_carrier_that_answers(database: Database, name: str) -> None:
         assert found["SMS"] == Line("SMS", True, f"{name} answers and accepts the keys")
         assert found["SMS reports"].ok
         assert SECRET not in found["SMS reports"].detail
+        assert "replies" in found["SMS reports"].detail
         assert open_line.gateway.taken == []
 
 

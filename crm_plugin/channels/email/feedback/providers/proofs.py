@@ -28,6 +28,7 @@ try:
 except ImportError:
     AVAILABLE = False
 
+MISSING = "the package cryptography is missing: install crm-plugin[webhooks]"
 SHORTEST_SECRET = 16
 RETRIED = timedelta(hours=26)
 """SendGrid tries for a day; Mailgun for eight hours."""
@@ -105,7 +106,7 @@ _MAILGUN = ("timestamp", "token", "signature")
 def need_package() -> None:
     """Refuse to go on without the package that checks elliptic curves and RSA."""
     if not AVAILABLE:
-        raise Unready("the package cryptography is missing: install crm-plugin[webhooks]")
+        raise Unready(MISSING)
 
 
 def rsa_signed(certificate: bytes, given: str, text: bytes, algorithm: str) -> None:
