@@ -22,7 +22,8 @@ from crm_plugin.channels.email.feedback.providers.registry import PROVIDERS
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database, connect
-from crm_plugin.profiles.models.school import Consent, Suppression
+from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.school import Consent, ConsentRecord, Suppression
 from crm_plugin.web.public import PublicApp
 from tests.campaigns.fixtures import move_to
 from tests.channels.email.test_providers import BREVO_HARD, POSTMARK_BOUNCE, SES_BOUNCE, TENCENT_BOUNCE
@@ -280,8 +281,8 @@ UNSUBSCRIBED = {
 }
 
 
-def test_an_event_of_aliyun_is_checked_and_ends_consent(crm: Crm, client: Client) -> None:
-    add_person(crm, "ann", email_key="ann@a.example")
+def test_an_event_of_aliyun_is_checked_and_counts_once(crm: Crm, client: Client) -> None:
+    ann = add_person(crm, "ann", email_key="ann@a.example")
     body = json.dumps(UNSUBSCRIBED).encode()
     with web(BRIDGE) as asked:
         for _ in range(2):
@@ -291,6 +292,21 @@ def test_an_event_of_aliyun_is_checked_and_ends_consent(crm: Crm, client: Client
         assert post(client, "aliyun", body + b" ", headers=bridged(body)).status_code == 403
         old = {"x-eventbridge-signature-timestamp": str(int(NOW.timestamp() * 1000) - 400_000)}
         assert post(client, "aliyun", body, headers=bridged(body, **old)).status_code == 403
+    move_to(crm, NOW + timedelta(minutes=4))
+    crm.db.run(lambda session: ledger.opt_in(crm, session, ann, "email", crm.clock(), "page"))
+    assert post(client, "aliyun", body, headers=bridged(body)).status_code == 200
+    with crm.db.read() as session:
+        lines = session.scalars(sa.select(ConsentRecord.source).order_by(ConsentRecord.id)).all()
+        assert session.execute(sa.select(Consent.channel, Consent.state)).all() == [("email", "granted")]
+    assert lines == ["provider", "page"]
+    assert kinds(crm) == []
+
+
+def test_an_unsubscribe_at_the_provider_ends_consent(crm: Crm, client: Client) -> None:
+    add_person(crm, "ann", email_key="ann@a.example")
+    body = json.dumps(UNSUBSCRIBED).encode()
+    with web(BRIDGE):
+        assert post(client, "aliyun", body, headers=bridged(body)).status_code == 200
     with crm.db.read() as session:
         assert session.execute(sa.select(Consent.channel, Consent.state)).all() == [("email", "denied")]
         suppressed = session.execute(

@@ -33,9 +33,9 @@ def stop(crm: Crm, session: Session, channel: str, address_key: str, at: datetim
     :param source: how it reached us, such as ``reply``.
     """
     people = people_at(crm, session, channel, address_key)
-    newest = _newest(session, people, channel)
-    _write(session, newest, [ledger.own_line(one, channel, "denied", at, source) for one in people])
-    if _overtaken(newest, "granted", at):
+    said = _said(session, people, channel)
+    _write(session, said, [ledger.own_line(one, channel, "denied", at, source) for one in people])
+    if _overtaken(said, "granted", at):
         return
     ledger.suppress(crm, session, channel, address_key, "marketing", "opt_out", at, source)
     earlier = sa.update(Suppression).where(*_opt_outs(channel, address_key), Suppression.at < at)
@@ -45,9 +45,9 @@ def stop(crm: Crm, session: Session, channel: str, address_key: str, at: datetim
 def resume(crm: Crm, session: Session, channel: str, address_key: str, at: datetime, source: str) -> None:
     """Take note that marketing is wanted at an address (again); opt-outs up to that moment end."""
     people = people_at(crm, session, channel, address_key)
-    newest = _newest(session, people, channel)
-    _write(session, newest, [ledger.own_line(one, channel, "granted", at, source) for one in people])
-    if _overtaken(newest, "denied", at):
+    said = _said(session, people, channel)
+    _write(session, said, [ledger.own_line(one, channel, "granted", at, source) for one in people])
+    if _overtaken(said, "denied", at):
         return
     ended = sa.select(Suppression.scope).where(*_opt_outs(channel, address_key), Suppression.at <= at)
     for scope in session.scalars(ended).all():
@@ -59,34 +59,32 @@ def _opt_outs(channel: str, address_key: str) -> tuple[sa.ColumnElement[bool], .
     return (*of_address, Suppression.reason == "opt_out")
 
 
-def _overtaken(newest: dict[int, Any], by: str, at: datetime) -> bool:
-    """Return whether somebody at the address said the opposite after that moment."""
+def _overtaken(said: Sequence[Any], by: str, at: datetime) -> bool:
+    """Return whether somebody's newest answer at the address is the opposite, after that moment."""
+    newest = {line.person_id: line for line in said}
     return any(line.state == by and line.at > at for line in newest.values())
 
 
-def _newest(session: Session, people: Collection[int], channel: str) -> dict[int, Any]:
-    """Return person → the newest (person, state, time) of what they said to us about a channel."""
-    rows = session.execute(
+def _said(session: Session, people: Collection[int], channel: str) -> Sequence[Any]:
+    """Return (person, state, time) of what these people said to us about a channel, the oldest first."""
+    return session.execute(
         sa.select(ConsentRecord.person_id, ConsentRecord.state, ConsentRecord.at)
         .where(among(session, ConsentRecord.person_id, people), ConsentRecord.channel == channel)
         .where(ConsentRecord.origin == "own")
         .order_by(ConsentRecord.at, ConsentRecord.id)
-    )
-    return {row.person_id: row for row in rows}
+    ).all()
 
 
-def _write(session: Session, newest: dict[int, Any], lines: Sequence[ConsentRecord]) -> None:
-    lines = [line for line in lines if not _is_known(newest.get(line.person_id), line)]
-    for line in lines:
+def _write(session: Session, said: Sequence[Any], lines: Sequence[ConsentRecord]) -> None:
+    """Add the lines that are not there yet, and decide again for their people."""
+    known = {(line.person_id, line.state, line.at) for line in said}
+    newest = {line.person_id: line.at for line in said}
+    fresh = [line for line in lines if (line.person_id, line.state, line.at) not in known]
+    for line in fresh:
         # What was overtaken is no news for the school.
-        line.to_push = line.person_id not in newest or newest[line.person_id].at <= line.at
-    session.add_all(lines)
+        line.to_push = newest.get(line.person_id, line.at) <= line.at
+    session.add_all(fresh)
     session.flush()
-    people = [line.person_id for line in lines]
+    people = [line.person_id for line in fresh]
     ledger.refresh_consents(session, people)
     touch(session, people)
-
-
-def _is_known(newest: Any, line: ConsentRecord) -> bool:
-    """Return whether a person's newest line says the same of the same moment."""
-    return newest is not None and (newest.state, newest.at) == (line.state, line.at)
