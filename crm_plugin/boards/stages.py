@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from crm_plugin.kernel.errors import BadInput, one_of
+from crm_plugin.profiles.store.enrolment_state import SEATED
 from crm_plugin.segments.language.documents import all_of, any_of, rows, rule
 
 Tree = dict[str, Any]
 
-CIRCLES = ("potential", "pending", "learners", "left")
+CIRCLES = ("potential", "pending", "upcoming", "learners", "left")
 """``potential``: showed interest lately and has no seat; ``pending``: has an unpaid order that is still
-open; ``learners``: has a seat; ``left``: gave the seat back, or lost it, and has none now."""
+open; ``upcoming``: has a seat whose access begins later, and none before; ``learners``: has a seat; ``left``:
+gave the seat back, or lost it, and has none now. A seat whose access ran out is none."""
 SIGNALS = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
 """Kinds of signals that show interest; a closed unpaid order is one more."""
-_SEATED = ("active", "suspended", "pending")
+_LEARNING = ("active", "suspended")
 
 
 def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str], bool]) -> Tree:
@@ -32,7 +34,10 @@ def people_of(circle: str, course: str, *, days: int, knows: Callable[[str, str]
     if circle == "pending":
         return all_of(_some("orders", course, _is("state", "pending")))
     if circle == "learners":
-        return all_of(_some("enrolments", course, _is("role", "learner"), _in("state", _SEATED[:2])))
+        return all_of(_some("enrolments", course, _is("role", "learner"), _in("state", _LEARNING)))
+    if circle == "upcoming":
+        later = _some("enrolments", course, _is("role", "learner"), _is("state", "upcoming"))
+        return all_of(later, _seatless(course, _LEARNING))
     if circle == "left":
         gone = (_is("role", "learner"), _is("state", "ended"), _in("end_kind", ("refund", "removed", "left")))
         return all_of(_some("enrolments", course, *gone), _seatless(course))
@@ -71,8 +76,8 @@ def _potential(course: str, days: int, knows: Callable[[str, str], bool]) -> Tre
     return all_of(any_of(*interests), *without)
 
 
-def _seatless(course: str) -> Tree:
-    return _some("enrolments", course, _is("role", "learner"), _in("state", _SEATED), mode="none")
+def _seatless(course: str, states: tuple[str, ...] = SEATED) -> Tree:
+    return _some("enrolments", course, _is("role", "learner"), _in("state", states), mode="none")
 
 
 def _some(relation: str, course: str, *rules: Tree, mode: str = "some") -> Tree:

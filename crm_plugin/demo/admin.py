@@ -162,7 +162,9 @@ def courses() -> str:
     if not g.user.has_role("admin", "staff"):
         rows = rows.where(Course.teacher_id == g.user.id)
     seats = select(Enrolment.course_id, func.count(Enrolment.id)).where(Enrolment.role == "learner")
-    counted = db.session.execute(seats.where(Enrolment.state == "active").group_by(Enrolment.course_id))
+    running = or_(Enrolment.expires_at.is_(None), Enrolment.expires_at > now())
+    held = seats.where(Enrolment.state == "active", running)
+    counted = db.session.execute(held.group_by(Enrolment.course_id))
     return render_template(
         "school/admin/courses.html",
         courses=db.session.scalars(rows).all(),

@@ -32,6 +32,8 @@ class Survey:
     """Field → rows in which it had a value."""
     references: dict[str, set[str]] = field(default_factory=dict)
     """Stream → ids in it that rows of this one name."""
+    odd_dates: Counter[str] = field(default_factory=Counter)
+    """What dates of enrolments contradict → rows."""
     page_seconds: list[float] = field(default_factory=list)
 
     def note(self, row: Any) -> None:
@@ -42,6 +44,8 @@ class Survey:
         self.filled.update(_filled(self.stream, row))
         for stream, id in _references(row):
             self.references.setdefault(stream, set()).add(id)
+        if isinstance(row, r.Enrolment):
+            self.odd_dates.update(_odd_dates(row))
 
 
 def pages(gateway: Gateway, stream: str, limit: int) -> Iterator[Any]:
@@ -92,6 +96,13 @@ def _filled(stream: str, row: Any) -> Iterator[str]:
     for name, value in getattr(row, "attributes", {}).items():
         if value is not None:
             yield f"attributes.{name}"
+
+
+def _odd_dates(row: r.Enrolment) -> Iterator[str]:
+    if row.end_kind == "expired" and row.expires_at is None:
+        yield "ended because access ran out, and do not say when (expires_at)"
+    if row.starts_at is not None and row.expires_at is not None and row.starts_at > row.expires_at:
+        yield "run out before they begin"
 
 
 def _references(row: Any) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,12 @@ def test_listed_fields_have_values(
     host_report.warnings += [f"{host_stream}.{name} has values, but is not listed" for name in unlisted]
 
 
+def test_dates_of_access_are_passed_on(host_report: Report, host_survey: Survey, host_stream: str) -> None:
+    """Warns of enrolments whose dates contradict: the CRM works out from them who has access when."""
+    for what, rows in host_survey.odd_dates.items():
+        host_report.warnings.append(f"{rows} rows of {host_stream} {what}")
+
+
 def test_the_estimate_is_close(host_gateway: Gateway, host_survey: Survey, host_stream: str) -> None:
     """An estimate, where there is one, is within half a per cent."""
     estimate = host_gateway.estimate(host_stream)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,6 +29,9 @@ class Moment:
     """Name of its source in :attr:`PersonExtension.timeline`; filled in when they are put together."""
 
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Window:
     """What a reader wants from a source of a timeline.
@@ -37,12 +40,14 @@ class Window:
     :param until: only moments at or before it; None = all.
     :param scope: host ids of the courses that the reader is limited to; None = everything.
     :param reader: the school's id of the actor who reads.
+    :param now: the present; the timeline fills it in.
     """
 
     limit: int
     until: datetime | None = None
     scope: Scope = None
     reader: str = ""
+    now: datetime = _LONG_AGO
 
     def newest(self, query: Any, at: Any, *ties: Any) -> Any:
         """Return the rows of a query that lie in the window, by their column of time."""

@@ -1,6 +1,6 @@
 """The stages of a course's people: who is in which, and that nobody is in two that exclude each other."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost
 
 LATELY, LONG_AGO = NOW - timedelta(days=10), NOW - timedelta(days=200)
+LATER = NOW + timedelta(days=30)
 NAMES = ("viewer", "stale", "seated", "copy", "paused", "owing", "given_up", "gone", "back", "expired", "fan")
+DATED = ("ran_out", "held_out", "tomorrow", "renewed", "second")
+"""People with seats that the school calls active or suspended, told apart by their dates alone."""
 
 
 def _order(who: str, state: str, at: Any) -> r.Order:
@@ -36,6 +39,11 @@ def _school() -> FakeHost:
         *(_seat("seated", "active"), _seat("copy", "active", "plan:2"), _seat("paused", "suspended")),
         *(_seat("gone", "ended", end_kind="refund"), _seat("expired", "ended", end_kind="expired")),
         *(_seat("back", "ended", end_kind="left"), _seat("back", "active")),
+        _seat("ran_out", "active", expires_at=NOW),
+        _seat("held_out", "suspended", expires_at=NOW - timedelta(days=1)),
+        _seat("tomorrow", "active", starts_at=NOW + timedelta(days=1)),
+        *(_seat("renewed", "suspended", expires_at=NOW), _seat("renewed", "active", expires_at=LATER)),
+        *(_seat("second", "pending"), _seat("second", "active", starts_at=LATER)),
     ]
     orders = [
         _order("owing", "pending", LATELY),
@@ -43,17 +51,19 @@ def _school() -> FakeHost:
         _order("stale", "closed", LONG_AGO),
     ]
     looks = (("viewer", LATELY), ("seated", LATELY), ("owing", LATELY), ("stale", LONG_AGO), ("gone", LATELY))
-    signals = [r.Signal(f"s-{who}", who, "view", course_id="c1", at=at) for who, at in looks]
+    dated = ((who, LATELY) for who in DATED)
+    signals = [r.Signal(f"s-{who}", who, "view", course_id="c1", at=at) for who, at in (*looks, *dated)]
     signals.append(r.Signal("s-fan", "fan", "login", at=LATELY))
     return FakeHost(
-        *courses, *(r.Person(name, display_name=name) for name in NAMES), *seats, *orders, *signals
+        *courses, *(r.Person(name, display_name=name) for name in (*NAMES, *DATED)), *seats, *orders, *signals
     )
 
 
 EXPECTED = {
-    "potential": {"viewer", "given_up", "gone"},
+    "potential": {"viewer", "given_up", "gone", "ran_out", "held_out"},
     "pending": {"owing"},
-    "learners": {"seated", "copy", "paused", "back"},
+    "upcoming": {"tomorrow", "second"},
+    "learners": {"seated", "copy", "paused", "back", "renewed"},
     "left": {"gone"},
 }
 
@@ -66,6 +76,21 @@ def test_everybody_is_where_they_belong(database: Database, tmp_path: Path) -> N
         circle: set(service.ids(crm, people_of(circle, "c1", days=180, knows=knows))) for circle in CIRCLES
     }
     assert found == EXPECTED
+
+
+def test_the_clock_alone_moves_people_on(database: Database, tmp_path: Path) -> None:
+    crm = make_crm(database, _school(), host_region="CN", instance=str(tmp_path))
+    sync(crm, full=True)
+    knows = service.catalogue(crm).knows
+
+    def of(circle: str, at: datetime) -> set[str]:
+        return set(service.ids(crm, people_of(circle, "c1", days=180, knows=knows), at=at))
+
+    before = NOW - timedelta(seconds=1)
+    assert of("learners", before) == EXPECTED["learners"] | {"ran_out"}
+    assert of("learners", NOW + timedelta(days=1)) == EXPECTED["learners"] | {"tomorrow"}
+    assert of("learners", LATER) == EXPECTED["learners"] - {"renewed"} | {"tomorrow", "second"}
+    assert of("upcoming", LATER) == set()
 
 
 def test_without_signals_given_up_orders_are_left() -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.delivery import drain as sending
 from crm_plugin.campaigns.delivery.drain import drain
+from crm_plugin.campaigns.document.goals import goal_of
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared_campaign import load
 from crm_plugin.campaigns.rates import limits
@@ -21,7 +22,9 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
-from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.models.school import Course, Enrolment, Person
+from crm_plugin.segments.language.documents import all_of, rule
+from crm_plugin.segments.language.documents import rows as rows_of
 from tests.campaigns.fixtures import (
     books,
     first_message,
@@ -37,6 +40,7 @@ from tests.campaigns.fixtures import (
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
 
+LATER = NOW + timedelta(hours=1)
 BOUGHT = {"combinator": "and", "rules": [{"field": "paid_count", "operator": ">=", "value": 1}]}
 
 
@@ -93,6 +97,28 @@ def test_what_changes_after_the_freeze_stops_that_person(
     row = rows(crm, campaign)[2]
     assert (row.state, row.reason, row.address_key) == ("excluded", reason, None)
     assert sent(crm) == ["+8613800000001", "+8613800000003"]
+
+
+@pytest.mark.parametrize(("goal", "reached"), [("seated", {2, 3}), ("begun", {2})])
+def test_access_that_ran_out_is_no_seat(
+    database: Database, tmp_path: Path, goal: str, reached: set[int]
+) -> None:
+    """The school calls all three active; the third is in by the time that its message would leave."""
+    crm = world(database, tmp_path, people=3)
+    course = {"host_id": "c1", "row_hash": "", "title": "Piano", "title_folded": "piano", "root_id": 1}
+    dates = {1: {"expires_at": NOW}, 2: {"expires_at": NOW + timedelta(days=1)}, 3: {"starts_at": LATER}}
+    with crm.db.begin() as session:
+        session.add(Course(id=1, kind="course", status="published", **course))
+        for who, access in dates.items():
+            seat = {"person_id": who, "course_id": 1, "root_id": 1, "role": "learner", "source": "purchase"}
+            session.add(Enrolment(host_id=f"e{who}", row_hash="", state="active", **seat, **access))
+    begun = all_of(rows_of("enrolments", rule("state", "=", "active")))
+    campaign = ready(crm, policy={"goal": goal_of("seated", "c1") if goal == "seated" else begun})
+    assert [number for number, row in rows(crm, campaign).items() if row.reason == "goal"] == sorted(reached)
+    move_to(crm, LATER)
+    run(crm)
+    assert sent(crm) == ["+8613800000001"]
+    assert books(crm, campaign) == {"considered": 3, "sent": 1, "excluded": {"goal": 2}}
 
 
 def test_an_opt_out_after_the_lease_still_counts(

@@ -52,6 +52,14 @@ def an_empty_field() -> FakeHost:
     return good(fields=fields)
 
 
+def undated_ends() -> FakeHost:
+    """Ends enrolments by itself when their time is up, and turns two dates round."""
+    host = good()
+    host.put(r.Enrolment("x1", "p1", "c2", state="ended", end_kind="expired"))
+    host.put(r.Enrolment("x2", "p2", "c2", starts_at=AT, expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    return host
+
+
 def a_wrong_zone() -> FakeHost:
     """Facts with a zone that there is not."""
     return good(timezone="Moon/Crater")

@@ -27,7 +27,7 @@ BROKEN = {
     "deaf": "test_every_row_is_good",
 }
 """Host of :mod:`tests.hostkit.hosts` → the check at which it must fail."""
-OTHERS = ("good", "a_wrong_zone", "an_empty_field", "absent")
+OTHERS = ("good", "a_wrong_zone", "an_empty_field", "undated_ends", "absent")
 
 # One process for all of them: starting Python is most of the time that a run takes.
 _PROGRAM = """
@@ -89,6 +89,13 @@ def test_a_field_that_is_always_empty_is_a_warning(results: Results) -> None:
     code, output = results["an_empty_field"]
     assert code == 0, output
     assert "persons.gender is listed, and None in every row" in output
+
+
+def test_dates_that_contradict_are_a_warning(results: Results) -> None:
+    code, output = results["undated_ends"]
+    assert code == 0, output
+    assert "1 rows of enrolments ended because access ran out, and do not say when (expires_at)" in output
+    assert "1 rows of enrolments run out before they begin" in output
 
 
 def test_what_is_no_host_is_an_error_of_usage(results: Results) -> None:

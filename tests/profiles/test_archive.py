@@ -98,10 +98,10 @@ def test_an_archive_shows_what_is_held(make_crm: MakeCrm) -> None:
     crm = make_crm(school())
     sync(crm)
     with crm.db.read() as session:
-        found = archive(session, id_of(crm, "ada"))
+        found = archive(session, id_of(crm, "ada"), NOW)
         moments = timeline(crm, session, id_of(crm, "ada"), Window(50)).moments
         with pytest.raises(NotFound):
-            archive(session, 10**9)
+            archive(session, 10**9, NOW)
     assert (found.tags, found.roles, found.attributes) == (["vip"], ["learner"], {"source": "fair"})
     assert [(tag, set(reasons)) for tag, _, reasons in found.interests] == [
         ("python", {"view", "enrolled", "bought"})
@@ -114,6 +114,32 @@ def test_an_archive_shows_what_is_held(make_crm: MakeCrm) -> None:
         ("message", True, "unknown"),
     ]
     assert sorted(moment.kind for moment in moments) == ["enrolled", "paid", "view"]
+
+
+def test_seats_are_shown_as_they_are_now(make_crm: MakeCrm) -> None:
+    host = school()
+    host.put(r.Enrolment("e2", "ada", "c2", expires_at=NOW, enrolled_at=NOW - timedelta(days=9)))
+    host.put(r.Enrolment("e3", "ada", "k1", starts_at=NOW + timedelta(days=1)))
+    crm = make_crm(host)
+    sync(crm)
+    with crm.db.read() as session:
+        found = archive(session, id_of(crm, "ada"), NOW).seats
+        before = archive(session, id_of(crm, "ada"), NOW - timedelta(seconds=1)).seats
+        moments = timeline(crm, session, id_of(crm, "ada"), Window(50), only=["learning"]).moments
+    assert {one.course_host_id: (one.state, one.end_kind, one.ended_at) for one in found} == {
+        "c1": ("active", None, None),
+        "c2": ("ended", "expired", NOW),
+        "k1": ("upcoming", None, None),
+    }
+    assert {one.course_host_id: one.state for one in before} == {
+        "c1": "active",
+        "c2": "active",
+        "k1": "upcoming",
+    }
+    assert sorted((one.kind, one.title) for one in moments if one.at == NOW) == [
+        ("ended", "Painting"),
+        ("enrolled", "Python 100%"),
+    ]
 
 
 def test_a_forgotten_person_never_comes_back(make_crm: MakeCrm) -> None:

@@ -168,3 +168,14 @@ def test_a_seat_that_ran_out_is_no_loss(make_crm: MakeCrm, end_kind: str, level:
     sync(crm)
     found = {course: one.suggested.level for course, one in of(crm, "ada").items()}
     assert found == {"held": "won", **({"c": level} if level else {})}
+
+
+def test_a_seat_counts_for_won_as_long_as_it_lasts(make_crm: MakeCrm) -> None:
+    """What the school left active after its last day neither won nor lost; one that begins later is won."""
+    seats = [
+        r.Enrolment("e1", "ada", "over", expires_at=NOW),
+        r.Enrolment("e2", "ada", "soon", starts_at=NOW + timedelta(days=1)),
+    ]
+    crm = make_crm(FakeHost(r.Course("over", "O"), r.Course("soon", "S"), r.Person("ada"), *seats))
+    sync(crm)
+    assert {course: one.suggested.level for course, one in of(crm, "ada").items()} == {"soon": "won"}

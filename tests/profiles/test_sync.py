@@ -134,6 +134,21 @@ def test_what_waits_is_fetched_and_written(make_crm: MakeCrm) -> None:
     assert ("s9",) in rows(crm, m.Signal.host_id)
 
 
+def test_a_seat_that_vanishes_after_it_ran_out_was_not_removed(make_crm: MakeCrm) -> None:
+    host = small_school()
+    over = NOW - timedelta(days=1)
+    host.put(r.Enrolment("e2", "p1", "c1", expires_at=over))
+    crm = make_crm(host)
+    sync(crm)
+    host.remove("enrolments", "e1", silent=True)
+    host.remove("enrolments", "e2", silent=True)
+    sync(crm, full=True)
+    assert set(rows(crm, m.Enrolment.state, m.Enrolment.end_kind, m.Enrolment.ended_at)) == {
+        ("ended", "removed", NOW),
+        ("ended", "expired", over),
+    }
+
+
 def test_what_a_scan_does_not_see_is_ended(make_crm: MakeCrm) -> None:
     host = small_school()
     crm = make_crm(host)

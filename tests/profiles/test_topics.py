@@ -156,7 +156,7 @@ def test_an_opt_out_holds_for_the_topic_on_every_channel_and_for_who_shares_the_
     says(crm, topic_consent.opt_in, "child", offers, LATER)
     assert refusing(crm, offers) == set()
     with crm.db.read() as session:
-        lines = archive(session, ident(crm, "mother")).said
+        lines = archive(session, ident(crm, "mother"), NOW).said
     assert [(one.state, one.source, one.topic.id) for one in lines] == [
         ("granted", "page", offers),
         ("denied", "page", offers),
@@ -212,7 +212,7 @@ def test_staff_write_down_what_they_were_told(crm: Crm) -> None:
     assert refusing(crm, offers) == set()
     with crm.db.read() as session:
         actions = session.scalars(sa.select(AuditRow.action).where(AuditRow.object_kind == "person")).all()
-        assert [one.source for one in archive(session, who).said] == ["staff", "staff"]
+        assert [one.source for one in archive(session, who, NOW).said] == ["staff", "staff"]
     assert actions == ["topic.deny", "topic.grant"]
     with pytest.raises(Refused):
         staff_entry.set_topic(crm, Actor("y", "Y", frozenset({"crm.view"})), who, offers, granted=True)

@@ -201,7 +201,7 @@ def test_what_a_person_told_staff_is_written_down(school: School) -> None:
     def answered(answer: str) -> tuple[str, list[str]]:
         school.post("/people/1/consent", {"channel": "sms", "answer": answer})
         with school.crm.db.read() as session:
-            sms = next(one for one in archive(session, 1).channels if one.channel == "sms")
+            sms = next(one for one in archive(session, 1, NOW).channels if one.channel == "sms")
         return sms.consent, sorted(scope for scope, _reason, _at in sms.suppressions)
 
     assert answered("denied") == ("denied", ["marketing"])

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.channels.base import Problem
 from crm_plugin.profiles.models.school import Course, Enrolment
+from crm_plugin.profiles.store.enrolment_state import SEATED, in_states
 
 
 def problems(session: Session, content: Mapping[str, Any], at: datetime) -> list[Problem]:
@@ -44,9 +45,8 @@ def _problem(session: Session, course: Course | None, ident: str, place: str, at
 
 def _taken(session: Session, course: Course, at: datetime) -> int:
     """Count the people enrolled in this copy or plan."""
-    open_end = sa.or_(Enrolment.expires_at.is_(None), Enrolment.expires_at > at)
     query = sa.select(sa.func.count(sa.distinct(Enrolment.person_id))).where(
         *(Enrolment.root_id == course.root_id, Enrolment.course_id == course.id),
-        *(Enrolment.role == "learner", open_end),
+        *(Enrolment.role == "learner", in_states(Enrolment, SEATED, at)),
     )
-    return session.scalar(query.where(Enrolment.state.in_(("active", "suspended", "pending")))) or 0
+    return session.scalar(query) or 0

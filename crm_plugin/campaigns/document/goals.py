@@ -6,7 +6,8 @@ from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.segments.language.documents import all_of, rows, rule
 
 GOALS = ("bought", "seated", "settled", "finished")
-"""About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it;
+"""About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it,
+also one that begins later, and none that ran out;
 ``settled`` no order for it waits to be paid; ``finished`` has completed it."""
 
 
@@ -21,7 +22,7 @@ def goal_of(name: str, course: str) -> dict[str, Any]:
         held = rule("state", "in", ["paid", "refunding", "partly_refunded"])
         return _rows("orders", course, held)
     if name == "seated":
-        return _rows("enrolments", course, *seat, _is("state", "active"))
+        return _rows("enrolments", course, *seat, rule("state", "in", ["active", "upcoming"]))
     if name == "settled":
         return _rows("orders", course, _is("state", "pending"), mode="none")
     if name == "finished":

@@ -19,6 +19,7 @@ from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.facts.interests import HALF_LIFE, WEIGHTS
 from crm_plugin.profiles.models.school import Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.store.course_scope import Scope, of_courses
+from crm_plugin.profiles.store.enrolment_state import SEATED, in_states
 
 POINTS = {**WEIGHTS, "ordered": 5.0}
 """Weight of each kind of reason; ``ordered`` is an order that waits for its payment."""
@@ -58,7 +59,7 @@ def suggest(session: Session, person_id: int, at: datetime, scope: Scope = None)
     :param scope: courses (host ids) that the reader is limited to.
     """
     reasons: dict[int, list[Reason]] = defaultdict(list)
-    each = (_signals(person_id, scope), _orders(person_id, scope), _seats(person_id, scope))
+    each = (_signals(person_id, scope), _orders(person_id, scope), _seats(person_id, at, scope))
     for root, *facts in session.execute(sa.union_all(*each)):
         reasons[root].append(Reason(*facts))
     return {root: decide(found, at) for root, found in reasons.items()}
@@ -120,14 +121,15 @@ def _orders(person_id: int, scope: Scope) -> Any:
     )
 
 
-def _seats(person_id: int, scope: Scope) -> Any:
-    kind = sa.case((Enrolment.state != "ended", "enrolled"), else_="ended")
-    at = sa.func.coalesce(Enrolment.ended_at, Enrolment.enrolled_at, type_=UtcDateTime())
+def _seats(person_id: int, at: datetime, scope: Scope) -> Any:
+    held = in_states(Enrolment, SEATED, at)
+    kind = sa.case((held, "enrolled"), else_="ended")
+    since = sa.func.coalesce(Enrolment.ended_at, Enrolment.enrolled_at, type_=UtcDateTime())
     # People who finished or whose access ran out have had the course: that is no loss.
-    gone = sa.or_(Enrolment.state != "ended", Enrolment.end_kind.in_(("refund", "removed", "left")))
+    lost = sa.and_(Enrolment.state == "ended", Enrolment.end_kind.in_(("refund", "removed", "left")))
     return (
-        sa.select(Enrolment.root_id, kind, sa.func.count(), sa.func.max(at, type_=UtcDateTime()))
-        .where(Enrolment.person_id == person_id, Enrolment.role == "learner", gone)
+        sa.select(Enrolment.root_id, kind, sa.func.count(), sa.func.max(since, type_=UtcDateTime()))
+        .where(Enrolment.person_id == person_id, Enrolment.role == "learner", sa.or_(held, lost))
         .where(of_courses(Enrolment.root_id, scope))
         .group_by(Enrolment.root_id, kind)
     )

@@ -53,7 +53,7 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
     if actor.scope is not None:
         check(session, actor, person_id)
     contacts, currency = may_see_contacts(actor), own_currency(crm)
-    found = archive(session, person_id, contacts=contacts, scope=actor.scope, currency=currency)
+    found = archive(session, person_id, crm.clock(), contacts=contacts, scope=actor.scope, currency=currency)
     if actor.may("crm.money"):
         return found
     purchases = [replace(one, amount=None, refunded=None) for one in found.purchases]

@@ -37,6 +37,7 @@ from crm_plugin.profiles.people.queries import PersonRow, people
 from crm_plugin.profiles.staff.tags import TagRow
 from crm_plugin.profiles.staff.tags import of_person as tags_of
 from crm_plugin.profiles.store.course_scope import Scope, of_courses
+from crm_plugin.profiles.store.enrolment_state import end_kind_of, end_time_of, state_of
 
 LIMIT = 200
 """Rows of one kind that an archive shows."""
@@ -68,7 +69,9 @@ class Seat:
     role: str
     source: str
     state: str
+    """As of the archive: access that ran out is ``ended``, one that begins later ``upcoming``."""
     enrolled_at: datetime | None
+    starts_at: datetime | None
     expires_at: datetime | None
     ended_at: datetime | None
     end_kind: str | None
@@ -116,11 +119,18 @@ class Archive:
 
 
 def archive(
-    session: Session, person_id: int, *, contacts: bool = False, scope: Scope = None, currency: str = ""
+    session: Session,
+    person_id: int,
+    at: datetime,
+    *,
+    contacts: bool = False,
+    scope: Scope = None,
+    currency: str = "",
 ) -> Archive:
     """Return a person's archive.
 
     :param person_id: our id.
+    :param at: the present, which the states of seats are of.
     :param contacts: whether telephones and addresses come in clear (``crm.contacts``).
     :param scope: courses (host ids) that the reader is limited to: seats and orders of others are left out,
         and so are interests, which come from all courses. Whether the person is in scope is asked before.
@@ -148,7 +158,7 @@ def archive(
         channels=_channels(session, found[0], lines),
         topics=[one for one in topics if not (one.topic.archived and one.on)],
         said=answers(lines.get(EVERY_CHANNEL, []), [one.topic for one in topics]),
-        seats=_seats(session, person_id, scope),
+        seats=_seats(session, person_id, at, scope),
         purchases=_purchases(session, person_id, scope),
     )
 
@@ -229,16 +239,21 @@ def _ledger(session: Session, person_id: int) -> dict[str, list[Any]]:
     return found
 
 
-def _seats(session: Session, person_id: int, scope: Scope) -> list[Seat]:
+def _seats(session: Session, person_id: int, at: datetime, scope: Scope) -> list[Seat]:
     columns = [getattr(Enrolment, name) for name in Seat.__dataclass_fields__ if hasattr(Enrolment, name)]
     rows = session.execute(
-        sa.select(Course.title, Course.host_id, Course.kind, *columns)
+        sa.select(Course.title.label("course"), Course.host_id.label("course_host_id"), Course.kind, *columns)
         .join(Course, Course.id == Enrolment.course_id)
         .where(Enrolment.person_id == person_id, of_courses(Enrolment.root_id, scope))
         .order_by(Enrolment.enrolled_at.desc(), Enrolment.id.desc())
         .limit(LIMIT)
     )
-    return [Seat(*row) for row in rows]
+    return [_seat(dict(row), at) for row in rows.mappings()]
+
+
+def _seat(row: dict[Any, Any], at: datetime) -> Seat:
+    now = {"state": state_of(row, at), "end_kind": end_kind_of(row, at), "ended_at": end_time_of(row, at)}
+    return Seat(**{str(name): value for name, value in (row | now).items()})
 
 
 def _purchases(session: Session, person_id: int, scope: Scope) -> list[Purchase]:

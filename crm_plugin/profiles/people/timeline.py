@@ -19,6 +19,7 @@ from crm_plugin.profiles.extension import Moment, PersonExtension, Source, Windo
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Signal
 from crm_plugin.profiles.models.staff import FollowUp
 from crm_plugin.profiles.store.course_scope import Scope, of_courses
+from crm_plugin.profiles.store.enrolment_state import end_time_at
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def timeline(
     """
     until, skipped = _place(after)
     # One more than is shown: so we know whether there is another page.
-    wanted = replace(window, until=until, limit=window.limit + skipped + 1)
+    wanted = replace(window, until=until, now=crm.clock(), limit=window.limit + skipped + 1)
     moments: list[Moment] = []
     for name, source in sources(crm).items():
         if not only or name in only:
@@ -135,7 +136,7 @@ def _learning(session: Session, person_id: int, window: Window) -> list[Moment]:
     steps = (
         ("enrolled", Enrolment.enrolled_at),
         ("completed", Enrolment.completed_at),
-        ("ended", Enrolment.ended_at),
+        ("ended", end_time_at(Enrolment, window.now)),
     )
     each = [_seats(person_id, window, kind, at).subquery() for kind, at in steps]
     each.append(_acts(person_id, window, Signal.kind == "learn").subquery())

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.db.conditions import is_in
 from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.enrolment_state import in_states
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.sources import Many, Row, untrue
 from crm_plugin.segments.language.value_types import ABSENT, LISTS, Condition, Kind
@@ -240,21 +241,11 @@ def root_ids(host_ids: Sequence[str]) -> sa.Select[Any]:
     return sa.select(course.root_id).where(course.host_id.in_(list(host_ids)))
 
 
-def active(row: Any, present: Present) -> Condition:
-    """Return that an enrolment is active at the present: state active, begun, not run out."""
-    now = present.as_of
-    return sa.and_(
-        row.state == "active",
-        sa.or_(row.starts_at.is_(None), row.starts_at <= now),
-        sa.or_(row.expires_at.is_(None), row.expires_at > now),
-    )
-
-
 def enrolled_now(present: Present) -> tuple[Select, Any]:
     """Return (person, root) of every active learner enrolment, and its table."""
     seat = aliased(m.Enrolment)
     pairs: Any = sa.select(seat.person_id, seat.root_id)
-    return pairs.where(seat.role == "learner", active(seat, present)), seat
+    return pairs.where(seat.role == "learner", in_states(seat, ("active",), present.as_of)), seat
 
 
 def ever_bought(_present: Present) -> tuple[Select, Any]:

@@ -5,8 +5,8 @@ from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.models.staff import Intention
 from crm_plugin.profiles.staff.purchase_intent import LEVELS
-from crm_plugin.segments.language.course_sources import CourseValue, Lines, Own, active
-from crm_plugin.segments.language.dates import Present
+from crm_plugin.profiles.store.enrolment_state import STATES
+from crm_plugin.segments.language.course_sources import CourseValue, Lines, Own
 from crm_plugin.segments.language.definitions import (
     Relation,
     add_relation,
@@ -14,18 +14,8 @@ from crm_plugin.segments.language.definitions import (
     pair_fields,
     row_field,
 )
-from crm_plugin.segments.language.sources import Computed, Row
+from crm_plugin.segments.language.enrolment_sources import ACTIVE, END_KIND, ENDED_AT, STATE
 from crm_plugin.segments.language.value_types import CODE, FLAG, FRACTION, INSTANT, MONEY, NUMBER, TEXT
-
-
-def _is_active(row: Row, present: Present) -> bool:
-    begun = row["starts_at"] is None or row["starts_at"] <= present.as_of
-    return (
-        row["state"] == "active"
-        and begun
-        and (row["expires_at"] is None or row["expires_at"] > present.as_of)
-    )
-
 
 _ORDER_STATES = ("pending", "paid", "closed", "refunding", "refunded", "partly_refunded")
 add_relation(
@@ -61,19 +51,22 @@ add_relation(
         CODE,
         values=("purchase", "free", "import", "membership", "class", "other"),
     ),
-    row_field("state", Text("state"), CODE, values=("active", "suspended", "pending", "ended")),
-    row_field("active", Text("is active now"), FLAG, Computed(active, _is_active)),
+    row_field("state", Text("state"), CODE, STATE, values=STATES),
+    row_field("active", Text("is active now"), FLAG, ACTIVE),
     row_field("progress", Text("progress"), FRACTION, needs=("enrolments.progress",)),
     row_field("enrolled_at", Text("enrolled"), INSTANT, needs=("enrolments.enrolled_at",)),
     row_field("starts_at", Text("starts"), INSTANT, needs=("enrolments.starts_at",)),
     row_field("expires_at", Text("runs out"), INSTANT, needs=("enrolments.expires_at",)),
-    row_field("ended_at", Text("ended"), INSTANT, needs=("enrolments.ended_at",)),
+    row_field(
+        "ended_at", Text("ended"), INSTANT, ENDED_AT, needs=("enrolments.ended_at|enrolments.expires_at",)
+    ),
     row_field(
         "end_kind",
         Text("kind of end"),
         CODE,
+        END_KIND,
         values=("refund", "removed", "left", "expired"),
-        needs=("enrolments.end_kind",),
+        needs=("enrolments.end_kind|enrolments.expires_at",),
     ),
     row_field("end_reason", Text("reason of the end"), TEXT, needs=("enrolments.end_reason",)),
     row_field("completed_at", Text("completed"), INSTANT, needs=("enrolments.completed_at",)),

@@ -78,13 +78,13 @@ class Column:
 
     name: str
 
-    def expression(self, kind: Kind, row: Any) -> Any:
-        """Return the column as comparisons and sums take it (amounts as whole numbers)."""
+    def expression(self, kind: Kind, row: Any, present: Present) -> Any:
+        """Return the value as comparisons and sums take it (amounts as whole numbers)."""
         column = getattr(row, self.name)
         return sa.type_coerce(column, sa.BigInteger) if kind is MONEY else column
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Condition:
-        return kind.condition(operator, operand, self.expression(kind, row), present)
+        return kind.condition(operator, operand, self.expression(kind, row, present), present)
 
     def load(self, session: Session, people: Sequence[int], rows: Sequence[Row], present: Present) -> None:
         return None
@@ -153,6 +153,26 @@ class Computed:
 
     def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
         return self.value(row, present)
+
+
+@dataclass(frozen=True)
+class ColumnAt(Column):
+    """A column of which only the school's word is stored: its value depends on the present.
+
+    :param sql: (row, present) → expression.
+    :param value: (row, present) → the same in Python.
+    """
+
+    sql: Callable[[Any, Present], Any]
+    value: Callable[[Row, Present], Any]
+
+    def expression(self, kind: Kind, row: Any, present: Present) -> Any:
+        """Return the value at the present."""
+        return self.sql(row, present)
+
+    def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
+        value = self.value(row, present)
+        return None if value is None else kind.stored(value)
 
 
 @dataclass(frozen=True)

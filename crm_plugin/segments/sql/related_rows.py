@@ -202,7 +202,7 @@ def _measured(node: Aggregate, row: Any, chosen: Select, present: Present) -> tu
     if node.field is None:
         return chosen, row.id
     if isinstance(node.field.source, Column):
-        return chosen, node.field.source.expression(node.field.kind, row)
+        return chosen, node.field.source.expression(node.field.kind, row, present)
     if node.relation.reach is None or node.relation.reach.single:
         return chosen, row.root_id
     line = aliased(m.OrderLine)

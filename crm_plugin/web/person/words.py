@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, Text]] = {
     },
     "enrolment": {
         "active": Text("Active"),
+        "upcoming": Text("Begins later"),
         "suspended": Text("Suspended"),
         "pending": Text("Pending"),
         "ended": Text("Ended"),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.bulk import among, chunks
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Enrolment, Signal
 from crm_plugin.profiles.store.batch import Fresh, Target, WriteBatch, write_rows
 from crm_plugin.profiles.store.mapping import Columns
@@ -67,14 +68,18 @@ def _drop(batch: WriteBatch, model: Any, ids: list[int]) -> None:
 
 
 def end_enrolments(batch: WriteBatch, host_ids: Sequence[str]) -> None:
-    """End enrolments that the school no longer has: they count as removed from now on."""
+    """End enrolments that the school no longer has: removed as of now, unless access had run out."""
+    over, now = Enrolment.expires_at <= batch.at, sa.literal(batch.at, UtcDateTime())
+    end = {
+        "end_kind": sa.case((over, "expired"), else_="removed"),
+        "ended_at": sa.case((over, Enrolment.expires_at), else_=now),
+    }
     for part in chunks(host_ids):
         there = (among(batch.session, Enrolment.host_id, part), Enrolment.state != "ended")
         batch.touched.update(batch.session.scalars(sa.select(Enrolment.person_id).where(*there)))
         ending = sa.update(Enrolment).where(*there).execution_options(synchronize_session=False)
         # Without its hash a seat that comes back is written again.
-        values = {"state": "ended", "end_kind": "removed", "ended_at": batch.at, "row_hash": ""}
-        result: Any = batch.session.execute(ending.values(values))
+        result: Any = batch.session.execute(ending.values(state="ended", row_hash="", **end))
         batch.changed += result.rowcount
 
 

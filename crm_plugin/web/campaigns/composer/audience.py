@@ -37,6 +37,7 @@ NOTES = {
 CIRCLES = {
     "potential": Text("Interested, not enrolled"),
     "pending": Text("With an unpaid order"),
+    "upcoming": Text("Enrolled, begins later"),
     "learners": Text("Enrolled now"),
     "left": Text("Refunded, removed or left"),
 }
