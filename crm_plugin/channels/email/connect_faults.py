@@ -32,6 +32,8 @@ def fault_of(error: Exception, server: Server) -> str:
         return f"no safe connection: {_certificate(error, server)}"
     if isinstance(error, ssl.SSLError):
         return f"no safe connection: {error.reason or error}{_no_tls(error, server)}"
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return f"the server hung up: {error}"
     hint = ": port 465 wants smtps://" if server.port == _IMPLICIT_TLS and not server.tls else ""
     return f"the server does not answer: {str(error) or type(error).__name__}{hint}"
 

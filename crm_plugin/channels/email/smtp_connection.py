@@ -138,7 +138,7 @@ class SmtpConnection:
             try:
                 code, answer = self._command(link, command)
             except Lost as lost:
-                raise smtplib.SMTPServerDisconnected(f"it hung up at {command.split(':')[0]}") from lost
+                raise smtplib.SMTPServerDisconnected(f"at {command.split(':')[0]}") from lost
             if code < 400:
                 continue
             found = Refused(command, code, answer, _cause(command.split(" ")[0], code, answer))

@@ -75,7 +75,8 @@ PLAIN = b"250-s\r\n250 AUTH PLAIN\r\n"
             False,
             "no safe connection",
         ),
-        ((), False, "does not answer"),
+        ((), False, "hung up"),
+        ((b"220 s\r\n", PLAIN, b"235 ok\r\n"), False, "hung up: at MAIL FROM"),
     ],
 )
 def test_each_failure_is_one_line(answers: tuple[bytes, ...], ok: bool, detail: str) -> None:
