@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.sql import Source, Trace
 
+from .roles import role_in_course
 from .tables import (
     CATEGORY,
     COHORT,
@@ -22,6 +23,7 @@ from .tables import (
     LAST_ACCESS,
     MEMBER,
     PEOPLE,
+    ROLE_OF,
     SEAT,
     SITE,
     TAG_OF_COURSE,
@@ -102,11 +104,13 @@ def seats(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
     people = list({row.userid for row in rows})
     completed = _by_pair(connection, COMPLETION.c.course, COMPLETION.c.timecompleted, people)
     learned = _by_pair(connection, LAST_ACCESS.c.courseid, LAST_ACCESS.c.timeaccess, people)
+    roles = role_in_course(connection, people)
     return [
         r.Enrolment(
             str(row.id),
             str(row.userid),
             str(row.courseid),
+            role=roles.get((row.userid, row.courseid), "learner"),
             source=_METHODS.get(row.enrol, "other"),
             # A closed method keeps all its people out, whatever their own rows say.
             state="active" if row.status == 0 and row.method_status == 0 else "suspended",
@@ -213,6 +217,8 @@ SEAT_TRACES = (
     Trace(ENROL.c.timemodified, SEAT.c.id, SEAT.c.id, where=ENROL.c.id == SEAT.c.enrolid),
     Trace(COMPLETION.c.timecompleted, SEAT.c.id, SEAT.c.id, where=_SEAT_OF_COMPLETION),
     Trace(COMPLETION.c.timecompleted, COMPLETION.c.id, COMPLETION.c.id, "completion:"),
+    # A role names a context, which an account may not be allowed to read: all seats of the person.
+    Trace(ROLE_OF.c.timemodified, SEAT.c.id, SEAT.c.id, where=SEAT.c.userid == ROLE_OF.c.userid),
     Trace(LAST_ACCESS.c.timeaccess, SEAT.c.id, SEAT.c.id, where=_SEAT_OF_ACCESS),
     Trace(MEMBER.c.timeadded, MEMBER.c.id, MEMBER.c.id, "member:"),
 )

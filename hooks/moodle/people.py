@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from crm_plugin.host import records as r
 from crm_plugin.host.sql import Source, Trace
 
+from .roles import roles_of
 from .tables import (
     ACCEPTANCE,
     GUEST,
     INFO_DATA,
     INFO_FIELD,
     POLICY,
+    ROLE_OF,
     TAG_OF_PERSON,
     TAGGED,
     USER,
@@ -57,9 +59,9 @@ def persons(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
     profile = _profile(connection, ids)
     answers = _answers(connection, ids)
     tags = tags_of(connection, TAG_OF_PERSON, ids)
-    admins = administrators(connection)
+    roles = dict(roles_of(connection, ids)) | dict.fromkeys(administrators(connection), ("admin",))
     return [
-        _person(row, profile.get(row.id, {}), answers.get(row.id), tags.get(row.id, ()), row.id in admins)
+        _person(row, profile.get(row.id, {}), answers.get(row.id), tags.get(row.id, ()), roles.get(row.id))
         if not row.deleted
         else r.Person(str(row.id), "erased")
         for row in rows
@@ -67,7 +69,11 @@ def persons(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
 
 
 def _person(
-    row: Any, profile: Mapping[str, str | bool], answer: r.Consent | None, tags: Sequence[str], admin: bool
+    row: Any,
+    profile: Mapping[str, str | bool],
+    answer: r.Consent | None,
+    tags: Sequence[str],
+    roles: Sequence[str] | None,
 ) -> r.Person:
     name = " ".join(filter(None, (words(row.firstname), words(row.lastname))))
     attributes = dict(profile)
@@ -91,7 +97,7 @@ def _person(
         registered_at=when(row.timecreated),
         last_login_at=when(max(row.currentlogin or 0, row.lastlogin or 0)),
         last_active_at=when(row.lastaccess),
-        roles=("admin",) if admin else ("learner",),
+        roles=roles or ("learner",),
         tags=tags,
         consents=consents,
         attributes=attributes,
@@ -160,6 +166,7 @@ SOURCES = (Source(sa.select(USER).where(USER.c.username != GUEST), USER.c.id, pe
 TRACES = (
     Trace(USER.c.timemodified, USER.c.id, USER.c.id),
     Trace(USER.c.lastaccess, USER.c.id, USER.c.id),
+    Trace(ROLE_OF.c.timemodified, ROLE_OF.c.id, ROLE_OF.c.userid),
     Trace(TAGGED.c.timemodified, TAGGED.c.id, TAGGED.c.itemid, where=TAG_OF_PERSON),
     Trace(ACCEPTANCE.c.timemodified, ACCEPTANCE.c.id, ACCEPTANCE.c.userid),
 )

@@ -41,6 +41,11 @@ FAVOURITE = _table("favourite", "id itemid userid timecreated timemodified", "co
 POLICY = _table("tool_policy", "id currentversionid")
 ACCEPTANCE = _table("tool_policy_acceptances", "id policyversionid userid status timemodified")
 LOG = _table("logstore_standard_log", "id userid courseid timecreated", "eventname")
+ROLE_OF = _table("role_assignments", "id roleid contextid userid timemodified")
+ROLE = _table("role", "id", "archetype")
+MOODLE_CONTEXT = _table("context", "id contextlevel instanceid")
+COURSE_LEVEL = 50
+"""Level of the contexts whose ``instanceid`` is a course."""
 
 GUEST = "guest"
 """User name of the account for visitors; it is no person."""

@@ -136,3 +136,50 @@ def test_the_list_of_administrators_wins_where_it_can_be_read(small: SmallSite, 
     small.run(config.insert().values(name="siteadmins", value="3"))
     roles = {row.id: row.roles for row in gateway.fetch("persons", ["2", "3"]).rows}
     assert roles == {"2": ("learner",), "3": ("admin",)}
+
+
+def _teaching(small: SmallSite) -> None:
+    """Give the site contexts, and roles with numbers of its own."""
+    small.run(sa.text("CREATE TABLE mdl_context (id INTEGER, contextlevel INTEGER, instanceid INTEGER)"))
+    small.run(sa.text("CREATE TABLE mdl_role (id INTEGER, archetype VARCHAR(30))"))
+    context = sa.table("mdl_context", sa.column("id"), sa.column("contextlevel"), sa.column("instanceid"))
+    for id, level, course in ((1, 10, 0), (90, 50, 5), (91, 50, 6), (92, 70, 5)):
+        small.run(context.insert().values(id=id, contextlevel=level, instanceid=course))
+    for id, kind in ((5, "student"), (12, "editingteacher"), (13, "teacher"), (14, "")):
+        small.run(
+            sa.table("mdl_role", sa.column("id"), sa.column("archetype"))
+            .insert()
+            .values(id=id, archetype=kind)
+        )
+
+
+def test_teachers_are_no_learners(small: SmallSite, gateway: Gateway) -> None:
+    _teaching(small)
+    for id, method, person in ((8, 60, 3), (9, 50, 4), (10, 60, 4)):
+        small.add("user_enrolments", id=id, enrolid=method, userid=person)
+    given = ((12, 90, 3), (5, 91, 3), (12, 91, 3), (13, 90, 4), (14, 91, 4), (12, 92, 4))
+    for id, (role, context, person) in enumerate(given, 1):
+        small.add("role_assignments", id=id, roleid=role, contextid=context, userid=person)
+    roles = {row.id: row.role for row in gateway.fetch("enrolments", ["7", "8", "9", "10"]).rows}
+    # Ann learns what she also teaches; a role of the site's own kind says nothing.
+    assert roles == {"7": "teacher", "8": "learner", "9": "assistant", "10": "learner"}
+    people = {row.id: row.roles for row in gateway.fetch("persons", ["2", "3", "4"]).rows}
+    assert people == {"2": ("admin",), "3": ("learner", "teacher"), "4": ("teacher",)}
+
+
+def test_a_new_role_is_a_change(small: SmallSite, gateway: Gateway) -> None:
+    _teaching(small)
+    role = {"roleid": 12, "contextid": 90, "userid": 3, "timemodified": int(time.time())}
+    rows = _changed(gateway, "enrolments", lambda: small.add("role_assignments", id=1, **role))
+    assert rows["7"].role == "teacher"
+    role["timemodified"] += 1
+    rows = _changed(gateway, "persons", lambda: small.add("role_assignments", id=2, **role))
+    assert rows["3"].roles == ("teacher",)
+
+
+def test_without_contexts_seats_stay_learners_and_people_know_their_roles(
+    small: SmallSite, gateway: Gateway
+) -> None:
+    small.add("role_assignments", id=1, roleid=3, contextid=90, userid=3)
+    assert gateway.fetch("enrolments", ["7"]).rows[0].role == "learner"
+    assert gateway.fetch("persons", ["3"]).rows[0].roles == ("teacher",)
