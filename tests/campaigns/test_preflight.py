@@ -141,3 +141,19 @@ def test_what_was_confirmed_is_what_a_planned_campaign_sends(database: Database,
     assert all("Hello Person" in text for text in texts)
     copied = drafts.copy(crm, staff("ann"), campaign, "Again")
     assert preflight(crm, copied).reach.considered == 4, "a copy asks what is saved now"
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(1, ["campaign.too_slow"]), (9, []), (11, [])])
+def test_what_cannot_leave_in_time_is_named(
+    database: Database, tmp_path: Path, minutes: int, found: list[str]
+) -> None:
+    """Eighteen people at two a minute take nine minutes."""
+    crm = world(database, tmp_path, people=18)
+    policy = {
+        "rate": {"n": 2, "per_seconds": 60},
+        "expires_at": (NOW + timedelta(minutes=minutes)).isoformat(),
+    }
+    campaign = drafts.create(crm, staff("ann"), document(policy=policy))
+    errors, warnings = codes(crm, campaign)
+    assert errors == []
+    assert [one for one in warnings if one == "campaign.too_slow"] == found

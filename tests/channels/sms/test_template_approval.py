@@ -184,6 +184,9 @@ def test_a_text_that_is_in_force_is_never_changed(crm: Crm, text_review: TextRev
     assert editing.change(crm, EDITOR, key, Written("Autumn", text="Third")) == 3, "somebody looks at 2"
     approval.take(crm, "aliyun", [Verdict("SMS_2", "approved")])
     assert sent(crm, key).text == "Best of all"
+    assert [one.name for one in text_review.filed] == ["Autumn", "Autumn 2"], (
+        "carriers want names of their own"
+    )
     with crm.db.read() as session:
         kept = find(session, key, "aliyun", 1)
         assert [one.version for one in versions(session, key)] == [3, 2, 1]
