@@ -16,6 +16,7 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 
 from . import activity, learning, people
+from .site_text import site_text
 from .tables import COURSE, SITE
 
 RECONCILE = 7 * 24 * 3600
@@ -60,6 +61,7 @@ class Moodle(SqlHost):
         """Return the site's facts; its profile fields are attributes."""
         with self.engine.connect() as connection:
             name = connection.scalar(sa.select(COURSE.c.fullname).where(COURSE.c.category == SITE))
+            name = site_text(connection).title(name or "")
             attributes = people.attribute_fields(connection)
         return r.HostInfo(
             host_name="moodle",

@@ -13,6 +13,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.sql import Source, Trace
 
 from .roles import role_in_course
+from .site_text import site_text
 from .tables import (
     CATEGORY,
     COHORT,
@@ -56,14 +57,16 @@ _METHODS = {
 
 def courses(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
     """Make the courses of one page."""
-    ids = [row.id for row in rows]
-    names = {row.id: row.name for row in connection.execute(sa.select(CATEGORY.c.id, CATEGORY.c.name))}
+    ids, text = [row.id for row in rows], site_text(connection)
+    names = {
+        row.id: text.title(row.name) for row in connection.execute(sa.select(CATEGORY.c.id, CATEGORY.c.name))
+    }
     tags = tags_of(connection, TAG_OF_COURSE, ids)
     prices = _prices(connection, ids)
     return [
         r.Course(
             str(row.id),
-            row.fullname,
+            text.title(row.fullname),
             category=[names[part] for part in _path(row.path) if part in names],
             tags=tags.get(row.id, ()),
             status="published" if row.visible else "draft",
@@ -89,11 +92,15 @@ def _prices(connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[An
     return {id: min(offers, key=lambda offer: (str(type(offer[0])), offer[0])) for id, offers in fees.items()}
 
 
-def cohorts(_connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
+def cohorts(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
     """Make the classes of one page."""
+    text = site_text(connection)
     return [
         r.Course(
-            f"{COHORT_PREFIX}{row.id}", row.name, kind="class", status="published" if row.visible else "draft"
+            f"{COHORT_PREFIX}{row.id}",
+            text.title(row.name),
+            kind="class",
+            status="published" if row.visible else "draft",
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.sql import Source, Trace
 
 from .roles import roles_of
+from .site_text import SiteText, configured, site_text
 from .tables import (
     ACCEPTANCE,
     GUEST,
@@ -34,7 +35,6 @@ FIELDS = (
 INSTALLED_ADMIN = 2
 """The account that Moodle's installer makes; where the site's list of administrators can be read, it wins."""
 
-_SITE_CONFIG = sa.table("mdl_config", sa.column("name", sa.Text), sa.column("value", sa.Text))
 _SERVER_ZONE = "99"
 
 
@@ -46,10 +46,8 @@ def attribute_fields(connection: sa.Connection) -> list[str]:
 
 def administrators(connection: sa.Connection) -> frozenset[int]:
     """Return the ids of the site's administrators."""
-    if not sa.inspect(connection).has_table(_SITE_CONFIG.name):
-        return frozenset({INSTALLED_ADMIN})
-    value = connection.scalar(sa.select(_SITE_CONFIG.c.value).where(_SITE_CONFIG.c.name == "siteadmins"))
-    ids = frozenset(int(part) for part in (value or "").split(",") if part.strip().isdecimal())
+    value = configured(connection, "siteadmins").get("siteadmins", "")
+    ids = frozenset(int(part) for part in value.split(",") if part.strip().isdecimal())
     return ids or frozenset({INSTALLED_ADMIN})
 
 
@@ -59,9 +57,12 @@ def persons(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
     profile = _profile(connection, ids)
     answers = _answers(connection, ids)
     tags = tags_of(connection, TAG_OF_PERSON, ids)
+    text = site_text(connection)
     roles = dict(roles_of(connection, ids)) | dict.fromkeys(administrators(connection), ("admin",))
     return [
-        _person(row, profile.get(row.id, {}), answers.get(row.id), tags.get(row.id, ()), roles.get(row.id))
+        _person(
+            text, row, profile.get(row.id, {}), answers.get(row.id), tags.get(row.id, ()), roles.get(row.id)
+        )
         if not row.deleted
         else r.Person(str(row.id), "erased")
         for row in rows
@@ -69,13 +70,14 @@ def persons(connection: sa.Connection, rows: Sequence[Any]) -> list[r.Record]:
 
 
 def _person(
+    text: SiteText,
     row: Any,
     profile: Mapping[str, str | bool],
     answer: r.Consent | None,
     tags: Sequence[str],
     roles: Sequence[str] | None,
 ) -> r.Person:
-    name = " ".join(filter(None, (words(row.firstname), words(row.lastname))))
+    name = text.name(words(row.firstname), words(row.lastname))
     attributes = dict(profile)
     boxed = attributes.pop(SMS_FIELD, None)
     consents = [answer] if answer else []

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.hooks.moodle import host
+from crm_plugin.hooks.moodle.site_text import SiteText
 from crm_plugin.host import records as r
 from crm_plugin.host.gateway import Gateway
 from tests.hooks.moodle_site import SmallSite, settings
@@ -183,3 +184,52 @@ def test_without_contexts_seats_stay_learners_and_people_know_their_roles(
     small.add("role_assignments", id=1, roleid=3, contextid=90, userid=3)
     assert gateway.fetch("enrolments", ["7"]).rows[0].role == "learner"
     assert gateway.fetch("persons", ["3"]).rows[0].roles == ("teacher",)
+
+
+SPANS = '<span lang="en" class="multilang">Piano</span> <span class="multilang" lang="zh_cn">钢琴</span> 1'
+BLOCKS = "{mlang en}Piano{mlang}{mlang zh_cn,zh_tw}钢琴{mlang}{mlang other}Klavier{mlang} 1"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "shown"),
+    [
+        ("en", SPANS, "Piano 1"),
+        ("zh_cn", SPANS, "钢琴 1"),
+        ("fr", SPANS, "Piano 1"),
+        ("en_us", BLOCKS, "Piano 1"),
+        ("zh_tw", BLOCKS, "钢琴 1"),
+        ("fr", BLOCKS, "Klavier 1"),
+        ("fr", "{mlang en}Piano{mlang}", "Piano"),
+        ("en", "A < B {set} <span>C</span>", "A < B {set} <span>C</span>"),
+    ],
+)
+def test_a_title_in_several_languages_is_one(language: str, text: str, shown: str) -> None:
+    assert SiteText(language).title(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("site", "first", "last", "shown"),
+    [
+        (SiteText(), "Ann", "Lee", "Ann Lee"),
+        (SiteText("zh_cn"), "小明", "王", "王小明"),
+        (SiteText("zh_cn", "language"), "Ann", "Lee", "Lee Ann"),
+        (SiteText("en", "lastname, firstname (alternatename)"), "Ann", "Lee", "Lee, Ann"),
+        (SiteText("en", "lastname firstname"), None, "Lee", "Lee"),
+        (SiteText("en", "firstname"), "Ann", "Lee", "Ann"),
+    ],
+)
+def test_names_stand_in_the_sites_order(site: SiteText, first: str, last: str, shown: str) -> None:
+    assert site.name(first, last) == shown
+
+
+def test_the_sites_language_is_read(small: SmallSite, gateway: Gateway) -> None:
+    config = sa.table("mdl_config", sa.column("name"), sa.column("value"))
+    small.run(sa.text("CREATE TABLE mdl_config (name VARCHAR(50), value VARCHAR(50))"))
+    small.run(config.insert().values(name="lang", value="zh_cn"))
+    small.set("course", 5, fullname=SPANS)
+    small.set("course_categories", 1, name=BLOCKS)
+    small.set("cohort", 9, name=SPANS)
+    small.set("user", 3, firstname="小明", lastname="王")
+    course, cohort = gateway.fetch("courses", ["5", "cohort:9"]).rows
+    assert (course.title, course.category, cohort.title) == ("钢琴 1", ["钢琴 1"], "钢琴 1")
+    assert gateway.fetch("persons", ["3"]).rows[0].display_name == "王小明"
