@@ -1,5 +1,7 @@
 """What carriers and people said, refusals all alike, events that wait, texts that are compared whole."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -29,13 +31,11 @@ NOT_NULL = ("display_name_folded", "title_folded")
 
 def upgrade() -> None:
     _replies()
-    op.add_column("crm_delivery", sa.Column("words", db.Key(255), nullable=True))
-    op.add_column("crm_bounce", sa.Column("words", db.Key(255), nullable=True))
-    op.add_column("crm_campaign", sa.Column("last_words", db.Key(255), nullable=True))
-    op.add_column("crm_campaign", sa.Column("refused_alike", db.Key(64), nullable=True))
-    op.add_column(
-        "crm_campaign", sa.Column("refused_in_row", sa.Integer(), nullable=False, server_default="0")
-    )
+    add_column("crm_delivery", sa.Column("words", db.Key(255), nullable=True))
+    add_column("crm_bounce", sa.Column("words", db.Key(255), nullable=True))
+    add_column("crm_campaign", sa.Column("last_words", db.Key(255), nullable=True))
+    add_column("crm_campaign", sa.Column("refused_alike", db.Key(64), nullable=True))
+    add_column("crm_campaign", sa.Column("refused_in_row", sa.Integer(), nullable=False, server_default="0"))
     op.create_table(
         "crm_host_event",
         sa.Column("id", db.Id(), nullable=False),
@@ -44,9 +44,13 @@ def upgrade() -> None:
         sa.Column("at", db.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_host_event")),
     )
+    add_column("crm_daily_run", sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
+    add_column("crm_daily_run", sa.Column("error", db.Text(), nullable=True))
+    for table in ("crm_export", "crm_tagging"):
+        add_column(table, sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
     for table, columns in WHOLE.items():
         widen(table, columns)
-    add_column("crm_person_attribute", "whole", db.Folded())
+    add_column("crm_person_attribute", sa.Column("whole", db.Folded(), nullable=True))
 
 
 def widen(table: str, columns: tuple[str, ...]) -> None:
@@ -65,11 +69,11 @@ def widen(table: str, columns: tuple[str, ...]) -> None:
     op.execute(f"ALTER TABLE {table} {', '.join(changes)}")
 
 
-def add_column(table: str, name: str, kind: sa.types.TypeEngine[str]) -> None:
-    """Add a column that may be empty, unless a migration that was killed has done it already."""
-    there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
-    if name not in there:
-        op.add_column(table, sa.Column(name, kind, nullable=True))
+def add_column(table: str, column: "sa.Column[Any]") -> None:
+    """Add a column, unless a migration that was killed has done it already: MariaDB commits each step."""
+    there = {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}
+    if column.name not in there:
+        op.add_column(table, column)
 
 
 def _replies() -> None:
@@ -93,7 +97,3 @@ def _replies() -> None:
     op.create_index("ix_crm_reply_person", "crm_reply", ["person_id", "at"], unique=False)
     op.create_index("ix_crm_reply_staff", "crm_reply", ["staff", "done_at"], unique=False)
     op.create_index("ix_crm_reply_delivery", "crm_reply", ["delivery_id"], unique=False)
-    op.add_column("crm_daily_run", sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
-    op.add_column("crm_daily_run", sa.Column("error", db.Text(), nullable=True))
-    for table in ("crm_export", "crm_tagging"):
-        op.add_column(table, sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))

@@ -125,6 +125,19 @@ def test_a_migration_that_was_killed_half_way_goes_on(db_url: str) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("db_kind", ["mariadb"], indirect=True)
+def test_a_later_migration_that_was_killed_at_its_end_goes_on(db_url: str) -> None:
+    """There each step is committed by itself: all of them are met again."""
+    database = connect(db_url)
+    upgrade(database)
+    with database.begin() as session:
+        session.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    assert not is_migrated(database)
+    upgrade(database)
+    check(database)
+    database.close()
+
+
 def test_many_may_migrate_at_once(db_url: str) -> None:
     def migrate() -> None:
         database = connect(db_url)
