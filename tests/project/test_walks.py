@@ -29,10 +29,10 @@ LONGEST = {
     "count a condition": 20,
     "count a condition on a date": 21,
     "page of people": 34,
-    "launch and freeze": 47,
+    "launch and freeze": 48,
     "campaign page": 27,
     "report of a campaign": 21,
-    "first message of a campaign": 39,
+    "first message of a campaign": 40,
     "a later message": 23,
 }
 """Walk → the most files that it may enter."""
