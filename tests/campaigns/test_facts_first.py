@@ -4,6 +4,7 @@ import fcntl
 import os
 import threading
 import time
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.profiles.sync import events
 from crm_plugin.profiles.sync.events import FOLDER, Sink, hand_over
 from tests.campaigns.fixtures import books
+from tests.fakes.clock import FixedClock
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
 from tests.web.fixtures import School, open_school
@@ -127,6 +129,18 @@ def test_while_the_school_does_not_answer_nobody_is_called_and_a_person_may_let_
     assert count(school, HostEventRow) == 1, "it is kept"
     service.resume(school.crm, staff("ann"), ident)
     drain(school.crm, ident)
+    assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT}
+
+
+def test_an_event_that_cannot_be_read_for_long_holds_up_nobody(school: School) -> None:
+    """The changes of its stream bring the same, and a school that always fails on one row is no reason."""
+    ident = chase(school)
+    pays(school, 3)
+    school.host.fail("host_fetch")
+    assert events.read_events(school.crm) == 0
+    school.crm.clock = FixedClock(NOW + events.KEPT + timedelta(seconds=1))
+    drain(school.crm, ident)
+    assert count(school, HostEventRow) == 0
     assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT}
 
 

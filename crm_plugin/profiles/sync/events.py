@@ -10,8 +10,9 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +35,8 @@ IDS = 500
 """Ids in one spooled record."""
 BATCH = 500
 """Events that are read at once."""
+KEPT = timedelta(minutes=15)
+"""An event that cannot be read for so long is given up: the changes of its stream bring the same."""
 BEAT = 0.5
 """Seconds between two looks at the spool of a process that has heard an event."""
 
@@ -137,6 +140,7 @@ def read_events(crm: Crm) -> int:
     while rows := _waiting(crm):
         with facts_of_touched(crm):
             done = _read(crm, rows)
+        done += _given_up(crm, rows, done)
         count += len(done)
         if done:
             crm.db.run(lambda session, done=done: _forget(session, done))  # type: ignore[misc]
@@ -157,7 +161,7 @@ def stored() -> sa.ColumnElement[bool]:
 
 def _waiting(crm: Crm) -> list[Any]:
     with crm.db.read() as session:
-        columns = sa.select(HostEventRow.id, HostEventRow.stream, HostEventRow.ids)
+        columns = sa.select(HostEventRow.id, HostEventRow.stream, HostEventRow.ids, HostEventRow.at)
         return list(session.execute(columns.order_by(HostEventRow.id).limit(BATCH)))
 
 
@@ -165,7 +169,7 @@ def _read(crm: Crm, rows: Iterable[Any]) -> list[int]:
     """Read the rows that these events name; return the events that are done."""
     wanted: dict[str, dict[str, None]] = defaultdict(dict)
     events: dict[str, list[int]] = defaultdict(list)
-    for id, stream, ids in rows:
+    for id, stream, ids, _at in rows:
         wanted[stream].update(dict.fromkeys(ids))
         events[stream].append(id)
     done: list[int] = []
@@ -176,6 +180,15 @@ def _read(crm: Crm, rows: Iterable[Any]) -> list[int]:
         except Unavailable as error:
             log.warning("events wait: %s", error)
     return done
+
+
+def _given_up(crm: Crm, rows: Iterable[Any], done: Collection[int]) -> list[int]:
+    """Return the events that could not be read for so long that they hold up campaigns for nothing."""
+    before = crm.clock() - KEPT
+    found = [row.id for row in rows if row.at < before and row.id not in done]
+    if found:
+        log.warning("%d events that could not be read for long are left to the changes", len(found))
+    return found
 
 
 def _forget(session: Session, ids: list[int]) -> None:
