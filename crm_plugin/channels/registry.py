@@ -8,7 +8,7 @@ from functools import partial
 from crm_plugin.channels.base import Carrier, Channel
 from crm_plugin.channels.carrier_capabilities import FREE_TEXT, Capabilities
 from crm_plugin.channels.email.channel import EMAIL
-from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import MESSAGE, HostCarrier
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier

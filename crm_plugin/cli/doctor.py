@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 
 from crm_plugin.channels.email.feedback.providers import proofs
-from crm_plugin.channels.email.probe import probe
+from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret

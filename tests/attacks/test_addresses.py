@@ -6,7 +6,7 @@ import pytest
 
 from crm_plugin.channels.base import Message
 from crm_plugin.channels.email.headers import ascii_address, written_address
-from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.profiles.store.email_addresses import email_key

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crm_plugin.campaigns import jobs
-from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import HostCarrier
 from crm_plugin.channels.registry import CARRIERS

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.launch.reach import funnel
-from crm_plugin.channels.email.probe import probe
+from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm

@@ -17,7 +17,7 @@ from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.prepared_campaign import KeptCampaigns
-from crm_plugin.channels.email import smtp_connection as smtp
+from crm_plugin.channels.email.smtp import connection as smtp
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Suppression

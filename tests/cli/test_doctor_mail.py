@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from crm_plugin.channels.email.feedback.providers import proofs
-from crm_plugin.channels.email.smtp import SmtpCarrier
-from crm_plugin.channels.email.trial import Trial
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from crm_plugin.channels.email.smtp.trial import Trial
 from crm_plugin.cli.doctor import examine
 from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm

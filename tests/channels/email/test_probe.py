@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.channels.email.probe import probe
+from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.kernel.settings import Settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.channels.email.replies import cause_of, redacted, said
+from crm_plugin.channels.email.smtp.replies import cause_of, redacted, said
 
 _TABLE = Path(__file__).with_name("replies.tsv")
 with _TABLE.open(encoding="utf-8", newline="") as _lines:

@@ -12,10 +12,10 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.email import smtp_connection as smtp
 from crm_plugin.channels.email.feedback.bounce_classification import kind_of
-from crm_plugin.channels.email.smtp import SmtpCarrier
-from crm_plugin.channels.email.smtp_server import server_of
+from crm_plugin.channels.email.smtp import connection as smtp
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from crm_plugin.channels.email.smtp.server import server_of
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 

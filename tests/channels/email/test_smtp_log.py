@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.channels.email.smtp import SmtpCarrier
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.kernel.rare_warnings import RareWarnings
 from tests.channels.email.test_smtp import Owner, Scripted, free_port, mail, send
 

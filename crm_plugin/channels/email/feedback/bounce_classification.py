@@ -2,14 +2,14 @@
 
 Only what speaks of the address itself counts against it. A message that was refused for its content or its
 sender would have been refused at any address. What a refusal is about is decided in
-:mod:`crm_plugin.channels.email.replies`, for answers on the line and for reports alike.
+:mod:`crm_plugin.channels.email.smtp.replies`, for answers on the line and for reports alike.
 """
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from crm_plugin.channels.email.replies import cause_of, far_words, redacted, reply_in, status_in
-from crm_plugin.channels.email.reply_phrases import Cause
+from crm_plugin.channels.email.smtp.replies import cause_of, far_words, redacted, reply_in, status_in
+from crm_plugin.channels.email.smtp.reply_phrases import Cause
 
 Kind = Literal["hard", "soft", "refused", "complaint"]
 """``hard``: the address does not exist or takes no mail any more; ``soft``: not now; ``refused``: this

@@ -4,7 +4,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 
-from crm_plugin.channels.email.reply_phrases import any_of
+from crm_plugin.channels.email.smtp.reply_phrases import any_of
 
 _DELAY = any_of(
     r"^warning: |warning message only|do not need to resend",

@@ -7,8 +7,8 @@ from email.message import Message as Mail
 from crm_plugin.channels.email.feedback import no_effect
 from crm_plugin.channels.email.feedback.bounce_classification import Verdict, judge, worst
 from crm_plugin.channels.email.feedback.mail_text import returns_ours
-from crm_plugin.channels.email.replies import ADDRESS, REPLY, STATUS, cause_of
-from crm_plugin.channels.email.reply_phrases import any_of
+from crm_plugin.channels.email.smtp.replies import ADDRESS, REPLY, STATUS, cause_of
+from crm_plugin.channels.email.smtp.reply_phrases import any_of
 
 _MACHINES = any_of(
     r"mailer-?daemon|post_?master|mail ?deliver|delivery (sub)?system|mail system|system admin|jetmail",

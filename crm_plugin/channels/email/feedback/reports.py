@@ -9,7 +9,7 @@ from crm_plugin.channels.email.feedback import no_effect
 from crm_plugin.channels.email.feedback.bounce_classification import Verdict, judge, worst
 from crm_plugin.channels.email.feedback.mail_text import every_part, text_of
 from crm_plugin.channels.email.feedback.prose import passages
-from crm_plugin.channels.email.replies import cause_of, reply_in, status_in
+from crm_plugin.channels.email.smtp.replies import cause_of, reply_in, status_in
 
 _TYPES = ("message/delivery-status", "message/global-delivery-status")
 _FAILED = ("failed", "failure", "fail", "error", "expired", "undeliverable")

@@ -22,7 +22,7 @@ from crm_plugin.channels.email.feedback.posted import (
     listed,
     too_many,
 )
-from crm_plugin.channels.email.replies import redacted
+from crm_plugin.channels.email.smtp.replies import redacted
 from crm_plugin.kernel.errors import BadInput, Clause
 
 SHORTEST_SECRET = 16

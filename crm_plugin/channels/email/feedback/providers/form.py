@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from crm_plugin.channels.email.feedback.bounce_classification import judge
 from crm_plugin.channels.email.feedback.posted import Batch, Effect, Posted, ident_of, instant_of, listed
-from crm_plugin.channels.email.replies import redacted, reply_in
+from crm_plugin.channels.email.smtp.replies import redacted, reply_in
 from crm_plugin.kernel.errors import BadInput, Clause
 
 Meaning = Effect | Literal["", "judged", "coded", "final"]

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
 from crm_plugin.channels.email.headers import ascii_address, split_mailbox
-from crm_plugin.channels.email.smtp_connection import SECONDS, Patience, SmtpConnection
-from crm_plugin.channels.email.smtp_server import server_of
-from crm_plugin.channels.email.trial import Trial
+from crm_plugin.channels.email.smtp.connection import SECONDS, Patience, SmtpConnection
+from crm_plugin.channels.email.smtp.server import server_of
+from crm_plugin.channels.email.smtp.trial import Trial
 from crm_plugin.channels.lanes import Lanes
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings

@@ -2,13 +2,13 @@
 
 The words come before the codes. Servers answer 550 and 5.7.1 to anything, and Gmail says ``550-5.2.1`` of a
 mailbox that gets too much mail this minute. So the phrases of
-:mod:`crm_plugin.channels.email.reply_phrases` are tried first. The enhanced status code (RFC 3463 and IANA's
-registry of them) decides where no words do.
+:mod:`crm_plugin.channels.email.smtp.reply_phrases` are tried first. The enhanced status code (RFC 3463 and
+IANA's registry of them) decides where no words do.
 """
 
 import re
 
-from crm_plugin.channels.email.reply_phrases import TABLES, Cause
+from crm_plugin.channels.email.smtp.reply_phrases import TABLES, Cause
 
 STATUS = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\w)")
 """An enhanced status code, not a part of a network address or of a version."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from crm_plugin.channels.email.replies import said
-from crm_plugin.channels.email.reply_phrases import Cause
+from crm_plugin.channels.email.smtp.replies import said
+from crm_plugin.channels.email.smtp.reply_phrases import Cause
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import re
 import smtplib
 from collections.abc import Callable
 
-from crm_plugin.channels.email.connect_faults import fault_of
 from crm_plugin.channels.email.headers import ascii_address
-from crm_plugin.channels.email.smtp import SmtpCarrier
-from crm_plugin.channels.email.trial import Refused, Trial
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from crm_plugin.channels.email.smtp.connect_faults import fault_of
+from crm_plugin.channels.email.smtp.trial import Refused, Trial
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 
@@ -20,7 +20,7 @@ def probe(crm: Crm, heard: Callable[[bool], None] = lambda _offered: None) -> tu
 
     Sends nothing, never raises.
 
-    :param heard: as for :class:`~crm_plugin.channels.email.smtp.SmtpCarrier`.
+    :param heard: as for :class:`~crm_plugin.channels.email.smtp.carrier.SmtpCarrier`.
     """
     try:
         carrier = SmtpCarrier(crm, heard)

@@ -3,8 +3,8 @@
 import smtplib
 import ssl
 
-from crm_plugin.channels.email.replies import redacted
-from crm_plugin.channels.email.smtp_server import Server
+from crm_plugin.channels.email.smtp.replies import redacted
+from crm_plugin.channels.email.smtp.server import Server
 
 _UNTRUSTED = {
     18: "self-signed certificate",

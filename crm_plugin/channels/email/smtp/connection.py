@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from crm_plugin.channels.base import Message, Receipt
-from crm_plugin.channels.email.connect_faults import fault_of
 from crm_plugin.channels.email.headers import written_address
-from crm_plugin.channels.email.replies import LONGEST, cause_of, said
-from crm_plugin.channels.email.reply_phrases import Cause
-from crm_plugin.channels.email.smtp_server import Server
-from crm_plugin.channels.email.trial import Refused, Trial
+from crm_plugin.channels.email.smtp.connect_faults import fault_of
+from crm_plugin.channels.email.smtp.replies import LONGEST, cause_of, said
+from crm_plugin.channels.email.smtp.reply_phrases import Cause
+from crm_plugin.channels.email.smtp.server import Server
+from crm_plugin.channels.email.smtp.trial import Refused, Trial
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings
 
