@@ -55,7 +55,11 @@ def _with_connection(database: Database, work: Callable[[Config], Any]) -> None:
     config = Config()
     config.set_main_option("script_location", _scripts())
     config.set_main_option("path_separator", "os")
-    with database.engine.execution_options(crm_immediate=True).begin() as connection, _locked(connection):
+    engine = database.engine.execution_options(crm_immediate=True)
+    if engine.dialect.name in ("mysql", "mariadb"):
+        # MariaDB commits each table by itself, so that a killed migration leaves some of them behind.
+        sa.event.listen(engine, "before_execute", _if_not_exists, retval=True)
+    with engine.begin() as connection, _locked(connection):
         config.attributes["connection"] = connection
         work(config)
 
@@ -72,8 +76,6 @@ def _locked(connection: Connection) -> Iterator[None]:
     if connection.dialect.name not in ("mysql", "mariadb"):
         yield
         return
-    # MariaDB commits each table by itself, so that a killed migration leaves some of them behind.
-    sa.event.listen(connection, "before_execute", _if_not_exists, retval=True)
     connection.execute(sa.select(sa.func.get_lock(_LOCK_NAME, _LOCK_SECONDS)))
     try:
         yield
