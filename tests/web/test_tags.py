@@ -1,16 +1,18 @@
 """Tagging on pages: the bulk bar, a person, the button to undo; ten thousand people ticked."""
 
 import re
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from crm_plugin.host.context import install
 from crm_plugin.kernel.db.bulk import insert_many
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments import jobs, service
 from crm_plugin.segments.bulk import bulk_tagging
-from tests.web.fixtures import PEOPLE, School
+from tests.web.fixtures import PEOPLE, School, open_school
 from tests.web.forms import posted
 from tests.web.test_pages import on_sqlite
 from tests.web.test_results import press, table, ticked
@@ -149,3 +151,10 @@ def test_a_tagging_of_a_worker_is_shown_and_undone_in_the_readers_language(
     page = school.get("/people/taggings").text
     assert "添加“fair”" in page
     assert "人数已超出上限" in page
+
+
+def test_an_undo_that_cannot_be_done_says_why(database: Database, tmp_path: Path) -> None:
+    school = open_school(database, tmp_path)
+    answer = school.post("/undo/999", {"back": "/admin/crm/people"})
+    assert answer.location.endswith("/admin/crm/people")
+    assert 'class="c-note c-note--bad' in school.get("/people").text
