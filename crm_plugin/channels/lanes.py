@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from typing import Generic, TypeVar
 
 Lane = TypeVar("Lane")
@@ -16,6 +17,8 @@ Result = TypeVar("Result")
 
 QUICK = 0.004
 """Seconds of a message that are worth a lane of their own: with less, threads cost more than they save."""
+FIRST = 3
+"""Messages over one lane before there are more."""
 RECOVER = 60.0
 """Seconds after which one more connection is tried again where the carrier had wanted fewer."""
 
@@ -41,7 +44,8 @@ class Lanes(Generic[Lane]):
         """Do the work for each item; return the results in the order of the items."""
         walk = _Walk(iter(enumerate(items)), work)
         while self._now() == 1 and walk.step(self.lanes[0]):
-            self._learn(walk)  # the first ones show how slow it is
+            if len(walk.spent) >= FIRST:  # these show how slow it is; one alone may have had bad luck
+                self._learn(walk)
         count = min(self._now(), len(items) - len(walk.results))
         if count > 0:
             self._side_by_side(walk, count)
@@ -67,7 +71,7 @@ class Lanes(Generic[Lane]):
             return min(self.allowed, self.wanted, self.most)
 
     def _learn(self, walk: "_Walk[Lane, Item, Result]") -> None:
-        self.wanted = max(1, round(sum(walk.spent) / len(walk.spent) / QUICK))
+        self.wanted = max(1, round(median(walk.spent) / QUICK))
 
     def _side_by_side(self, walk: "_Walk[Lane, Item, Result]", count: int) -> None:
         while len(self.lanes) < count:

