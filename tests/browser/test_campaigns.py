@@ -241,6 +241,26 @@ def test_what_was_typed_over_a_slow_line_is_there_after_leaving(served: School, 
     until_text(served, ident, "Typed before the script came")
 
 
+def test_choices_that_come_late_do_not_open_a_picker_again(served: School, page: Page) -> None:
+    sync(served.crm, full=True)
+    ident = drafts.create(
+        served.crm, staff("admin"), {"name": "Slow", "channel": "message", "audience": TREES["bought"]}
+    )
+    held: list[Route] = []
+    page.route("**/pick/**q=Piano*", lambda route: held.append(route))
+    page.goto(f"{served.crm.settings.public_url}/admin/crm/campaigns/{ident}/content")
+    with page.expect_request("**/pick/**q=Piano*"):
+        pick(page, "course", "Piano")
+    dropdown = page.locator("#f-course + .ts-wrapper .ts-dropdown")
+    expect(dropdown).to_be_hidden()
+    with page.expect_response("**/pick/**q=Piano*"):
+        held[0].continue_()
+    expect(page.locator("#f-course + .ts-wrapper.loading")).to_have_count(0)
+    expect(dropdown).to_be_hidden()
+    page.locator("#f-course + .ts-wrapper .ts-control").click()
+    expect(dropdown).to_be_visible()
+
+
 def test_two_windows_ask_before_one_writes_over_the_other(
     served: School, context: BrowserContext, page: Page
 ) -> None:

@@ -3,6 +3,7 @@ import TomSelect from "tom-select/base";
 import removeButton from "tom-select/dist/esm/plugins/remove_button/plugin.js";
 
 TomSelect.define("remove_button", removeButton);
+TomSelect.define("stay_closed", stayClosed);
 
 export function enhance(root) {
   for (const field of root.querySelectorAll("input[data-crm-pick]")) field.replaceWith(selectOf(field));
@@ -21,7 +22,7 @@ function pick(select) {
   const source = select.dataset.crmPick;
   new TomSelect(select, {
     maxOptions: 200,
-    plugins: select.multiple ? { remove_button: { label: "×", title: select.dataset.crmRemove || "×" } } : {},
+    plugins: select.multiple ? { remove_button: { label: "×", title: select.dataset.crmRemove || "×" } } : { stay_closed: {} },
     valueField: "id",
     labelField: "label",
     searchField: ["label"],
@@ -42,5 +43,17 @@ function pick(select) {
     }),
     render: { no_results: () => Object.assign(document.createElement("div"), { className: "no-results", textContent: select.dataset.crmNone || "–" }) },
     onChange: () => select.dispatchEvent(new Event("change", { bubbles: true })),
+  });
+}
+
+// Choices that arrive after one was taken would open the list again, over the fields below it.
+function stayClosed() {
+  let chosen = false;
+  const open = this.open;
+  this.hook("instead", "open", () => chosen || open.call(this));
+  this.on("item_add", () => (chosen = true));
+  this.hook("after", "setup", () => {
+    for (const act of ["focusin", "pointerdown", "keydown", "input"])
+      this.wrapper.addEventListener(act, () => (chosen = false), true);
   });
 }
