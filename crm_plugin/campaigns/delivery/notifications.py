@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.delivery import circuit_breaker
-from crm_plugin.campaigns.feedback import mass_bounces
+from crm_plugin.campaigns.feedback import mass_bounces, mass_reports
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.queries import CampaignRow, rows
 from crm_plugin.channels import service as channels
@@ -33,7 +33,8 @@ _TEXT = Text("The campaign “{name}” ({id}) is {state}: {reason}. Please deci
 _LAST_WORDS = Text("The carrier said last: {words}")
 REFUSALS = (circuit_breaker.REASON, circuit_breaker.ALIKE)
 """Reasons of a stop of which the carrier has words."""
-ACTIONS = ("campaign.pause", "campaign.hold", "campaign.bounced_alike")
+_AFTERWARDS = {f"campaign.{reason}": reason for reason in (mass_bounces.REASON, mass_reports.REASON)}
+ACTIONS = ("campaign.pause", "campaign.hold", *_AFTERWARDS)
 """What the audit log calls a stop, or bounces that a person has to look at."""
 RETRY_AFTER = timedelta(minutes=1)
 """Between two attempts to send a notice that nobody took."""
@@ -109,10 +110,10 @@ def _sent(audit_id: int, session: Session) -> None:
 def _of(session: Session, row: AuditRow) -> News | None:
     """Return a stop as news, while the campaign still waits for a person."""
     campaign = session.get(Campaign, int(row.object_id))
-    over = row.action == "campaign.bounced_alike"
+    over = _AFTERWARDS.get(row.action)
     if campaign is None or not (over or campaign.state in ("paused", "held")):
         return None
-    why, words = mass_bounces.REASON if over else campaign.reason or "", campaign.last_words or ""
+    why, words = over or campaign.reason or "", campaign.last_words or ""
     return News(row.id, campaign.id, campaign.name, campaign.state, why, words if why in REFUSALS else "")
 
 

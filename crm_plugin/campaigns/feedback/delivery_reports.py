@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns.feedback import mass_reports
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
@@ -34,6 +35,7 @@ def receive_all(crm: Crm, carrier: str, reports: Sequence[Report]) -> int:
     for start in range(0, len(every), REPORT_BATCH):
         batch = every[start : start + REPORT_BATCH]
         changed += crm.db.run(lambda session, batch=batch: _receive(crm, session, carrier, batch))  # type: ignore[misc]
+    mass_reports.look(crm, carrier, [report.ref for report in every if report.state == "failed_permanent"])
     return changed
 
 
@@ -119,7 +121,10 @@ def receive(
         insert_missing(session, EarlyReport, [values], key=["carrier", "carrier_ref", "state"])
         return False
 
-    return crm.db.run(work)
+    found = crm.db.run(work)
+    if found and state == "failed_permanent":
+        mass_reports.look(crm, carrier, [ref])
+    return found
 
 
 def match_early(session: Session, carrier: str, refs: Sequence[str | None]) -> int:

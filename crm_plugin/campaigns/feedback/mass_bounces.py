@@ -11,33 +11,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.ledger import campaign_states
+from crm_plugin.campaigns.feedback import alike
 from crm_plugin.campaigns.ledger.states import move
-from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.email.feedback import bounces
 from crm_plugin.channels.email.feedback.bounces import Event
 from crm_plugin.channels.models import Bounce
-from crm_plugin.host.permissions import SYSTEM
-from crm_plugin.kernel.audit import record
 
 REASON = "bounced_alike"
-ENOUGH = 20
-"""Bounces below which their share says nothing."""
-SHARE = 50
-"""Percent of the messages handed over that may come back alike."""
-LEFT = ("sent", "delivered", "unknown", "failed_permanent", "failed_transient")
 
 
 def are_alike(session: Session, event: Event, row: Delivery) -> bool:
     """Return whether half of the messages of a campaign came back like this one."""
     if event.kind == "complaint":
         return False
-    alike = session.scalar(sa.select(sa.func.count()).select_from(Bounce).where(*_alike(event, row))) or 0
-    if alike < ENOUGH:
-        return False
-    mine = sa.select(Delivery.id).where(Delivery.campaign_id == row.campaign_id, Delivery.state.in_(LEFT))
-    most = mine.limit(alike * 100 // SHARE + 1).subquery()
-    return (session.scalar(sa.select(sa.func.count()).select_from(most)) or 0) * SHARE <= alike * 100
+    found = sa.select(sa.func.count()).select_from(Bounce).where(*_alike(event, row))
+    return alike.are_most(session, row.campaign_id, found)
 
 
 def excuse(session: Session, event: Event, row: Delivery, at: datetime) -> None:
@@ -54,20 +43,10 @@ def excuse(session: Session, event: Event, row: Delivery, at: datetime) -> None:
         Delivery.reason == f"bounce_{event.status or event.kind}",
     )
     move(session, "doubt", ["failed_permanent"], "failed_transient", *failed)
-    if len(counting) >= ENOUGH:  # later ones come by themselves
-        _report(session, row.campaign_id, at)
+    if len(counting) >= alike.ENOUGH:  # later ones come by themselves
+        alike.stop(session, row.campaign_id, at, REASON)
 
 
 def _alike(event: Event, row: Delivery) -> tuple[Any, ...]:
     ids = sa.select(Delivery.id).where(Delivery.campaign_id == row.campaign_id)
     return Bounce.kind == event.kind, Bounce.status == event.status, Bounce.delivery_id.in_(ids)
-
-
-def _report(session: Session, campaign_id: int, at: datetime) -> None:
-    """Stop the campaign if it still sends, and put it on record, so that somebody gets a notice."""
-    of = ("campaign", campaign_id)
-    still = Campaign.state.in_(campaign_states.ACTIVE)
-    if campaign_states.change(session, campaign_id, "pause", still, reason=REASON):
-        record(session, at, SYSTEM.id, "campaign.pause", of, reason=REASON)
-    else:
-        record(session, at, SYSTEM.id, "campaign.bounced_alike", of)

@@ -43,6 +43,10 @@ HELP = {
         "So many addresses rarely go bad at once: the fault may be ours. No address was stopped. Ask who "
         "runs your mail server, then continue."
     ),
+    "reported_alike": Text(
+        "The carrier took the messages and then failed with them: the text, the signature or the account may "
+        "be the reason. Ask the carrier, continue, and send what failed again."
+    ),
     "settle_failed": Text(
         "An administrator finds the error in the log. For some messages it is not known whether they were "
         "sent."

@@ -40,6 +40,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "carrier_failing": Text("Too many failures of the carrier"),
         "refused_alike": Text("Many messages in a row were refused for the same reason"),
         "bounced_alike": Text("Many messages came back for the same reason"),
+        "reported_alike": Text("Many messages were not delivered, all for the same reason"),
         "settle_failed": Text("The carrier's answers could not be saved"),
         "campaign.unknown_template": Text("Its SMS template is gone"),
         "campaign.template_not_approved": Text("Its SMS template is not approved any more"),
