@@ -49,13 +49,16 @@ def run(command: Sequence[object], **environment: str) -> None:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def spawn(command: Sequence[object], log: Path) -> "subprocess.Popen[bytes]":
-    """Start a server as its account, output to the file `log`; it is killed when this process dies."""
+def spawn(command: Sequence[object], log: Path, *, as_root: bool = False) -> "subprocess.Popen[bytes]":
+    """Start a server as its account, output to the file `log`; it is killed when this process dies.
+
+    :param as_root: it changes its account by itself.
+    """
     with log.open("wb") as output:
         # A change of account clears the death signal; Popen runs preexec_fn after the change.
         return subprocess.Popen(
             [str(word) for word in command],
-            user=unprivileged_user(),
+            user=None if as_root else unprivileged_user(),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=output,
