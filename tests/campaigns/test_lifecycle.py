@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery import retry
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.launch.freezing import freeze
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.records import Actor
@@ -28,6 +29,7 @@ from tests.campaigns.fixtures import (
     move_to,
     preflight,
     run,
+    sent,
     set_person,
     state,
     world,
@@ -254,6 +256,30 @@ def test_what_it_needs_is_gone_by_the_time_it_is_frozen(database: Database, tmp_
     service.resume(crm, staff("tester"), campaign)
     run(crm)
     assert books(crm, campaign) == {"considered": 1, "sent": 1}
+
+
+@pytest.mark.parametrize("tree", ["audience", "goal"])
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+def test_a_comparison_that_is_refused_since_an_upgrade_stops_its_campaign(
+    database: Database, tmp_path: Path, tree: str, frozen: bool
+) -> None:
+    crm = world(database, tmp_path, people=1)
+    rule = {"field": "country", "operator": "=", "value": "CN"}
+    everybody = {"combinator": "or", "rules": [rule, {"field": "has_phone", "operator": "=", "value": True}]}
+    nobody = {"combinator": "and", "rules": [rule, {"field": "country", "operator": "=", "value": "FR"}]}
+    campaign = launched(crm, audience=everybody, policy={"goal": nobody})
+    if frozen:
+        assert freeze(crm, campaign)
+    since = {"combinator": "or", "rules": [{**rule, "operator": "contains"}]}
+    changed = {"audience": since} if tree == "audience" else {"policy": {"goal": since}}
+    crm.db.run(lambda session: session.execute(sa.update(Campaign).values(**changed)))
+    run(crm)
+    if tree == "audience" and frozen:  # it is written down
+        assert books(crm, campaign) == {"considered": 1, "sent": 1}
+    else:
+        assert (state(crm, campaign), sent(crm)) == ("paused", [])
+        assert queries.get(crm, campaign).reason == "segment.unknown_operator"
 
 
 def test_while_the_school_does_not_tell_its_region_nobody_is_excluded_by_mistake(
