@@ -12,6 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
 from crm_plugin.segments.saved.home_pins import PinAddress
+from crm_plugin.web.api import route as api
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.extension import routes_of
@@ -44,6 +45,7 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     for route in routes_of(crm):
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     blueprint.record_once(partial(_free_api, crm))
+    blueprint.record_once(partial(errors.answer_below, api.PREFIX, crm))
     errors.register(blueprint, crm)
     return blueprint
 

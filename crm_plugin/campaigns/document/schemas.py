@@ -19,6 +19,7 @@ from crm_plugin.campaigns.policy.fields import exactly, only
 from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.channels.content import LIMIT
 from crm_plugin.channels.email.html import LONGEST
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.links.service import check_target
@@ -181,7 +182,7 @@ def _text(document: Mapping[str, Any], key: str, limit: int) -> str:
 
 
 def _storable(value: str, place: str) -> None:
-    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
+    if not storable.is_text(value):
         raise _bad(place, Clause("a character in it cannot be stored"))
 
 

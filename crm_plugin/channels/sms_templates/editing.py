@@ -20,6 +20,7 @@ from crm_plugin.channels.sms.template_states import DRAFT, REJECTED
 from crm_plugin.channels.sms.templates import canonical, declared, parse, placeholders, row_of, stock
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
 from crm_plugin.kernel.i18n import locales
@@ -61,7 +62,7 @@ def checked(written: Written) -> SmsText:
     name, text = clean(written.name), canonical(written.text.replace("\r\n", "\n").strip())
     if not 0 < len(name) <= LONGEST_NAME:
         raise BadInput("sms.bad_name", "name", limit=LONGEST_NAME)
-    if not text or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not text or not storable.is_text(text):
         raise BadInput("sms.empty_text", "text")
     for place, value, known in (
         ("purpose", written.purpose, PURPOSES),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.catalogue import Catalogue, hint, is_revenue
 from crm_plugin.segments.language.fields import Field, Relation
@@ -70,16 +71,18 @@ def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozense
 
 
 def load(text: str | bytes) -> Any:
-    """Read JSON as strictly as a stored condition needs: no key twice, no NaN, no lone surrogate.
+    """Read JSON as strictly as what is stored needs: no key twice, no NaN, nothing that databases refuse.
 
-    :raises BadInput: ``input.not_json``.
+    :raises BadInput: ``input.not_json``, or ``input.bad`` with the place.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
         raise BadInput("input.not_json", reason=Clause("nested too deeply")) from None
     except ValueError as error:
         raise BadInput("input.not_json", reason=_fault(error)) from None
+    storable.check(found)
+    return found
 
 
 def _fault(error: ValueError) -> Clause:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.errors import Clause
 from crm_plugin.profiles.store.normalise import fold
@@ -229,7 +230,7 @@ _CONDITIONS: dict[str, Callable[[Any, Any], Condition]] = {
 def _text(value: Any, _zone: ZoneInfo) -> str:
     if not isinstance(value, str) or not value or len(value) > LONGEST_TEXT:
         raise Unreadable(Clause("a text of 1 to 1,000 characters"))
-    if any("\ud800" <= letter <= "\udfff" or letter == "\x00" for letter in value):
+    if not storable.is_text(value):
         raise Unreadable(Clause("a text that can be stored"))
     return value
 

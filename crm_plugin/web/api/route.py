@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.parse import load
 from crm_plugin.web.shell.guard import Route, Routes
@@ -133,6 +134,8 @@ def _checked(schema: type[Schema], found: Any) -> dict[str, Any]:
     except ValidationError as error:
         place, reason = _first(error.messages)
         raise BadInput("input.bad", place, reason=reason) from None
+    # Once more: numbers in the address were texts before.
+    storable.check(checked)
     return checked
 
 

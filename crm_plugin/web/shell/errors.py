@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, g, jsonify, make_response, request
+from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
@@ -44,6 +45,23 @@ def register(pages: Blueprint, crm: Crm) -> None:
     pages.register_error_handler(500, answered(_unknown))
 
 
+def answer_below(path: str, crm: Crm, state: BlueprintSetupState) -> None:
+    """Answer in JSON below a path where no route matches: an application asks no blueprint about that.
+
+    :param path: within the pages; the school's own addresses are left alone.
+    """
+    below = f"{state.url_prefix or ''}{path}/"
+
+    def answered() -> ResponseReturnValue | None:
+        fault = request.routing_exception
+        if fault is None or not request.path.startswith(below):
+            return None
+        g.crm = crm
+        return _http(fault)
+
+    state.app.before_request(answered)
+
+
 def _known(error: CrmError) -> ResponseReturnValue:
     if error.http_status >= 500:
         log.warning("%s: %s", error.code, error)
@@ -54,7 +72,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
     line = say("There is no such page.") if error.code == 404 else str(error.description)
-    return _answer(error.code, f"http.{error.code}", line)
+    answer = make_response(_answer(error.code, f"http.{error.code}", line))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
 
 
 def _unknown(error: Exception) -> ResponseReturnValue:

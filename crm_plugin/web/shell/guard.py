@@ -9,10 +9,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from flask import Response, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import ValidationError, validate_csrf
+from werkzeug.exceptions import NotFound
 
 from crm_plugin.host import permissions, token_actors
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.errors import BadInput, SignedOut
 from crm_plugin.profiles.store import host_info_cache
 
@@ -75,6 +77,7 @@ def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:
         # A browser sends a session by itself, whichever page makes it; it never sends a token by itself.
         if request.method not in SAFE and bearer() is None:
             _check_token()
+        _check_address(values)
         return route.view(**values)
 
     return view
@@ -159,6 +162,15 @@ def _leading_back(login: str, back: str) -> str:
     parts = urlsplit(login)
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "next"]
     return urlunsplit(parts._replace(query=urlencode([*kept, ("next", back)], safe="/")))
+
+
+def _check_address(values: dict[str, Any]) -> None:
+    """Refuse what no database keeps: in the path it names nothing, in a parameter it is a mistake."""
+    for value in values.values():
+        if not (storable.is_number(value) if isinstance(value, int) else storable.is_text(value)):
+            raise NotFound
+    for name, value in request.args.items(multi=True):
+        storable.check(value, name)
 
 
 def _check_token() -> None:
