@@ -136,7 +136,6 @@ BAD: list[tuple[Any, str, str, str]] = [
         "rules[0].value",
         "units",
     ),
-    (tree(rule("age", ">", 1) | {"valueSource": "field"}), "segment.unknown_key", "rules[0]", "valueSource"),
     (tree({"field": "orders", "value": tree()}), "segment.bad_match", "rules[0].match", "atLeast"),
     (tree(orders(match={"mode": "most"})), "segment.bad_match", "rules[0].match.mode", "'most'"),
     (tree(orders(match={"mode": "atLeast"})), "segment.bad_match", "rules[0].match.threshold", "threshold"),

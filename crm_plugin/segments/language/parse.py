@@ -45,10 +45,12 @@ FUNCTIONS: dict[str, tuple[Kind, ...]] = {
 REFERENCE = "segment"
 """The field that names a quick query."""
 
-_GROUP_KEYS = {"combinator", "not", "rules", "id"}
-_RULE_KEYS = {"field", "operator", "value", "id"}
-_RELATED_KEYS = {"field", "operator", "match", "value", "id"}
-_AGGREGATE_KEYS = {"field", "aggregate", "operator", "value", "where", "id"}
+# What the React Query Builder adds to each group and rule; it says nothing about who is found.
+_IGNORED = ("id", "path")
+GROUP_KEYS = ("combinator", "not", "rules", *_IGNORED)
+RULE_KEYS = ("field", "operator", "value", "valueSource", *_IGNORED)
+RELATED_KEYS = ("field", "operator", "match", "value", "valueSource", *_IGNORED)
+AGGREGATE_KEYS = ("field", "aggregate", "operator", "value", "where", "valueSource", *_IGNORED)
 
 
 def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozenset[int] = frozenset()) -> Tree:
@@ -140,7 +142,7 @@ class _Parser:
             raise BadInput("segment.not_a_group", spot.place, found=kind_of(found))
         if spot.depth > DEPTH:
             raise BadInput("segment.too_deep", spot.place, limit=DEPTH)
-        _only(found, _GROUP_KEYS, spot)
+        _only(found, GROUP_KEYS, spot)
         combinator, negated, rules = found.get("combinator"), found.get("not", False), found.get("rules")
         if combinator not in ("and", "or"):
             raise BadInput("segment.unknown_combinator", spot.at("combinator"), found=shown(combinator))
@@ -194,7 +196,7 @@ class _Parser:
         return [*(one.name for one in self.catalogue.fields()), *relations, REFERENCE]
 
     def rule(self, found: Mapping[str, Any], about: Field, spot: _Spot) -> Rule:
-        _only(found, _RULE_KEYS, spot)
+        _only(found, RULE_KEYS, spot)
         operator = _operator(found, about.name, about.kind.operators, spot)
         operand = self.operand(found, operator, about.kind, about.name, spot)
         if about.values and operator not in KNOWN:
@@ -230,7 +232,7 @@ class _Parser:
             raise BadInput("segment.field_not_offered", spot.at("field"), field=relation.name)
         if "aggregate" in found:
             return self.aggregate(found, relation, spot)
-        _only(found, _RELATED_KEYS, spot)
+        _only(found, RELATED_KEYS, spot)
         match = found.get("match")
         if not isinstance(match, Mapping) or not set(match) <= {"mode", "threshold"}:
             reason = Clause(
@@ -252,7 +254,7 @@ class _Parser:
         return self.group(found[key], spot.down(key, relation)) if found.get(key) is not None else None
 
     def aggregate(self, found: Mapping[str, Any], relation: Relation, spot: _Spot) -> Aggregate:
-        _only(found, _AGGREGATE_KEYS, spot)
+        _only(found, AGGREGATE_KEYS, spot)
         function, about = self.function(found["aggregate"], relation, spot)
         if about is not None:
             self.guarded(about, spot)
@@ -298,7 +300,7 @@ class _Parser:
             raise BadInput("segment.needs_currency", spot.at("where"))
 
     def reference(self, found: Mapping[str, Any], spot: _Spot) -> Reference:
-        _only(found, _RULE_KEYS, spot)
+        _only(found, RULE_KEYS, spot)
         operator = _operator(found, REFERENCE, ("=", "!="), spot)
         ident = found.get("value")
         if not isinstance(ident, int) or isinstance(ident, bool) or not 0 < ident < 2**31:
@@ -313,10 +315,14 @@ class _Parser:
         return Reference(spot.place, ident, operator == "!=", self.group(document, inner, empty=True))
 
 
-def _only(found: Mapping[str, Any], known: set[str], spot: _Spot) -> None:
+def _only(found: Mapping[str, Any], known: tuple[str, ...], spot: _Spot) -> None:
     for key in found:
         if key not in known:
             raise BadInput("segment.unknown_key", spot.place, key=cut(key))
+    source = found.get("valueSource", "value")
+    if source != "value":
+        expected = Clause('"value": a condition compares with a value, never with another field')
+        raise _bad(spot.at("valueSource"), "valueSource", source, expected)
 
 
 def _operator(found: Mapping[str, Any], name: str, known: tuple[str, ...], spot: _Spot) -> str:
