@@ -27,6 +27,8 @@ READ = 1024 * 1024
 
 Records = list[tuple[int, bytes]]
 """(offset, record) pairs."""
+Ends = dict[Path, int]
+"""Spool files, each with a place in it."""
 Handler = Callable[[str, Records], None]
 """Takes the id of a spool and records of it; it has committed them when it returns."""
 
@@ -130,16 +132,29 @@ def drain(folder: Path, handler: Handler) -> int:
         return count
 
 
-def is_empty(folder: Path) -> bool:
-    """Return whether everything that was spooled before this call has been handed on."""
-    return not any(_has_more(path) for path in folder.glob(f"*{SUFFIX}"))
+def unread(folder: Path) -> Ends:
+    """Return the files with records that were not handed on yet, and where the last of them ends."""
+    ends = {path: _end(path) for path in folder.glob(f"*{SUFFIX}")}
+    return {path: end for path, end in ends.items() if end}
 
 
-def _has_more(path: Path) -> bool:
+def is_handed_on(ends: Ends) -> bool:
+    """Return whether all has been handed on that :func:`unread` found."""
+    return all(not path.exists() or _place(path) >= end for path, end in ends.items())
+
+
+def _end(path: Path) -> int:
+    """Return where the last record ends that was not handed on; 0 = there is none."""
     try:
-        return path.stat().st_size > _place(path)
+        place = _place(path)
+        if path.stat().st_size <= place:
+            return 0
+        with path.open("rb") as file:
+            file.seek(place)
+            whole = file.read().rfind(b"\n") + 1  # what follows is still being written, or torn
+            return place + whole if whole else 0
     except FileNotFoundError:  # a drain has just read it to its end
-        return False
+        return 0
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A million people straight in the CRM's tables, by SQL alone: the same rows on PostgreSQL and SQLite.
+"""A million people straight in the CRM's tables, by SQL alone: the same rows on each database.
 
 Values come from multiplications by large numbers, so that the whole needs no generator outside the database.
 Indexes are left away while the rows come in.
@@ -15,6 +15,11 @@ from crm_plugin.profiles.models import school as m
 from tests.bench.school import COURSES, PRESENT
 
 _TABLES = (m.Person, m.Course, m.CourseLabel, m.Enrolment, m.Order, m.OrderLine, m.Signal)
+_ANALYZE = {
+    "postgresql": "VACUUM ANALYZE",
+    "sqlite": "ANALYZE",
+    "mysql": f"ANALYZE TABLE {', '.join(model.__tablename__ for model in _TABLES)}",
+}
 _NOW = int(PRESENT.timestamp())
 _STEP = 2_147_483_647
 _HELD = "'paid', 'refunding', 'partly_refunded', 'refunded'"
@@ -22,13 +27,14 @@ _HELD = "'paid', 'refunding', 'partly_refunded', 'refunded'"
 
 def fill(database: Database, people: int, seed: int) -> None:
     """Write the rows, make the indexes, work out the facts of everybody and tell the planner."""
-    sizes = {"n1": people, "n2": 2 * people, "n12": people * 12 // 10, "n3": 3 * people, "courses": COURSES}
     indexes = [index for model in _TABLES for index in model.__table__.indexes]  # type: ignore[attr-defined]
     with database.begin() as session:
+        if database.dialect == "mysql":
+            session.execute(sa.text("SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"))
         for index in indexes:
             index.drop(session.connection())
         for statement in _statements(database.dialect, people, seed):
-            session.execute(sa.text(statement), sizes)
+            session.execute(sa.text(statement))
         for index in indexes:
             index.create(session.connection())
         if database.dialect == "postgresql":
@@ -37,7 +43,7 @@ def fill(database: Database, people: int, seed: int) -> None:
         _keep_facts(session)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # After a bulk load as after the CRM's own: the planner knows the tables.
-        connection.execute(sa.text("VACUUM ANALYZE" if database.dialect == "postgresql" else "ANALYZE"))
+        connection.execute(sa.text(_ANALYZE[database.dialect]))
 
 
 def _advance_sequences(session: Session) -> None:
@@ -54,12 +60,13 @@ def _keep_facts(session: Session) -> None:
 
 
 def _statements(dialect: str, people: int, seed: int) -> list[str]:
-    chance = _Chance(dialect, seed)
+    sizes = {"n1": people, "n2": 2 * people, "n12": people * 12 // 10, "n3": 3 * people, "courses": COURSES}
+    chance = _Chance(dialect, seed, sizes)
     # Few people have much, few courses are popular; who views a course is not who is enrolled in it.
     seats, orders, views = (
         (
             "1 + " + chance.whole(f"{people} * {chance(20 + of)} * {chance(30 + of)}"),
-            chance.whole(f"{COURSES} * {chance(40 + of)} * {chance(40 + of)}") + " / 2 * 2 + 1",
+            "1 + " + chance.even(chance.whole(f"{COURSES} * {chance(40 + of)} * {chance(40 + of)}")),
         )
         for of in range(3)
     )
@@ -68,7 +75,7 @@ def _statements(dialect: str, people: int, seed: int) -> list[str]:
     since = chance.ago(6, 40_000_000)
     return [
         f"""INSERT INTO crm_course (id, host_id, row_hash, root_id, kind, title, title_folded, status, gone)
-        SELECT n, 'c' || (n - 1), '', (n - 1) / 2 * 2 + 1, 'course', 'Course ' || n, 'course ' || n,
+        SELECT n, 'c' || (n - 1), '', 1 + {chance.even("n - 1")}, 'course', 'Course ' || n, 'course ' || n,
           'published', {chance.false} FROM {chance.numbers("courses")}""",
         f"""INSERT INTO crm_course_label (course_id, kind, folded, value, position)
         SELECT n, 'tag', 'topic ' || (n % 40), 'topic ' || (n % 40), 0 FROM {chance.numbers("courses")}""",
@@ -106,15 +113,18 @@ def _statements(dialect: str, people: int, seed: int) -> list[str]:
 class _Chance:
     """SQL of values that look drawn: the same for a row wherever it is asked for."""
 
-    def __init__(self, dialect: str, seed: int) -> None:
-        self._sqlite = dialect == "sqlite"
+    def __init__(self, dialect: str, seed: int, sizes: dict[str, int]) -> None:
+        self._dialect = dialect
         self._seed = seed
-        self.false = "0" if self._sqlite else "FALSE"
+        self._sizes = sizes
+        self.false = "0" if dialect == "sqlite" else "FALSE"
 
     def __call__(self, which: int) -> str:
         """Return a number from 0 to below 1, the ``which``-th of the row."""
         factor = (which * 7_919_777 + self._seed * 104_729) * 2 + 1
-        return f"((n * {factor} + {which * 65_537}) % {_STEP} / {_STEP}.0)"
+        # MariaDB divides decimal numbers to four places only.
+        one = f"{_STEP}e0" if self._dialect == "mysql" else f"{_STEP}.0"
+        return f"((n * {factor} + {which * 65_537}) % {_STEP} / {one})"
 
     def of(self, which: int, *values: Any) -> str:
         """Return one of these values."""
@@ -125,19 +135,30 @@ class _Chance:
     def ago(self, which: int, span: int, ahead: int = 0) -> str:
         """Return an instant in the last ``span`` seconds before ``ahead`` seconds from the present."""
         seconds = f"{_NOW + ahead} - {self.whole(f'{span} * {self(which)}')}"
-        if self._sqlite:
+        if self._dialect == "sqlite":
             return f"strftime('%Y-%m-%d %H:%M:%f000', {seconds}, 'unixepoch')"
+        if self._dialect == "mysql":
+            return f"('1970-01-01' + INTERVAL ({seconds}) SECOND)"
         return f"to_timestamp({seconds})"
 
     def whole(self, number: str) -> str:
-        """Return the whole part of a number; PostgreSQL's cast would round."""
-        return f"CAST({number} AS INTEGER)" if self._sqlite else f"CAST(FLOOR({number}) AS BIGINT)"
+        """Return the whole part of a number; the casts of servers would round."""
+        if self._dialect == "sqlite":
+            return f"CAST({number} AS INTEGER)"
+        return f"CAST(FLOOR({number}) AS {'SIGNED' if self._dialect == 'mysql' else 'BIGINT'})"
+
+    def even(self, number: str) -> str:
+        """Return the even number at or below a whole one."""
+        return f"({number} - ({number}) % 2)"
 
     def numbers(self, size: str) -> str:
-        """Return a table of the numbers from 1 to a parameter."""
-        if not self._sqlite:
-            return f"generate_series(1, CAST(:{size} AS BIGINT)) AS numbers(n)"
-        series = f"SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < :{size}"
+        """Return a table of the numbers from 1 to a size."""
+        last = self._sizes[size]
+        if self._dialect == "postgresql":
+            return f"generate_series(1, CAST({last} AS BIGINT)) AS numbers(n)"
+        if self._dialect == "mysql":
+            return f"(SELECT seq AS n FROM seq_1_to_{last}) AS numbers"
+        series = f"SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}"
         return f"(WITH RECURSIVE numbers AS ({series}) SELECT n FROM numbers) AS numbers"
 
     @staticmethod

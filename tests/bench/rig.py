@@ -25,12 +25,21 @@ POSTGRESQL = {
     "max_wal_size": "4GB",
 }
 """A school's server: durable, with a quarter of a small machine's memory; all else as it comes."""
+MARIADB = {
+    "innodb-flush-log-at-trx-commit": "1",
+    "innodb-doublewrite": "1",
+    "innodb-flush-method": "O_DIRECT",
+    "innodb-buffer-pool-size": "1G",
+    "innodb-log-file-size": "1G",
+}
+"""The same of MariaDB."""
 
 
 @contextmanager
 def servers() -> Iterator[None]:
-    """Open a run of the test servers, PostgreSQL with settings of :data:`POSTGRESQL`."""
+    """Open a run of the test servers with the settings of :data:`POSTGRESQL` and :data:`MARIADB`."""
     os.environ["CRM_TEST_PG_SETTINGS"] = " ".join(f"{name}={value}" for name, value in POSTGRESQL.items())
+    os.environ["CRM_TEST_MARIADB_OPTIONS"] = " ".join(f"--{name}={is_}" for name, is_ in MARIADB.items())
     lock = open_run()
     try:
         yield

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
@@ -46,12 +47,13 @@ class Sink:
 
 
 @contextmanager
-def smtp_sink(seconds: float = 0.0) -> Iterator[Sink]:
+def smtp_sink(seconds: float = 0.0, book: Path | None = None) -> Iterator[Sink]:
     """Run an SMTP server that takes every message at next to no cost; it knows PIPELINING (RFC 2920).
 
     :param seconds: between commands and their answers, as with a server that is far away.
+    :param book: a file that gets a line for each message: when it was taken, and to whom it goes.
     """
-    with _running(partial(_serve, talk=partial(_talk_smtp, seconds=seconds))) as sink:
+    with _running(partial(_serve, talk=partial(_talk_smtp, seconds=seconds, book=book))) as sink:
         yield sink
 
 
@@ -136,16 +138,21 @@ class _Handler:
         return f"250 2.0.0 Ok: queued as {self._sink.count.value}"
 
 
-def _talk_smtp(connection: socket.socket, sink: Sink, seconds: float) -> None:
+def _talk_smtp(connection: socket.socket, sink: Sink, seconds: float, book: Path | None) -> None:
     connection.sendall(b"220 sink\r\n")
-    held = b""
+    held, recipient = b"", b""
+    written = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if book else None
     while True:
         lines, held = _lines(connection, held)
+        recipient = next((line for line in lines if line[:4].upper() == b"RCPT"), recipient)
         answers = b"".join(map(_answer, lines))
         time.sleep(seconds)
         connection.sendall(answers)
         if lines[-1][:4].upper() == b"DATA":
             held = _text(connection, held, sink, seconds)
+            if written is not None:
+                address = recipient.partition(b"<")[2].partition(b">")[0]
+                os.write(written, b"%.6f %s\n" % (time.time(), address))
 
 
 def _lines(connection: socket.socket, held: bytes) -> tuple[list[bytes], bytes]:

@@ -22,7 +22,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.models.streams import HostEventRow, Touched
 from crm_plugin.profiles.store.recompute_queue import touch
-from crm_plugin.profiles.sync import events
+from crm_plugin.profiles.sync import events, stored_events
 from crm_plugin.profiles.sync.events import FOLDER, Sink, hand_over
 from tests.campaigns.fixtures import books
 from tests.fakes.clock import FixedClock
@@ -138,7 +138,7 @@ def test_an_event_that_cannot_be_read_for_long_holds_up_nobody(school: School) -
     pays(school, 3)
     school.host.fail("host_fetch")
     assert events.read_events(school.crm) == 0
-    school.crm.clock = FixedClock(NOW + events.KEPT + timedelta(seconds=1))
+    school.crm.clock = FixedClock(NOW + stored_events.KEPT + timedelta(seconds=1))
     drain(school.crm, ident)
     assert count(school, HostEventRow) == 0
     assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT}
@@ -155,6 +155,57 @@ def test_an_event_that_another_process_is_reading_is_waited_for(school: School) 
     drain(school.crm, ident)
     assert "p7" not in messaged(school)
     assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT - 1, "excluded": {"goal": 1}}
+
+
+def test_at_a_school_where_something_always_waits_sending_goes_on(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A marking waits for what was reported when it began; the next one for what came meanwhile."""
+    monkeypatch.setattr(catch_up, "SECONDS", 3.0)
+    ident = chase(school)
+    answer = school.host._fetch
+
+    def fetch(stream: str, ids: Any) -> r.FetchPage:
+        Sink(school.crm).emit(r.HostEvent("persons", ["p0"]))
+        assert hand_over(school.crm) == 1
+        return answer(stream, ids)
+
+    monkeypatch.setattr(school.host, "_fetch", fetch)
+    pays(school, 3)
+    began = time.monotonic()
+    drain(school.crm, ident)
+    assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT - 1, "excluded": {"goal": 1}}
+    assert time.monotonic() - began < 3.0
+    assert count(school, HostEventRow) > 0
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_spool_that_cannot_be_read_holds_it_until_a_person_lets_it_go_on(
+    school: School, monkeypatch: pytest.MonkeyPatch, confirmed: bool
+) -> None:
+    monkeypatch.setattr(catch_up, "SECONDS", 0.3)
+    ident = chase(school)
+    pays(school, 3)
+    with (school.crm.instance / FOLDER / ".drain").open("w") as another:
+        fcntl.flock(another, fcntl.LOCK_EX)
+        drain(school.crm, ident)
+        row = queries.get(school.crm, ident)
+        assert (row.state, row.reason, school.host.messages) == ("held", "events_waiting", [])
+        if confirmed:
+            service.resume(school.crm, staff("ann"), ident)
+            drain(school.crm, ident)
+    assert len(school.host.messages) == (WITHOUT if confirmed else 0)
+
+
+def test_a_record_that_was_torn_holds_up_nobody(school: School) -> None:
+    ident = chase(school)
+    folder = school.crm.instance / FOLDER
+    folder.mkdir()
+    (folder / "events-torn.spool").write_bytes(b'{"stream": "ord')
+    began = time.monotonic()
+    drain(school.crm, ident)
+    assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT}
+    assert time.monotonic() - began < catch_up.SECONDS
 
 
 def test_a_web_process_hands_over_what_it_heard_within_a_second(school: School) -> None:

@@ -13,6 +13,7 @@ from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
+from crm_plugin.profiles.models.streams import HostEventRow
 from tests.campaigns.fixtures import (
     add_people,
     answers,
@@ -97,7 +98,7 @@ def test_a_carrier_without_keys_is_never_called_again(database: Database, tmp_pa
     assert (carrier.calls, books(crm, campaign)) == ([], {"considered": 3, "unknown": 3})
 
 
-@pytest.mark.parametrize("why", ["opted out", "paused", "cancelled", "a day ago", "asleep"])
+@pytest.mark.parametrize("why", ["opted out", "paused", "cancelled", "a day ago", "asleep", "unread"])
 def test_who_must_not_be_written_to_stays_with_a_person(database: Database, tmp_path: Path, why: str) -> None:
     crm = world(database, tmp_path, pause_after_failures=99)
     add_people(crm, [2])
@@ -107,6 +108,9 @@ def test_who_must_not_be_written_to_stays_with_a_person(database: Database, tmp_
     if why == "opted out":
         with crm.db.begin() as session:
             ledger.opt_out(crm, session, 2, "sms", NOW, "page")
+    elif why == "unread":  # what the school reported may be that somebody has paid
+        with crm.db.begin() as session:
+            session.add(HostEventRow(stream="persons", ids=["p2"], at=NOW))
     elif why == "a day ago":
         move_to(crm, NOW + timedelta(hours=24))
     elif why == "asleep":

@@ -96,20 +96,34 @@ def changes_come_in(here: Here) -> None:
     assert one(school.crm, sa.select(Person.display_name).where(Person.host_id == "late")) == "Late"
 
 
-@of("crm_plugin.profiles.jobs.catch_up")
-def events_facts_and_opt_outs_are_caught_up_with(here: Here) -> None:
+@of("crm_plugin.profiles.jobs.read_events")
+def what_events_name_is_read(here: Here) -> None:
     school = open_school(here.database, here.folder)
-    crm = school.crm
+    school.host.put(r.Person("p3", display_name="Renamed"), silent=True)
+    Sink(school.crm).emit(r.HostEvent("persons", ["p3"]))
+    do(school.crm, "crm_plugin.profiles.jobs.read_events")
+    assert one(school.crm, sa.select(Person.display_name).where(Person.host_id == "p3")) == "Renamed"
+
+
+@of("crm_plugin.profiles.jobs.compute_facts")
+def facts_are_computed(here: Here) -> None:
+    crm = open_school(here.database, here.folder).crm
     ident = one(crm, sa.select(Person.id).where(Person.host_id == "p2"))
     with crm.db.begin() as session:
         session.execute(sa.update(Person).where(Person.id == ident).values(paid_count=77))
         touch(session, [ident])
-        ledger.opt_out(crm, session, ident, "email", NOW, "page")
-    school.host.put(r.Person("p3", display_name="Renamed"), silent=True)
-    Sink(crm).emit(r.HostEvent("persons", ["p3"]))
-    do(crm, "crm_plugin.profiles.jobs.catch_up")
-    assert one(crm, sa.select(Person.display_name).where(Person.host_id == "p3")) == "Renamed"
+    do(crm, "crm_plugin.profiles.jobs.compute_facts")
     assert one(crm, sa.select(Person.paid_count).where(Person.id == ident)) == 1
+
+
+@of("crm_plugin.profiles.jobs.push_consents")
+def opt_outs_are_told_to_the_school(here: Here) -> None:
+    school = open_school(here.database, here.folder)
+    crm = school.crm
+    ident = one(crm, sa.select(Person.id).where(Person.host_id == "p2"))
+    with crm.db.begin() as session:
+        ledger.opt_out(crm, session, ident, "email", NOW, "page")
+    do(crm, "crm_plugin.profiles.jobs.push_consents")
     assert [told[:3] for told in school.host.pushed] == [("p2", "email", "denied")]
 
 

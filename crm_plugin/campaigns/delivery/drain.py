@@ -239,9 +239,10 @@ def _send(
 
 def _mark(work: Drain, ask: mark.Ask) -> mark.Marked:
     """Mark what may go, once all that the school reported before is read; nothing when that takes long."""
-    until = time.monotonic() + catch_up.SECONDS
-    catch_up.read_here(work.crm, until)
+    facts = catch_up.Facts(work.crm)
+    facts.hand_over()
     while True:
+        ask.events = facts.upto
         present = work.running.present_at(work.crm.clock())
         marked = mark.mark(work.crm, work.running.rules, ask, present, work.deadline)
         if marked.settled:
@@ -250,9 +251,9 @@ def _mark(work: Drain, ask: mark.Ask) -> mark.Marked:
             _settle_now(work)
         if not marked.behind:
             return marked
-        if time.monotonic() >= until or work.over:
+        if facts.took_too_long() or work.over:
             return mark.Marked(catch_up.hold(work.crm, work.running.id, work.over))
-        catch_up.catch_up(work.crm)
+        facts.read()
 
 
 def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Message]) -> None:

@@ -29,6 +29,7 @@ from crm_plugin.kernel.db import numbered_list
 from crm_plugin.kernel.db.sql_clock import db_now_of
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.sync import stored_events
 from crm_plugin.segments.language.dates import Present
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Ask:
     sending_seconds: int
     """How long the rows may be *sending* before they are in doubt."""
     before: settle.Outcome | None = None
+    events: int = stored_events.ANY
+    """The last event of the school that has to be read before."""
 
 
 @dataclass(slots=True)
@@ -86,7 +89,7 @@ def _mark(crm: Crm, session: Session, rules: Rules, ask: Ask, present: Present) 
         session.connection().execute(lock, numbered_list.given(dialect, people))
     if ask.before is not None:
         settle.write(session, crm.settings, ask.before)
-    found = exclusions.verdicts(session, rules, ids, present)
+    found = exclusions.verdicts(session, rules, ids, present, ask.events)
     if found.stale and lifecycle.hold(session, rules.campaign_id, data_freshness.REASON, present.as_of):
         return Marked("held")
     if found.state != "sending":

@@ -89,7 +89,7 @@ def _claim(crm: Crm, session: Session, running: Running, count: int) -> tuple[st
     session.execute(sa.select(Person.id).where(Person.id.in_(people)).order_by(Person.id).with_for_update())
     present = running.present_at(crm.clock())
     found = exclusions.verdicts(session, running.rules, ids, present)
-    if found.state not in STATES or found.stale:
+    if found.state not in STATES or found.stale or found.unread:
         return token, []
     rules = running.rules
     awake = [row for row in rows if not _is_quiet(row, rules, present.as_of)]

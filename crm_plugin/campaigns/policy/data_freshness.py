@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.context import Crm
-from crm_plugin.profiles.sync.events import stored
+from crm_plugin.kernel.db.types import Id
+from crm_plugin.profiles.sync import stored_events
 from crm_plugin.profiles.sync.health import oldest
 
 REASON = "stale_data"
@@ -33,9 +34,12 @@ def too_old(hours: int, at: datetime) -> sa.ColumnElement[bool]:
 
 
 def unread(at: datetime) -> sa.ColumnElement[bool]:
-    """Return the condition, over :class:`Campaign`, that it must wait until the school's events are read."""
+    """Return the condition, over :class:`Campaign`, that it must wait until the school's events are read.
+
+    The parameter ``events`` names the last of the events that matter.
+    """
     unconfirmed = sa.or_(Campaign.confirmed_at.is_(None), Campaign.confirmed_at < at - GRACE)
-    return sa.and_(stored(), unconfirmed)
+    return sa.and_(stored_events.wait(sa.bindparam("events", type_=Id())), unconfirmed)
 
 
 def age(session: Session, at: datetime) -> timedelta | None:

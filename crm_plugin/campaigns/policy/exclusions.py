@@ -15,6 +15,7 @@ from crm_plugin.campaigns.policy.data_freshness import too_old, unread
 from crm_plugin.campaigns.policy.rules import DUPLICATE, REASONS, Asks, Reason
 from crm_plugin.kernel.db import numbered_list
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.sync import stored_events
 from crm_plugin.segments.language.dates import Present
 
 SAME_PRESENT = timedelta(seconds=1)
@@ -62,14 +63,18 @@ class Verdicts:
     """Row → reason, for those that must not get it any more; ``status`` where the person is gone."""
 
 
-def verdicts(session: Session, rules: Rules, ids: Sequence[int], present: Present) -> Verdicts:
+def verdicts(
+    session: Session, rules: Rules, ids: Sequence[int], present: Present, events: int = stored_events.ANY
+) -> Verdicts:
     """Ask again, right before a batch is marked *sending*, in the transaction that has locked its people.
 
     :param ids: ledger rows of this campaign.
+    :param events: the last event of the school that has to be read before; those that came later may wait.
     """
     dialect = session.get_bind().dialect.name
     question = _question(dialect, rules, present, numbered_list.size(dialect, len(ids)))
-    rows = session.connection().execute(question, numbered_list.given(dialect, ids)).all()
+    given = {"events": events, **numbered_list.given(dialect, ids)}
+    rows = session.connection().execute(question, given).all()
     if not rows:
         return Verdicts("cancelled")
     state, stale, failing, unread = rows[0][:4]

@@ -6,8 +6,7 @@ facts of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.db.bulk import among
+from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.key_value import Kept
 from crm_plugin.profiles.extension import PersonExtension
@@ -87,24 +86,19 @@ def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
     return len(ids)
 
 
-@contextmanager
-def facts_of_touched(crm: Crm) -> Iterator[None]:
-    """Compute at the end the facts of those people that the block touches, ahead of all others."""
-    newest = sa.select(sa.func.coalesce(sa.func.max(Touched.id), 0))
-    with crm.db.read() as session:
-        before = session.scalars(newest).one()
-    yield
-    currency = own_currency(crm)
-    crm.db.run(lambda session: _compute_after(crm, session, before, currency))
+def facts_of(crm: Crm, people: Collection[int]) -> None:
+    """Compute the facts of these people now, ahead of all others that something touched."""
+    currency = own_currency(crm) if people else None
+    for ids in chunks(sorted(people)):
+        crm.db.run(lambda session, ids=ids: _compute_these(crm, session, ids, currency))  # type: ignore[misc]
 
 
-def _compute_after(crm: Crm, session: Session, before: int, currency: str | None) -> None:
-    rows = sa.select(Touched.id, Touched.person_id).where(Touched.id > before).limit(CHUNK)
+def _compute_these(crm: Crm, session: Session, ids: list[int], currency: str | None) -> None:
+    rows = sa.select(Touched.id, Touched.person_id).where(among(session, Touched.person_id, ids))
     taken = session.execute(rows.with_for_update(skip_locked=True)).all()
-    ids = sorted({person_id for _, person_id in taken})
-    if ids:
-        _locked(session, lambda column: among(session, column, ids))
-        compute(crm, session, ids, lambda column: among(session, column, ids), currency)
+    _locked(session, lambda column: among(session, column, ids))
+    compute(crm, session, ids, lambda column: among(session, column, ids), currency)
+    if taken:
         _take_off(session, taken)
 
 

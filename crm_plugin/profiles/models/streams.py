@@ -85,6 +85,8 @@ class HostEventRow(Base):
     """
 
     __tablename__ = "crm_host_event"
+    # A number is never used again: one process forgets events while another one stores new ones.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     stream: Mapped[str] = mapped_column(Key(32))

@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm_plugin.host import records as r
-from crm_plugin.host.row_checks import Bad
-from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.profiles.sync import stored_events
 from crm_plugin.profiles.sync.full_scan import too_bad
+from crm_plugin.profiles.sync.named_rows import fetch
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
 from crm_plugin.profiles.sync.write_page import apply
 
 PAGE = 5_000
 """Changes asked for at once."""
-FETCH = 500
-"""Rows fetched by id at once."""
 
 
 def follow(visit: StreamVisit, *, beside_scan: bool = False) -> None:
@@ -43,6 +41,7 @@ def follow(visit: StreamVisit, *, beside_scan: bool = False) -> None:
             visit.stop("sync.too_many_bad", bad=len(bad), total=total)
         if not more:
             return
+        stored_events.read_beside(visit)
 
 
 def _sorted_out(changes: Sequence[Any]) -> tuple[list[Any], list[str], list[str]]:
@@ -54,16 +53,3 @@ def _sorted_out(changes: Sequence[Any]) -> tuple[list[Any], list[str], list[str]
     removed = [change.id for change in last.values() if isinstance(change, r.Delete)]
     hinted = [change.id for change in last.values() if isinstance(change, r.Touch)]
     return rows, removed, hinted
-
-
-def fetch(visit: StreamVisit, ids: Sequence[str]) -> tuple[list[Any], list[str], list[Bad]]:
-    """Ask the school for rows by id; return (rows, ids that are gone, bad rows)."""
-    rows: list[Any] = []
-    missing: list[str] = []
-    bad: list[Bad] = []
-    for part in chunks(ids, FETCH):
-        answer = visit.crm.host.fetch(visit.stream, part)
-        rows += answer.rows
-        missing += answer.missing
-        bad += answer.bad
-    return rows, missing, bad

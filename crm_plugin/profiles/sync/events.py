@@ -9,34 +9,22 @@ import json
 import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, HostEvent
 from crm_plugin.kernel.db.bulk import insert_many
-from crm_plugin.kernel.errors import Unavailable
-from crm_plugin.kernel.spool import Records, Spool, drain, is_empty
-from crm_plugin.profiles.facts.compute import facts_of_touched
+from crm_plugin.kernel.spool import Ends, Records, Spool, drain, unread
 from crm_plugin.profiles.models.streams import HostEventRow
-from crm_plugin.profiles.sync.service import read_again
+from crm_plugin.profiles.sync import stored_events
 
 log = logging.getLogger(__name__)
 
 FOLDER = "events"
 IDS = 500
 """Ids in one spooled record."""
-BATCH = 500
-"""Events that are read at once."""
-KEPT = timedelta(minutes=15)
-"""An event that cannot be read for so long is given up: the changes of its stream bring the same."""
 BEAT = 0.5
 """Seconds between two looks at the spool of a process that has heard an event."""
 
@@ -98,7 +86,7 @@ def _hand_over_again(crm: Crm) -> None:
     quiet = 0
     while quiet < 20:
         time.sleep(BEAT)
-        quiet = 0 if hand_over(crm) or not is_empty(crm.instance / FOLDER) else quiet + 1
+        quiet = 0 if hand_over(crm) or spooled(crm) else quiet + 1
 
 
 def hand_over(crm: Crm) -> int:
@@ -130,66 +118,11 @@ def _parsed(record: bytes) -> tuple[str, list[str]]:
 
 
 def read_events(crm: Crm) -> int:
-    """Read the rows again that events name; return how many events there were.
-
-    While the school fails, or another process reads the stream, the events wait. They are forgotten once
-    the facts of the people concerned are computed.
-    """
+    """Read the rows again that events name, those in a spool of this machine too; return how many events."""
     hand_over(crm)
-    count = 0
-    while rows := _waiting(crm):
-        with facts_of_touched(crm):
-            done = _read(crm, rows)
-        done += _given_up(crm, rows, done)
-        count += len(done)
-        if done:
-            crm.db.run(lambda session, done=done: _forget(session, done))  # type: ignore[misc]
-        if len(done) < len(rows) or len(rows) < BATCH:
-            break
-    return count
+    return stored_events.read(crm)
 
 
-def are_waiting(crm: Crm) -> bool:
-    """Return whether an event lies in a spool of this machine; those in the database are seen in SQL."""
-    return not is_empty(crm.instance / FOLDER)
-
-
-def stored() -> sa.ColumnElement[bool]:
-    """Return the condition that an event waits in the database."""
-    return sa.exists(sa.select(HostEventRow.id))
-
-
-def _waiting(crm: Crm) -> list[Any]:
-    with crm.db.read() as session:
-        columns = sa.select(HostEventRow.id, HostEventRow.stream, HostEventRow.ids, HostEventRow.at)
-        return list(session.execute(columns.order_by(HostEventRow.id).limit(BATCH)))
-
-
-def _read(crm: Crm, rows: Iterable[Any]) -> list[int]:
-    """Read the rows that these events name; return the events that are done."""
-    wanted: dict[str, dict[str, None]] = defaultdict(dict)
-    events: dict[str, list[int]] = defaultdict(list)
-    for id, stream, ids, _at in rows:
-        wanted[stream].update(dict.fromkeys(ids))
-        events[stream].append(id)
-    done: list[int] = []
-    for stream in (one for one in STREAMS if one in wanted):
-        try:
-            if read_again(crm, stream, list(wanted[stream])):
-                done += events[stream]
-        except Unavailable as error:
-            log.warning("events wait: %s", error)
-    return done
-
-
-def _given_up(crm: Crm, rows: Iterable[Any], done: Collection[int]) -> list[int]:
-    """Return the events that could not be read for so long that they hold up campaigns for nothing."""
-    before = crm.clock() - KEPT
-    found = [row.id for row in rows if row.at < before and row.id not in done]
-    if found:
-        log.warning("%d events that could not be read for long are left to the changes", len(found))
-    return found
-
-
-def _forget(session: Session, ids: list[int]) -> None:
-    session.execute(sa.delete(HostEventRow).where(HostEventRow.id.in_(ids)))
+def spooled(crm: Crm) -> Ends:
+    """Return how far the spools of this machine go that are not handed over yet."""
+    return unread(crm.instance / FOLDER)

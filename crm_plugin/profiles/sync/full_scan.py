@@ -13,6 +13,7 @@ from crm_plugin.profiles.models.streams import Parked, Quarantined, Seen, Stream
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready, make_ready
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
+from crm_plugin.profiles.sync import stored_events
 from crm_plugin.profiles.sync.analyze import analyse
 from crm_plugin.profiles.sync.read_ahead import Ahead
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
@@ -84,6 +85,10 @@ def proceed(visit: StreamVisit, beside: Callable[[StreamVisit], None]) -> bool:
 
     with Ahead(read) as pages:
         while not visit.is_over():
+            # What was read ahead may be older than what is read now.
+            if stored_events.are_waiting_for(visit):
+                pages.drop()
+                stored_events.read_beside(visit)
             if time.monotonic() - last > BESIDE_SECONDS:
                 pages.drop()
                 beside(visit)

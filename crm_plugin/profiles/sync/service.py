@@ -19,11 +19,11 @@ from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.profiles.store.batch import Target, WriteBatch
-from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, respelling, row_counts
+from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, named_rows, respelling, row_counts
 from crm_plugin.profiles.sync.stream_visit import Progress, Stopped, StreamVisit
 from crm_plugin.profiles.sync.write_page import apply
 
-__all__ = ["Progress", "SyncResult", "confirm_gone", "read_again", "sync"]
+__all__ = ["Progress", "SyncResult", "confirm_gone", "sync"]
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def _ask_for_missing(crm: Crm, until: float | None, result: SyncResult) -> None:
 
 
 def _fetch_missing(visit: StreamVisit, target: Target, ids: list[str]) -> None:
-    rows, _, bad = changes.fetch(visit, ids)
+    rows, _, bad = named_rows.fetch(visit, ids)
 
     def write(batch: WriteBatch) -> None:
         deferred.note_asked(batch.session, target, ids)
@@ -214,23 +214,6 @@ def _fetch_missing(visit: StreamVisit, target: Target, ids: list[str]) -> None:
         apply(batch, target, rows, bad=bad)
 
     visit.write(write)
-
-
-def read_again(crm: Crm, stream: str, ids: list[str]) -> bool:
-    """Read named rows again (events); return False when another process reads the stream just now.
-
-    :raises Unavailable: the school failed.
-    """
-    token = lease.take(crm.db, stream)
-    if token is None:
-        return False
-    visit = StreamVisit(crm, stream, token)
-    try:
-        rows, missing, bad = changes.fetch(visit, ids)
-        visit.write(lambda batch: apply(batch, stream, rows, missing, bad))
-    finally:
-        lease.release(crm.db, stream, token)
-    return True
 
 
 def confirm_gone(crm: Crm, stream: str) -> None:
