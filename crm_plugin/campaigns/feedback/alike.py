@@ -1,7 +1,6 @@
 """When most of what a campaign sent fails in one way, the fault is ours, and not that of so many people."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,12 +17,8 @@ SHARE = 50
 LEFT = ("sent", "delivered", "unknown", "failed_permanent", "failed_transient")
 
 
-def are_most(session: Session, campaign_id: int, alike: Any) -> bool:
-    """Return whether failures that are alike are most of what a campaign handed over.
-
-    :param alike: a SELECT of their number.
-    """
-    found = session.scalar(alike) or 0
+def are_most(session: Session, campaign_id: int, found: int) -> bool:
+    """Return whether so many failures that are alike are most of what a campaign handed over."""
     if found < ENOUGH:
         return False
     mine = sa.select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state.in_(LEFT))

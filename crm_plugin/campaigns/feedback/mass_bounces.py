@@ -25,7 +25,7 @@ def are_alike(session: Session, event: Event, row: Delivery) -> bool:
     """Return whether half of the messages of a campaign came back like this one."""
     if event.kind == "complaint":
         return False
-    found = sa.select(sa.func.count()).select_from(Bounce).where(*_alike(event, row))
+    found = session.scalar(sa.select(sa.func.count()).select_from(Bounce).where(*_alike(event, row))) or 0
     return alike.are_most(session, row.campaign_id, found)
 
 

@@ -6,6 +6,7 @@ of each later. So when half of a campaign fails with one code, a person has to l
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 
 REASON = "reported_alike"
+FAILED = ("failed_permanent", "failed_transient")
 _LOOKED_AT = 500
 
 
@@ -29,8 +31,8 @@ def look(crm: Crm, carrier: str, refs: Sequence[str]) -> None:
     found: set[tuple[int, str]] = set()
     for start in range(0, len(refs), _LOOKED_AT):
         found |= _failures(crm, carrier, refs[start : start + _LOOKED_AT])
-    for campaign_id, reason in sorted(found):
-        crm.db.run(lambda session, of=campaign_id, why=reason: _excuse(session, of, why, crm.clock()))  # type: ignore[misc]
+    for campaign_id, reason, count in _frequent(crm, found) if found else ():
+        crm.db.run(partial(_excuse, of=campaign_id, reason=reason, count=count, at=crm.clock()))
 
 
 def _failures(crm: Crm, carrier: str, refs: Sequence[str]) -> set[tuple[int, str]]:
@@ -42,11 +44,26 @@ def _failures(crm: Crm, carrier: str, refs: Sequence[str]) -> set[tuple[int, str
     return {(id, why) for id, why in rows if why and why.partition(":")[0] not in REFUSING}
 
 
-def _excuse(session: Session, campaign_id: int, reason: str, at: datetime) -> None:
-    mine = (Delivery.campaign_id == campaign_id, Delivery.reason == reason)
-    failed = sa.select(sa.func.count()).select_from(Delivery).where(*mine)
-    if not alike.are_most(session, campaign_id, failed):
+def _frequent(crm: Crm, failures: set[tuple[int, str]]) -> list[tuple[int, str, int]]:
+    """Return (campaign, reason, rows) of the failures that are frequent enough to say something."""
+    campaigns, reasons = ({one[part] for one in failures} for part in (0, 1))
+    rows = sa.func.count()
+    with crm.db.read() as session:
+        query = sa.select(Delivery.campaign_id, Delivery.reason, rows)
+        query = query.where(
+            among(session, Delivery.campaign_id, sorted(campaigns)), Delivery.state.in_(FAILED)
+        )
+        query = query.where(among(session, Delivery.reason, sorted(reasons)))
+        found = session.execute(
+            query.group_by(Delivery.campaign_id, Delivery.reason).having(rows >= alike.ENOUGH)
+        ).all()
+    return sorted((id, str(why), count) for id, why, count in found if (id, why) in failures)
+
+
+def _excuse(session: Session, *, of: int, reason: str, count: int, at: datetime) -> None:
+    if not alike.are_most(session, of, count):
         return
+    mine = (Delivery.campaign_id == of, Delivery.reason == reason)
     moved = move(session, "doubt", ["failed_permanent"], "failed_transient", *mine)
     if moved >= alike.ENOUGH:  # later ones come by themselves
-        alike.stop(session, campaign_id, at, REASON)
+        alike.stop(session, of, at, REASON)
