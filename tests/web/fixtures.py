@@ -17,6 +17,7 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.web.blueprint import pages
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL, FakeHost
+from tests.servers.databases import Rows
 from tests.web.forms import posted
 
 PEOPLE = 12
@@ -87,8 +88,20 @@ def open_school(database: Database, folder: Path, *, read: bool = True, **settin
     values = {"host_region": "CN", "host_currency": "CNY", "instance": str(folder), **settings}
     crm = make_crm(database, host, **values)
     if read:
-        sync(crm, full=True)
+        _read(crm, (str(crm.db.engine.url), *sorted(settings.items())))
     app = Flask("school")
     app.config.update(SECRET_KEY="a key of the school", TESTING=True)
     app.register_blueprint(pages(crm))
     return School(host, crm, app, app.test_client())
+
+
+_READ: dict[tuple[Any, ...], Rows] = {}
+"""What reading the books left in a database, by its address and the settings: most tests begin with it."""
+
+
+def _read(crm: Crm, key: tuple[Any, ...]) -> None:
+    if key in _READ:
+        return _READ[key].write(crm.db.engine)
+    sync(crm, full=True)
+    _READ[key] = Rows(crm.db.engine)
+    return None
