@@ -39,6 +39,8 @@ _BY_STATUS: dict[tuple[int, int], Cause] = {
     (4, 5): "sender",
     (4, 310): "mailbox",
 }
+_OUR_TURN = ("500", "501", "502", "503", "504", "530", "534", "535", "538")
+"""Reply codes that say that we gave a command wrongly, too early, or without the login or TLS that it needs."""
 _BY_SUBJECT: dict[int, Cause] = {1: "mailbox", 6: "content", 7: "sender"}
 _WHOLE_LATER = re.compile(
     r"try(ing)? again|try later|later\b|defer|temporar|too many (conn|sess|rec)|too much mail|slow down|busy"
@@ -63,6 +65,8 @@ def cause_of(words: str, status: str = "", code: int = 0, *, after_text: bool = 
     cause = _by_words(f"{status} {far}") or _by_status(status_in(far))
     if cause == "unclear":
         cause = _by_words(words) or _by_status(status)
+    if cause == "unclear" and (str(code) if code else reply_in(words)) in _OUR_TURN:
+        cause = "sender"
     if cause in ("mailbox", "full") and _BEFORE_RECIPIENT.search(words):
         cause = "sender"
     if first == 4:

@@ -62,6 +62,7 @@ TABLES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"(not|n't|insufficient)( have)? ((enough|sufficient) )?(disk |storage )?space",
             r"space (is )?not enough",
             r"mailbox exceeds allowed size",
+            r"error writing message: file too large",
             r"recipient address rejected: quota exceeded",
             r"(mailbox|account|user|recipient)\b.{0,40}exceed(s|ed)? .{0,30}"
             r"(storage|space|quota|mailbox|disk)",
