@@ -5,24 +5,31 @@ every address and finds out later; such mail comes back through the pipe of the 
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
+from crm_plugin.campaigns import service
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.prepared_campaign import KeptCampaigns
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person, Suppression
-from tests.campaigns.fixtures import rows
+from tests.campaigns.fixtures import EVERYBODY, rows, world
+from tests.conftest import absent
+from tests.fakes.host import staff
 from tests.servers.child import own
-from tests.servers.postfix import Postfix, postfix
+from tests.servers.postfix import Postfix, find, postfix
 
 DOMAIN = "bounces.school.example"
 TOWN, FAR = "town.example", "far.example"
@@ -50,6 +57,7 @@ class MailServer:
         self.postfix = server
         self.boxes: set[str] = set()
         self.full: set[str] = set()
+        self.box_limit = 20_000
         self._place = server.folder / "crm"
         self._calls = self._place / "calls"
         self._over = threading.Event()
@@ -62,8 +70,16 @@ class MailServer:
 
     def write_maps(self) -> None:
         """Let the server know the mailboxes; read by its next start."""
-        rows = {one: f"{one}/" for one in self.boxes} | {one: f"full-{one}" for one in self.full}
-        self.postfix.map("boxes", rows)
+        self.postfix.map("boxes", {one: f"{one}/" for one in self.boxes} | {one: one for one in self.full})
+        for one in self.full:
+            box = self.postfix.mailboxes / one
+            box.write_text("x" * (self.box_limit - 100))
+            shutil.chown(box, "nobody")
+
+    def restart(self, **settings: str) -> None:
+        """Stop the server and start it again, with other settings."""
+        self.write_maps()
+        self.postfix.restart(**settings)
 
     def start(self, crm: Crm) -> None:
         """Write the settings of the school, and start."""
@@ -111,6 +127,8 @@ class MailServer:
             self.postfix.settings[name] = value
         self.postfix.settings["relay_domains"] += f" {FAR}"
         self.postfix.settings["virtual_mailbox_domains"] = TOWN
+        self.postfix.settings["virtual_mailbox_limit"] = str(self.box_limit)
+        self.postfix.settings["message_size_limit"] = str(self.box_limit)
         self.postfix.settings["virtual_mailbox_maps"] = self.postfix.map("boxes", {})
         allowed = block("$/ OK") + f"/@{re.escape(FAR)}$/ OK\n"
         (Path(config) / "crm_bounce_recipients").write_text(allowed)
@@ -126,7 +144,10 @@ def block(part: str) -> str:
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """A mail server that is not started yet, whose pipe is watched."""
+    """A mail server that is not started yet, whose pipe is watched; skipped where none can be started."""
+    missing = find()
+    if missing:
+        absent(missing, fails_in_ci="root" not in missing)
     with postfix() as server:
         made = MailServer(server)
         watcher = threading.Thread(target=made.watch_the_pipe)
@@ -141,10 +162,11 @@ def mail_server() -> Iterator[MailServer]:
 def server_says(log: str, campaign: int) -> dict[int, list[str]]:
     """Return what a log says: row of a campaign → its end, once for each time that the server took it."""
     taken = re.findall(r"cleanup\[\d+\]: (\w+): message-id=<(\d+)-(\d+)\.", log)
+    whole = set(re.findall(r"qmgr\[\d+\]: (\w+): from=<", log))  # others were cut off half way
     ends = dict(re.findall(r"virtual\[\d+\]: (\w+): to=<.*status=(\w+)", log))
     found: dict[int, list[str]] = {}
     for queue_id, of, row in taken:
-        if int(of) == campaign:
+        if int(of) == campaign and queue_id in whole:
             found.setdefault(int(row), []).append(ends.get(queue_id, "queued"))
     return found
 
@@ -152,24 +174,41 @@ def server_says(log: str, campaign: int) -> dict[int, list[str]]:
 def agree(crm: Crm, server: MailServer, campaigns: Sequence[int]) -> None:
     """Check that books, log and mailboxes say the same of every message of all campaigns so far."""
     arrived: Counter[str] = Counter()
+    people = {str(row.address) for campaign in campaigns for row in rows(crm, campaign).values()}
     for campaign in campaigns:
         expected = {}
+        log = server_says(server.postfix.said(), campaign)
         for row in rows(crm, campaign).values():
-            if row.state == "sent":
+            said = log.get(row.id, [])
+            if row.state == "sent" or (row.state == "unknown" and said):
                 expected[row.id] = ["sent"]
                 arrived[str(row.address)] += 1
             elif (row.reason or "").startswith("bounce_"):
                 expected[row.id] = ["bounced"]
-        assert server_says(server.postfix.said(), campaign) == expected
-    assert server.delivered() == arrived
+        assert log == expected
+    assert {one: count for one, count in server.delivered().items() if one in people} == arrived
 
 
-def move_in(crm: Crm, addresses: Iterable[str]) -> None:
-    """Give the people of a CRM these addresses, in their order."""
+def school(
+    database: Database, folder: Path, server: MailServer, addresses: Sequence[str], **settings: Any
+) -> Crm:
+    """Start the server for a school with people at these addresses, in their order."""
+    values = {"smtp_url": server.url, "bounce_domain": DOMAIN, "mail_from": "School <news@school.example>"}
+    crm = world(database, folder, people=len(addresses), **values, **settings)
     with crm.db.begin() as session:
         for number, address in enumerate(addresses, 1):
             mine = sa.update(Person).where(Person.id == number)
             session.execute(mine.values(email=address, email_key=address))
+    server.start(crm)
+    return crm
+
+
+def launched(crm: Crm) -> int:
+    """Launch a campaign to everybody."""
+    content = {"channel": "email", "subject": "x", "text": "x"}
+    ident = drafts.create(crm, staff("tester"), {"name": "x", "audience": EVERYBODY, **content})
+    service.launch(crm, staff("tester"), ident)
+    return ident
 
 
 def stopped(crm: Crm) -> set[str]:

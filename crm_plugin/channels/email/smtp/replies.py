@@ -40,7 +40,7 @@ _BY_STATUS: dict[tuple[int, int], Cause] = {
     (4, 310): "mailbox",
 }
 _OUR_TURN = ("500", "501", "502", "503", "504", "530", "534", "535", "538")
-"""Reply codes that say that we gave a command wrongly, too early, or without the login or TLS that it needs."""
+"""Reply codes of a command that we gave wrongly, too early, or without the login or TLS that it needs."""
 _BY_SUBJECT: dict[int, Cause] = {1: "mailbox", 6: "content", 7: "sender"}
 _WHOLE_LATER = re.compile(
     r"try(ing)? again|try later|later\b|defer|temporar|too many (conn|sess|rec)|too much mail|slow down|busy"
