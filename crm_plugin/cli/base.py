@@ -14,7 +14,7 @@ from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.settings import load
 from crm_plugin.plugin import open_crm
-from crm_plugin.segments.language.parse import load as load_json
+from crm_plugin.segments.language.json_input import load as load_json
 
 IDENT = click.IntRange(1, 2**63 - 1)
 """What an id of ours can be on every database."""

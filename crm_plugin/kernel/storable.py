@@ -26,6 +26,17 @@ def is_number(value: int) -> bool:
     return -LARGEST - 1 <= value <= LARGEST
 
 
+def whole(text: str) -> int:
+    """Read a whole number from 0, such as an id, as an address or a form has it.
+
+    :raises ValueError: for anything else: a sign, a digit of another script, more than 64 bits.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not 0 <= number <= LARGEST:
+        raise ValueError(text)
+    return number
+
+
 def check(found: Any, place: str = "") -> None:
     """Check all texts and numbers of a document, names included.
 

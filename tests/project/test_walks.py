@@ -28,7 +28,7 @@ pytestmark = on_sqlite
 LONGEST = {
     "count a condition": 20,
     "count a condition on a date": 21,
-    "page of people": 34,
+    "page of people": 35,
     "launch and freeze": 48,
     "campaign page": 27,
     "report of a campaign": 21,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.segments.language.catalogue import Catalogue
-from crm_plugin.segments.language.parse import load, parse
+from crm_plugin.segments.language.json_input import load
+from crm_plugin.segments.language.parse import parse
 
 SAVED: dict[int, dict[str, Any]] = {
     1: {"combinator": "and", "rules": [{"field": "segment", "operator": "=", "value": 2}]},

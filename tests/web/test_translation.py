@@ -21,7 +21,7 @@ from crm_plugin.channels import content
 from crm_plugin.channels.sms.carriers.outcomes import KINDS
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import choose, locales
-from crm_plugin.segments.language.parse import load
+from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.language.value_types import INSTANT, NUMBER, Unreadable
 from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.shell import i18n

@@ -1,12 +1,10 @@
 """Understand a filter document, or say in words what is wrong with it and where."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm_plugin.kernel import storable
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.catalogue import Catalogue, hint, is_revenue
 from crm_plugin.segments.language.fields import Field, Relation
@@ -70,44 +68,6 @@ def parse(document: Any, catalogue: Catalogue, place: str = "", inside: frozense
         frozenset(parser.references),
         frozenset(parser.courses),
     )
-
-
-def load(text: str | bytes) -> Any:
-    """Read JSON as strictly as what is stored needs: no key twice, no NaN, nothing that databases refuse.
-
-    :raises BadInput: ``input.not_json``, or ``input.bad`` with the place.
-    """
-    try:
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError:
-        raise BadInput("input.not_json", reason=Clause("nested too deeply")) from None
-    except ValueError as error:
-        raise BadInput("input.not_json", reason=_fault(error)) from None
-    storable.check(found)
-    return found
-
-
-def _fault(error: ValueError) -> Clause:
-    if isinstance(error, json.JSONDecodeError):
-        return Clause("error at line {line}, character {letter}", line=error.lineno, letter=error.colno)
-    if isinstance(error, UnicodeDecodeError):
-        return Clause("not UTF-8")
-    found = error.args[0]
-    # Else it is Python's own refusal of numbers with thousands of digits.
-    return found if isinstance(found, Clause) else Clause("a number in it is too long")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(Clause("the key {key!r} appears twice", key=key[:60]))
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(Clause("{name} is no number", name=name))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.web.shell.formatting import masked
 from crm_plugin.web.shell.guard import Routes, actor, crm
@@ -25,7 +26,7 @@ PAGE = 50
 @ROUTES.page("/outbox", "crm.send")
 def outbox() -> ResponseReturnValue:
     """Show messages, newest first, of a channel or of one campaign."""
-    campaign_id = request.args.get("campaign", type=int)
+    campaign_id = request.args.get("campaign", type=whole)
     channel = request.args.get("channel", "")
     rows, following = _of_campaign(campaign_id) if campaign_id else _latest(channel)
     names = _names(row.campaign_id for row in rows)
@@ -48,7 +49,7 @@ def _is_later() -> bool:
 
 
 def _latest(channel: str) -> tuple[list[Taken], str]:
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=whole)
     rows = messages.latest_messages(crm(), actor(), channel=channel, before=before, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]
@@ -56,7 +57,7 @@ def _latest(channel: str) -> tuple[list[Taken], str]:
 
 
 def _of_campaign(campaign_id: int) -> tuple[list[Taken], str]:
-    after = request.args.get("after", 0, type=int)
+    after = request.args.get("after", 0, type=whole)
     rows = messages.messages(crm(), actor(), campaign_id, after=after, limit=PAGE + 1)
     more = len(rows) > PAGE
     rows = rows[:PAGE]

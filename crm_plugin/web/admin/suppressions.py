@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.channels import suppressions as service
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.storable import whole
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
@@ -46,7 +47,7 @@ def stopped_lift(ident: int) -> ResponseReturnValue:
 
 def _page(problem: str = "") -> ResponseReturnValue:
     reason, text = request.args.get("reason", ""), request.args.get("address", "")
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=whole)
     asked: dict[str, Any] = {"reason": reason, "text": text, "before": before}
     rows = service.listed(crm(), actor(), **asked, limit=PAGE + 1)
     more, rows = len(rows) > PAGE, rows[:PAGE]

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.host.permissions import need_whole
 from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.consent import topics as service
 from crm_plugin.profiles.models.topics import NAME
 from crm_plugin.web.shell.flash import tell
@@ -51,7 +52,7 @@ def topic_rename(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/topics/<int:ident>/move", "crm.admin", post=True)
 def topic_move(ident: int) -> ResponseReturnValue:
     """Put a topic at another ``place`` of the list."""
-    service.move(crm(), actor(), ident, request.form.get("place", 0, type=int))
+    service.move(crm(), actor(), ident, request.form.get("place", 0, type=whole))
     return _back(say("Moved."))
 
 

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel import storable
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments.language.parse import load
+from crm_plugin.segments.language.json_input import load
 from crm_plugin.web.shell.guard import Route, Routes
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -13,6 +13,7 @@ from crm_plugin.campaigns.delivery.retry import retry_failed
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import Listed
+from crm_plugin.kernel.storable import whole
 from crm_plugin.segments.language.documents import all_of
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -60,7 +61,7 @@ def lines(limit: int, before: int | None = None) -> list[Line]:
 @ROUTES.page("/campaigns")
 def campaigns() -> ResponseReturnValue:
     """Show campaigns with their measures, newest first."""
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=whole)
     rows = lines(PAGE, before)
     return render(
         "campaigns/list.html",

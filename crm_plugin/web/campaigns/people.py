@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.reporting.export import Exported, export
 from crm_plugin.campaigns.reporting.report import number_of, people_of
+from crm_plugin.kernel.storable import whole
 from crm_plugin.segments.bulk.spreadsheet import csv_parts
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -26,7 +27,7 @@ PEOPLE = 100
 def campaign_people(ident: int) -> ResponseReturnValue:
     """Show exactly the people behind a number: ``what`` is a state, perhaps with a reason, or ``clicked``."""
     what = request.args.get("what", "considered")
-    after = request.args.get("after", 0, type=int)
+    after = request.args.get("after", 0, type=whole)
     with crm().db.read() as session:
         row = access.find(session, actor(), ident)
         rows = people_of(session, row, what, after, PEOPLE + 1, scope=actor().scope)
@@ -57,7 +58,7 @@ def _title(what: str) -> str:
 @ROUTES.page("/campaigns/<int:ident>/resolve", "crm.send", post=True)
 def campaign_resolve(ident: int) -> ResponseReturnValue:
     """Decide about messages in doubt: ``decision`` is sent or again, about the selected rows or about all."""
-    only = request.form.getlist("row", type=int) if "some" in request.form else None
+    only = request.form.getlist("row", type=whole) if "some" in request.form else None
     if only == []:
         tell(say("Select people first."), "warn")
     else:

@@ -12,6 +12,7 @@ from crm_plugin.campaigns.reporting.conversions import WINDOWS, conversions
 from crm_plugin.campaigns.reporting.report import report
 from crm_plugin.campaigns.reporting.time_series import Curve
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments.language.documents import all_of, rows, rule
 from crm_plugin.web.campaigns.figures import MOVING, funnel_of
@@ -42,7 +43,7 @@ WIDTH, HEIGHT = 600, 120
 @ROUTES.page("/campaigns/<int:ident>/report")
 def campaign_report(ident: int) -> ResponseReturnValue:
     """Return funnel, purchases and curve; htmx loads them into the page, without it they are a page."""
-    days = request.args.get("days", 7, type=int)
+    days = request.args.get("days", 7, type=whole)
     with crm().db.read() as session:
         row = access.find(session, actor(), ident)
         found = report(session, row)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.bulk import bulk_tagging
-from crm_plugin.segments.language.parse import load
+from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.campaigns.list_page import start_draft
 from crm_plugin.web.people.exports import export

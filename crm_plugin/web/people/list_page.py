@@ -7,6 +7,7 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.people import access
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.saved import quick_queries
@@ -56,7 +57,7 @@ def _builder(tree: Tree, query_id: int | None, focus: str = "") -> dict[str, Any
         "view": seen,
         "fields": fields,
         "query_id": query_id,
-        "draft": request.values.get("draft", type=int),
+        "draft": request.values.get("draft", type=whole),
         "focus": focus,
         "combine_words": COMBINE,
         "mode_words": MODES,
@@ -113,7 +114,7 @@ def _presets(tree: Tree, query: queries.QueryRow | None) -> list[Link]:
 @ROUTES.page("/people")
 def people() -> ResponseReturnValue:
     """Show the builder; ``tree`` is a segment; ``query``, a quick query, is opened without running it."""
-    query_id = request.args.get("query", type=int)
+    query_id = request.args.get("query", type=whole)
     query = queries.get(crm(), query_id, actor()) if query_id else None
     if query is not None and "tree" not in request.args:
         return _opened(query)
@@ -209,7 +210,7 @@ def people_build() -> ResponseReturnValue:
     """Do what a button of the builder says (``do``); without a button, show the form again."""
     tree = read(request.form, menus())
     verb = request.form.get("do", "")
-    query_id = request.form.get("query", type=int)
+    query_id = request.form.get("query", type=whole)
     if verb in _ACTIONS:
         try:
             return _ACTIONS[verb](finished(tree)[0], query_id)
@@ -233,7 +234,7 @@ def _rebuilt(tree: Tree, query_id: int | None, focus: str = "") -> ResponseRetur
 
 def _apply(tree: Tree, query_id: int | None) -> ResponseReturnValue:
     links.read(tree)
-    draft = request.form.get("draft", type=int)
+    draft = request.form.get("draft", type=whole)
     return redirect(url_for("crm.people", tree=links.compact(tree), query=query_id, draft=draft))
 
 
@@ -258,7 +259,7 @@ def _update(tree: Tree, query_id: int | None) -> ResponseReturnValue:
 
 def _reach(tree: Tree, _query_id: int | None) -> ResponseReturnValue:
     need("crm.send")
-    draft = request.form.get("draft", type=int)
+    draft = request.form.get("draft", type=whole)
     ident = start_draft(tree) if draft is None else aim(draft, tree)
     return redirect(url_for("crm.compose_audience", ident=ident))
 

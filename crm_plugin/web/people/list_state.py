@@ -1,10 +1,12 @@
 """Where somebody is in a list of people: the segment, a part of it, the order, the page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
+
 from crm_plugin.campaigns.launch.reach import PART
+from crm_plugin.kernel.storable import whole
 from crm_plugin.segments.listing.paging import DEFAULT_SORT, SORTS
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.service import Search
@@ -13,6 +15,7 @@ from crm_plugin.web.segments.builder.form import Tree
 
 DAYS = 7
 """Proposed for leaving out who was marketed to lately."""
+LONGEST = 99_999
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,20 @@ class Place:
     step: str = ""
 
     @classmethod
-    def read(cls, search: Search, values: Mapping[str, str]) -> "Place":
+    def read(cls, search: Search, values: MultiDict[str, str]) -> "Place":
         """Return the place that an address or a form names.
 
         :param search: as it was read from there.
         """
         sort = values.get("sort", "")
-        days = values.get("days", "")
+        days = values.get("days", DAYS, type=whole)
         return cls(
             search,
-            query_id=_whole(values.get("query", "")),
+            query_id=values.get("query", type=whole),
             sort=sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT,
             after=values.get("after") or None,
             channel=values.get("channel", ""),
-            days=int(days) if days.isascii() and days.isdigit() and len(days) < 6 else DAYS,
+            days=days if days <= LONGEST else DAYS,
             step=values.get("step", "") if values.get("channel") else "",
         )
 
@@ -76,7 +79,3 @@ class Place:
             days=there.days if there.channel else None,
             step=there.step or None,
         )
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -7,6 +7,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.consent import staff_entry
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.segments.bulk.bulk_tagging import put_tag, take_tag_off
@@ -84,7 +85,7 @@ def person_topic(ident: int) -> ResponseReturnValue:
     answer = request.form.get("answer", "")
     if answer not in ("granted", "denied"):
         raise BadInput("input.bad", "answer", reason=one_of(("granted", "denied")))
-    topic = request.form.get("topic", 0, type=int)
+    topic = request.form.get("topic", 0, type=whole)
     staff_entry.set_topic(crm(), actor(), ident, topic, granted=answer == "granted")
     return _back(ident, say("Saved."), "consent")
 

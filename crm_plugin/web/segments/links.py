@@ -14,7 +14,8 @@ from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.language.catalogue import Catalogue
-from crm_plugin.segments.language.parse import RULES, load
+from crm_plugin.segments.language.json_input import load
+from crm_plugin.segments.language.parse import RULES
 from crm_plugin.segments.language.value_types import KNOWN
 from crm_plugin.segments.listing.stale_references import Courses, courses_in, look_up
 from crm_plugin.segments.service import Search

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, make_response, request
+from flask import Blueprint, Response, g, jsonify, make_response
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -12,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.shell.guard import is_htmx, wants_json
+from crm_plugin.web.shell.guard import is_htmx, unrouted, wants_json
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
 
@@ -52,14 +53,11 @@ def answer_below(path: str, crm: Crm, state: BlueprintSetupState) -> None:
     """
     below = f"{state.url_prefix or ''}{path}/"
 
-    def answered() -> ResponseReturnValue | None:
-        fault = request.routing_exception
-        if fault is None or not request.path.startswith(below):
-            return None
+    def answered(fault: HTTPException) -> ResponseReturnValue:
         g.crm = crm
         return _http(fault)
 
-    state.app.before_request(answered)
+    state.app.before_request(partial(unrouted, below, answered))
 
 
 def _known(error: CrmError) -> ResponseReturnValue:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial, wraps
+from itertools import chain
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flask import Response, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import ValidationError, validate_csrf
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
 from crm_plugin.host import permissions, token_actors
 from crm_plugin.host.context import Crm
@@ -77,7 +78,7 @@ def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:
         # A browser sends a session by itself, whichever page makes it; it never sends a token by itself.
         if request.method not in SAFE and bearer() is None:
             _check_token()
-        _check_address(values)
+        _check_values(values)
         return route.view(**values)
 
     return view
@@ -135,6 +136,14 @@ def wants_json() -> bool:
     return "/api/" in request.path or (accepts.best == "application/json")
 
 
+def unrouted(
+    below: str, answer: Callable[[HTTPException], ResponseReturnValue]
+) -> ResponseReturnValue | None:
+    """Answer a request below a path that no route takes; None lets any other one go on."""
+    fault = request.routing_exception
+    return answer(fault) if fault is not None and request.path.startswith(below) else None
+
+
 def is_htmx() -> bool:
     """Return whether htmx asks for a piece of a page."""
     return request.headers.get("HX-Request") == "true"
@@ -164,13 +173,17 @@ def _leading_back(login: str, back: str) -> str:
     return urlunsplit(parts._replace(query=urlencode([*kept, ("next", back)], safe="/")))
 
 
-def _check_address(values: dict[str, Any]) -> None:
-    """Refuse what no database keeps: in the path it names nothing, in a parameter it is a mistake."""
+def _check_values(values: dict[str, Any]) -> None:
+    """Refuse what no database keeps: in the path it names nothing, in a parameter or a form it is a mistake.
+
+    Documents are read by :mod:`~crm_plugin.segments.language.json_input`, by the same rule.
+    """
     for value in values.values():
         if not (storable.is_number(value) if isinstance(value, int) else storable.is_text(value)):
             raise NotFound
-    for name, value in request.args.items(multi=True):
-        storable.check(value, name)
+    posted = () if is_api() else request.form.items(multi=True)
+    for name, value in chain(request.args.items(multi=True), posted):
+        storable.check({name: value})
 
 
 def _check_token() -> None:

@@ -15,6 +15,7 @@ from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.consent.topics import TopicRow
 from crm_plugin.profiles.store.host_info_cache import school_zone
@@ -129,7 +130,7 @@ def _changes(draft: CampaignRow) -> dict[str, Any]:
     if request.form.get("when") == "later" and not changes["at"] and not is_htmx():
         raise BadInput("campaign.bad_value", "at", reason=Clause("expected a date and a time"))
     if draft.purpose == "marketing" and "topic" in request.form:
-        changes["topic"] = request.form.get("topic", type=int)
+        changes["topic"] = request.form.get("topic", type=whole)
     if request.form.get("propose"):
         changes["policy"] = {**changes["policy"], **proposed(crm(), draft.purpose)}
     return changes

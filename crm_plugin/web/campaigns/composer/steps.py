@@ -14,6 +14,7 @@ from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.base import Problem
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.kernel.storable import whole
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
@@ -94,7 +95,7 @@ def save(draft: CampaignRow, changes: Mapping[str, Any]) -> CampaignRow:
 
 def _form() -> Form | None:
     """Return which form was posted; None for one without a revision, such as a program's."""
-    seen = request.form.get("seen", type=int)
+    seen = request.form.get("seen", type=whole)
     return None if seen is None else Form(seen, request.form.get("writer", "")[:64])
 
 
