@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns import service
 from crm_plugin.campaigns.composing import drafts
-from crm_plugin.campaigns.delivery import notifications
 from crm_plugin.campaigns.feedback import bounces
 from crm_plugin.campaigns.feedback.bounce_effects import Taken
 from crm_plugin.campaigns.ledger.lease import Row
@@ -350,48 +349,3 @@ def test_an_event_with_only_our_message_id_finds_its_message(crm: Crm, ending: s
     assert found(f"<{campaign}-{row}{ending}@school.example>".replace("MARK", own_mark(crm)))
     assert stopped(crm) == {("p2@example.org", "marketing", "bounce")}
     assert rows(crm, campaign)[2].state == "failed_permanent"
-
-
-def many(database: Database, tmp_path: Path, people: int = 60) -> Crm:
-    return world(database, tmp_path, people=people, bounce_domain=DOMAIN, notify_email="boss@school.example")
-
-
-def test_when_many_come_back_alike_no_address_is_stopped_and_a_person_looks(
-    database: Database, tmp_path: Path
-) -> None:
-    """As when a mail server has lost its list of recipients: it reports 5.1.1 of everybody."""
-    crm = many(database, tmp_path)
-    notifications.notify(crm)
-    campaign = mailed(crm)
-    for person in range(1, 30):
-        came_back(crm, campaign, person=person)
-    assert len(stopped(crm)) == 29, "up to here they may be the addresses' own"
-    came_back(crm, campaign, person=30)
-    assert stopped(crm) == set()
-    for person in range(31, 61):
-        assert came_back(crm, campaign, person=person) == Taken("hard", True, False)
-    assert stopped(crm) == set()
-    assert books(crm, campaign) == {"considered": 60, "failed_transient": 60}
-    assert notifications.notify(crm) == 1
-    assert notifications.notify(crm) == 0
-
-
-def test_a_minority_that_comes_back_alike_is_stopped(database: Database, tmp_path: Path) -> None:
-    crm = many(database, tmp_path)
-    campaign = mailed(crm)
-    for person in range(1, 26):
-        came_back(crm, campaign, person=person)
-    assert len(stopped(crm)) == 25
-
-
-def test_an_address_with_a_bounce_of_another_campaign_stays_stopped(
-    database: Database, tmp_path: Path
-) -> None:
-    crm = many(database, tmp_path, people=40)
-    crm.settings.bounce_hard = 1
-    before = mailed(crm)
-    second = mailed(crm, 1)
-    came_back(crm, before, person=1)
-    for person in range(1, 41):
-        came_back(crm, second, person=person)
-    assert stopped(crm) == {("p1@example.org", "marketing", "bounce")}

@@ -17,11 +17,14 @@ SHARE = 50
 LEFT = ("sent", "delivered", "unknown", "failed_permanent", "failed_transient")
 
 
-def are_most(session: Session, campaign_id: int, found: int) -> bool:
-    """Return whether so many failures that are alike are most of what a campaign handed over."""
+def are_most(session: Session, found: int, *of: sa.ColumnElement[bool]) -> bool:
+    """Return whether so many failures that are alike are most of what was handed over.
+
+    :param of: conditions on the messages that they are a share of, such as those of a campaign.
+    """
     if found < ENOUGH:
         return False
-    mine = sa.select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state.in_(LEFT))
+    mine = sa.select(Delivery.id).where(*of, Delivery.state.in_(LEFT))
     most = mine.limit(found * 100 // SHARE + 1).subquery()
     return (session.scalar(sa.select(sa.func.count()).select_from(most)) or 0) * SHARE <= found * 100
 
@@ -33,4 +36,9 @@ def stop(session: Session, campaign_id: int, at: datetime, reason: str) -> None:
     if campaign_states.change(session, campaign_id, "pause", still, reason=reason):
         record(session, at, SYSTEM.id, "campaign.pause", of, reason=reason)
     else:
-        record(session, at, SYSTEM.id, f"campaign.{reason}", of)
+        put_on_record(session, campaign_id, at, reason)
+
+
+def put_on_record(session: Session, campaign_id: int, at: datetime, reason: str) -> None:
+    """Let somebody get a notice, whatever the campaign does."""
+    record(session, at, SYSTEM.id, f"campaign.{reason}", ("campaign", campaign_id))

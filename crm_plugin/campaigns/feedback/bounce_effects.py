@@ -43,16 +43,16 @@ def apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Tak
     """Write an event down, stop its address if that is enough, and move its row; again = no change."""
     if not bounces.record(session, event):
         return Taken(event.kind, True, detail="known already")
-    alike = row is not None and mass_bounces.are_alike(session, event, row)
-    enough = not alike and _is_enough(crm, session, event, row)
+    alike = mass_bounces.alike_to(session, event, row) if row is not None else None
+    enough = alike is None and _is_enough(crm, session, event, row)
     if enough:
         # First the people, then the row: as a marking locks them.
         bounces.stop(crm, session, event)
     if row is not None:
         move_row(session, event.kind, event.status, event.at, row.id)
         touch(session, [row.person_id])
-    if row is not None and alike:
-        mass_bounces.excuse(session, event, row, crm.clock())
+    if row is not None and alike is not None:
+        mass_bounces.excuse(session, event, row, alike, crm.clock())
     return Taken(event.kind, True, enough)
 
 

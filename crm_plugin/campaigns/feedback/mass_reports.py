@@ -61,7 +61,7 @@ def _frequent(crm: Crm, failures: set[tuple[int, str]]) -> list[tuple[int, str, 
 
 
 def _excuse(session: Session, *, of: int, reason: str, count: int, at: datetime) -> None:
-    if not alike.are_most(session, of, count):
+    if not alike.are_most(session, count, Delivery.campaign_id == of):
         return
     mine = (Delivery.campaign_id == of, Delivery.reason == reason)
     moved = move(session, "doubt", ["failed_permanent"], "failed_transient", *mine)
