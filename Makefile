@@ -9,6 +9,9 @@ UV_VERSION = 0.13.9
 # The machine's own certificates: a school's proxy is known to the system, not to a program's own list.
 export UV_SYSTEM_CERTS ?= true
 
+# Compiled files are kept, even where a container says not to: the tests start hundreds of programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN = .venv/bin
 UV = $(BIN)/uv
 PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
