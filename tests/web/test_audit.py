@@ -5,6 +5,7 @@ without a case fails the first test.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from tests.web.text_review import Takes, take_texts
 from tests.web.topic_changes import TOPICS
 
 API = "/api/v1"
+SMS = API + "/sms-templates/{}"
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 TEMPLATE: dict[str, Any] = {
     **{"name": "Hello", "text": "Hello ${display_name}", "locale": "en", "purpose": "service"}
@@ -103,6 +105,9 @@ def _stopped(world: Limits) -> str:
     return "signals"
 
 
+_sending, _paused = partial(_in, stage="sending"), partial(_in, stage="paused")
+
+
 def _at(rule: str, made: Callable[[Limits], object], sent: Any, action: str) -> Callable[[Limits], Change]:
     """Return a change at a rule, its one place filled in with what was made for it."""
     return lambda world: (rule.format(made(world)), sent, action)
@@ -139,9 +144,9 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
     "campaign_copy": _at("/campaigns/{}/copy", _draft, {}, "campaign.create"),
     "campaign_discard": _at("/campaigns/{}/discard", _draft, {}, "campaign.remove"),
     "campaign_restore": _at("/campaigns/{}/restore", _removed, {}, "campaign.restore"),
-    "campaign_pause": _at("/campaigns/{}/pause", lambda w: _in(w, "sending"), {}, "campaign.pause"),
-    "campaign_resume": _at("/campaigns/{}/resume", lambda w: _in(w, "paused"), {}, "campaign.resume"),
-    "campaign_cancel": _at("/campaigns/{}/cancel", lambda w: _in(w, "paused"), {}, "campaign.cancel"),
+    "campaign_pause": _at("/campaigns/{}/pause", _sending, {}, "campaign.pause"),
+    "campaign_resume": _at("/campaigns/{}/resume", _paused, {}, "campaign.resume"),
+    "campaign_cancel": _at("/campaigns/{}/cancel", _paused, {}, "campaign.cancel"),
     "campaign_retry": _at("/campaigns/{}/retry", lambda w: _in(w, "paused", **_FAILED), {}, "campaign.retry"),
     "campaign_resolve": _at(
         "/campaigns/{}/resolve",
@@ -207,32 +212,32 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
     "data_confirm": lambda w: ("/data/confirm", {"stream": _stopped(w)}, "data.confirm_gone"),
     "token_new": lambda _w: ("/tokens/new", {"name": "x", "permission": "crm.view"}, "token.create"),
     "token_revoke": _at("/tokens/{}/revoke", _token, {}, "token.revoke"),
-    "api_create": lambda _w: (f"{API}/campaigns", file_of_campaign(), "campaign.create"),
-    "api_update": _at(
+    "api_create_campaign": lambda _w: (f"{API}/campaigns", file_of_campaign(), "campaign.create"),
+    "api_replace_campaign": _at(
         API + "/campaigns/{}", _draft, {**file_of_campaign(), "name": "Other news"}, "campaign.update"
     ),
-    "api_remove": _at(API + "/campaigns/{}", _draft, None, "campaign.remove"),
-    "api_restore": _at(API + "/campaigns/{}/restore", _removed, None, "campaign.restore"),
-    "api_copy": _at(API + "/campaigns/{}/copy", _draft, {"name": "Copy"}, "campaign.create"),
-    "api_test": _at(
+    "api_delete_campaign": _at(API + "/campaigns/{}", _draft, None, "campaign.remove"),
+    "api_restore_campaign": _at(API + "/campaigns/{}/restore", _removed, None, "campaign.restore"),
+    "api_copy_campaign": _at(API + "/campaigns/{}/copy", _draft, {"name": "Copy"}, "campaign.create"),
+    "api_test_campaign": _at(
         API + "/campaigns/{}/test", _draft, {"address": "a@example.com", "person": "in1"}, "campaign.test"
     ),
-    "api_launch": _at(API + "/campaigns/{}/launch", _draft, None, "campaign.launch"),
-    "api_pause": _at(API + "/campaigns/{}/pause", lambda w: _in(w, "sending"), None, "campaign.pause"),
-    "api_resume": _at(API + "/campaigns/{}/resume", lambda w: _in(w, "paused"), None, "campaign.resume"),
-    "api_cancel": _at(API + "/campaigns/{}/cancel", lambda w: _in(w, "paused"), None, "campaign.cancel"),
-    "api_resolve": _at(
+    "api_launch_campaign": _at(API + "/campaigns/{}/launch", _draft, None, "campaign.launch"),
+    "api_pause_campaign": _at(API + "/campaigns/{}/pause", _sending, None, "campaign.pause"),
+    "api_resume_campaign": _at(API + "/campaigns/{}/resume", _paused, None, "campaign.resume"),
+    "api_cancel_campaign": _at(API + "/campaigns/{}/cancel", _paused, None, "campaign.cancel"),
+    "api_resolve_campaign": _at(
         API + "/campaigns/{}/resolve",
-        lambda w: _in(w, "paused", **_UNKNOWN),
+        lambda w: _paused(w, **_UNKNOWN),
         {"decision": "sent"},
         "campaign.resolve",
     ),
-    "api_retry": _at(
-        API + "/campaigns/{}/retry", lambda w: _in(w, "paused", **_FAILED), None, "campaign.retry"
+    "api_retry_campaign": _at(
+        API + "/campaigns/{}/retry", lambda w: _paused(w, **_FAILED), None, "campaign.retry"
     ),
-    "api_export": lambda _w: (f"{API}/exports", {"tree": EVERYBODY}, "people.export_asked"),
-    "api_stopped_block": lambda _w: (f"{API}/stopped", ADDRESS, "address.block"),
-    "api_stopped_lift": _at(API + "/stopped/{}", _blocked, None, "address.lift"),
+    "api_create_export": lambda _w: (f"{API}/exports", {"tree": EVERYBODY}, "people.export_asked"),
+    "api_stop_address": lambda _w: (f"{API}/stopped", ADDRESS, "address.block"),
+    "api_lift_stopped_address": _at(API + "/stopped/{}", _blocked, None, "address.lift"),
     "stopped_block": lambda _w: ("/stopped/block", ADDRESS, "address.block"),
     "stopped_lift": _at("/stopped/{}/lift", _blocked, {}, "address.lift"),
     "person_consent": lambda w: (
@@ -240,50 +245,44 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
         {"channel": "email", "answer": "denied"},
         "consent.deny",
     ),
-    "api_reply_done": _at(API + "/replies/{}/done", a_reply, None, "reply.done"),
-    "api_follow_up_add": lambda _w: (
+    "api_mark_reply_done": _at(API + "/replies/{}/done", a_reply, None, "reply.done"),
+    "api_add_follow_up": lambda _w: (
         f"{API}/people/in1/follow-ups",
         {"kind": "note", "text": "x"},
         "follow_up.add",
     ),
-    "api_follow_up_edit": _at(
+    "api_replace_follow_up": _at(
         API + "/people/in1/follow-ups/{}", _note, {"kind": "note", "text": "y"}, "follow_up.edit"
     ),
-    "api_follow_up_done": _at(
+    "api_mark_follow_up": _at(
         API + "/people/in1/follow-ups/{}/done", _note, {"done": True}, "follow_up.done"
     ),
-    "api_intention_put": lambda _w: (f"{API}/people/in1/intentions/c1", {"level": "low"}, "intention.set"),
-    "api_consent_put": lambda _w: (f"{API}/people/in1/consent/email", {"granted": False}, "consent.deny"),
-    "api_message": lambda _w: (
+    "api_set_intention": lambda _w: (f"{API}/people/in1/intentions/c1", {"level": "low"}, "intention.set"),
+    "api_set_consent": lambda _w: (f"{API}/people/in1/consent/email", {"granted": False}, "consent.deny"),
+    "api_create_message": lambda _w: (
         f"{API}/people/in1/messages",
         {"channel": "email", "purpose": "service", **_HTML},
         "campaign.create",
     ),
-    "api_forget": lambda _w: (f"{API}/people/f1", None, "person.forget"),
-    "api_held": lambda _w: (f"{API}/people/in1/held", None, "person.disclosed"),
-    "api_query_save": lambda _w: (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, "query.save"),
-    "api_query_change": _at(API + "/queries/{}", _query, {"name": "y"}, "query.rename"),
-    "api_query_delete": _at(API + "/queries/{}", _query, None, "query.delete"),
-    "api_read": lambda _w: (f"{API}/data/read", None, "data.read_all"),
-    "api_confirm": lambda w: (f"{API}/data/confirm", {"stream": _stopped(w)}, "data.confirm_gone"),
-    "api_token_create": lambda _w: (
+    "api_erase_person": lambda _w: (f"{API}/people/f1", None, "person.forget"),
+    "api_get_held_data": lambda _w: (f"{API}/people/in1/held", None, "person.disclosed"),
+    "api_create_quick_query": lambda _w: (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, "query.save"),
+    "api_change_quick_query": _at(API + "/queries/{}", _query, {"name": "y"}, "query.rename"),
+    "api_delete_quick_query": _at(API + "/queries/{}", _query, None, "query.delete"),
+    "api_read_school": lambda _w: (f"{API}/data/read", None, "data.read_all"),
+    "api_confirm_gone_rows": lambda w: (f"{API}/data/confirm", {"stream": _stopped(w)}, "data.confirm_gone"),
+    "api_create_token": lambda _w: (
         f"{API}/tokens",
         {"name": "x", "permissions": ["crm.view"]},
         "token.create",
     ),
-    "api_token_revoke": _at(API + "/tokens/{}", _token, None, "token.revoke"),
-    "api_sms_template_add": lambda _w: (f"{API}/sms-templates", TEMPLATE, "sms_template.create"),
-    "api_sms_template_change": _at(API + "/sms-templates/{}", _template, TEMPLATE, "sms_template.change"),
-    "api_sms_template_delete": _at(API + "/sms-templates/{}", _template, None, "sms_template.delete"),
-    "api_sms_template_away": _at(
-        API + "/sms-templates/{}/away", _template, {"away": True}, "sms_template.archive"
-    ),
-    "api_sms_template_submit": _at(
-        API + "/sms-templates/{}/submit", _handed_in, {"remark": ""}, "sms_template.submit"
-    ),
-    "api_sms_template_take_back": _at(
-        API + "/sms-templates/{}/take-back", _approved, None, "sms_template.take_back"
-    ),
+    "api_revoke_token": _at(API + "/tokens/{}", _token, None, "token.revoke"),
+    "api_create_sms_template": lambda _w: (f"{API}/sms-templates", TEMPLATE, "sms_template.create"),
+    "api_replace_sms_template": _at(SMS, _template, TEMPLATE, "sms_template.change"),
+    "api_delete_sms_template": _at(SMS, _template, None, "sms_template.delete"),
+    "api_archive_sms_template": _at(SMS + "/away", _template, {"away": True}, "sms_template.archive"),
+    "api_submit_sms_template": _at(SMS + "/submit", _handed_in, {"remark": ""}, "sms_template.submit"),
+    "api_take_back_sms_template": _at(SMS + "/take-back", _approved, None, "sms_template.take_back"),
     "sms_template_create": lambda _w: ("/sms-templates/new/save", TEMPLATE, "sms_template.create"),
     "sms_template_save": _at("/sms-templates/{}/save", _template, TEMPLATE, "sms_template.change"),
     "sms_template_delete": _at("/sms-templates/{}/delete", _template, {}, "sms_template.delete"),
@@ -295,9 +294,7 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
     "sms_template_take_back": _at("/sms-templates/{}/take-back", _approved, {}, "sms_template.take_back"),
     "person_tag": lambda w: (f"/people/{w.ids['in1']}/tag", {"tag": "vip"}, "tag.put"),
     "undo_change": _at("/undo/{}", lambda w: put_tag(w.crm, ADMIN, EVERYBODY, "vip").undo, {}, "undo"),
-    "api_sms_template_sign_off": _at(
-        API + "/sms-templates/{}/sign-off", _template, {"code": ""}, "sms_template.sign_off"
-    ),
+    "api_sign_off_sms_template": _at(SMS + "/sign-off", _template, {"code": ""}, "sms_template.sign_off"),
 }
 """Name of a route → the change that it does."""
 
@@ -311,12 +308,12 @@ CHANGE_NOTHING = {
     "compose_preview": "renders",
     "sms_template_preview": "renders",
     "sms_template_ask": "asks the carrier, whose answer is on record where it changes a state",
-    "api_count": "counts",
-    "api_ids": "reads",
-    "api_people": "reads",
-    "api_explain": "reads",
-    "api_describe": "reads",
-    "api_reach": "counts",
+    "api_count_people": "counts",
+    "api_list_person_ids": "reads",
+    "api_list_people": "reads",
+    "api_explain_person": "reads",
+    "api_describe_segment": "reads",
+    "api_count_reach": "counts",
 }
 
 
@@ -356,7 +353,8 @@ HOW_MANY = {
 
 def test_what_touches_people_says_how_many(world: Limits) -> None:
     methods = {route.name: route.methods[0] for route in ROUTES}
-    for name in ("people_selected", "campaign_test", "api_cancel", "api_resolve", "api_retry", "api_forget"):
+    by_api = ("api_cancel_campaign", "api_resolve_campaign", "api_retry_campaign", "api_erase_person")
+    for name in ("people_selected", "campaign_test", *by_api):
         path, sent, _action = CHANGES[name](world)
         _send(world, methods[name], path, sent)
     found = {row.action: row.count for row in _since(world, 0) if row.count is not None}

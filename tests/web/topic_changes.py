@@ -26,23 +26,27 @@ TOPICS: dict[str, Callable[[Limits], tuple[str, Any, str]]] = {
         {"topic": _topic(w), "answer": "denied"},
         "topic.deny",
     ),
-    "api_topic_put": lambda w: (f"{API}/people/in1/topics/{_topic(w)}", {"granted": True}, "topic.grant"),
+    "api_set_person_topic": lambda w: (
+        f"{API}/people/in1/topics/{_topic(w)}",
+        {"granted": True},
+        "topic.grant",
+    ),
     "topic_new": lambda _w: ("/topics/new", {"name": "By a form"}, "topic.create"),
     "topic_rename": _at("/topics/{}/rename", {"name": "Renamed by a form"}, "topic.rename"),
     "topic_move": _at("/topics/{}/move", {"place": "0"}, "topic.move"),
     "topic_archive": _at("/topics/{}/archive", {}, "topic.archive"),
-    "api_topic_add": lambda _w: (f"{API}/topics", {"name": "By a program"}, "topic.create"),
-    "api_topic_rename": _at(API + "/topics/{}", {"name": "Renamed"}, "topic.rename"),
-    "api_topic_move": _at(API + "/topics/{}/place", {"place": 0}, "topic.move"),
-    "api_topic_away": _at(API + "/topics/{}/away", {"away": True}, "topic.archive"),
+    "api_create_topic": lambda _w: (f"{API}/topics", {"name": "By a program"}, "topic.create"),
+    "api_rename_topic": _at(API + "/topics/{}", {"name": "Renamed"}, "topic.rename"),
+    "api_move_topic": _at(API + "/topics/{}/place", {"place": 0}, "topic.move"),
+    "api_archive_topic": _at(API + "/topics/{}/away", {"away": True}, "topic.archive"),
 }
 """Name of a route → its change."""
 
 TOPIC_BODIES: dict[str, Any] = {
-    "api_topic_put": {"granted": False},
-    "api_topic_rename": {"name": "x"},
-    "api_topic_move": {"place": 0},
-    "api_topic_away": {"away": True},
+    "api_set_person_topic": {"granted": False},
+    "api_rename_topic": {"name": "x"},
+    "api_move_topic": {"place": 0},
+    "api_archive_topic": {"away": True},
 }
 """Name of a route that names an object → the document that it takes."""
 
@@ -50,8 +54,8 @@ TOPICS_PLAIN: dict[str, tuple[str, Any, int]] = {
     "topics": ("/topics", None, 403),
     "topics_start": ("/topics/start", {}, 403),
     "topic_new": ("/topics/new", {"name": "x"}, 403),
-    "api_topics": (f"{API}/topics", None, 200),
-    "api_topic_add": (f"{API}/topics", {"name": "x"}, 403),
+    "api_list_topics": (f"{API}/topics", None, 200),
+    "api_create_topic": (f"{API}/topics", {"name": "x"}, 403),
 }
 """Name of a route → (path, what is sent, the answer to who is limited to some courses)."""
 

@@ -29,14 +29,16 @@ CONTENT = (
     *("template", "subject", "html", "text", "variables", "personal", "fallbacks", "lacking"),
     *("link", "course", "class"),
 )
-_NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
-POLICY = (*_NUMBERS, "quiet_hours", "goal", "expires_at")
+NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
+POLICY = (*NUMBERS, "quiet_hours", "goal", "expires_at")
 TITLES = {"course": "course_title", "class": "class_title"}
 """Key that names a course or a class → the variable that it fills in."""
 PURPOSES = ("marketing", "service")
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+CLOCK = "([01][0-9]|2[0-3]):([0-5][0-9])"
+"""Pattern of a time of day."""
+VARIABLE = "[A-Za-z_][A-Za-z0-9_]{0,63}"
+"""Pattern of the name of a variable."""
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ def _words(content: Mapping[str, Any]) -> None:
     if not isinstance(variables, dict):
         raise _bad("variables", Clause("expected an object of names and texts"))
     for name, value in variables.items():
-        if not _VARIABLE.fullmatch(name):
+        if not re.fullmatch(VARIABLE, name):
             raise _bad(f"variables.{name}", Clause("a name has letters, digits and _ only"))
         if not isinstance(value, str):
             raise _bad(f"variables.{name}", Clause("expected a text"))
@@ -153,19 +155,14 @@ def _policy(policy: Any, checks: Checks) -> dict[str, Any]:
         elif key == "quiet_hours":
             _quiet(value, place)
         else:
-            _NUMBERS[key].check(value, place)
+            NUMBERS[key].check(value, place)
     return dict(policy)
-
-
-def policy_schema() -> dict[str, Any]:
-    """Return the numbers of a policy as JSON Schema, for the document of the API."""
-    return {"type": "object", "properties": {key: one.schema() for key, one in _NUMBERS.items()}}
 
 
 def _quiet(value: Any, place: str) -> None:
     exactly(value, ("from", "to"), place)
     for key in ("from", "to"):
-        if not isinstance(value[key], str) or not _CLOCK.fullmatch(value[key]):
+        if not isinstance(value[key], str) or not re.fullmatch(CLOCK, value[key]):
             raise _bad(f"{place}.{key}", Clause("expected a time of day such as 21:00"))
     if value["from"] == value["to"]:
         raise _bad(place, Clause("from and to are the same time"))

@@ -76,7 +76,8 @@ class Field:
             return {**parts[0], "description": self.label}
         names = [one.name for one in self.numbers]
         properties = dict(zip(names, parts, strict=True))
-        return {"type": "object", "properties": properties, "required": names, "description": self.label}
+        closed = {"required": names, "additionalProperties": False}
+        return {"type": "object", "properties": properties, **closed, "description": self.label}
 
     def _is_alone(self) -> bool:
         return not self.numbers[0].name

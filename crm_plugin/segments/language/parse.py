@@ -30,6 +30,8 @@ DEPTH, RULES, VALUES = 10, 200, 10_000
 """The largest documents that are taken; those of quick queries that they name count as well."""
 COSTS = {"anniversaryInNext": 250}
 """An anniversary is two dates for each year since 1900, and databases limit the parameters of a statement."""
+MOST_ROWS = 1_000_000
+"""The largest threshold of a match."""
 MODES = ("all", "some", "none", "atLeast", "atMost", "exactly")
 FUNCTIONS: dict[str, tuple[Kind, ...]] = {
     "count": (),
@@ -338,4 +340,4 @@ def _fixes_one(node: Node, currency: str) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ROWS

@@ -74,7 +74,7 @@ def _page(*, made: str = "", made_name: str = "", problem: str = "") -> Response
         made_name=made_name,
         problem=problem,
         base=url_for("crm.home", _external=True).rstrip("/") + "/api/v1",
-        document=url_for("crm.api_openapi"),
+        document=url_for("crm.api_get_openapi"),
     )
 
 

@@ -20,7 +20,7 @@ ROUTES = Endpoints()
 class NewExport(Schema):
     """What somebody asks to take away."""
 
-    tree = fields.Raw(required=True)
+    tree = schemas.Document("Tree", required=True)
     columns = fields.List(
         fields.String(validate=validate.OneOf([one.key for one in COLUMNS])), load_default=list(DEFAULT)
     )
@@ -32,21 +32,21 @@ Exports = schemas.answer("Exports", items=fields.List(fields.Nested(schemas.of(E
 
 
 @ROUTES.endpoint("GET", "/exports", "crm.export", Shape(answer=Exports))
-def api_exports(_given: Given) -> Any:
+def api_list_exports(_given: Given) -> Any:
     """List your exports and how far they are."""
     return {"items": exports.listed(crm(), actor())}
 
 
 @ROUTES.endpoint("POST", "/exports", "crm.export", Shape(NewExport, None, schemas.Id, 202))
-def api_export(given: Given) -> Any:
+def api_create_export(given: Given) -> Any:
     """Let a worker write a file of the people of a tree; columns that you may not take away are left out."""
     asked = given.body
     wanted = Wanted(Part(asked["tree"]), asked["columns"], asked["format"], asked["locale"])
     return {"id": exports.queue(crm(), actor(), wanted)}
 
 
-@ROUTES.endpoint("GET", "/exports/<int:ident>/file", "crm.export")
-def api_export_file(_given: Given, ident: int) -> Any:
+@ROUTES.endpoint("GET", "/exports/<int:ident>/file", "crm.export", Shape(files=tuple(TYPES.values())))
+def api_download_export(_given: Given, ident: int) -> Any:
     """Return the file of a finished export."""
     path = exports.file_of(crm(), actor(), ident)
     answer = send_file(path.absolute(), mimetype=TYPES[path.suffix.removeprefix(".")], as_attachment=True)

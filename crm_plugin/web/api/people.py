@@ -41,7 +41,7 @@ class StoppedPage(Schema):
 
     reason = fields.String(load_default="", validate=validate.OneOf(["", *suppressions.REASONS]))
     address = fields.String(load_default="")
-    after = fields.Integer(load_default=None)
+    after = schemas.after()
     limit = schemas.limit()
 
 
@@ -49,7 +49,7 @@ StoppedList = schemas.paged("StoppedList", schemas.of(suppressions.Stopped))
 
 
 @ROUTES.endpoint("GET", "/courses", shape=Shape(query=FindCourse, answer=Courses))
-def api_courses(given: Given) -> Any:
+def api_find_courses(given: Given) -> Any:
     """Find courses and classes by title."""
     query = given.query
     with crm().db.read() as session:
@@ -57,7 +57,7 @@ def api_courses(given: Given) -> Any:
 
 
 @ROUTES.endpoint("GET", "/labels/<kind>", shape=Shape(query=Find, answer=Labels))
-def api_labels(given: Given, kind: str) -> Any:
+def api_find_labels(given: Given, kind: str) -> Any:
     """Find tags (`tag`) or categories of courses (`category`)."""
     with crm().db.read() as session:
         found = labels(session, kind, given.query["q"], given.query["limit"], actor().scope)
@@ -65,7 +65,7 @@ def api_labels(given: Given, kind: str) -> Any:
 
 
 @ROUTES.endpoint("GET", "/stopped", "crm.admin", Shape(query=StoppedPage, answer=StoppedList))
-def api_stopped(given: Given) -> Any:
+def api_list_stopped_addresses(given: Given) -> Any:
     """List the addresses that are not written to, the latest first, with the reasons."""
     query = given.query
     asked = {"reason": query["reason"], "text": query["address"], "before": query["after"]}
@@ -74,12 +74,12 @@ def api_stopped(given: Given) -> Any:
 
 
 @ROUTES.endpoint("POST", "/stopped", "crm.admin", Shape(Address))
-def api_stopped_block(given: Given) -> None:
+def api_stop_address(given: Given) -> None:
     """Write nothing more to an address, neither marketing nor service messages."""
     suppressions.block(crm(), actor(), given.body["channel"], given.body["address"])
 
 
 @ROUTES.endpoint("DELETE", "/stopped/<int:ident>", "crm.admin")
-def api_stopped_lift(_given: Given, ident: int) -> None:
+def api_lift_stopped_address(_given: Given, ident: int) -> None:
     """Let an address be written to again; only the people themselves undo opt-outs."""
     suppressions.lift(crm(), actor(), ident)

@@ -16,7 +16,7 @@ from crm_plugin.web.shell.guard import actor, crm
 
 ROUTES = Endpoints()
 
-Query = schemas.of(QueryRow)
+Query = schemas.of(QueryRow, tree=schemas.Document("Tree"))
 Queries = schemas.answer("Queries", items=fields.List(fields.Nested(Query)))
 
 
@@ -24,29 +24,29 @@ class NewQuery(Schema):
     """A segment to save as a quick query."""
 
     name = fields.String(required=True)
-    tree = fields.Raw(required=True)
-    shared = fields.Boolean(load_default=False)
-    pinned = fields.Boolean(load_default=False)
+    tree = schemas.Document("Tree", required=True)
+    shared = schemas.Flag(load_default=False)
+    pinned = schemas.Flag(load_default=False)
 
 
 class QueryChange(Schema):
     """What to change of a quick query."""
 
     name = fields.String()
-    tree = fields.Raw()
-    shared = fields.Boolean()
-    pinned = fields.Boolean()
-    position = fields.Integer(metadata={"description": "Its place among those that you see; 0 is the first."})
+    tree = schemas.Document("Tree")
+    shared = schemas.Flag()
+    pinned = schemas.Flag()
+    position = schemas.Whole(metadata={"description": "Its place among those that you see; 0 is the first."})
 
 
 @ROUTES.endpoint("GET", "/queries", shape=Shape(answer=Queries))
-def api_queries(_given: Given) -> Any:
+def api_list_quick_queries(_given: Given) -> Any:
     """List the quick queries with their kept counts; nothing is counted now."""
     return {"items": queries.list_for(crm(), actor())}
 
 
 @ROUTES.endpoint("POST", "/queries", "crm.edit", Shape(NewQuery, None, schemas.Id, 201))
-def api_query_save(given: Given) -> Any:
+def api_create_quick_query(given: Given) -> Any:
     """Save a segment as a quick query."""
     new = given.body
     flags = {"shared": new["shared"], "pinned": new["pinned"]}
@@ -54,13 +54,13 @@ def api_query_save(given: Given) -> Any:
 
 
 @ROUTES.endpoint("GET", "/queries/<int:ident>", shape=Shape(answer=Query))
-def api_query(_given: Given, ident: int) -> Any:
+def api_get_quick_query(_given: Given, ident: int) -> Any:
     """Return a quick query; nothing is counted now."""
     return queries.get(crm(), ident, actor())
 
 
 @ROUTES.endpoint("PATCH", "/queries/<int:ident>", "crm.edit", Shape(QueryChange, None, Query))
-def api_query_change(given: Given, ident: int) -> Any:
+def api_change_quick_query(given: Given, ident: int) -> Any:
     """Change a quick query: what is named in the body, and nothing else."""
     verbs: dict[str, Callable[[Crm, Actor, int, Any], object]] = {
         "tree": quick_queries.change,
@@ -77,6 +77,6 @@ def api_query_change(given: Given, ident: int) -> Any:
 
 
 @ROUTES.endpoint("DELETE", "/queries/<int:ident>", "crm.edit")
-def api_query_delete(_given: Given, ident: int) -> None:
+def api_delete_quick_query(_given: Given, ident: int) -> None:
     """Delete a quick query; refused while something uses it."""
     quick_queries.delete(crm(), actor(), ident)

@@ -23,7 +23,7 @@ Replies = schemas.answer("UnreadReplies", items=fields.List(fields.Nested(Unread
 
 
 @ROUTES.endpoint("GET", "/replies", "crm.send", Shape(answer=Replies))
-def api_replies(_given: Given) -> Any:
+def api_list_unread_replies(_given: Given) -> Any:
     """List the replies that the home page shows, the oldest first, with everybody who has the number."""
     with crm().db.read() as session:
         found = reply_list.unread(session, actor())
@@ -42,6 +42,6 @@ def _plain(reply: reply_list.OpenReply) -> dict[str, Any]:
 
 
 @ROUTES.endpoint("POST", "/replies/<int:ident>/done", "crm.send")
-def api_reply_done(_given: Given, ident: int) -> None:
+def api_mark_reply_done(_given: Given, ident: int) -> None:
     """Take a reply off the list of what is to be read."""
     reply_list.mark_done(crm(), actor(), ident)

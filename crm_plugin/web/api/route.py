@@ -38,17 +38,19 @@ class Given:
 class Shape:
     """What an endpoint takes and gives.
 
-    :param body: schema of the document that it takes; the class :class:`Tree` or :class:`File` stands for
-        documents that a capability reads itself.
+    :param body: schema of the document that it takes; :class:`Tree`, :class:`CampaignFile` and
+        :class:`MessageFile` stand for documents that a capability reads itself.
     :param query: schema of its parameters.
     :param answer: schema of what it gives; None = nothing, or a file.
     :param status: of a good answer.
+    :param files: media types of the file that it gives.
     """
 
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     answer: type[Schema] | None = None
     status: int = 200
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,15 @@ class Tree(Schema):
     """A document of the filter language."""
 
 
-class File(Schema):
+class CampaignFile(Schema):
     """A campaign file."""
 
 
-READ_ELSEWHERE = (Tree, File)
+class MessageFile(Schema):
+    """A campaign file without an audience."""
+
+
+READ_ELSEWHERE = (Tree, CampaignFile, MessageFile)
 """Bodies that a capability reads itself: its messages name the place in its own language."""
 
 

@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from crm_plugin.host.records import PERMISSIONS
 from crm_plugin.kernel.i18n import SOURCE, locales
+from crm_plugin.kernel.storable import LARGEST
 
 MOST = 500
 """Rows of a page."""
@@ -27,6 +28,35 @@ class Amount(fields.String):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format(value, "f")
+
+
+class Whole(fields.Integer):
+    """A whole number of a body: a text that reads as one is none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Flag(fields.Boolean):
+    """True or false in a body: other words for them are none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Document(fields.Raw):
+    """A document that a capability reads itself.
+
+    :param name: of its schema in the document of the API.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.name_of_schema = name
 
 
 Field: TypeAlias = "fields.Field[Any]"
@@ -61,7 +91,7 @@ def _made(kind: type, more: Mapping[str, Field]) -> type[Schema]:
     assert is_dataclass(kind), kind
     names = [one.name for one in fields_of(kind)]
     found = {name: _field(hints[name]) for name in names if name not in more}
-    return Schema.from_dict({**found, **more}, name=kind.__name__.removesuffix("Row"))
+    return answer(kind.__name__.removesuffix("Row"), **{**found, **more})
 
 
 def _field(hint: Any) -> Field:
@@ -88,16 +118,22 @@ def _field(hint: Any) -> Field:
 
 
 def answer(name: str, /, **found: Field) -> type[Schema]:
-    """Return the schema of an answer that is no dataclass of its own."""
+    """Return the schema of an answer that is no dataclass of its own; it always has all its fields."""
+    for one in found.values():
+        one.required = True
     return Schema.from_dict(found, name=name)
 
 
-def paged(name: str, row: type[Schema], **more: Field) -> type[Schema]:
-    """Return the schema of a page of rows; ``next`` leads to the page after it."""
-    following = fields.Raw(
-        allow_none=True, metadata={"description": "Pass it as `after` for the next page; null on the last."}
-    )
+def paged(name: str, row: type[Schema], key: type[Field] = fields.Integer, **more: Field) -> type[Schema]:
+    """Return the schema of a page of rows; ``next``, of the kind ``key``, leads to the page after it."""
+    about = {"description": "Pass it as `after` for the next page; null on the last."}
+    following = key(allow_none=True, metadata=about)
     return answer(name, items=fields.List(fields.Nested(row)), next=following, **more)
+
+
+def after(usual: int | None = None) -> fields.Integer:
+    """Return the parameter that says where a page begins."""
+    return fields.Integer(load_default=usual, validate=validate.Range(0, LARGEST))
 
 
 def limit(usual: int = 50) -> fields.Integer:
@@ -120,9 +156,11 @@ class Error(Schema):
 
     error = fields.String(required=True, metadata={"description": "A code that never changes its meaning."})
     message = fields.String(required=True, metadata={"description": "One line for people."})
-    place = fields.String(metadata={"description": "Where in the input it is; empty when nowhere."})
+    place = fields.String(
+        required=True, metadata={"description": "Where in the input it is; empty when nowhere."}
+    )
 
 
-Id = answer("Id", id=fields.Integer(required=True))
-State = answer("State", state=fields.String(required=True))
-Number = answer("Number", count=fields.Integer(required=True))
+Id = answer("Id", id=fields.Integer())
+State = answer("State", state=fields.String())
+Number = answer("Number", count=fields.Integer())

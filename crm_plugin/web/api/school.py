@@ -62,7 +62,7 @@ class Confirmed(Schema):
 
 
 @ROUTES.endpoint("GET", "/me", shape=Shape(answer=Me))
-def api_me(_given: Given) -> Any:
+def api_get_me(_given: Given) -> Any:
     """Return who you are and what you may do."""
     me = actor()
     scope = None if me.scope is None else sorted(me.scope)
@@ -75,7 +75,7 @@ def api_me(_given: Given) -> Any:
 
 
 @ROUTES.endpoint("GET", "/health", shape=Shape(answer=Health))
-def api_health(_given: Given) -> Any:
+def api_get_health(_given: Given) -> Any:
     """Return how old the school's data are, and whether database and queue answer."""
     with crm().db.read() as session:
         streams = streams_for(session, crm().clock(), actor())
@@ -89,7 +89,7 @@ def api_health(_given: Given) -> Any:
     "crm.admin",
     Shape(answer=schemas.answer("Settings", items=fields.List(fields.Nested(Setting)))),
 )
-def api_settings(_given: Given) -> Any:
+def api_list_settings(_given: Given) -> Any:
     """List the settings in force; secrets are never shown."""
     shown = crm().settings.shown()
     return {"items": [{"name": row.name, "value": shown[row.name], "help": row.help} for row in TABLE]}
@@ -101,19 +101,19 @@ def api_settings(_given: Given) -> Any:
     "crm.admin",
     Shape(answer=schemas.answer("Woken", woken=fields.Boolean()), status=202),
 )
-def api_read(_given: Given) -> Any:
+def api_read_school(_given: Given) -> Any:
     """Let everything be read from the school again, by a worker."""
     return {"woken": admin.read_all(crm(), actor())}
 
 
 @ROUTES.endpoint("POST", "/data/confirm", "crm.admin", Shape(Confirmed))
-def api_confirm(given: Given) -> None:
+def api_confirm_gone_rows(given: Given) -> None:
     """Let a stream go on that stopped because many of its rows are gone."""
     admin.confirm_gone(crm(), actor(), given.body["stream"])
 
 
 @ROUTES.endpoint("GET", "/data/bad-rows", "crm.admin", Shape(query=BadRowsPage, answer=BadRows))
-def api_bad_rows(given: Given) -> Any:
+def api_list_bad_rows(given: Given) -> Any:
     """List rows of the school that were set aside, with the reasons, the newest first."""
     need_whole(actor())
     with crm().db.read() as session:
@@ -126,7 +126,7 @@ def api_bad_rows(given: Given) -> Any:
     "crm.admin",
     Shape(answer=schemas.answer("Tokens", items=fields.List(fields.Nested(Token)))),
 )
-def api_tokens(_given: Given) -> Any:
+def api_list_tokens(_given: Given) -> Any:
     """List the tokens of programs, without their texts."""
     return {"items": token_actors.listed(crm(), actor())}
 
@@ -137,7 +137,7 @@ def api_tokens(_given: Given) -> Any:
     "crm.admin",
     Shape(NewToken, None, schemas.answer("Made", id=fields.Integer(), token=fields.String()), 201),
 )
-def api_token_create(given: Given) -> Any:
+def api_create_token(given: Given) -> Any:
     """Make a token; its text is shown only this once."""
     need_whole(actor())
     ident, text = token_actors.create(crm(), actor(), Grant(**given.body))
@@ -145,6 +145,6 @@ def api_token_create(given: Given) -> Any:
 
 
 @ROUTES.endpoint("DELETE", "/tokens/<int:ident>", "crm.admin")
-def api_token_revoke(_given: Given, ident: int) -> None:
+def api_revoke_token(_given: Given, ident: int) -> None:
     """End a token at once."""
     token_actors.revoke(crm(), actor(), ident)

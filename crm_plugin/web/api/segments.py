@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from crm_plugin.campaigns.launch.reach import Funnel, funnel
+from crm_plugin.campaigns.policy.fields import MAX_DAYS
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
@@ -43,7 +44,7 @@ class Reach(Schema):
     """How marketing would reach them."""
 
     channel = fields.String(required=True, validate=validate.OneOf([*CHANNELS]))
-    days = fields.Integer(load_default=7)
+    days = fields.Integer(load_default=7, validate=validate.Range(0, MAX_DAYS))
 
 
 class Sentence(Schema):
@@ -76,12 +77,12 @@ Relation = schemas.answer(
     "Relation", name=fields.String(), label=fields.String(), fields=fields.List(fields.Nested(FieldRow))
 )
 Fields = schemas.answer(
-    "Fields", fields=fields.List(fields.Nested(FieldRow)), relations=fields.List(fields.Nested(Relation))
+    "Conditions", fields=fields.List(fields.Nested(FieldRow)), relations=fields.List(fields.Nested(Relation))
 )
 
 
 @ROUTES.endpoint("POST", "/segments/count", shape=Shape(Tree, At, schemas.of(Counted)))
-def api_count(given: Given) -> Any:
+def api_count_people(given: Given) -> Any:
     """Count the people of a tree."""
     return service.count(crm(), given.body, at=given.query["at"], actor=actor())
 
@@ -92,10 +93,10 @@ def api_count(given: Given) -> Any:
     shape=Shape(
         Tree,
         Page,
-        schemas.answer("Ids", ids=fields.List(fields.String()), next=fields.String(allow_none=True)),
+        schemas.answer("PersonIds", ids=fields.List(fields.String()), next=fields.String(allow_none=True)),
     ),
 )
-def api_ids(given: Given) -> Any:
+def api_list_person_ids(given: Given) -> Any:
     """List the school's ids of the people of a tree."""
     rows, following, _as_of = _page(given)
     return {"ids": [row.host_id for row in rows], "next": following}
@@ -104,9 +105,9 @@ def api_ids(given: Given) -> Any:
 @ROUTES.endpoint(
     "POST",
     "/segments/people",
-    shape=Shape(Tree, Page, schemas.paged("People", Person, as_of=schemas.instant())),
+    shape=Shape(Tree, Page, schemas.paged("People", Person, fields.String, as_of=schemas.instant())),
 )
-def api_people(given: Given) -> Any:
+def api_list_people(given: Given) -> Any:
     """List the people of a tree with their facts; a sample is a short page."""
     rows, following, as_of = _page(given)
     return {"items": rows, "next": following, "as_of": as_of}
@@ -128,7 +129,7 @@ def _page(given: Given) -> tuple[list[PersonRow], str | None, datetime]:
 
 
 @ROUTES.endpoint("POST", "/segments/explain/<person_id>", shape=Shape(Tree, At, Explained))
-def api_explain(given: Given, person_id: str) -> Any:
+def api_explain_person(given: Given, person_id: str) -> Any:
     """Explain why a person is, or is not, among those of a tree."""
     found = service.explain(crm(), given.body, person_id, at=given.query["at"], actor=actor())
     return found.document()
@@ -139,7 +140,7 @@ def api_explain(given: Given, person_id: str) -> Any:
     "/segments/describe",
     shape=Shape(Tree, Sentence, schemas.answer("Said", sentence=fields.String())),
 )
-def api_describe(given: Given) -> Any:
+def api_describe_segment(given: Given) -> Any:
     """Say a tree as one sentence."""
     return {"sentence": describe(crm(), given.body, given.query["locale"], actor())}
 
@@ -151,13 +152,13 @@ def api_describe(given: Given) -> Any:
         Tree, Reach, schemas.of(Funnel, steps=fields.Dict(keys=fields.String(), values=fields.Integer()))
     ),
 )
-def api_reach(given: Given) -> Any:
+def api_count_reach(given: Given) -> Any:
     """Count the people left of a tree at each step on the way to a channel."""
     return funnel(crm(), given.body, given.query["channel"], given.query["days"], actor())
 
 
 @ROUTES.endpoint("GET", "/fields", shape=Shape(query=Sentence, answer=Fields))
-def api_fields(given: Given) -> Any:
+def api_list_fields(given: Given) -> Any:
     """List what conditions can be made of."""
     found, locale = service.catalogue(crm(), actor()), given.query["locale"]
     return {

@@ -25,42 +25,42 @@ class TopicNames(Schema):
 class TopicPlace(Schema):
     """A place of the list; 0 is the first."""
 
-    place = fields.Integer(required=True)
+    place = schemas.Whole(required=True)
 
 
 class TopicAway(Schema):
     """Whether a topic is put away."""
 
-    away = fields.Boolean(required=True)
+    away = schemas.Flag(required=True)
 
 
 @ROUTES.endpoint("GET", "/topics", shape=Shape(answer=Topics))
-def api_topics(_given: Given) -> Any:
+def api_list_topics(_given: Given) -> Any:
     """List the topics in the school's order, the archived ones last."""
     with crm().db.read() as session:
         return {"items": topics.every(session)}
 
 
 @ROUTES.endpoint("POST", "/topics", "crm.admin", Shape(TopicNames, None, schemas.Id, 201))
-def api_topic_add(given: Given) -> Any:
+def api_create_topic(given: Given) -> Any:
     """Put a topic on the list."""
     return {"id": topics.create(crm(), actor(), **given.body)}
 
 
 @ROUTES.endpoint("PUT", "/topics/<int:ident>", "crm.admin", Shape(TopicNames))
-def api_topic_rename(given: Given, ident: int) -> None:
+def api_rename_topic(given: Given, ident: int) -> None:
     """Give a topic other names."""
     topics.rename(crm(), actor(), ident, **given.body)
 
 
 @ROUTES.endpoint("POST", "/topics/<int:ident>/place", "crm.admin", Shape(TopicPlace))
-def api_topic_move(given: Given, ident: int) -> None:
+def api_move_topic(given: Given, ident: int) -> None:
     """Put a topic at another place of the list."""
     topics.move(crm(), actor(), ident, given.body["place"])
 
 
 @ROUTES.endpoint("POST", "/topics/<int:ident>/away", "crm.admin", Shape(TopicAway))
-def api_topic_away(given: Given, ident: int) -> None:
+def api_archive_topic(given: Given, ident: int) -> None:
     """Offer a topic no more, or again."""
     verb = topics.archive if given.body["away"] else topics.restore
     verb(crm(), actor(), ident)
