@@ -28,7 +28,7 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Consent, Suppression
 from crm_plugin.profiles.privacy.requests import export, forget
-from tests.campaigns.fixtures import EVERYBODY, books, move_to, rows, run, set_person, world
+from tests.campaigns.fixtures import EVERYBODY, books, move_to, people_of, rows, run, set_person, world
 from tests.channels.email.mails import complaint, report
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
@@ -109,10 +109,21 @@ def test_each_message_goes_out_from_a_return_path_of_its_own(crm: Crm) -> None:
 
 @SQLITE
 def test_the_servers_words_are_kept_without_the_address(crm: Crm) -> None:
-    to = path(crm, mailed(crm))
+    campaign = mailed(crm)
+    to = path(crm, campaign)
     bounces.take(crm, read(report(status="5.0.0", words="550 <p1@example.org>: no such user", to=to)))
     with crm.db.read() as session:
         assert session.scalar(sa.select(Bounce.words)) == "550 <…>: no such user"
+    (member,) = people_of(crm, campaign, "failed_permanent")
+    assert member.words == "550 <…>: no such user"
+
+
+@SQLITE
+def test_a_providers_words_are_kept_with_the_row_too(crm: Crm) -> None:
+    campaign = mailed(crm)
+    words = "550 5.1.1 <…>: mailbox not found"
+    bounces.post(crm, [Posted("e", "hard", "5.1.1", None, "p1@example.org", words=words)])
+    assert [one.words for one in people_of(crm, campaign, "considered")] == [words, None, None]
 
 
 def test_the_same_report_again_changes_nothing(crm: Crm) -> None:

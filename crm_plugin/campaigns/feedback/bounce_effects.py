@@ -49,7 +49,7 @@ def apply(crm: Crm, session: Session, event: Event, row: Delivery | None) -> Tak
         # First the people, then the row: as a marking locks them.
         bounces.stop(crm, session, event)
     if row is not None:
-        move_row(session, event.kind, event.status, event.at, row.id)
+        move_row(session, event.kind, event.status, event.at, event.words, row.id)
         touch(session, [row.person_id])
     if row is not None and alike is not None:
         mass_bounces.excuse(session, event, row, alike, crm.clock())
@@ -79,9 +79,11 @@ def _soft_in_a_row(crm: Crm, session: Session, event: Event, row: Delivery) -> b
     return bool(last[0].handed_at - last[-1].handed_at >= timedelta(days=crm.settings.bounce_soft_days))
 
 
-def move_row(session: Session, kind: str, status: str, at: datetime, delivery_id: int) -> int:
+def move_row(
+    session: Session, kind: str, status: str, at: datetime, words: str | None, delivery_id: int
+) -> int:
     """Move a row that is *sent* or *unknown* to where a report of this kind leads; return how many moved."""
     target = "delivered" if kind == "complaint" else "failed_permanent"
     reason = "complaint" if kind == "complaint" else f"bounce_{status or kind}"
-    values = {"reason": reason[:64], "settled_at": at, "token": None}
+    values = {"reason": reason[:64], "settled_at": at, "token": None, "words": (words or "")[:255] or None}
     return move(session, "report", ["sent", "unknown"], target, Delivery.id == delivery_id, **values)

@@ -216,7 +216,7 @@ def _move_early(early: Sequence[Any], session: Session) -> int:
 def _early(crm: Crm) -> list[Sequence[Any]]:
     """Return what :func:`move_row` needs for reports whose row was still with the carrier when they came."""
     query = (
-        sa.select(Bounce.kind, Bounce.status, Bounce.at, Delivery.id)
+        sa.select(Bounce.kind, Bounce.status, Bounce.at, Bounce.words, Delivery.id)
         .join(Delivery, Delivery.id == Bounce.delivery_id)
         .where(Bounce.at >= crm.clock() - _LATELY, Delivery.state.in_(("sent", "unknown")))
     )

@@ -42,6 +42,8 @@ class Member:
     display_name: str
     state: str
     reason: str | None
+    words: str | None
+    """What the carrier or mail server said of it, where that is the reason."""
     waits_until: datetime | None
     handed_at: datetime | None
     settled_at: datetime | None
@@ -67,7 +69,8 @@ def people_of(
     query = (
         sa.select(
             *(Delivery.id, Delivery.person_id, Person.host_id, Person.display_name, Delivery.state),
-            *(Delivery.reason, Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
+            *(Delivery.reason, sa.case((Delivery.reason.is_not(None), Delivery.words))),
+            *(Delivery.waits_until, Delivery.handed_at, Delivery.settled_at),
         )
         .outerjoin(Person, Person.id == Delivery.person_id)
         .where(Delivery.campaign_id == campaign.id, _only(session, campaign, what), Delivery.id > after)

@@ -75,7 +75,7 @@ def campaign_export(ident: int) -> ResponseReturnValue:
     what = request.form.get("what", "considered")
     rows = export(crm(), actor(), ident, what)
     heading = [
-        *(say("Number"), say("Person"), say("State"), say("Reason")),
+        *(say("Number"), say("Person"), say("State"), say("Reason"), say("Carrier's words")),
         *(say("Handed to the carrier"), say("Settled"), say("First click"), say("Human hits")),
     ]
     body = stream_with_context(csv_parts(heading, _cells(rows)))  # words and zone are the reader's
@@ -96,6 +96,6 @@ def _cells(rows: Iterator[Exported]) -> Iterator[list[Any]]:
     for row, clicked_at, clicks in rows:
         yield [
             *(row.host_id, row.display_name, states("delivery", row.state)),
-            states("reason", row.reason) if row.reason else "",
+            *(states("reason", row.reason) if row.reason else "", row.words or ""),
             *(local(row.handed_at), local(row.settled_at), local(clicked_at), clicks),
         ]
