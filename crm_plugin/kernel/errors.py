@@ -15,6 +15,7 @@ CODES: dict[str, str] = {
     "settings.missing": "{name} is not set: {help}",
     "settings.bad_file": "{path}: {reason}",
     "database.unreachable": "the database does not answer: {reason}",
+    "database.too_slow": "stopped after {seconds} s: ask for fewer people or less time, or try again later",
     "database.not_migrated": "the database has no CRM tables yet: run crm init",
     "job.failed": "failed today: {jobs}; the log says why",
     "database.newer": "the database belongs to a later version of the CRM: {reason}",
@@ -121,5 +122,11 @@ class Conflict(CrmError):
 
 class Unavailable(CrmError):
     """Something outside (database, queue, school, carrier) does not answer now: HTTP 503."""
+
+    http_status = 503
+
+
+class TooSlow(CrmError):
+    """A statement of a page took too long, and the database stopped it: HTTP 503."""
 
     http_status = 503

@@ -124,6 +124,9 @@ TABLE = (
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
     Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),
+    Setting(
+        "page_statement_seconds", int, 15, "Seconds that a page may wait for one statement; 0: without end."
+    ),
     Setting("confirm_above", int, 500, "Recipients above which the composer asks for the typed number."),
 )
 """Every setting there is; ``docs/settings.md`` is compared with it."""
@@ -196,6 +199,7 @@ class Settings:
     rate_limits: dict[str, str]
     interest_days: int
     tests_per_day: int
+    page_statement_seconds: int
     confirm_above: int
 
     def __init__(self, **values: Any) -> None:
@@ -289,6 +293,13 @@ def _check(settings: Settings) -> None:
             name="public_url",
             value=settings.public_url,
             expected="a web address such as https://school.example",
+        )
+    if settings.page_statement_seconds < 0:
+        raise BadInput(
+            "settings.bad_value",
+            name="page_statement_seconds",
+            value=settings.page_statement_seconds,
+            expected="a number of seconds",
         )
     try:
         ZoneInfo(settings.host_timezone)

@@ -26,7 +26,7 @@ from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing import paging
-from crm_plugin.segments.listing.paging import DEFAULT_SORT, Page
+from crm_plugin.segments.listing.paging import DEFAULT_SORT, Found, Page
 from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.listing.subsets import Part, chosen
 from crm_plugin.segments.sql.compile import people
@@ -61,6 +61,13 @@ class Search:
     present: Present
     people: Select
     actor: Actor | None = None
+    narrowed: bool = False
+    """They are a part that a higher capability separates."""
+
+    @property
+    def found(self) -> Found:
+        """Its people for a list."""
+        return Found(self.people, self.narrowed)
 
 
 def catalogue(crm: Crm, actor: Actor | None = None) -> Catalogue:
@@ -152,7 +159,7 @@ def selected(
     now = _present(crm, at, actor)
     tree = understood(crm, part.document, actor, known=known)
     found = chosen(crm, tree, now, part.narrowing) if part.narrowing else people(tree, now)
-    return Search(part.document, tree, now, found, actor)
+    return Search(part.document, tree, now, found, actor, part.narrowing is not None)
 
 
 def narrowed(crm: Crm, search: Search, narrowing: Narrowing) -> Search:
@@ -160,7 +167,7 @@ def narrowed(crm: Crm, search: Search, narrowing: Narrowing) -> Search:
 
     :raises BadInput: ``input.bad`` for an unknown part.
     """
-    return replace(search, people=chosen(crm, search.tree, search.present, narrowing))
+    return replace(search, people=chosen(crm, search.tree, search.present, narrowing), narrowed=True)
 
 
 def count(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | None = None) -> Counted:
@@ -184,7 +191,7 @@ def ids(crm: Crm, document: Any, *, at: datetime | None = None, actor: Actor | N
 
     Bad input is raised at once; the ids are read in portions.
     """
-    return _host_ids(crm, selected(crm, document, at, actor).people)
+    return _host_ids(crm, selected(crm, document, at, actor).found)
 
 
 def person_ids(crm: Crm, search: Search) -> "array[int]":
@@ -194,9 +201,10 @@ def person_ids(crm: Crm, search: Search) -> "array[int]":
     return array("q", sorted(ids))
 
 
-def _host_ids(crm: Crm, found: Select) -> Iterator[str]:
+def _host_ids(crm: Crm, found: Found) -> Iterator[str]:
     person = aliased(m.Person)
-    chosen = sa.select(person.host_id).where(person.id.in_(found)).order_by(person.id)
+    people = found.rows(person, person.id, person.host_id)
+    chosen = sa.select(people.c.host_id).order_by(people.c.id)
     with crm.db.read() as session:
         yield from session.scalars(chosen.execution_options(yield_per=PORTION))
 
@@ -233,7 +241,7 @@ def listed(
     if search.actor is not None:
         check_order(sort, search.actor)
     with crm.db.read() as session:
-        return paging.page(session, search.people, search.present, sort, after, limit)
+        return paging.page(session, search.found, search.present, sort, after, limit)
 
 
 def explain(

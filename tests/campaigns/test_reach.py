@@ -84,6 +84,34 @@ def test_somebody_with_a_scope_is_told_of_nobody_else(database: Database, tmp_pa
     assert set(funnel(crm, EVERYBODY, "sms", 7, elsewhere).steps.values()) == {0}
 
 
+@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
+def test_the_ledger_is_asked_once_for_each_person(database: Database, tmp_path: Path) -> None:
+    """However often a reason is named in the statement, and for a list as for a count."""
+    crm = troubled(database, tmp_path)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        asked.append((statement, values))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    service.page(crm, part("reached"), sort="-paid_total")
+    funnel(crm, EVERYBODY, "sms", 7)
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+    for statement, values in [one for one in asked if "crm_delivery" in one[0]]:
+        with database.engine.connect() as connection:
+            found = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+            plan = found.scalar_one()
+        assert loops(plan[0]["Plan"], "crm_delivery") <= 10
+        assert loops(plan[0]["Plan"], None) == 1
+
+
+def loops(node: dict[str, Any], table: str | None) -> float:
+    """Return how often a plan looks into a table, or without one how often it ranks."""
+    here = node.get("Relation Name") == table if table else node["Node Type"] == "WindowAgg"
+    inside = sum(loops(one, table) for one in node.get("Plans", []))
+    return inside + (node["Actual Loops"] if here else 0)
+
+
 @pytest.mark.parametrize(
     "wrong", [part("reached", "pigeon"), part("reached", days=-1), part("reached", days="7"), part("x")]
 )

@@ -74,6 +74,9 @@ def _weighed(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
             after_duplicates(rules, present).label("late"),
         )
         .where(Person.id.in_(people(audience, present)))
+        # Keeps the planner from looking through it: PostgreSQL worked each reason out wherever it is named,
+        # and so asked the ledger twice for each person.
+        .offset(0)
         .subquery("weighed")
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, keep_limits, too_slow
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.process import forget_after_fork
 
@@ -94,6 +95,7 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
             return Database(_sqlite(parsed, options))
         engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", **options)
         _ping_the_idle(engine)
+        keep_limits(engine)
         return Database(engine)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise Unavailable("database.unreachable", reason=str(error).splitlines()[0]) from error
@@ -125,6 +127,7 @@ def _ping_the_idle(engine: Engine) -> None:
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
     engine = sa.create_engine(url, **options)
     event.listen(engine, "connect", _sqlite_connected)
+    keep_limits(engine)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
 
@@ -137,7 +140,7 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 
 
 _PRAGMAS = (
-    *("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"),
+    *("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={1000 * BUSY_SECONDS}", "foreign_keys=ON"),
     # 64 MB a connection instead of 2: a set of a million people does not fit into the latter.
     *("cache_size=-65536", "temp_store=MEMORY"),
 )
@@ -150,7 +153,7 @@ def _sqlite_begin(connection: Connection) -> None:
     try:
         driver.execute(statement)
     except sqlite3.OperationalError as error:
-        raise sa.exc.OperationalError(statement, None, error) from error
+        raise too_slow() or sa.exc.OperationalError(statement, None, error) from error
 
 
 _CONFLICTS = ("40001", "40P01", "55P03")

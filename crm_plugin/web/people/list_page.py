@@ -1,12 +1,13 @@
 """People: the filter builder with its live count, the results, and what one does with them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, TooSlow
 from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.people import access
 from crm_plugin.segments import queries, service
@@ -15,7 +16,7 @@ from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.describe import said
 from crm_plugin.web.campaigns.list_page import aim, start_draft
 from crm_plugin.web.people.list_state import Place
-from crm_plugin.web.people.reach import NOT_ASKED, shown
+from crm_plugin.web.people.reach import NOT_ASKED, Step, shown
 from crm_plugin.web.people.results import Results, found
 from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.segments import links
@@ -88,8 +89,11 @@ def _counted(built: _Finished) -> dict[str, Any]:
     search = built.search
     shown: dict[str, Any] = {"counted": None, "problem": built.problem, "sentence": ""}
     if search is not None:
-        shown["counted"] = service.counted(crm(), search)
         shown["sentence"] = said(crm(), search, locale(), value_word) if search.document["rules"] else ""
+        try:
+            shown["counted"] = service.counted(crm(), search)
+        except TooSlow as error:
+            shown["problem"] = explain(error)
     return {**shown, "unfinished": built.unfinished}
 
 
@@ -133,14 +137,25 @@ _NOTHING: dict[str, Any] = {"sample": None, "counted": None, "problem": "", "unf
 def listed(
     place: Place, selection: Selection | None = None, query: queries.QueryRow | None = None
 ) -> Response:
-    """Show the page with the people of a place.
+    """Show the page with the people of a place; without them when the database was stopped at it.
 
     :raises BadInput: when the place cannot be understood.
     """
-    results = found(place, selection)
+    try:
+        results = found(place, selection)
+    except TooSlow as error:
+        return _too_slow(place, query, error)
     counted = {"sample": None, **_counted(_Finished(place.search, "", 0))}
     reach = shown(place) if place.channel else NOT_ASKED
     return _page(place.tree, query, counted=counted, results=results, **reach)
+
+
+def _too_slow(place: Place, query: queries.QueryRow | None, error: TooSlow) -> Response:
+    """Show the builder, so that the conditions can be changed, and what else one can do."""
+    nothing = {**_NOTHING, "problem": explain(error)}
+    page = _page(place.tree, query, counted=nothing, results=None, again=place.address())
+    page.status_code = error.http_status
+    return page
 
 
 def _opened(query: queries.QueryRow) -> Response:
@@ -168,7 +183,7 @@ def _page(
         kept=_kept(query),
         oob=False,
         results=results,
-        size=_size(results, counted["counted"]),
+        size=_size(results, counted["counted"], more.get("steps", ())),
         currency=catalogue().currency,
         **_builder(tree, query.id if query else None, focus),
         **counted,
@@ -183,13 +198,13 @@ def _kept(query: queries.QueryRow | None) -> dict[str, Any] | None:
     return {"count": query.count, "at": query.counted_at}
 
 
-def _size(results: Results | None, counted: service.Counted | None) -> int | None:
-    """Return how many people the list has: of a part of a segment, the part's."""
+def _size(results: Results | None, counted: service.Counted | None, steps: Iterable[Step]) -> int | None:
+    """Return how many people the list has: of a part of a segment, the part's; None when it is not known."""
     if results is None or counted is None:
         return None
     if not results.place.step:
         return counted.count
-    return service.counted(crm(), results.search).count
+    return next((step.count for step in steps if step.current), None)
 
 
 @ROUTES.page("/people/count", post=True)

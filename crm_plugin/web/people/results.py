@@ -11,7 +11,6 @@ from crm_plugin.segments import service
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.columns import Column
 from crm_plugin.segments.listing.paging import SORTS
-from crm_plugin.segments.service import Search
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.segments.builder.fields import catalogue
@@ -56,8 +55,6 @@ class Results:
     """A page of people with what its form carries."""
 
     place: Place
-    search: Search
-    """The people of the list: of a part of a segment, that part."""
     rows: list[PersonRow]
     headings: list[Heading]
     choices: list[Choice]
@@ -96,7 +93,6 @@ def found(place: Place, selection: Selection | None = None) -> Results:
     shown = chosen(offered)
     return Results(
         place,
-        people,
         rows,
         [_heading(one, place) for one in shown],
         [Choice(one.key, one.label.of(locale()), one in shown) for one in offered if one != table.NAME],

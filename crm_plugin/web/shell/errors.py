@@ -26,6 +26,8 @@ _TITLES = {
     409: Text("Not possible now"),
     503: Text("A service does not answer"),
 }
+_OF_CODES = {"database.too_slow": Text("This took too long")}
+"""Titles of single errors."""
 _BROKEN = Text("Something went wrong")
 _LOGGED = Text("The error was logged. Your data are safe; please try again.")
 
@@ -88,7 +90,7 @@ def _answer(status: int, code: str, line: str, place: str = "") -> ResponseRetur
         if status == 401:
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    title = say(_TITLES.get(status, _BROKEN))
+    title = say(_OF_CODES.get(code) or _TITLES.get(status, _BROKEN))
     if is_htmx():
         return Response(fragment("shell/problem.html", line=line), status=status)
     return render("shell/error.html", title=title, status=status, line=line)

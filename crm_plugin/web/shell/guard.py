@@ -16,6 +16,7 @@ from crm_plugin.host import permissions, token_actors
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
 from crm_plugin.kernel import storable
+from crm_plugin.kernel.db.statement_limit import statements_within
 from crm_plugin.kernel.errors import BadInput, SignedOut
 from crm_plugin.profiles.store import host_info_cache
 
@@ -68,6 +69,10 @@ def guarded(crm: Crm, route: Route) -> Callable[..., ResponseReturnValue]:
 
     @wraps(route.view)
     def view(**values: Any) -> ResponseReturnValue:
+        with statements_within(crm.settings.page_statement_seconds):
+            return answered(values)
+
+    def answered(values: dict[str, Any]) -> ResponseReturnValue:
         g.crm = crm
         # Not when the pages are mounted: a worker may mount them too, and must ask the school.
         crm.host.remember(stored)
