@@ -50,7 +50,7 @@ class Campaign(Base):
     launched_by: Mapped[str | None] = mapped_column(Key())
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     as_of: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """The present of the freeze: every condition was decided at this instant."""
+    """The present of the freeze, from the launch on: every condition is decided at this instant."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When a person let it go on although it was held."""

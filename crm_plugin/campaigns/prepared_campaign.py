@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,6 +27,9 @@ from crm_plugin.segments.language.catalogue import Catalogue
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
+
+CONFIRMED_FOR = timedelta(hours=1)
+"""How long after its check a campaign may be sent to the people of that check's instant."""
 
 
 @dataclass(slots=True)
@@ -223,7 +226,19 @@ def searches_of(crm: Crm, references: Iterable[int]) -> dict[str, Any]:
     return {str(ident): query(ident) for ident in ids if query}
 
 
-def present_of(crm: Crm, campaign: Campaign | None = None) -> Present:
-    """Return the present, for the courses that the campaign's author is limited to."""
+def present_of(crm: Crm, campaign: Campaign | None = None, at: datetime | None = None) -> Present:
+    """Return the present, for the courses that the campaign's author is limited to.
+
+    :param at: another instant to decide at.
+    """
     scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
-    return segments.present(crm, scope=scope, reader=campaign.created_by if campaign else "")
+    return segments.present(crm, at, scope, campaign.created_by if campaign else "")
+
+
+def confirmed_instant(crm: Crm, at: datetime | None) -> datetime | None:
+    """Return the instant that a number of people was shown as of, while their audience may be decided at it.
+
+    None for one that lies in the future or too far back.
+    """
+    now = crm.clock()
+    return at if at is not None and now - CONFIRMED_FOR <= at <= now else None

@@ -6,6 +6,7 @@ on drafts stand in :mod:`crm_plugin.campaigns.composing.drafts`, reads in
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -19,7 +20,7 @@ from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import data_freshness
-from crm_plugin.campaigns.prepared_campaign import searches_of
+from crm_plugin.campaigns.prepared_campaign import confirmed_instant, searches_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
@@ -29,10 +30,13 @@ from crm_plugin.kernel.errors import BadInput, Clause, Conflict
 LAUNCHED = Clause("sent")
 
 
-def launch(crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None) -> str:
+def launch(
+    crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None, as_of: datetime | None = None
+) -> str:
     """Freeze the audience and send, or wait for the planned time; return the new state.
 
     :param typed: how many people it reaches, as a person confirmed it; None = nobody is asked.
+    :param as_of: the instant of the check that showed this number; for an hour it may be sent as of then.
     :raises BadInput: the first error of the pre-flight; ``campaign.not_confirmed`` for another number.
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing;
         ``campaign.changed`` when somebody wrote over it meanwhile.
@@ -40,7 +44,7 @@ def launch(crm: Crm, actor: Actor, campaign_id: int, typed: str | None = None) -
     with crm.db.read() as session:
         campaign = access.one(session, actor, campaign_id, "crm.send")
         campaign_states.check_state(campaign.state, ("draft",), LAUNCHED)
-        found = preflight(crm, session, campaign)
+        found = preflight(crm, session, campaign, at=confirmed_instant(crm, as_of))
     if typed is not None and typed != str(found.reach.reached):
         raise BadInput("campaign.not_confirmed", count=found.reach.reached)
     for problem in found.errors:
@@ -73,7 +77,7 @@ def _launch(crm: Crm, session: Session, actor: Actor, campaign_id: int, found: P
     if planned is not None:
         campaign_states.change(session, campaign_id, "schedule", launched_by=actor.id)
         return "scheduled"
-    lifecycle.start(session, campaign_id, actor.id, now, launched_by=actor.id)
+    lifecycle.start(session, campaign_id, actor.id, now, launched_by=actor.id, as_of=found.as_of)
     return "freezing"
 
 

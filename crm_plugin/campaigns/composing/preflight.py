@@ -67,6 +67,8 @@ class Preflight:
     """Word of the text → people who lack it and would get the message, or are left out for lacking one."""
     data_as_of: datetime | None = None
     """As of when the oldest of the school's data that matter are right; None = never read."""
+    as_of: datetime | None = None
+    """The instant that the audience was decided at."""
     revision: int = 0
     """Of the draft that was checked."""
     audience: Tree | None = None
@@ -80,14 +82,19 @@ class Preflight:
             (self.errors if problem.severe else self.warnings).append(problem)
 
 
-def preflight(crm: Crm, session: Session, campaign: Campaign, made: Made | None = None) -> Preflight:
+def preflight(
+    crm: Crm, session: Session, campaign: Campaign, made: Made | None = None, at: datetime | None = None
+) -> Preflight:
     """Check a campaign as if it were launched now; changes nothing.
 
     :param made: its content, where the caller has read it.
+    :param at: the instant that its audience is decided at; now when left out.
     """
     made = made or made_of(crm, session, campaign)
     age = data_freshness.age(session, crm.clock())
-    found = Preflight(revision=campaign.revision, data_as_of=None if age is None else crm.clock() - age)
+    present = present_of(crm, campaign, at)
+    data_as_of = None if age is None else crm.clock() - age
+    found = Preflight(revision=campaign.revision, data_as_of=data_as_of, as_of=present.as_of)
     found.add(made.problems)
     found.add(channels.carrier_problems(crm, campaign.channel))
     try:
@@ -100,7 +107,7 @@ def preflight(crm: Crm, session: Session, campaign: Campaign, made: Made | None 
         return found
     found.audience = audience
     found.references = audience.references | (rules.goal.references if rules.goal else frozenset())
-    decision = decided(audience, rules, present_of(crm, campaign))
+    decision = decided(audience, rules, present)
     found.reach = _reach(session, decision)
     found.seconds = duration.seconds(crm, campaign.channel, rules.policy, found.reach.reached)
     found.add(_audience(crm, session, campaign, rules, found.reach))
@@ -222,18 +229,14 @@ def _old_data(crm: Crm, session: Session, campaign: Campaign, age: timedelta | N
 
 def _missing(session: Session, decision: sa.Subquery, required: personalisation.Columns) -> dict[str, int]:
     """Count the people who lack each word, among those who would get the message if they had all."""
+    names = sorted(required)
+    if not names:
+        return {}
     in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == NO_VALUE.key)
-    found = {}
-    for name, column in sorted(required.items()):
-        query = (
-            sa.select(sa.func.count())
-            .select_from(decision)
-            .join(Person, Person.id == decision.c.person_id)
-            .where(in_play, lacks([column]))
-        )
-        if count := session.scalar(query):
-            found[name] = count
-    return found
+    lacking = (sa.func.count(sa.case((lacks([required[name]]), 1))) for name in names)
+    people = sa.select(*lacking).select_from(decision).join(Person, Person.id == decision.c.person_id)
+    counts = session.execute(people.where(in_play)).one()
+    return {name: count for name, count in zip(names, counts, strict=True) if count}
 
 
 def _lacking(compiled: Compiled, content: Mapping[str, Any], missing: Mapping[str, int]) -> list[Problem]:

@@ -8,6 +8,7 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.prepared_campaign import (
     audience_of,
     compiled_of,
+    confirmed_instant,
     known_to,
     present_of,
     rules_of,
@@ -47,7 +48,9 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
     known = known_to(crm, campaign)
     audience = audience_of(crm, campaign, known)
     rules = rules_of(crm, campaign, None if staged else _store_links(crm, campaign), known)
-    work = Freeze(campaign.id, token, audience, rules, present_of(crm, campaign))
+    # Its launch confirmed the number of people at that instant: "in the last 30 days" would have moved on.
+    present = present_of(crm, campaign, confirmed_instant(crm, campaign.as_of))
+    work = Freeze(campaign.id, token, audience, rules, present)
     if not staged and not staging.stage(crm, work):
         return False
     after = campaign.freeze_after if campaign.freeze_step == "copying" else 0

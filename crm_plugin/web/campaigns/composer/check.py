@@ -1,5 +1,6 @@
 """The last step: check, preview, test send, launch."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import redirect, request, url_for
@@ -12,6 +13,7 @@ from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.document.personalisation import leaves_out
 from crm_plugin.campaigns.policy.rules import KEYS, LACKING
 from crm_plugin.campaigns.queries import CampaignRow, row_of
+from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.links import draft_link_check
 from crm_plugin.web.campaigns.composer.content import is_written, person_asked, shown_preview
@@ -41,6 +43,7 @@ def compose_check(ident: int) -> ResponseReturnValue:
         reach=_reach(found),
         topic=topic_name(draft),
         will_reach=reached,
+        as_of=found.as_of,
         must_type=reached > crm().settings.confirm_above,
         starts=formatting.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
         **_found(draft, found),
@@ -135,7 +138,7 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
     """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
     typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
     try:
-        state = service.launch(crm(), actor(), ident, typed)
+        state = service.launch(crm(), actor(), ident, typed, _as_of())
     except CrmError as error:
         if access.get(crm(), actor(), ident).state != "draft":  # launched before, or a twin was quicker
             return _launched_already(ident)
@@ -143,6 +146,14 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
         return redirect(url_for("crm.compose_check", ident=ident))
     tell(say("Scheduled.") if state == "scheduled" else say("Sending."), "good")
     return redirect(url_for("crm.campaign", ident=ident))
+
+
+def _as_of() -> datetime | None:
+    """Return the instant of the check that the form was filled in at."""
+    try:
+        return parse_instant(request.form.get("as_of", ""))
+    except ValueError:
+        return None
 
 
 def _launched_already(ident: int) -> ResponseReturnValue:
