@@ -12,8 +12,6 @@ from crm_plugin.boards.stages import people_of
 from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document.goals import goal_of
-from crm_plugin.campaigns.launch.freezing import freeze
-from crm_plugin.campaigns.ledger.states import books
 from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
@@ -21,7 +19,6 @@ from crm_plugin.links import draft_link_check
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from crm_plugin.web.segments.presets import PRESETS
-from tests.fakes.clock import FixedClock
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
 from tests.web.fixtures import PEOPLE, School
@@ -324,47 +321,6 @@ def test_many_people_are_confirmed_by_their_typed_number(school: School) -> None
         assert queries.get(school.crm, ident).state == "draft"
     school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)})
     assert queries.get(school.crm, ident).state == "freezing"
-
-
-EARLY = {"field": "registered_at", "operator": "olderThan", "value": {"n": 5, "unit": "day"}}
-
-
-@on_sqlite
-@pytest.mark.parametrize(
-    ("minutes", "state"), [(2, "freezing"), (59, "freezing"), (61, "draft")], ids=["soon", "still", "late"]
-)
-def test_a_number_that_was_confirmed_is_of_its_check(school: School, minutes: int, state: str) -> None:
-    """*More than 5 days ago* moves on by one person meanwhile; the campaign goes to who was counted."""
-    ident = draft(school, audience={"combinator": "and", "rules": [EARLY]})
-    page = school.get(f"/campaigns/{ident}/check").text
-    assert "Send to 6 people" in page
-    move(school, minutes)
-    school.post(f"/campaigns/{ident}/launch", {**posted(page, "launch"), "confirm": "6"})
-    assert queries.get(school.crm, ident).state == state
-    if state == "freezing":
-        assert freeze(school.crm, ident)
-        assert number_of(school, ident) == 6
-        assert queries.get(school.crm, ident).as_of == NOW
-
-
-def move(school: School, minutes: int) -> None:
-    clock = school.crm.clock
-    assert isinstance(clock, FixedClock)
-    clock.move(minutes=minutes)
-
-
-def number_of(school: School, ident: int) -> int:
-    with school.crm.db.read() as session:
-        return books(session, [ident])[ident].considered
-
-
-@on_sqlite
-@pytest.mark.parametrize("as_of", ["", "x", (NOW + timedelta(minutes=2)).isoformat(), "2026-11-15T12:00:00"])
-def test_an_instant_that_cannot_be_is_none(school: School, as_of: str) -> None:
-    ident = draft(school, audience={"combinator": "and", "rules": [EARLY]})
-    move(school, 1)
-    school.post(f"/campaigns/{ident}/launch", {"confirm": "7", "as_of": as_of})
-    assert queries.get(school.crm, ident).as_of == NOW + timedelta(minutes=1)
 
 
 @on_sqlite
