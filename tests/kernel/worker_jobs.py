@@ -12,6 +12,11 @@ def tick() -> None:
     raise RuntimeError("this job fails on purpose")
 
 
+def beat() -> None:
+    """Write down who ran."""
+    _write("beat")
+
+
 def woken(number: int) -> None:
     """Write down that the wake-up came with its id."""
     assert number == 17

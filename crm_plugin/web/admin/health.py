@@ -57,13 +57,9 @@ def _mail() -> dict[str, Any]:
 
 
 def _own(asked_at: datetime | None) -> list[Check]:
-    queue = crm().queue
-    up = queue.is_up()
-    said = say("answers") if up else say("does not answer; a worker then does the work without it")
-    none = say("none: a worker does the work without it")
     return [
         Check(say("Database"), True, _DATABASES.get(crm().db.dialect, crm().db.dialect)),
-        Check(say("Queue"), up or not queue.url, said if queue.url else none),
+        _queue(),
         Check(
             say("Front end"),
             path_of("crm.js") is not None,
@@ -77,6 +73,17 @@ def _own(asked_at: datetime | None) -> list[Check]:
             else say("not checked yet: is a worker running?"),
         ),
     ]
+
+
+def _queue() -> Check:
+    queue, name = crm().queue, say("Queue")
+    if not queue.url:
+        return Check(name, True, say("none: a worker does the work without it"))
+    fault = queue.trouble()
+    if fault is None:
+        return Check(name, True, say("takes wake-ups"))
+    text = say("%(fault)s; a worker does the work without it", fault=say(fault.words))
+    return Check(name, False, text)
 
 
 def _clicks(lost: int) -> Check:

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import pytest
 
 from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.kernel.settings import Settings
+from tests.fakes.certificate import self_signed
 
 
 class Owner:
@@ -140,15 +140,7 @@ def test_it_names_both_our_addresses_and_gives_no_text() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key of a server ``localhost``, signed by itself."""
-    file = tmp_path_factory.mktemp("tls") / "own.pem"
-    words = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {file} -out {file}.crt"
-    subprocess.run(
-        ["openssl", *words.split(), "-addext", "subjectAltName=DNS:localhost"],
-        check=True,
-        capture_output=True,
-    )
-    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
-    return file
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @contextmanager
