@@ -146,6 +146,8 @@ class Context:
     """How links may stand in SMS, by the school's contract."""
     sms_signature: str = ""
     """The name that signs SMS, where it is not the site's."""
+    longest_mail: int = 0
+    """Bytes of the largest e-mail that the mail server takes; 0: not known."""
     max_chars: int | None = None
     """Longest private message that the school takes."""
     clock: Clock = system_clock

@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
     "content.untracked_link": "line {line}: {url} is different for each person: its clicks are not counted",
     "content.uncounted_link": "clicks on {url} are not counted, those on {{{{ link }}}} are",
     "content.clipped": "the HTML has {size} kB with its styles: Gmail cuts messages off after 102",
+    "content.too_large_to_send": "the message has at least {size} kB; the mail server takes {limit} kB",
     "content.unsafe_address": "line {line}: {name} is not allowed in this part of an address or attribute",
     "sms.no_template_code": "SMS template {template!r} has no template code of {carrier}",
     "sms.personal_link": "{carrier} allows no personal links: {name} cannot be filled in",

@@ -9,6 +9,7 @@ from crm_plugin.channels.base import Carrier, Channel
 from crm_plugin.channels.carrier_capabilities import FREE_TEXT, Capabilities
 from crm_plugin.channels.email.channel import EMAIL
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from crm_plugin.channels.email.smtp.offers import note
 from crm_plugin.channels.outbox import OutboxCarrier
 from crm_plugin.channels.private_message import MESSAGE, HostCarrier
 from crm_plugin.channels.sms.carriers.aliyun import AliyunCarrier
@@ -21,7 +22,6 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.registry import Registry
 from crm_plugin.profiles.consent.channels import add_channel
-from crm_plugin.profiles.store.international_email import heard
 
 CHANNELS: Registry[Channel] = Registry("channel")
 
@@ -38,7 +38,7 @@ register(MESSAGE)
 
 CARRIERS: Registry[Callable[[Crm], Carrier]] = Registry("carrier")
 CARRIERS.add("outbox", OutboxCarrier)
-CARRIERS.add("smtp", lambda crm: SmtpCarrier(crm, partial(heard, crm), crm.instance / "warned"))
+CARRIERS.add("smtp", lambda crm: SmtpCarrier(crm, partial(note, crm), crm.instance / "warned"))
 CARRIERS.add("host", HostCarrier)
 CARRIERS.add("http", HttpCarrier)
 CARRIERS.add("aliyun", AliyunCarrier)

@@ -11,6 +11,7 @@ from crm_plugin.channels import installation
 from crm_plugin.channels.base import Channel, Context, Made, Problem, SmsText
 from crm_plugin.channels.carrier_capabilities import LinkMode, link_mode_of
 from crm_plugin.channels.email.carried_id import header_for
+from crm_plugin.channels.email.smtp import offers
 from crm_plugin.channels.registry import CHANNELS, capabilities_of, carrier_for
 from crm_plugin.channels.sms import templates
 from crm_plugin.host.context import Crm
@@ -34,6 +35,7 @@ def context(crm: Crm, session: Session, content: Mapping[str, Any]) -> Context:
         sender=crm.settings.mail_from or _default_sender(crm),
         mark=installation.mark(session, crm.settings),
         id_header=header_for(crm.settings.smtp_url),
+        longest_mail=offers.largest(session, crm.settings),
         max_chars=longest,
         clock=crm.clock,
     )

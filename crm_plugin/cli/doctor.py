@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 
 from crm_plugin.channels.email.feedback.providers import proofs
+from crm_plugin.channels.email.smtp.offers import note
 from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
@@ -16,7 +17,6 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
-from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.health import streams
 
 NEARLY_FULL = 0.9
@@ -96,7 +96,7 @@ def _mail(crm: Crm) -> Iterator[Line]:
     if not crm.settings.smtp_url:
         yield Line("e-mail", True, "no server is set: it goes to the outbox")
         return
-    ok, detail = probe(crm, partial(heard, crm))
+    ok, detail = probe(crm, partial(note, crm))
     yield Line("e-mail", ok, detail)
     if not crm.settings.public_url.startswith("https://"):
         yield Line(

@@ -203,10 +203,14 @@ def school(
     return crm
 
 
+def email(**content: str) -> dict[str, Any]:
+    """The file of a campaign to everybody."""
+    return {"name": "x", "audience": EVERYBODY, "channel": "email", "subject": "x", "text": "x", **content}
+
+
 def launched(crm: Crm) -> int:
     """Launch a campaign to everybody."""
-    content = {"channel": "email", "subject": "x", "text": "x"}
-    ident = drafts.create(crm, staff("tester"), {"name": "x", "audience": EVERYBODY, **content})
+    ident = drafts.create(crm, staff("tester"), email())
     service.launch(crm, staff("tester"), ident)
     return ident
 

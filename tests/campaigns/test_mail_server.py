@@ -1,15 +1,21 @@
 """A real Postfix: what it refuses, what it sends back, and what the books make of it."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from crm_plugin.campaigns.composing import drafts
+from crm_plugin.channels.email.smtp.offers import note
+from crm_plugin.channels.email.smtp.probe import probe
+from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.fixtures import books, run
+from tests.campaigns.fixtures import books, preflight, run
 from tests.campaigns.mail_server import (
     FAR,
     TOWN,
     agree,
+    email,
     hang_up,
     launched,
     mail_server,
@@ -17,6 +23,7 @@ from tests.campaigns.mail_server import (
     stopped,
     wait_for,
 )
+from tests.fakes.host import staff
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -41,3 +48,22 @@ def test_who_is_unknown_at_once_or_afterwards_is_stopped_and_nobody_else(
         wait_for(lambda: server.postfix.queued() == 0)
         agree(crm, server, [first, second])
         hang_up(crm)
+
+
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+def test_a_text_that_the_server_would_refuse_is_named_before_sending(
+    database: Database, tmp_path: Path
+) -> None:
+    with mail_server() as server:
+        crm = school(database, tmp_path, server, [f"p@{TOWN}"])
+        html = "<p>Hello</p>" * 2_000
+        ident = drafts.create(crm, staff("tester"), email(html=html))
+        assert codes(crm, ident) == [], "what it takes is not known before the first connection"
+        assert probe(crm, partial(note, crm))[0]
+        assert codes(crm, ident) == ["content.too_large_to_send"]
+        crm.settings.smtp_url = f"smtp://127.0.0.1:{server.postfix.port + 1}"
+        assert codes(crm, ident) == [], "another server may take more"
+
+
+def codes(crm: Crm, ident: int) -> list[str]:
+    return [problem.code for problem in preflight(crm, ident).errors]

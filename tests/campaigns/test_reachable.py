@@ -12,13 +12,13 @@ from aiosmtpd.controller import Controller
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.launch.reach import funnel
+from crm_plugin.channels.email.smtp.offers import note
 from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service as segments
 from tests.campaigns.fixtures import EVERYBODY, books, launched, preflight, run
@@ -77,7 +77,7 @@ def school(database: Database, folder: Path, port: int) -> tuple[Crm, FakeHost]:
 def test_every_number_is_of_those_who_get_it(database: Database, tmp_path: Path, utf8: bool) -> None:
     with server(utf8) as (sink, port):
         crm, _ = school(database, tmp_path, port)
-        assert probe(crm, partial(heard, crm))[0]
+        assert probe(crm, partial(note, crm))[0]
         expected = {address for _, address in WRITTEN.values() if address}
         expected |= set(INTERNATIONAL.values()) if utf8 else set()
         campaign = launched(crm, MAIL | {"audience": EVERYBODY})
@@ -105,21 +105,21 @@ def test_addresses_follow_what_the_server_offers(database: Database, tmp_path: P
                 drafts.create(crm, staff("a"), MAIL | {"audience": EVERYBODY}),
                 "josé@x.example",
             )
-        probe(crm, partial(heard, crm))
+        probe(crm, partial(note, crm))
         assert segments.count(crm, HAS_EMAIL).count == known + 2
         host.put(r.Person("late", display_name="Late", email="léa@school.example"))
         sync(crm)
         assert segments.count(crm, HAS_EMAIL).count == known + 3
     with server(False) as (_, other):
         crm.settings.smtp_url = f"smtp://127.0.0.1:{other}"
-        probe(crm, partial(heard, crm))
+        probe(crm, partial(note, crm))
         assert segments.count(crm, HAS_EMAIL).count == known
 
 
 def test_a_test_goes_to_an_address_that_the_server_takes(database: Database, tmp_path: Path) -> None:
     with server(True) as (sink, port):
         crm, _ = school(database, tmp_path, port)
-        probe(crm, partial(heard, crm))
+        probe(crm, partial(note, crm))
         campaign = drafts.create(crm, staff("a"), MAIL | {"audience": EVERYBODY})
         assert send_test(crm, staff("a"), campaign, "josé@x.example").status == "accepted"
         assert "To: josé@x.example" in sink.got[0].content.decode()

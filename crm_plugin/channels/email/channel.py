@@ -138,6 +138,9 @@ class EmailChannel:
         )
         if draft.size > html.CLIPPED:
             found.append(Problem("content.clipped", "html", {"size": draft.size // 1000}, severe=False))
+        if 0 < context.longest_mail < draft.least:
+            sizes = {"size": -(-draft.least // 1000), "limit": context.longest_mail // 1000}
+            found.append(Problem("content.too_large_to_send", "html" if draft.page else "text", sizes))
         if any(problem.severe for problem in found):
             return Made(None, found)
         return Made(self._compiled(draft, constants(content), sender, purpose == MARKETING, context), found)
@@ -181,8 +184,13 @@ class _Draft:
     @property
     def size(self) -> int:
         """Bytes of the HTML, as far as they are the same for everybody."""
-        fixed = (piece for piece in self.page or [] if isinstance(piece, str))
-        return sum(len(piece.encode("utf-8", "replace")) for piece in fixed)
+        return len(_fixed(self.page or []).encode("utf-8", "replace"))
+
+    @property
+    def least(self) -> int:
+        """Bytes of the message as it is sent, as far as they are the same for everybody."""
+        page = _fixed(self.page) if self.page else None
+        return len(Skeleton("", "").body(_fixed(self.text), page, eight_bit=True))
 
     @property
     def used(self) -> frozenset[str]:
@@ -226,6 +234,10 @@ def _text_of(body: html.Body, marker: Marker) -> list[Prepared]:
     """Make the text part that the author left out."""
     text = get_text(body.plain).strip() + "\n"
     return [(part, parts.as_is) if isinstance(part, Slot) else part for part in marker.split(text)]
+
+
+def _fixed(pieces: Iterable[Prepared]) -> str:
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def _names(pieces: Iterable[Prepared]) -> frozenset[str]:

@@ -62,6 +62,16 @@ PLAIN = b"250-s\r\n250 AUTH PLAIN\r\n"
             True,
             "answers, without TLS, signed in as ann",
         ),
+        (
+            (
+                b"220 s\r\n",
+                b"250-s\r\n250-SIZE 10240000\r\n" + PLAIN[7:],
+                b"235 ok\r\n",
+                *4 * (b"250 ok\r\n",),
+            ),
+            True,
+            "signed in as ann, takes messages of up to 10,240 kB",
+        ),
         ((b"220 s\r\n", PLAIN, b"535 5.7.8 wrong\r\n"), False, "refuses user and password (535 5.7.8 wrong)"),
         (
             (b"220 s\r\n", PLAIN, b"454 4.7.0 Temporary authentication failure\r\n"),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from crm_plugin.channels.base import Message, Receipt, not_called
 from crm_plugin.channels.email.headers import ascii_address, split_mailbox
 from crm_plugin.channels.email.smtp.connection import SECONDS, Patience, SmtpConnection
+from crm_plugin.channels.email.smtp.offers import Offer
 from crm_plugin.channels.email.smtp.server import server_of
 from crm_plugin.channels.email.smtp.trial import Trial
 from crm_plugin.channels.lanes import Lanes
@@ -31,12 +32,12 @@ class SmtpCarrier:
     def __init__(
         self,
         crm: Any,
-        heard: Callable[[bool], None] = lambda _offered: None,
+        heard: Callable[[Offer], None] = lambda _offer: None,
         remembered: Path | None = None,
     ) -> None:
         """Take the settings.
 
-        :param heard: is given, with each connection, whether the server takes addresses beyond ASCII.
+        :param heard: is given, with each connection, what the server offers.
         :param remembered: folder in which workers note what they have warned of; None: each for itself.
         """
         self.server = server_of(crm.settings.smtp_url)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.email.headers import written_address
 from crm_plugin.channels.email.smtp.connect_faults import fault_of
+from crm_plugin.channels.email.smtp.offers import Offer, offer_of
 from crm_plugin.channels.email.smtp.replies import LONGEST, cause_of, said
 from crm_plugin.channels.email.smtp.reply_phrases import Cause
 from crm_plugin.channels.email.smtp.server import Server
@@ -84,7 +85,7 @@ class SmtpConnection:
     """Hands over one message after the other.
 
     :param sender: of the envelope, where a message has no return path of its own.
-    :param heard: is given, with each new connection, whether the server takes addresses beyond ASCII.
+    :param heard: is given, with each new connection, what the server offers.
     :param warnings: take what the server refuses, once for each kind of answer.
     :param crowded: is called when the server says that there are too many connections.
     """
@@ -94,7 +95,7 @@ class SmtpConnection:
         server: Server,
         sender: str,
         patience: Patience,
-        heard: Callable[[bool], None],
+        heard: Callable[[Offer], None],
         warnings: RareWarnings,
         crowded: Callable[[], None] = lambda: None,
     ) -> None:
@@ -150,7 +151,9 @@ class SmtpConnection:
     def _how(self, link: smtplib.SMTP) -> str:
         safe = "TLS" if isinstance(link.sock, ssl.SSLSocket) else "without TLS"
         user = f", signed in as {self._server.user}" if self._server.user else ""
-        return f"{self._server.host}:{self._server.port} answers, {safe}{user}"
+        size = offer_of(link).size
+        limit = f", takes messages of up to {size // 1000:,} kB" if size else ""
+        return f"{self._server.host}:{self._server.port} answers, {safe}{user}{limit}"
 
     def close(self) -> None:
         """Say goodbye to the server."""
@@ -342,7 +345,7 @@ class SmtpConnection:
             self._time(link)
             link.login(self._server.user, self._server.password)
         link.command_encoding = "utf-8"
-        self._heard(link.has_extn("smtputf8"))
+        self._heard(offer_of(link))
 
     def _left(self) -> float:
         return max(0.1, self._deadline - time.monotonic())

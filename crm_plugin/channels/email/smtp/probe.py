@@ -7,6 +7,7 @@ from collections.abc import Callable
 from crm_plugin.channels.email.headers import ascii_address
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.email.smtp.connect_faults import fault_of
+from crm_plugin.channels.email.smtp.offers import Offer
 from crm_plugin.channels.email.smtp.trial import Refused, Trial
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
@@ -15,7 +16,7 @@ _WANTS_LOGIN = re.compile(r"^530|access denied|authenti|\bauth\b|log.?in|relay",
 """How servers say that they take mail of clients that sign in only."""
 
 
-def probe(crm: Crm, heard: Callable[[bool], None] = lambda _offered: None) -> tuple[bool, str]:
+def probe(crm: Crm, heard: Callable[[Offer], None] = lambda _offer: None) -> tuple[bool, str]:
     """Connect, sign in, name sender and recipients, and take it back; return (all is well, what to say).
 
     Sends nothing, never raises.
