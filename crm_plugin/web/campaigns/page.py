@@ -44,8 +44,8 @@ HELP = {
         "runs your mail server, then continue."
     ),
     "reported_alike": Text(
-        "The carrier took the messages but did not deliver them. The reason may be the text, the signature or "
-        "the account. Ask the carrier, then continue and send what failed again."
+        "The carrier took the messages but did not deliver them. The reason may be the text, the signature "
+        "or the account. Ask the carrier, then continue and send what failed again."
     ),
     "settle_failed": Text(
         "An administrator finds the error in the log. For some messages it is not known whether they were "
