@@ -78,6 +78,13 @@ class Dialect:
     SQLite has no wider number than 64 bits; beyond them it goes on with a float by itself.
     """
 
+    levels_in_place: int = 0
+    """After so many groups inside each other a set of people gets a name (WITH); 0 = never.
+
+    SQLite's parser holds a hundred open pieces, and a set inside a set opens some thirteen: the deepest
+    trees failed with "parser stack overflow". Typical trees are not as deep, and stay as they are.
+    """
+
     expect_open_range: bool = False
     """A range without a beginning is marked as likely.
 
@@ -93,6 +100,7 @@ DIALECTS = {
         probe_behind_set=True,
         probe_broad_or=True,
         averages_in_wide_numbers=False,
+        levels_in_place=2,
         expect_open_range=True,
     ),
     "postgresql": Dialect(

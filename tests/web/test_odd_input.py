@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from crm_plugin.segments.language.documents import rule
+from crm_plugin.segments.language.parse import DEPTH
+from crm_plugin.segments.models import QuickQuery
 from crm_plugin.web.shell.guard import Route
+from tests.fakes.crm import NOW
 from tests.web.fixtures import School
 from tests.web.routes import ROUTES
 from tests.web.test_guard import path_of
@@ -93,3 +97,17 @@ def test_a_number_that_is_no_number_counts_as_left_out(school: School) -> None:
     for number in ("٣", "1_0", "-1", "9223372036854775808", "1e400", "NaN", "", "9" * 5000):
         path = f"/people?query={number}&draft={number}&days={number}&channel=sms"
         assert school.get(path).status_code == 200, number
+
+
+@on_sqlite
+def test_a_saved_search_deeper_than_the_limit_opens_and_says_so(school: School) -> None:
+    tree: dict[str, Any] = {"combinator": "and", "rules": [rule("paid_count", ">=", 1)]}
+    for _ in range(DEPTH):
+        tree = {"combinator": "or", "rules": [tree]}
+    with school.crm.db.begin() as session:
+        at = {"created_at": NOW, "updated_at": NOW}
+        session.add(QuickQuery(id=7, name="Deep", tree=tree, owner="admin", **at))
+    for path in ("/people?query=7", "/queries"):
+        page = school.get(path)
+        assert page.status_code == 200
+        assert f"groups are nested deeper than {DEPTH}" in page.text

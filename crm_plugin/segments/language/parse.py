@@ -163,7 +163,7 @@ class _Parser:
         operand = self.operand(found, operator, about.kind, about.name, spot)
         if about.values and operator not in KNOWN:
             _enumerated(about, found["value"], self.catalogue.zone, spot)
-        if about.kind is KEYS and found.get("value") is not None:
+        if about.kind is KEYS and operator not in KNOWN:
             self.courses.update(_listed(found["value"]))
         self.guarded(about, spot)
         return Rule(spot.place, about, operator, operand, found.get("value"))

@@ -59,6 +59,11 @@ class _Join:
     any: bool
     parts: tuple["_Plain", ...]
 
+    @property
+    def height(self) -> int:
+        """How many joins lie inside each other, this one included."""
+        return 1 + max((one.height for one in self.parts if isinstance(one, _Join)), default=0)
+
 
 _Plain = _Leaf | _Join
 
@@ -195,7 +200,10 @@ class _Compiler:
         found = self.signed_leaf(part, person) if isinstance(part, _Leaf) else None
         if isinstance(found, Members) and not found.negative:
             return found.select
-        return sa.select(person.id).where(self.where(part, person))
+        chosen = sa.select(person.id).where(self.where(part, person))
+        levels = self.present.dialect.levels_in_place
+        apart = levels and isinstance(part, _Join) and part.height % levels == 0
+        return sa.select(chosen.cte().c.id) if apart else chosen
 
     def is_fact(self, part: _Plain) -> bool:
         if isinstance(part, _Join):

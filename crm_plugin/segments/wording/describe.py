@@ -14,7 +14,7 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.explain.evaluate import Explanation
 from crm_plugin.segments.language.fields import Relation
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
-from crm_plugin.segments.language.value_types import KEYS, TEXT, Kind
+from crm_plugin.segments.language.value_types import KEYS, KNOWN, TEXT, Kind
 from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.phrase_templates import Shape, recognised
 from crm_plugin.segments.wording.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
@@ -218,7 +218,9 @@ class Speaker:
         words = COMPARISONS.get((kind.name, operator)) or COMPARISONS[("", operator)]
         if kind.name == "flag" and operator in ("=", "!="):
             words = PHRASES["yes" if (operator == "=") is value else "no"]
-        return self.of(words).format(field=label, value=self.value(value, kind, operator, name))
+        # Known and unknown compare with nothing, whatever a document puts there.
+        compared_with = "" if operator in KNOWN else self.value(value, kind, operator, name)
+        return self.of(words).format(field=label, value=compared_with)
 
     def value(self, value: Any, kind: Kind, operator: str, name: Callable[[str], str] | None = None) -> str:
         if isinstance(value, Mapping):
