@@ -17,6 +17,8 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
+from crm_plugin.profiles.store.host_info_cache import contradicted
+from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.health import streams
 
 NEARLY_FULL = 0.9
@@ -161,6 +163,10 @@ def _school(crm: Crm) -> Iterator[Line]:
         return
     info = crm.host.info
     yield Line("school", True, f"{info.site_name} ({info.host_name} {info.host_version})".rstrip())
+    for setting, word in contradicted(crm, info):
+        ours = getattr(crm.settings, setting)
+        detail = f"the school says {word}, which counts; {setting} says {ours}: correct it or take it out"
+        yield Line(setting, False, detail)
     for name, ok, detail in crm.host.check():
         yield Line(f"school: {name}", ok, detail)
 

@@ -15,6 +15,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostInfo
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import keep, kept
+from crm_plugin.kernel.settings import Settings
 
 _NAME = "school.facts"
 
@@ -56,6 +57,20 @@ def own_currency(crm: Crm) -> str:
     """
     info = host_info(crm)
     return (info.currency if info else None) or crm.settings.host_currency
+
+
+def contradicted(crm: Crm, info: HostInfo) -> list[tuple[str, str]]:
+    """Return (setting, the school's word) where both name a zone or a currency, and not the same.
+
+    The zone of the settings is never empty; its default contradicts nobody.
+    """
+    settings, usual = crm.settings, Settings()
+    words = {"host_timezone": info.timezone, "host_currency": info.currency}
+    return [
+        (name, word)
+        for name, word in words.items()
+        if word and getattr(settings, name) not in (getattr(usual, name), word)
+    ]
 
 
 def stored(crm: Crm) -> HostInfo | None:
