@@ -1,0 +1,125 @@
+"""The reach of a segment at a million people, and a click on its numbers: `make bench-reach`.
+
+A third of the people of :mod:`tests.bench.bulk_school` got marketing five days ago, some opted out and some
+said no. What counts is the ratio to a plain count of the same segment, taken in turns in one run. A statement
+is stopped as a page's would be, after `page_statement_seconds`.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm_plugin.campaigns.launch.reach import PART, funnel
+from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.db.statement_limit import statements_within
+from crm_plugin.kernel.errors import TooSlow
+from crm_plugin.segments import service
+from crm_plugin.segments.listing.subsets import Part
+from tests.bench.bulk_school import fill
+from tests.bench.rig import machine, say, servers, tables
+from tests.bench.school import PRESENT, School
+from tests.bench.trees import TREES, group, rule, span
+from tests.fakes.crm import make_crm
+
+TURNS = 3
+CHANNEL, DAYS = "sms", 7
+VIEWED = "viewed, neither enrolled nor bought it"
+AUDIENCES: dict[str, dict[str, Any]] = {
+    "everybody": group(),
+    "idle for 60 days, or never there": group(
+        span("olderThan", 60, "last_active_at"), rule("last_active_at", "null"), combinator="or"
+    ),
+    VIEWED: TREES[VIEWED][0],
+}
+"""Of the second nobody stands at the top of the list, which is sorted by the last activity."""
+HISTORY = (
+    """INSERT INTO crm_delivery (campaign_id, person_id, channel, address, address_key, state, tries,
+      marketing, handed_at)
+    SELECT 1000000, id, 'email', email, email_key, 'sent', 1, TRUE, :lately
+    FROM crm_person WHERE id % 3 = 0""",
+    """INSERT INTO crm_consent (person_id, channel, state, origin, at)
+    SELECT id, 'sms', CASE WHEN id % 50 = 0 THEN 'denied' ELSE 'granted' END, 'host', :long_ago
+    FROM crm_person WHERE id % 5 < 3""",
+    """INSERT INTO crm_suppression (channel, address_key, scope, reason, at, source)
+    SELECT 'sms', phone_key, 'marketing', 'opt_out', :long_ago, 'page' FROM crm_person WHERE id % 70 = 1""",
+)
+
+
+def main() -> None:
+    """Run it for each database that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=int(os.environ.get("PEOPLE", "1000000")))
+    parser.add_argument("--db", default="postgresql,sqlite")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with servers():
+        for kind in given.db.split(","):
+            with tables(kind) as database:
+                say(machine(database))
+                fill(database, given.people, given.seed)
+                write_history(database)
+                say(f"{given.people:,} people are there")
+                crm = make_crm(database, School(given.people, given.seed), PRESENT, consent_unknown="send")
+                for name, document in AUDIENCES.items():
+                    compare(crm, name, document)
+
+
+def write_history(database: Database) -> None:
+    """Write what the reasons look at: marketing, answers, opt-outs."""
+    at = {"lately": PRESENT - timedelta(days=5), "long_ago": PRESENT - timedelta(days=50)}
+    with database.begin() as session:
+        for statement in HISTORY:
+            names = [name for name in at if f":{name}" in statement]
+            session.execute(sa.text(statement), {name: _stored(database, at[name]) for name in names})
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM ANALYZE" if database.dialect == "postgresql" else "ANALYZE"))
+
+
+def _stored(database: Database, at: Any) -> Any:
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f") if database.dialect == "sqlite" else at
+
+
+def compare(crm: Crm, name: str, document: dict[str, Any]) -> None:
+    """Print what counting, the reach and the lists behind two of its numbers take."""
+    steps = funnel(crm, document, CHANNEL, DAYS).steps
+    asks: dict[str, Callable[[], object]] = {
+        "count": lambda: service.count(crm, document),
+        "reach": lambda: funnel(crm, document, CHANNEL, DAYS),
+        "allowed": lambda: service.page(crm, _part(document, "allowed")),
+        "reached": lambda: service.page(crm, _part(document, "reached")),
+    }
+    taken: dict[str, list[float]] = {what: [] for what in asks}
+    for _ in range(TURNS):
+        for what, ask in asks.items():
+            taken[what].append(_seconds(crm, ask))
+    plain = statistics.median(taken.pop("count"))
+    found = ", ".join(
+        f"{what} {statistics.median(times):.2f} s ({statistics.median(times) / plain:.1f})"
+        for what, times in taken.items()
+    )
+    say(f"{name}: {steps['matched']:,} people, {steps['reached']:,} reached; count {plain:.2f} s; {found}")
+
+
+def _part(document: dict[str, Any], step: str) -> Part:
+    return Part(document, {"by": PART, "channel": CHANNEL, "days": DAYS, "step": step})
+
+
+def _seconds(crm: Crm, ask: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    try:
+        with statements_within(crm.settings.page_statement_seconds):
+            ask()
+    except TooSlow:
+        return float("inf")
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
