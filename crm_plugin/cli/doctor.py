@@ -18,7 +18,6 @@ from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.store.host_info_cache import contradicted
-from crm_plugin.profiles.store.international_email import heard
 from crm_plugin.profiles.sync.health import streams
 
 NEARLY_FULL = 0.9
