@@ -15,6 +15,7 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.queries import CampaignRow, rows
 from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import SERVICE, Message, Recipient
+from crm_plugin.channels.email.smtp.connect_faults import spoken
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import SYSTEM
@@ -153,7 +154,9 @@ def _rendered(crm: Crm, news: News) -> Message:
         subject = _SUBJECT.of(context.locale).format(**words)
         text = _TEXT.of(context.locale).format(**words)
         if news.last_words:
-            text += "\n\n" + _LAST_WORDS.of(context.locale).format(words=_plain(news.last_words))
+            text += "\n\n" + _LAST_WORDS.of(context.locale).format(
+                words=_plain(spoken(news.last_words, context.locale))
+            )
         # The name is staff's own words: given as values, they cannot be read as placeholders.
         own = {"notice": subject, "details": text}
         content = {"subject": "{{ notice }}", "text": "{{ details }}", "variables": own}

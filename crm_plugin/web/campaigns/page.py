@@ -11,6 +11,7 @@ from crm_plugin.campaigns.composing.preview import preview
 from crm_plugin.campaigns.delivery.notifications import REFUSALS
 from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.campaigns.reporting.report import Report, report
+from crm_plugin.channels.email.smtp.connect_faults import spoken
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.consent import topics
 from crm_plugin.web.campaigns.composer.policy import zone_of
@@ -133,7 +134,7 @@ def _live(found: Report) -> dict[str, Any]:
         "bar_text": ", ".join(f"{one.label} {formatting.number(one.count)}" for one in pieces),
         "verbs": verbs_of(row, books),
         "help": help_of(row),
-        "last_words": row.last_words if row.reason in REFUSALS else "",
+        "last_words": spoken(row.last_words, locale()) if row.reason in REFUSALS else "",
         "unknown": books.states["unknown"],
         "failed": books.states["failed_transient"],
         "moving": row.state in MOVING,

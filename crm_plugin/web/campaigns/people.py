@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.reporting.export import Exported, export
 from crm_plugin.campaigns.reporting.report import number_of, people_of
+from crm_plugin.channels.email.smtp.connect_faults import spoken
 from crm_plugin.kernel.storable import whole
 from crm_plugin.segments.bulk.spreadsheet import csv_parts
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
-from crm_plugin.web.shell.i18n import say
+from crm_plugin.web.shell.i18n import locale, say
 from crm_plugin.web.shell.rendering import render
 from crm_plugin.web.shell.vocabulary import word
 
@@ -40,6 +41,7 @@ def campaign_people(ident: int) -> ResponseReturnValue:
         campaign=row,
         what=what,
         rows=rows[:PEOPLE],
+        said={row.delivery_id: spoken(row.words, locale()) for row in rows if row.words},
         total=total,
         next=url_for("crm.campaign_people", ident=ident, what=what, after=more) if more else "",
         first=url_for("crm.campaign_people", ident=ident, what=what) if after else "",
@@ -96,6 +98,6 @@ def _cells(rows: Iterator[Exported]) -> Iterator[list[Any]]:
     for row, clicked_at, clicks in rows:
         yield [
             *(row.host_id, row.display_name, states("delivery", row.state)),
-            *(states("reason", row.reason) if row.reason else "", row.words or ""),
+            *(states("reason", row.reason) if row.reason else "", spoken(row.words, locale())),
             *(local(row.handed_at), local(row.settled_at), local(clicked_at), clicks),
         ]
