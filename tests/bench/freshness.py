@@ -42,6 +42,8 @@ MEDIAN, LATE, CALLED = 2.0, 5.0, 5.0
 """Bars: seconds to the profile, half of them and 99 of 100; seconds after which nobody is called."""
 IDLE = 30
 """Events on the idle school."""
+GAP = 0.2
+"""Seconds from one event to the next, if nobody says otherwise."""
 GROUPS = 10
 """Most groups of people that are sent to in turn."""
 PATIENCE = 60.0
@@ -85,7 +87,7 @@ def main() -> None:
     parser.add_argument("--db", default=os.environ.get("DB", "postgresql,mariadb,sqlite"))
     parser.add_argument("--people", type=int, help="a million; 100,000 on SQLite")
     parser.add_argument("--events", type=int, default=200)
-    parser.add_argument("--gap", type=float, default=0.2, help="seconds between two events")
+    parser.add_argument("--gap", type=float, default=GAP, help="seconds between two events")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="20,000 people, 60 events")
     given = parser.parse_args()
@@ -118,6 +120,7 @@ def _on(database: Database, sizes: Sizes, seed: int, folder: Path) -> None:
         load.start()
         facts = run.facts(sizes.events, load)
         load.end()
+        say(f"{sink.count.value:,} messages meanwhile")
         _tell("beside bulk work", facts, median(fact.seconds for fact in idle))
         _tell_load(load, facts)
         _tell_called(facts, folder / "sent")
@@ -187,7 +190,7 @@ class Run:
             if asked < count and time.monotonic() >= due:
                 number = self._ask(asked, load)
                 beside[number] = tuple(load.running()) if load else ()
-                asked, due = asked + 1, due + self.sizes.gap
+                asked, due = asked + 1, due + (self.sizes.gap if load else GAP)
             while not self.web.done.empty():
                 kind, number, at = self.web.done.get()
                 found.append(Fact(kind, number, at, beside=beside[number]))

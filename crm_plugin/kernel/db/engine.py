@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -13,7 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, keep_limits, too_slow
+from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
+from crm_plugin.kernel.db.turnstile import Turnstile
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.process import forget_after_fork
 
@@ -126,9 +129,10 @@ def _ping_the_idle(engine: Engine) -> None:
 
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
     engine = sa.create_engine(url, **options)
+    file = None if url.database in (None, "", ":memory:") else Path(str(url.database))
     event.listen(engine, "connect", _sqlite_connected)
     keep_limits(engine)
-    event.listen(engine, "begin", _sqlite_begin)
+    event.listen(engine, "begin", partial(_sqlite_begin, Turnstile(file)))
     return engine
 
 
@@ -139,6 +143,8 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+_LOOK = 0.001
+"""Seconds between two looks at SQLite's write lock."""
 _PRAGMAS = (
     *("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={1000 * BUSY_SECONDS}", "foreign_keys=ON"),
     # 64 MB a connection instead of 2: a set of a million people does not fit into the latter.
@@ -146,10 +152,34 @@ _PRAGMAS = (
 )
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _sqlite_begin(turnstile: Turnstile, connection: Connection) -> None:
     # On the driver's own connection, where the other drivers begin theirs: no event counts it.
-    statement = "BEGIN IMMEDIATE" if connection.get_execution_options().get("crm_immediate") else "BEGIN"
     driver: Any = connection.connection.driver_connection
+    if not connection.get_execution_options().get("crm_immediate"):
+        _execute(driver, "BEGIN")
+        return
+    with turnstile.waiting():
+        _begin_as_writer(driver)
+
+
+def _begin_as_writer(driver: Any) -> None:
+    """Take the write lock: only one process waits for it at a time, so it may look often."""
+    until = time.monotonic() + busy_seconds()
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= until:
+                    raise too_slow() or sa.exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
+            time.sleep(_LOOK)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {1000 * busy_seconds():.0f}")
+
+
+def _execute(driver: Any, statement: str) -> None:
     try:
         driver.execute(statement)
     except sqlite3.OperationalError as error:

@@ -58,6 +58,11 @@ def too_slow() -> TooSlow | None:
     return TooSlow("database.too_slow", seconds=seconds) if seconds else None
 
 
+def busy_seconds() -> float:
+    """Return how long SQLite waits for the write lock now."""
+    return _SECONDS.get() or BUSY_SECONDS
+
+
 def _postgresql(connection: Connection) -> None:
     if seconds := _SECONDS.get():
         _directly(connection, f"SET LOCAL statement_timeout = {1000 * seconds:.0f}")
@@ -74,7 +79,7 @@ def _sqlite(connection: Connection) -> None:
     notes[_UNTIL] = math.inf
     if _is_new(connection, seconds):
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA busy_timeout = {1000 * (seconds or BUSY_SECONDS):.0f}")
+        driver.execute(f"PRAGMA busy_timeout = {1000 * busy_seconds():.0f}")
         driver.set_progress_handler((lambda: time.monotonic() > notes[_UNTIL]) if seconds else None, _STEPS)
 
 
