@@ -85,11 +85,19 @@ class SqlHost:
         """Close all connections to the school's database."""
         self.engine.dispose()
 
+    def sources_of(self, stream: str) -> Sequence[Source]:
+        """Return the sources of a stream; a subclass leaves out tables that a school does not have."""
+        return self.sources[stream]
+
+    def traces_of(self, stream: str) -> Sequence[Trace]:
+        """Return the traces of a stream, for the same sources."""
+        return self.traces.get(stream, ())
+
     @hookimpl
     def host_scan(self, stream: str, after: str | None, limit: int) -> r.ScanPage:
         """Return a page of the stream's sources; ``after`` is "number of the source:key"."""
         number, last = (int(part) for part in (after or "0:-1").split(":"))
-        sources = self.sources[stream]
+        sources = self.sources_of(stream)
         source = sources[number]
         with self.engine.connect() as connection:
             found, full = _limited(connection, _behind(source, last), limit)
@@ -109,7 +117,7 @@ class SqlHost:
     @hookimpl
     def host_mark(self, stream: str) -> str | None:
         """Return the place of the newest change in each trace, less the overlap."""
-        traces = self.traces.get(stream, ())
+        traces = self.traces_of(stream)
         with self.engine.connect() as connection:
             positions = [self._rewound(_newest(connection, trace)) for trace in traces]
         return json.dumps(positions) if positions else None
@@ -117,7 +125,7 @@ class SqlHost:
     @hookimpl
     def host_changes(self, stream: str, mark: str, limit: int) -> r.ChangePage:
         """Return the rows whose traces are behind the mark."""
-        traces, positions, ids, more = self.traces[stream], _positions(mark), [], False
+        traces, positions, ids, more = self.traces_of(stream), _positions(mark), [], False
         if len(positions) != len(traces):
             raise r.MarkExpired("the mark is of another version of this adapter")
         with self.engine.connect() as connection:
@@ -138,7 +146,7 @@ class SqlHost:
         """Count the rows of the stream's sources; None when counting takes too long."""
         try:
             with self.engine.connect() as connection:
-                counts = [connection.scalar(_count(source)) or 0 for source in self.sources[stream]]
+                counts = [connection.scalar(_count(source)) or 0 for source in self.sources_of(stream)]
         except sa.exc.DBAPIError as error:
             if _timed_out(error):
                 return None
@@ -147,7 +155,7 @@ class SqlHost:
 
     def _fetch(self, connection: sa.Connection, stream: str, ids: Sequence[str]) -> list[r.Record]:
         records: list[r.Record] = []
-        for source, keys in _by_source(self.sources[stream], ids):
+        for source, keys in _by_source(self.sources_of(stream), ids):
             found = connection.execute(source.select.where(source.key.in_(keys))).all()
             records += source.build(connection, found) if found else []
         return records

@@ -5,19 +5,21 @@
 """
 
 import hashlib
+from collections.abc import Sequence
+from functools import cached_property
 
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
 from crm_plugin.host.hookspecs import hookimpl
 from crm_plugin.host.readonly import read_only_engine
-from crm_plugin.host.sql import SqlHost
+from crm_plugin.host.sql import Source, SqlHost, Trace
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
 
-from . import activity, learning, people
+from . import activity, learning, paypal, people
 from .site_text import site_text
-from .tables import COURSE, SITE
+from .tables import COURSE, PAYPAL, SITE
 
 RECONCILE = 7 * 24 * 3600
 """Seconds between two full scans, which alone see what Moodle changes without a trace."""
@@ -56,6 +58,21 @@ class Moodle(SqlHost):
         self.settings = settings
         self.base_url = settings.host_base_url.rstrip("/")
 
+    def sources_of(self, stream: str) -> Sequence[Source]:
+        """Return the sources of a stream; orders by PayPal too where the site has them."""
+        more = paypal.SOURCES if stream == "orders" and self._has_paypal else ()
+        return (*super().sources_of(stream), *more)
+
+    def traces_of(self, stream: str) -> Sequence[Trace]:
+        """Return the traces of a stream, likewise."""
+        more = paypal.TRACES if stream == "orders" and self._has_paypal else ()
+        return (*super().traces_of(stream), *more)
+
+    @cached_property
+    def _has_paypal(self) -> bool:
+        with self.engine.connect() as connection:
+            return sa.inspect(connection).has_table(PAYPAL.name)
+
     @hookimpl
     def host_info(self) -> r.HostInfo:
         """Return the site's facts; its profile fields are attributes."""
@@ -86,6 +103,7 @@ class Moodle(SqlHost):
                 "persons.tags": RECONCILE,
                 "courses.category": RECONCILE,
                 "enrolments": RECONCILE,
+                **({"orders.state": RECONCILE} if self._has_paypal else {}),
                 "signals": RECONCILE,
             },
         )

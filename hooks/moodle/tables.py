@@ -33,6 +33,9 @@ LAST_ACCESS = _table("user_lastaccess", "id userid courseid timeaccess")
 PAYMENT = _table(
     "payments", "id itemid userid timecreated timemodified", "component paymentarea amount currency"
 )
+PAYPAL = _table("enrol_paypal", "id courseid userid instanceid timeupdated", "payment_status")
+"""What PayPal sent to the enrolment by PayPal; it has no amount. Newer sites do not have the table."""
+OPTION = _table("config_plugins", "id", "plugin name value")
 COHORT = _table("cohort", "id visible timemodified", "name")
 MEMBER = _table("cohort_members", "id cohortid userid timeadded")
 TAG = _table("tag", "id", "rawname")

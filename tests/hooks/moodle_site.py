@@ -1,11 +1,14 @@
 """Loads the Moodle data set, and makes small sites with the same tables."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from crm_plugin.host import records as r
+from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.settings import Settings
 
 FACTS = {
@@ -72,3 +75,12 @@ class SmallSite:
         """Execute a statement, for these rows where there are any."""
         with self.engine.begin() as connection:
             connection.execute(statement, rows)
+
+
+def changed(gateway: Gateway, stream: str, change: Callable[[], object]) -> dict[str, Any]:
+    """Change a site; return the rows of a stream that the adapter says have changed, by their ids."""
+    mark = gateway.mark(stream)
+    assert mark is not None
+    change()
+    page = gateway.changes(stream, mark, 1000)
+    return {c.row.id: c.row for c in page.changes if isinstance(c, r.Upsert)}
