@@ -1,11 +1,13 @@
 """Connections on which a school's database can only be read, whatever its account may do."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.errors import Unavailable
 
 STATEMENT_SECONDS = 25
@@ -15,9 +17,9 @@ STATEMENT_SECONDS = 25
 def read_only_engine(url: str, seconds: int = STATEMENT_SECONDS) -> sa.Engine:
     """Open a school's database for reading.
 
-    Writes are refused by the database itself on each connection: PostgreSQL by
-    ``default_transaction_read_only``, MariaDB by ``SESSION TRANSACTION READ ONLY``, SQLite by opening
-    the file read-only. An account that holds SELECT alone is still the one to use.
+    Writes are refused by the database itself: PostgreSQL does so in each transaction, as a pooler may stand
+    before it; MariaDB on each connection (``SESSION TRANSACTION READ ONLY``), SQLite by opening the file
+    read-only. An account that holds SELECT alone is still the one to use.
 
     :param url: SQLAlchemy URL; PostgreSQL as ``postgresql+psycopg://``, MariaDB as ``mariadb+pymysql://``.
     :param seconds: time limit of one statement (not on SQLite).
@@ -30,20 +32,25 @@ def read_only_engine(url: str, seconds: int = STATEMENT_SECONDS) -> sa.Engine:
         engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
     except (sa.exc.ArgumentError, ImportError) as error:
         raise Unavailable("database.unreachable", reason=str(error).splitlines()[0]) from error
-    statements = _POSTGRESQL if engine.dialect.name == "postgresql" else _MARIADB
-    event.listen(engine, "connect", lambda raw, _record: _run(raw, statements, seconds))
+    if engine.dialect.name == "postgresql":
+        mind_poolers(engine)
+        event.listen(engine, "begin", partial(_begin, seconds=seconds))
+    else:
+        event.listen(engine, "connect", partial(_connected, seconds=seconds))
     return engine
 
 
-_POSTGRESQL = ("SET default_transaction_read_only = on", "SET statement_timeout = {milliseconds}")
-_MARIADB = ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}")
+def _begin(connection: sa.Connection, *, seconds: int) -> None:
+    # What a session were set to, a pooler would hand on to the school's own programs.
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        cursor.execute(f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {1000 * seconds}")
 
 
-def _run(raw: Any, statements: tuple[str, ...], seconds: int) -> None:
+def _connected(raw: Any, _record: Any, *, seconds: int) -> None:
     with raw.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement.format(seconds=seconds, milliseconds=seconds * 1000))
-    # PostgreSQL forgets a SET whose transaction is rolled back.
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        cursor.execute(f"SET SESSION max_statement_time = {seconds}")
     raw.commit()
 
 

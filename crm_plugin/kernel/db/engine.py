@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
 from crm_plugin.kernel.db.turnstile import Turnstile
 from crm_plugin.kernel.errors import Unavailable
@@ -97,6 +98,7 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed, options))
         engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", **options)
+        mind_poolers(engine)
         _ping_the_idle(engine)
         keep_limits(engine)
         return Database(engine)

@@ -1,0 +1,31 @@
+"""A pooler before PostgreSQL, such as PgBouncer in transaction mode: nothing may outlive a transaction.
+
+Each transaction may meet another session of the server, which was somebody else's a moment ago. What the
+driver prepared is not there, and what was set there goes on to other programs. Locks, temporary tables and
+settings of ours are therefore those of a transaction.
+"""
+
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+
+def _is_pooled(connection: Any) -> bool:
+    """Return whether a new connection of psycopg leads to a pooler: it is another process that answers."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        (answering,) = cursor.execute("SELECT pg_backend_pid()").fetchone()
+    connection.autocommit = False
+    return bool(answering != connection.info.backend_pid)
+
+
+def mind_poolers(engine: Engine) -> None:
+    """Have no statement prepared where a pooler stands before PostgreSQL."""
+    if (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg"):
+        event.listen(engine, "connect", _never_prepare)
+
+
+def _never_prepare(connection: Any, _record: Any) -> None:
+    if _is_pooled(connection):
+        connection.prepare_threshold = None
