@@ -31,12 +31,15 @@ from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import CAPABILITIES
 from crm_plugin.profiles.models.school import Consent, Course, Person, PersonTag
 from crm_plugin.profiles.models.streams import Stream
+from crm_plugin.segments.saved import quick_queries
 from tests.bench import bulk_school
-from tests.bench.bulk_load import BULK, TAKEN, Load
+from tests.bench.bulk_load import BULK, MORE, TAKEN, Load
 from tests.bench.fresh_school import COURSE, KINDS, FreshSchool, Web, worker
 from tests.bench.rig import machine, say, servers, tables
-from tests.bench.sending_school import by_smtp
+from tests.bench.school import COURSES
+from tests.bench.sending_school import EVERYBODY, by_smtp
 from tests.bench.sinks import smtp_sink
+from tests.fakes.host import staff
 
 MEDIAN, LATE, CALLED = 2.0, 5.0, 5.0
 """Bars: seconds to the profile, half of them and 99 of 100; seconds after which nobody is called."""
@@ -89,12 +92,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--gap", type=float, default=GAP, help="seconds between two events")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--more", action="store_true", help="taggings and recounts beside the rest")
     parser.add_argument("--quick", action="store_true", help="20,000 people, 60 events")
     given = parser.parse_args()
     with servers():
         for kind in given.db.split(","):
             with tables(kind) as database, tempfile.TemporaryDirectory(prefix="crm-bench-") as folder:
-                _on(database, _sizes(given, kind), given.seed, Path(folder))
+                _on(database, _sizes(given, kind), given, Path(folder))
 
 
 def _sizes(given: argparse.Namespace, kind: str) -> Sizes:
@@ -104,19 +108,21 @@ def _sizes(given: argparse.Namespace, kind: str) -> Sizes:
     return Sizes(people, min(20_000, people // 4), min(100_000, people), given.events, given.gap)
 
 
-def _on(database: Database, sizes: Sizes, seed: int, folder: Path) -> None:
+def _on(database: Database, sizes: Sizes, given: argparse.Namespace, folder: Path) -> None:
     say(f"{sizes.people:,} people on {machine(database)}")
     groups = [f"group {number}" for number in range(min(GROUPS, sizes.people // sizes.send))]
-    bulk_school.fill(database, sizes.people, seed)
+    bulk_school.fill(database, sizes.people, given.seed)
     with database.begin() as session:
         _fill_rest(session, sizes, groups)
     say("filled")
     with smtp_sink(book=folder / "sent") as sink, _running(database, folder, sink.port) as (crm, web):
         say("worker and school run")
-        run = Run(crm, web, sizes, Random(seed), groups)
+        run = Run(crm, web, sizes, Random(given.seed), groups)
         idle = run.facts(IDLE, None)
         _tell("idle", idle)
-        load = Load(crm, groups)
+        load = Load(crm, groups, MORE if given.more else BULK)
+        if given.more:
+            quick_queries.save(crm, staff("bench"), "All", EVERYBODY, pinned=True)
         load.start()
         facts = run.facts(sizes.events, load)
         load.end()
@@ -134,7 +140,7 @@ def _running(database: Database, folder: Path, port: int) -> Iterator[tuple[Crm,
         "secret_key": "a secret of at least thirty-two letters",
         "instance": str(folder / "worker"),
         "consent_unknown": "send",
-        "worker_processes": 2,
+        "worker_processes": 3,
         **by_smtp(port),
     }
     book = folder / "school.db"
@@ -157,7 +163,8 @@ def _fill_rest(session: Session, sizes: Sizes, groups: list[str]) -> None:
         _tag(session, name, number * sizes.send, sizes.send)
     _tag(session, TAKEN, sizes.people - sizes.export, sizes.export)
     of_course = {"kind": "course", "title": "Wanted", "title_folded": "wanted", "status": "published"}
-    session.add(Course(host_id=COURSE, row_hash="", root_id=1, **of_course))
+    ident = COURSES + 1
+    session.add(Course(id=ident, host_id=COURSE, row_hash="", root_id=ident, **of_course))
     now = system_clock()
     read = {"state": "current", "mark": "0", "ok_at": now, "scan_started_at": now, "scan_finished_at": now}
     session.add_all(Stream(stream=stream, scan_number=1, **read) for stream in STREAMS)
@@ -189,7 +196,7 @@ class Run:
         while len(found) < count or any(fact.seen is None for fact in found):
             if asked < count and time.monotonic() >= due:
                 number = self._ask(asked, load)
-                beside[number] = tuple(load.running()) if load else ()
+                beside[number] = load.running() if load else ()
                 asked, due = asked + 1, due + (self.sizes.gap if load else GAP)
             while not self.web.done.empty():
                 kind, number, at = self.web.done.get()
@@ -256,7 +263,7 @@ def _tell(where: str, facts: list[Fact], idle: float = 0.0) -> None:
 
 
 def _tell_load(load: Load, facts: list[Fact]) -> None:
-    for kind in BULK:
+    for kind in load.kinds:
         share = sum(kind in fact.beside for fact in facts) / len(facts)
         took = ", ".join(f"{seconds:.1f}" for seconds in load.seconds[kind]) or "none ended"
         say(f"  beside: {kind}, under way at {share:.0%} of the events; seconds: {took}")

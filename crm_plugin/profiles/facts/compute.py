@@ -6,7 +6,7 @@ facts of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,20 +86,29 @@ def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
     return len(ids)
 
 
-def facts_of(crm: Crm, people: Collection[int]) -> None:
-    """Compute the facts of these people now, ahead of all others that something touched."""
+def facts_now(crm: Crm, people: Collection[int], then: Callable[[Session], None]) -> None:
+    """Compute the columns of these people now, ahead of all others that something touched.
+
+    They stay touched: their interests take ten times as long and follow in their turn.
+
+    :param then: what is done in the same transaction, once all of them are computed.
+    """
     currency = own_currency(crm) if people else None
-    for ids in chunks(sorted(people)):
-        crm.db.run(lambda session, ids=ids: _compute_these(crm, session, ids, currency))  # type: ignore[misc]
+    *others, last = list(chunks(sorted(people))) or [[]]
+    for ids in others:
+        crm.db.run(lambda session, ids=ids: _columns_of(session, ids, currency))  # type: ignore[misc]
+
+    def work(session: Session) -> None:
+        _columns_of(session, last, currency)
+        then(session)
+
+    crm.db.run(work)
 
 
-def _compute_these(crm: Crm, session: Session, ids: list[int], currency: str | None) -> None:
-    rows = sa.select(Touched.id, Touched.person_id).where(among(session, Touched.person_id, ids))
-    taken = session.execute(rows.with_for_update(skip_locked=True)).all()
-    _locked(session, lambda column: among(session, column, ids))
-    compute(crm, session, ids, lambda column: among(session, column, ids), currency)
-    if taken:
-        _take_off(session, taken)
+def _columns_of(session: Session, ids: list[int], currency: str | None) -> None:
+    if ids:
+        _locked(session, lambda column: among(session, column, ids))
+        write_columns(session, lambda column: among(session, column, ids), currency)
 
 
 def _take_off(session: Session, taken: Sequence[Any]) -> None:

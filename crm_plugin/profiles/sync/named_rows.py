@@ -25,9 +25,10 @@ def fetch(visit: StreamVisit, ids: Sequence[str]) -> tuple[list[Any], list[str],
     return rows, missing, bad
 
 
-def read_again(visit: StreamVisit, ids: Sequence[str]) -> set[int]:
+def read_again(visit: StreamVisit, ids: Sequence[str], **values: Any) -> set[int]:
     """Read these rows again and write them; return the people whose facts are to be computed.
 
+    :param values: columns of the stream's row that are written with them.
     :raises Unavailable: the school failed.
     :raises LeaseLost: nothing was written.
     """
@@ -39,5 +40,5 @@ def read_again(visit: StreamVisit, ids: Sequence[str]) -> set[int]:
         touched.clear()
         touched.update(batch.touched)
 
-    visit.write(write)
+    visit.write(write, **values)
     return touched

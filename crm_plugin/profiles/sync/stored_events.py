@@ -58,10 +58,10 @@ def read(crm: Crm) -> int:
     count = 0
     while rows := _waiting(crm):
         done = [id for stream in STREAMS for id in _read_stream(crm, stream, rows)]
-        done += _given_up(crm, rows, done)
-        _forget(crm, done)
-        count += len(done)
-        if len(done) < len(rows) or len(rows) < BATCH:
+        over = _given_up(crm, rows, done)
+        _forget(crm, over)
+        count += len(done) + len(over)
+        if len(done) + len(over) < len(rows) or len(rows) < BATCH:
             break
     return count
 
@@ -79,7 +79,6 @@ def read_beside(visit: StreamVisit) -> int:
     except Unavailable as error:
         log.warning("events wait: %s", error)
         return 0
-    _forget(visit.crm, [row.id for row in rows])
     return len(rows)
 
 
@@ -111,19 +110,25 @@ def _read_stream(crm: Crm, stream: str, rows: Sequence[Any]) -> list[int]:
     if token is None:
         return []
     try:
-        _read_named(StreamVisit(crm, stream, token), mine)
+        # The lease is given back with the rows; facts need none.
+        _read_named(StreamVisit(crm, stream, token), mine, token=None, lease_until=None)
     except (Unavailable, lease.LeaseLost) as error:
         log.warning("events wait: %s", error)
-        return []
-    finally:
         lease.release(crm.db, stream, token)
+        return []
+    except BaseException:
+        lease.release(crm.db, stream, token)
+        raise
     return [row.id for row in mine]
 
 
-def _read_named(visit: StreamVisit, rows: Sequence[Any]) -> None:
+def _read_named(visit: StreamVisit, rows: Sequence[Any], **values: Any) -> None:
+    """Read what these events name, compute the facts of its people, and forget the events."""
     ids = list(dict.fromkeys(id for row in rows for id in row.ids))
-    people = named_rows.read_again(visit, ids)
-    compute.facts_of(visit.crm, people | _untold(visit.crm, visit.stream, ids))
+    people = named_rows.read_again(visit, ids, **values)
+    done = [row.id for row in rows]
+    everybody = people | _untold(visit.crm, visit.stream, ids)
+    compute.facts_now(visit.crm, everybody, lambda session: _forget_in(session, done))
 
 
 def _untold(crm: Crm, stream: str, host_ids: Collection[str]) -> set[int]:
@@ -148,8 +153,9 @@ def _given_up(crm: Crm, rows: Sequence[Any], done: Collection[int]) -> list[int]
 
 
 def _forget(crm: Crm, ids: list[int]) -> None:
-    def work(session: Session) -> None:
-        session.execute(sa.delete(HostEventRow).where(HostEventRow.id.in_(ids)))
-
     if ids:
-        crm.db.run(work)
+        crm.db.run(lambda session: _forget_in(session, ids))
+
+
+def _forget_in(session: Session, ids: list[int]) -> None:
+    session.execute(sa.delete(HostEventRow).where(HostEventRow.id.in_(ids)))

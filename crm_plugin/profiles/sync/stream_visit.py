@@ -37,6 +37,9 @@ class Stopped(Exception):
     """The stream was stopped; a person must look."""
 
 
+_UNKNOWN = "not known yet"
+
+
 @dataclass
 class StreamVisit:
     """A visit to a stream.
@@ -51,7 +54,7 @@ class StreamVisit:
     until: float | None = None
     progress: Callable[[Progress], None] | None = None
     changed: int = 0
-    _setup: tuple[str | None, bytes] | None = field(default=None, init=False)
+    _region: str | None = field(default=_UNKNOWN, init=False)
 
     def is_over(self) -> bool:
         """Return whether the time given is used up."""
@@ -67,11 +70,11 @@ class StreamVisit:
 
         :raises LeaseLost: nothing was written.
         """
-        region, key = self._region_and_key()
+        region = self.region()
 
         def transaction(session: Session) -> tuple[T, int]:
             lease.renew(self.crm.db, session, self.stream, self.token)
-            batch = WriteBatch(self.crm, session, region, key)
+            batch = WriteBatch(self.crm, session, region, tombstones.key(session))
             result = change(batch)
             self._set(session, values)
             return result, batch.changed
@@ -122,14 +125,11 @@ class StreamVisit:
             row = sa.update(Stream).where(Stream.stream == self.stream).values(values)
             session.execute(row, execution_options={"synchronize_session": False})
 
-    def _region_and_key(self) -> tuple[str | None, bytes]:
-        if self._setup is None:
-            self._setup = region(self.crm), self.crm.db.run(tombstones.key)
-        return self._setup
-
     def region(self) -> str | None:
         """Return the country by which telephones are read."""
-        return self._region_and_key()[0]
+        if self._region is _UNKNOWN:
+            self._region = region(self.crm)
+        return self._region
 
 
 HEALTHY: dict[str, Any] = {"error_code": None, "error": None, "failures": 0, "retry_at": None}
