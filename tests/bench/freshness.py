@@ -89,11 +89,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db", default=os.environ.get("DB", "postgresql,mariadb,sqlite"))
     parser.add_argument("--people", type=int, help="a million; 100,000 on SQLite")
-    parser.add_argument("--events", type=int, default=200)
+    parser.add_argument("--events", type=int, help="200; 60 when quick; 3 at least")
     parser.add_argument("--gap", type=float, default=GAP, help="seconds between two events")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--more", action="store_true", help="taggings and recounts beside the rest")
-    parser.add_argument("--quick", action="store_true", help="20,000 people, 60 events")
+    parser.add_argument("--quick", action="store_true", help="20,000 people")
     given = parser.parse_args()
     with servers():
         for kind in given.db.split(","):
@@ -103,9 +103,9 @@ def main() -> None:
 
 def _sizes(given: argparse.Namespace, kind: str) -> Sizes:
     if given.quick:
-        return Sizes(20_000, 4_000, 10_000, 60, given.gap)
+        return Sizes(20_000, 4_000, 10_000, given.events or 60, given.gap)
     people = given.people or (100_000 if kind == "sqlite" else 1_000_000)
-    return Sizes(people, min(20_000, people // 4), min(100_000, people), given.events, given.gap)
+    return Sizes(people, min(20_000, people // 4), min(100_000, people), given.events or 200, given.gap)
 
 
 def _on(database: Database, sizes: Sizes, given: argparse.Namespace, folder: Path) -> None:
