@@ -18,7 +18,7 @@ from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
-from tests.campaigns.fixtures import books, move_to, rows, state
+from tests.campaigns.fixtures import books, move_to, rows, run, state
 from tests.campaigns.mail_server import (
     FAR,
     TOWN,
@@ -214,3 +214,35 @@ def test_a_lost_map_and_a_missing_login_stop_campaigns_and_no_address(
         assert stops(crm) == [(str(first), circuit_breaker.ALIKE), (str(second), circuit_breaker.REASON)]
         agree(crm, server, [first, second])
         assert stopped(crm) == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+def test_a_map_lost_for_some_at_once_and_for_others_afterwards_stops_no_address(
+    database: Database, tmp_path: Path
+) -> None:
+    """No refusals in a row, and no half of a campaign: each domain has to be looked at by itself."""
+    people = [f"p{number}@{(TOWN, FAR, 'fine.example')[number % 3]}" for number in range(90)]
+    with mail_server() as server:
+        server.boxes = {OFFICE, *people[2::3]}
+        server.postfix.settings["virtual_mailbox_domains"] += " fine.example"
+        crm = school(database, tmp_path, server, people, notify_email=OFFICE)
+        notifications.notify(crm)
+        move_to(crm, datetime.now(UTC))
+        campaign = launched(crm)
+        with working(crm):
+            wait_for(lambda: len(server.calls()) == 30 and server.delivered()[OFFICE] > 0, 2 * LONG)
+        run(crm)
+        assert books(crm, campaign) == {"considered": 90, "sent": 30, "failed_transient": 60}
+        assert stopped(crm) == set()
+        server.boxes |= set(people)
+        server.restart()
+        retry_failed(crm, staff("ann"), campaign)
+        with working(crm):
+            wait_for(lambda: state(crm, campaign) == "finished", LONG)
+            wait_for(lambda: server.postfix.queued() == 0, LONG)
+        assert books(crm, campaign) == {"considered": 90, "sent": 90}
+        assert set(server.delivered()) == {OFFICE, *people}
+        assert {one: count for one, count in server.delivered().items() if one != OFFICE} == dict.fromkeys(
+            people, 1
+        )
