@@ -61,6 +61,7 @@ class MailServer:
         self._place = server.folder / "crm"
         self._calls = self._place / "calls"
         self._over = threading.Event()
+        self._crm: Crm | None = None
         self._take_the_page()
 
     @property
@@ -83,6 +84,7 @@ class MailServer:
 
     def start(self, crm: Crm) -> None:
         """Write the settings of the school, and start."""
+        self._crm = crm
         names = ("secret_key", "instance", "bounce_domain")
         settings = {name: getattr(crm.settings, name) for name in names}
         settings["database_url"] = crm.db.engine.url.render_as_string(hide_password=False)
@@ -101,8 +103,10 @@ class MailServer:
                     pool.submit(_run, call)
 
     def close(self) -> None:
-        """Run no further command."""
+        """Run no further command, and close the school's connections."""
         self._over.set()
+        if self._crm is not None:
+            hang_up(self._crm)
 
     def calls(self) -> list[str]:
         """What the commands of the pipe printed."""
@@ -228,11 +232,11 @@ def hang_up(crm: Crm) -> None:
     crm.state(KeptCampaigns).running.clear()
 
 
-def wait_for(done: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until something is so."""
+def wait_for(done: Callable[[], bool], seconds: float = 200.0) -> None:
+    """Wait until something is so, for long: a command takes a minute on a machine with twenty other jobs."""
     deadline = time.monotonic() + seconds
     while not done():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "it never came about"
         time.sleep(0.05)
 
 
