@@ -163,7 +163,6 @@ def test_at_a_school_where_something_always_waits_sending_goes_on(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A marking waits for what was reported when it began; the next one for what came meanwhile."""
-    monkeypatch.setattr(catch_up, "SECONDS", 3.0)
     ident = chase(school)
     answer = school.host._fetch
 
@@ -174,10 +173,8 @@ def test_at_a_school_where_something_always_waits_sending_goes_on(
 
     monkeypatch.setattr(school.host, "_fetch", fetch)
     pays(school, 3)
-    began = time.monotonic()
     drain(school.crm, ident)
     assert books(school.crm, ident) == {"considered": WITHOUT, "sent": WITHOUT - 1, "excluded": {"goal": 1}}
-    assert time.monotonic() - began < 3.0
     assert count(school, HostEventRow) > 0
 
 

@@ -17,8 +17,10 @@ from crm_plugin.profiles.sync import events, stored_events
 
 SECONDS = 5.0
 """How long a marking waits for what the school reported."""
-RECENT = 1.5
-"""Where reading takes longer than this, what was reported meanwhile is waited for too."""
+RECENT = 3.5
+"""Where reading takes longer than this, what was reported meanwhile is waited for too.
+
+An event is up to a second old when it is stored: nobody is called more than five seconds after."""
 _PAUSE = 0.05
 
 
