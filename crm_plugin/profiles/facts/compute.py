@@ -26,8 +26,11 @@ from crm_plugin.profiles.store.recompute_queue import EVERYBODY, OfPeople, note_
 
 __all__ = ["recompute", "recompute_some", "touch", "touch_all"]
 
-CHUNK = 5_000
-"""Touched rows, or people of the whole school, that are taken at once."""
+CHUNK = 1_000
+"""Touched rows, or people of the whole school, that are taken at once.
+
+Five thousand held their people's rows for 0.7 s on PostgreSQL, and SQLite's one writer for 1.8 s, and cost as
+much for each: a payment waited as long."""
 LIFE = ("login", "learn")
 """Kinds of signals that count as activity."""
 _NEVER = datetime(1000, 1, 1, tzinfo=UTC)
@@ -94,7 +97,7 @@ def facts_now(crm: Crm, people: Collection[int], then: Callable[[Session], None]
     :param then: what is done in the same transaction, once all of them are computed.
     """
     currency = own_currency(crm) if people else None
-    *others, last = list(chunks(sorted(people))) or [[]]
+    *others, last = list(chunks(sorted(people), CHUNK)) or [[]]
     for ids in others:
         crm.db.run(lambda session, ids=ids: _columns_of(session, ids, currency))  # type: ignore[misc]
 
