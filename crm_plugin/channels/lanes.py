@@ -28,10 +28,14 @@ class Lanes(Generic[Lane]):
 
     :param make: makes what a lane needs, its connection for example.
     :param most: lanes at once.
+    :param release: gives back what a lane holds that is not used for now.
     """
 
-    def __init__(self, make: Callable[[], Lane], most: int) -> None:
+    def __init__(
+        self, make: Callable[[], Lane], most: int, release: Callable[[Lane], None] = lambda _lane: None
+    ) -> None:
         self._make = make
+        self._release = release
         self.most = max(1, most)
         self.allowed = self.most
         self._fewer_at = 0.0
@@ -42,6 +46,7 @@ class Lanes(Generic[Lane]):
 
     def run(self, items: Sequence[Item], work: Callable[[Lane, Item], Result]) -> list[Result]:
         """Do the work for each item; return the results in the order of the items."""
+        self._let_go()
         walk = _Walk(iter(enumerate(items)), work)
         while self._now() == 1 and walk.step(self.lanes[0]):
             if len(walk.spent) >= FIRST:  # these show how slow it is; one alone may have had bad luck
@@ -63,6 +68,12 @@ class Lanes(Generic[Lane]):
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown()
+
+    def _let_go(self) -> None:
+        """Release lanes that a crowded carrier allows no more: idle ones count there too."""
+        if self.allowed < self.most:
+            for lane in self.lanes[self._now() :]:
+                self._release(lane)
 
     def _now(self) -> int:
         with self._lock:

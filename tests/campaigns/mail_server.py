@@ -42,7 +42,7 @@ _STAND_IN = """\
 #!/bin/sh
 call=$(mktemp -d {calls}/XXXXXX) || exit 1
 cat >"$call/mail"; printf '%s\\n' "$@" >"$call/words"; env -0 >"$call/env"; touch "$call/ready"
-while [ ! -e "$call/done" ]; do sleep 0.02; done
+while [ ! -e "$call/done" ]; do [ -d "$call" ] || exit 75; sleep 0.02; done
 cat "$call/said"; exit "$(cat "$call/done")"
 """
 
@@ -95,12 +95,13 @@ class MailServer:
 
     def watch_the_pipe(self) -> None:
         """Run the command of each call of the pipe, until :meth:`close`."""
+        seen: set[Path] = set()
         with ThreadPoolExecutor(2) as pool:
-            seen: set[Path] = set()
             while not self._over.wait(0.02):
                 for call in {one.parent for one in self._calls.glob("*/ready")} - seen:
                     seen.add(call)
                     pool.submit(_run, call)
+            pool.shutdown(cancel_futures=True)
 
     def close(self) -> None:
         """Run no further command, and close the school's connections."""

@@ -80,6 +80,20 @@ def test_a_carrier_that_wants_fewer_gets_fewer_and_later_more(monkeypatch: pytes
     found.close()
 
 
+def test_what_a_crowded_carrier_allows_no_more_is_given_back() -> None:
+    """Idle connections counted at the server, which turned away those that were in use."""
+    given_back: list[int] = []
+    found = Lanes(Connection, 10, lambda lane: given_back.append(id(lane)))
+    found.run(range(5), lambda one, item: one.send(item, 0.05))
+    found.run(range(30), lambda one, item: one.send(item, 0.05))
+    assert given_back == []
+    for _ in range(7):
+        found.fewer()
+    found.run(range(6), lambda one, item: one.send(item, 0.05))
+    assert given_back == [id(lane) for lane in found.lanes[3:]]
+    found.close()
+
+
 def test_an_error_of_one_is_raised_after_all_have_ended() -> None:
     found = Lanes(Connection, 4)
     found.run(range(4), lambda one, item: one.send(item, 0.03))

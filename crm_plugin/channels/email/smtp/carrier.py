@@ -47,7 +47,8 @@ class SmtpCarrier:
         self._heard = heard
         self._warnings = RareWarnings(log, remembered)
         self._patience = Patience()
-        self.lanes = Lanes(self._connection, crm.settings.connections_to(self.name))
+        most = crm.settings.connections_to(self.name)
+        self.lanes = Lanes(self._connection, most, SmtpConnection.close)
 
     def submit(self, messages: Sequence[Message], may_call: Callable[[], bool]) -> list[Receipt]:
         """Send each message; after a failure to connect the rest is not tried.
