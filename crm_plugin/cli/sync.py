@@ -48,7 +48,7 @@ def daily(crm: Crm, as_json: bool) -> None:
     """Do the work of the business day, once however often it is called."""
     done = run_daily(crm)
     with crm.db.read() as session:
-        failing = dict(failing_jobs(session, school_today(crm)))
+        failing = dict(failing_jobs(session, school_today(crm), crm.clock()))
     show({"done": done, "failing": failing}, as_json, f"done: {', '.join(done) or 'nothing was due'}")
     if failing:
         words = ", ".join(f"{job} ({error})" for job, error in failing.items())

@@ -58,13 +58,19 @@ def fail(session: Session, job: str, day: date, token: str, error: str) -> None:
     session.execute(_of(sa.update(DailyRun), job, day).where(DailyRun.token == token).values(error=error))
 
 
-def failing(session: Session, since: date) -> list[tuple[str, str]]:
+KILLED = "killed"
+"""What is said of a job whose process died each time that it was begun."""
+
+
+def failing(session: Session, since: date, at: datetime) -> list[tuple[str, str]]:
     """Return the daily jobs that failed on their last date, with what they failed with."""
     newest = sa.select(DailyRun.job, sa.func.max(DailyRun.business_date).label("day"))
     last = newest.where(DailyRun.business_date >= since).group_by(DailyRun.job).subquery()
     same = sa.and_(last.c.job == DailyRun.job, last.c.day == DailyRun.business_date)
-    rows = sa.select(DailyRun.job, DailyRun.error).join(last, same).where(DailyRun.error.is_not(None))
-    return [(job, error or "") for job, error in session.execute(rows.order_by(DailyRun.job))]
+    given_up = (DailyRun.finished_at.is_(None), DailyRun.tries >= TRIES, DailyRun.started_at < at - ABANDONED)
+    wrong = sa.or_(DailyRun.error.is_not(None), sa.and_(*given_up))
+    rows = sa.select(DailyRun.job, DailyRun.error).join(last, same).where(wrong)
+    return [(job, error or KILLED) for job, error in session.execute(rows.order_by(DailyRun.job))]
 
 
 def _of(statement: Any, job: str, day: date) -> Any:

@@ -28,6 +28,8 @@ JOB_SECONDS = 180
 """A job drains for at most 20 s; RQ may kill it after this long."""
 LONG_SECONDS = 4 * 3600
 """For the jobs whose one statement takes as long as the data are large, such as a freeze."""
+TICK_SECONDS = 3600
+"""For a periodic job: counts and daily work of a large school take minutes."""
 _TRIED = "crm:tried:"
 """Begin of the keys that are written to see whether anything can be."""
 _TRIED_SECONDS = 10
@@ -82,14 +84,13 @@ class Queue:
         """
         bucket = int(time.time()) // every
         name = f"{job.replace('.', '_')}-{bucket}"
-        return self._put(NAME, job, job_id=name, unique=True, ttl=max(every, 5))
+        return self._put(NAME, job, job_id=name, unique=True, ttl=max(every, 5), timeout=TICK_SECONDS)
 
     def _put(self, queue: str, job: str, *ids: int | str, **options: Any) -> bool:
         if self.redis is None or self.rests:
             return False
         try:
             rq = RqQueue(queue, connection=self.redis, serializer="json")
-            options.setdefault("timeout", JOB_SECONDS)
             rq.enqueue_call(job, args=ids, result_ttl=0, failure_ttl=3600, **options)
         except DuplicateJobError:
             return True

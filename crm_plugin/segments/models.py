@@ -50,7 +50,9 @@ class Asked:
     beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When that worker last gave a sign of life."""
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How often a worker has begun with it."""
+    """How often a worker has begun with it since it last came on."""
+    position: Mapped[int] = mapped_column(Id, default=0, server_default="0")
+    """Id of the last person that was done, in the order of ids."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -64,6 +66,8 @@ class Export(Asked, Base):
     """In the author's language."""
     format: Mapped[str] = mapped_column(Key(8))
     """``csv`` or ``xlsx``."""
+    written: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Bytes of the file up to there; an XLSX file is only written whole."""
 
 
 class Tagging(Asked, Base):

@@ -193,7 +193,7 @@ def test_a_daily_job_that_fails_is_tried_again_a_bounded_number_of_times(databas
 
     def failing() -> list[tuple[str, str]]:
         with database.read() as session:
-            return daily.failing(session, day)
+            return daily.failing(session, day, NOW)
 
     def fail(token: str, session: Session) -> None:
         daily.fail(session, "tidy", day, token, "ValueError")
@@ -206,6 +206,20 @@ def test_a_daily_job_that_fails_is_tried_again_a_bounded_number_of_times(databas
         assert failing() == [("tidy", "ValueError")]
         assert not take("early", at + timedelta(minutes=1))
     assert not take("late", NOW + timedelta(hours=5)), "it is shown, and waits for the next day"
+
+
+def test_a_daily_job_whose_process_dies_each_time_is_shown(database: Database) -> None:
+    day, hour = date(2026, 11, 15), daily.ABANDONED + timedelta(minutes=1)
+
+    def take(token: str, at: datetime) -> bool:
+        return database.run(lambda session: daily.claim(session, "tidy", day, at, token))
+
+    for number in range(daily.TRIES):
+        assert take(f"t{number}", NOW + number * hour)
+    assert not take("late", NOW + daily.TRIES * hour)
+    with database.read() as session:
+        assert daily.failing(session, day, NOW + (daily.TRIES - 1) * hour) == [], "it may still be at it"
+        assert daily.failing(session, day, NOW + daily.TRIES * hour) == [("tidy", daily.KILLED)]
 
 
 def test_a_busy_sqlite_is_tried_again(tmp_path: Path) -> None:

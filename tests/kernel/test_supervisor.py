@@ -8,7 +8,7 @@ import pytest
 from rq import Queue as RqQueue
 
 from crm_plugin.kernel import worker
-from crm_plugin.kernel.queue import JOB_SECONDS, LONG_SECONDS, NAME, Queue
+from crm_plugin.kernel.queue import JOB_SECONDS, LONG_SECONDS, NAME, TICK_SECONDS, Queue
 from crm_plugin.kernel.worker import Supervisor
 
 RAN: list[str] = []
@@ -65,7 +65,7 @@ def test_a_job_that_a_queue_takes_is_not_done_here(ran: list[str], valkey_url: s
 def test_a_tick_expires_before_the_next_one_is_due(valkey_url: str, every: int, kept: int) -> None:
     assert Queue(valkey_url).tick(NOBODY, every)
     (job,) = RqQueue(NAME, connection=Queue(valkey_url).redis, serializer="json").jobs
-    assert (job.ttl, job.timeout, job.result_ttl, job.failure_ttl) == (kept, JOB_SECONDS, 0, HOUR)
+    assert (job.ttl, job.timeout, job.result_ttl, job.failure_ttl) == (kept, TICK_SECONDS, 0, HOUR)
 
 
 @pytest.mark.parametrize("seconds", [JOB_SECONDS, LONG_SECONDS])

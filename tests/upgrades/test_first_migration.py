@@ -27,6 +27,7 @@ RELEASED = {
     "0001_first.py": "38024892c95cb823e500e1b82448114c3b4268d88673b39300cf7aec7448070b",
     "0002_edges.py": "bfa46a93c809625a5cd11166b7437b7b559adc20648f849c60c0d53a728a9ded",
     "0003_event_ids.py": "4e76d5bdde2c1bb91bc0d73e2bea009f984b888aeb975bfe938dcb851e558e84",
+    "0004_bulk_progress.py": "fba446e993f7ef48a8632553c2a5d3031e033d301e94b300b2a5eb1bbe04f1f2",
 }
 """Migration → SHA-256. A line is added with each new one; none is ever changed."""
 

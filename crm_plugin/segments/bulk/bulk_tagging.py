@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,8 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.staff import tags, undo
 from crm_plugin.profiles.staff.tags import MOST, Tag, Tagged
@@ -32,6 +35,7 @@ AT_ONCE = 5_000
 """The most people that are tagged while the page waits."""
 PORTION = 2_000
 """People tagged in one transaction of a worker, so that nobody waits long for the rows."""
+_JOB = "crm_plugin.segments.jobs.tag_people"
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _queued(session: Session, crm: Crm, row: dict[str, Any]) -> int:
     if batch == row["batch"]:
         details = {"count": row["total"], "tag": row["tag"], "put": row["put"]}
         audit.record(session, crm.clock(), row["author"], "people.tag_asked", ("tagging", ident), **details)
-        crm.queue.wake("crm_plugin.segments.jobs.tag_people")
+        crm.queue.wake(_JOB, seconds=LONG_SECONDS)
     return int(ident)
 
 
@@ -134,12 +138,15 @@ def _shown(row: Tagging, still: set[int]) -> TaggingRow:
 def tag_due(crm: Crm) -> int:
     """Do the taggings that wait, one after the other; return how many were taken."""
     taken = 0
-    while (row := bulk_jobs.claim(crm, Tagging)) is not None:
+    while not stopping() and (row := bulk_jobs.claim(crm, Tagging)) is not None:
         taken += 1
         try:
             _tag(crm, row)
         except CrmError as error:
             bulk_jobs.hold(crm, row, state="failed", problem=error.code, key=None)
+        except bulk_jobs.Paused:
+            crm.queue.wake(_JOB, seconds=LONG_SECONDS)
+            break
         except bulk_jobs.Lost:
             log.warning("tagging %s was taken over by another worker", row.id)
     return taken
@@ -157,9 +164,11 @@ def _tag(crm: Crm, row: Tagging) -> None:
     if len(ids) > MOST:
         raise BadInput("tag.too_many", limit=MOST)
     change = tags.Change(Tag.read(row.tag), row.put, row.batch)
-    for start in range(0, len(ids), PORTION):
-        _portion(crm, actor, change, ids[start : start + PORTION])
-        bulk_jobs.hold(crm, row, done=min(start + PORTION, len(ids)), total=len(ids))
+    turn = bulk_jobs.Turn(crm, row)
+    for start in range(bisect_right(ids, row.position), len(ids), PORTION):
+        some = ids[start : start + PORTION]
+        _portion(crm, actor, change, some)
+        turn.came_on(done=start + len(some), total=len(ids), position=some[-1])
     done = crm.db.run(lambda session: tags.finish(session, crm, actor, change))
     values = {"changed": done.count, "undo_id": done.undo, "done": len(ids), "total": len(ids)}
     bulk_jobs.hold(crm, row, state="done", key=None, **values)

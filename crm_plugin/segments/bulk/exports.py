@@ -1,7 +1,10 @@
 """Exports of people: small ones at once, large ones by a worker into a file for their author alone."""
 
 import logging
+import os
+import shutil
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +19,14 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
+from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.profiles.store.host_info_cache import school_zone
 from crm_plugin.segments import service
 from crm_plugin.segments.bulk import bulk_jobs
-from crm_plugin.segments.bulk.spreadsheet import MOST_ROWS, csv_parts, write_xlsx
+from crm_plugin.segments.bulk.spreadsheet import MOST_ROWS, csv_heading, csv_lines, csv_parts, write_xlsx
 from crm_plugin.segments.listing.columns import COLUMNS, Column, exported, offered
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export
@@ -34,6 +39,8 @@ AT_ONCE = 5_000
 PORTION = 1_000
 """People read at once, each portion in a transaction of its own."""
 FORMATS = ("csv", "xlsx")
+_JOB = "crm_plugin.segments.jobs.make_exports"
+_UNFINISHED = ".part"
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: _Prepared) -> int:
         ident = row.id
         of = ("export", ident)
         audit.record(session, crm.clock(), actor.id, "people.export_asked", of, count=row.total)
-    crm.queue.wake("crm_plugin.segments.jobs.make_exports")
+    crm.queue.wake(_JOB, seconds=LONG_SECONDS)
     return ident
 
 
@@ -178,12 +185,15 @@ def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
 def make_due(crm: Crm) -> int:
     """Write the exports that wait, one after the other; return how many were taken."""
     taken = 0
-    while (claimed := bulk_jobs.claim(crm, Export)) is not None:
+    while not stopping() and (claimed := bulk_jobs.claim(crm, Export)) is not None:
         taken += 1
         try:
             _make(crm, claimed)
         except CrmError as error:
             bulk_jobs.hold(crm, claimed, state="failed", problem=error.code)
+        except bulk_jobs.Paused:
+            crm.queue.wake(_JOB, seconds=LONG_SECONDS)
+            break
         except bulk_jobs.Lost:
             log.warning("export %s was taken over by another worker", claimed.id)
     return taken
@@ -205,19 +215,68 @@ def _make(crm: Crm, row: Export) -> None:
     chosen = [one for one in COLUMNS if one.key in row.columns]
     ids = service.person_ids(crm, service.selected(crm, bulk_jobs.part_of(row), actor=actor))
     path = _path(crm, row.id, row.token, row.format)
-    unfinished = path.with_suffix(".part")
-
-    def progress(done: int) -> None:
-        bulk_jobs.hold(crm, row, done=done, total=len(ids))
-
-    rows = _rows(crm, actor, ids, chosen, progress)
-    try:
-        write(unfinished, row.format, Table(row.heading, rows))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    unfinished = path.with_suffix(_UNFINISHED)
+    (_make_csv if row.format == "csv" else _make_xlsx)(crm, row, unfinished, _Work(actor, ids, chosen))
+    unfinished.replace(path)
     _audit(crm, row.author, len(ids), row.format)
     bulk_jobs.hold(crm, row, state="done", done=len(ids), total=len(ids))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An author, the people, and the columns of an export."""
+
+    actor: Actor
+    ids: "array[int]"
+    columns: Sequence[Column]
+
+
+def _make_csv(crm: Crm, row: Export, unfinished: Path, work: _Work) -> None:
+    """Write portion by portion, after what an earlier worker has written."""
+    position, turn = _taken_over(crm, row, unfinished), bulk_jobs.Turn(crm, row)
+    with unfinished.open("ab") as file:
+        if not position:
+            file.write(csv_heading(row.heading))
+        for start in range(bisect_right(work.ids, position), len(work.ids), PORTION):
+            some = work.ids[start : start + PORTION]
+            file.write(csv_lines(_rows(crm, work.actor, some, work.columns)))
+            file.flush()
+            place = {"position": some[-1], "written": file.tell()}
+            turn.came_on(done=start + len(some), total=len(work.ids), **place)
+
+
+def _taken_over(crm: Crm, row: Export, unfinished: Path) -> int:
+    """Begin a file with what an earlier worker has written; return the id of the last person in it.
+
+    Its file is copied, since that worker may still be writing. On another machine it is not there.
+    """
+    unfinished.touch(mode=0o600)
+    position = 0
+    for earlier in _folder(crm).glob(f"{row.id}-*{_UNFINISHED}"):
+        if earlier == unfinished:
+            continue
+        if 0 < row.written <= earlier.stat().st_size:
+            shutil.copyfile(earlier, unfinished)
+            os.truncate(unfinished, row.written)
+            position = row.position
+        earlier.unlink(missing_ok=True)
+    return position
+
+
+def _make_xlsx(crm: Crm, row: Export, unfinished: Path, work: _Work) -> None:
+    """Write the whole: the format cannot be gone on with."""
+    turn = bulk_jobs.Turn(crm, row)
+
+    def progress(done: int) -> None:
+        bulk_jobs.hold(crm, row, done=done, total=len(work.ids))
+        turn.stop_if_asked()
+
+    rows = _rows(crm, work.actor, work.ids, work.columns, progress)
+    try:
+        write(unfinished, row.format, Table(row.heading, rows))
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def write(path: Path, format: str, table: Table) -> None:

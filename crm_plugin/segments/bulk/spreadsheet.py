@@ -48,6 +48,16 @@ def _plain(letter: str) -> str:
     return letter if letter.isascii() else unicodedata.normalize("NFKC", letter)
 
 
+def csv_heading(heading: Sequence[str]) -> bytes:
+    """Return the first line of a CSV file."""
+    return (BOM + _line(heading)).encode()
+
+
+def csv_lines(rows: Iterable[Row]) -> bytes:
+    """Return further lines of it."""
+    return "".join(map(_line, rows)).encode()
+
+
 def csv_parts(heading: Sequence[str], rows: Iterable[Row], size: int = 500) -> Iterator[bytes]:
     """Return a CSV file in parts of ``size`` rows: UTF-8 with BOM, comma, CR LF (RFC 4180)."""
     lines = [BOM + _line(heading)]

@@ -30,7 +30,7 @@ def health() -> ResponseReturnValue:
     with crm().db.read() as session:
         asked_at, checks = last(session)
         lost = lost_clicks(session)
-        failing = daily.failing(session, crm().clock().date() - timedelta(days=2))
+        failing = daily.failing(session, crm().clock().date() - timedelta(days=2), crm().clock())
     return render(
         "admin/health.html",
         title=say("Health"),
