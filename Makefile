@@ -34,7 +34,7 @@ demo: .venv/run.stamp ## A reference school with the CRM in it, on 127.0.0.1:$PO
 test: .venv/dev.stamp assets ## All tests but the long ones
 	$(PYTEST)=300
 
-test-long: .venv/dev.stamp assets ## The long tests: kills, random trees
+test-long: .venv/dev.stamp assets ## The long tests: kills, random trees, odd input
 	$(PYTEST)=7200 -m long
 
 check: .venv/dev.stamp ## Lint, format, types, import rule

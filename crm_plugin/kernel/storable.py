@@ -31,10 +31,14 @@ def whole(text: str) -> int:
 
     :raises ValueError: for anything else: a sign, a digit of another script, more than 64 bits.
     """
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
-    if not 0 <= number <= LARGEST:
+    if not is_whole(text):
         raise ValueError(text)
-    return number
+    return int(text)
+
+
+def is_whole(text: str) -> bool:
+    """Return whether :func:`whole` reads a text."""
+    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST
 
 
 def check(found: Any, place: str = "") -> None:

@@ -1,5 +1,7 @@
 """What no database can hold is refused in words, on every page, before one is asked."""
 
+import base64
+import json
 import re
 from typing import Any
 
@@ -111,3 +113,43 @@ def test_a_saved_search_deeper_than_the_limit_opens_and_says_so(school: School) 
         page = school.get(path)
         assert page.status_code == 200
         assert f"groups are nested deeper than {DEPTH}" in page.text
+
+
+def place(*parts: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            f"/people?sort=-paid_total&after={place(*bad)}"
+            for bad in (["1e400", 1], ["NaN", 1], ["1", 2**70])
+        ),
+        f"/people?sort=paid_count&after={place('9' * 30, 1)}",
+        f"/people?sort=last_active_at&after={place('0001-01-01T00:00:00+14:00', 1)}",
+        "/people/1?after=0001-01-01T00:00:00%2B14:00~0",
+    ],
+)
+def test_a_position_that_no_list_has_is_refused(school: School, path: str) -> None:
+    assert school.get(path).status_code == 400
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/people/count", {"r:n": "9" * 5000}),
+        ("/people/selected", {"do": "next", "tree": EVERYBODY, "shown": '{"a":' * 1200}),
+        ("/people/selected", {"do": "page", "tree": EVERYBODY, "shown": '["\\ud800"]'}),
+    ],
+)
+def test_a_form_without_an_end_is_no_failure(school: School, path: str, form: dict[str, str]) -> None:
+    assert school.post(path, form).status_code in (200, 400)
+
+
+@on_sqlite
+def test_a_query_that_is_no_digit_is_none(school: School) -> None:
+    for why in ("q9223372036854775808", "c" + "9" * 150):
+        assert school.get(f"/people/1?why={why}").status_code == 200

@@ -15,6 +15,7 @@ from crm_plugin.campaigns.reporting.conversions import buyers
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.storable import is_whole
 from crm_plugin.links import measures
 from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.models.school import Person
@@ -174,7 +175,7 @@ def _only(session: Session, campaign: CampaignRow, what: str) -> sa.ColumnElemen
         return sa.true()
     if what == "clicked":
         return Delivery.id.in_(measures.clicked_deliveries())
-    if state == "bought" and reason.isdigit():
+    if state == "bought" and is_whole(reason):
         rows = buyers(session, campaign, int(reason))
         return among(session, Delivery.id, rows)
     if state not in STATES or (reason and state in _WITHOUT_REASON):

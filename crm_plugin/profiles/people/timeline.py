@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.profiles.extension import Moment, PersonExtension, Source, Window
@@ -73,10 +74,10 @@ def _place(after: str | None) -> tuple[datetime | None, int]:
         return None, 0
     text, _, skipped = after.partition("~")
     try:
-        until, count = datetime.fromisoformat(text), int(skipped)
+        until, count = parse_instant(text), int(skipped)
     except ValueError:
         raise BadInput("input.bad", "after", reason=Clause("expected a position in a list")) from None
-    if until.tzinfo is None or not 0 <= count <= _MOST_SKIPPED:
+    if not 0 <= count <= _MOST_SKIPPED:
         raise BadInput("input.bad", "after", reason=Clause("expected a position in a list"))
     return until, count
 

@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.dates import Present
+from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.language.sources import of_person
 from crm_plugin.segments.sql.related_rows import Select
 
@@ -121,17 +124,25 @@ def _key(value: Any, ident: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([shown, ident]).encode()).decode()
 
 
+def _amount(text: Any) -> Decimal:
+    amount = Decimal(text)
+    if not amount.is_finite() or abs(amount) > storable.LARGEST // MONEY_UNIT:
+        raise ValueError("no amount of ours")
+    return amount
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "display_name": str,
-    "paid_total": Decimal,
+    "paid_total": _amount,
     **{name: parse_instant for name in SORTS if name.endswith("_at")},
 }
 
 
 def _read_key(after: str, order: _Order) -> tuple[Any, int]:
     try:
-        value, ident = json.loads(base64.urlsafe_b64decode(after.encode()))
-        read = _READERS.get(order.name, int)
-        return None if value is None else read(value), int(ident)
-    except (ValueError, TypeError, ArithmeticError):
+        value, ident = load(base64.urlsafe_b64decode(after.encode()))
+        key = None if value is None else _READERS.get(order.name, int)(value)
+        storable.check([key, int(ident)])
+        return key, int(ident)
+    except (ValueError, TypeError, ArithmeticError, BadInput):
         raise BadInput("input.bad", "after", reason=Clause("no such page of this list")) from None

@@ -1,6 +1,5 @@
 """What is done to selected people of a list: ticking, turning pages, reaching, exporting, other columns."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from crm_plugin.web.people.exports import export
 from crm_plugin.web.people.list_page import listed
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.people.results import keep
-from crm_plugin.web.people.selection import Selection
+from crm_plugin.web.people.selection import Selection, host_ids
 from crm_plugin.web.segments import links
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import number
@@ -57,7 +56,7 @@ def _first(place: Place, selection: Selection) -> ResponseReturnValue:
 
 
 def _tick_page(place: Place, selection: Selection) -> ResponseReturnValue:
-    shown = frozenset(json.loads(request.form.get("shown", "[]")))
+    shown = frozenset(host_ids(request.form.get("shown", "[]")))
     ids = selection.ids - shown if selection.everybody else selection.ids | shown
     return listed(place, Selection(selection.everybody, ids))
 

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.documents import all_of, rule
+from crm_plugin.segments.language.json_input import load
 from crm_plugin.web.segments.builder.form import Tree
 
 MOST = 5_000
@@ -36,9 +37,9 @@ class Selection:
         :raises BadInput: ``input.bad`` when the form is not one of ours.
         """
         everybody = form.get("mode") == "all"
-        shown, ticked = frozenset(_ids(form.get("shown", "[]"))), frozenset(form.getlist("pick"))
+        shown, ticked = frozenset(host_ids(form.get("shown", "[]"))), frozenset(form.getlist("pick"))
         here = shown - ticked if everybody else shown & ticked
-        ids = (frozenset(_ids(form.get("carried", "[]"))) - shown) | here
+        ids = (frozenset(host_ids(form.get("carried", "[]"))) - shown) | here
         if len(ids) > MOST:
             raise BadInput(
                 "input.bad", reason=Clause("at most {limit} people can be selected one by one", limit=MOST)
@@ -75,11 +76,12 @@ class Selection:
         return all_of(tree, ticked)
 
 
-def _ids(text: str) -> list[str]:
-    try:
-        found: Any = json.loads(text)
-    except ValueError:
-        found = None
+def host_ids(text: str) -> list[str]:
+    """Read ids as a form carries them.
+
+    :raises BadInput: ``input.bad`` when they are not ours, ``input.not_json``.
+    """
+    found: Any = load(text)
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise BadInput("input.bad", reason=Clause("the selection is not one of this form"))
     return found

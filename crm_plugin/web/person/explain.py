@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.reporting.report import outcome_of
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.storable import is_whole
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import queries
 from crm_plugin.segments.wording.describe import decisions
@@ -97,7 +98,7 @@ def _asked(text: str, one: PersonRow) -> Asked | None:
 
 
 def _is_key(text: str) -> bool:
-    return text[:1] in ("q", "c") and text[1:].isascii() and text[1:].isdigit()
+    return text[:1] in ("q", "c") and is_whole(text[1:])
 
 
 def _readable(seen: str | int | float) -> str:

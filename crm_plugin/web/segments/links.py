@@ -11,6 +11,7 @@ from flask import g, request, url_for
 
 from crm_plugin.campaigns import access
 from crm_plugin.kernel.errors import BadInput, CrmError, NotFound
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.language.catalogue import Catalogue
@@ -170,7 +171,7 @@ def names(tree: Tree, menus: Fields) -> dict[tuple[str, str], str]:
         found |= {("course", ident): row.title for ident, row in courses.items()}
     for ident in ids.get("campaign", ()):
         with suppress(NotFound, ValueError):
-            found["campaign", ident] = access.get(crm(), actor(), int(ident)).name
+            found["campaign", ident] = access.get(crm(), actor(), whole(ident)).name
     if ids.get("query"):
         found |= {("query", str(row.id)): row.name for row in saved()}
     return found

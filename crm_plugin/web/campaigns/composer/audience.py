@@ -14,6 +14,7 @@ from crm_plugin.campaigns.queries import CampaignRow
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.kernel.storable import is_whole
 from crm_plugin.segments import service
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
@@ -95,7 +96,7 @@ def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
     source, query = form.get("source"), form.get("query", "")
     if source == "preset":
         return next((one.tree for one in PRESETS if one.key == form.get("preset")), before)
-    if source == "query" and query.isdigit():
+    if source == "query" and is_whole(query):
         return all_of(rule("segment", "=", int(query)))
     if source == "person" and form.get("person"):
         return all_of(rule("id", "=", form["person"]))

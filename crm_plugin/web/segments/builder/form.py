@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
+from crm_plugin.kernel.storable import is_whole
 from crm_plugin.segments.language.value_types import OPERATORS
 from crm_plugin.segments.wording.phrase_templates import BARE, Shape, recognised
 from crm_plugin.web.segments.builder.fields import Fields, Offered
@@ -29,8 +30,8 @@ MANY_VALUES = ("in", "notIn")
 SPANS = ("inLast", "inNext", "olderThan", "anniversaryInNext")
 MAX_CHILDREN = 200
 """More rules than this are no tree anyway; the form is not read further."""
-_WHOLE = re.compile(r"-?\d{1,18}")
-_NUMBER = re.compile(r"-?\d{1,18}\.\d{1,12}")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,12}")
 
 
 def read(form: MultiDict[str, str], fields: Fields) -> Tree:
@@ -59,7 +60,7 @@ def _group(form: MultiDict[str, str], path: str, fields: Fields, relation: str |
 
 def _count(form: MultiDict[str, str], path: str) -> int:
     text = form.get(f"{path}:n", "0")
-    return min(int(text), MAX_CHILDREN) if text.isascii() and text.isdigit() else 0
+    return min(int(text), MAX_CHILDREN) if is_whole(text) else 0
 
 
 def _rule(form: MultiDict[str, str], place: str, fields: Fields, relation: str | None) -> Tree:
