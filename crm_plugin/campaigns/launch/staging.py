@@ -51,7 +51,7 @@ def decided(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
     one wins, then the smallest id. The ones that the goal, the expiry or a lacking word excludes rank last,
     so that they never take the address from somebody who is to get the message.
     """
-    weighed = _weighed(audience, rules, present)
+    weighed = considered(audience, rules, present)
     ranked = sa.select(weighed, _rank(weighed).label("rank")).subquery("ranked")
     reason = sa.case(
         (ranked.c.early.is_not(None), ranked.c.early),
@@ -62,7 +62,8 @@ def decided(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
     return sa.select(*columns, reason.label("reason")).subquery("decided")
 
 
-def _weighed(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
+def considered(audience: Tree, rules: Rules, present: Present) -> sa.Subquery:
+    """Return everybody with the first reason before the rank among people with one address, ``early``."""
     address, key = channels.address_columns(rules.channel)
     return (
         sa.select(
