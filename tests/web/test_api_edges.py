@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from crm_plugin.web.api import ROUTES as API
 from crm_plugin.web.api.route import PREFIX
 from crm_plugin.web.shell.guard import Route
 from tests.web.fixtures import School
@@ -79,3 +80,17 @@ def test_what_is_no_operation_is_answered_in_json_too(school: School) -> None:
     assert (refused.status_code, refused.get_json()["error"]) == (405, "http.405")
     assert refused.headers["Allow"].split(", ") == ["DELETE", "GET", "HEAD", "OPTIONS", "PUT"]
     assert not school.client.get("/elsewhere/api/v1/nothing").is_json  # the school's own addresses
+
+
+@on_sqlite
+@pytest.mark.parametrize("body", [[1], [], "text", 5, None])
+def test_a_body_that_is_no_object_is_refused_by_every_operation_that_takes_one(
+    school: School, body: object
+) -> None:
+    program = Program(school)
+    for operation in (one for part in API for one in part.endpoints if one.shape.body is not None):
+        path = _VALUE.sub(lambda value: "1" if value[1] == "int" else "p2", operation.rule)
+        headers = {"Authorization": f"Bearer {program.token}"}
+        sent = {"method": operation.method, "json": body, "headers": headers}
+        answer = school.app.test_client().open(f"/admin/crm{path}", **sent)
+        assert answer.status_code in (400, 404), (operation.name, answer.text)

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import access, queries
-from crm_plugin.campaigns.document.schemas import TITLES, Checks, Draft, read
+from crm_plugin.campaigns.document.schemas import CONTENT, KEYS, TITLES, Checks, Draft, read
 from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.models import Campaign
+from crm_plugin.campaigns.policy.fields import only
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
@@ -53,8 +54,10 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
 
     :param document: a campaign file without ``audience`` and, if it has none, ``name``.
     :raises NotFound: ``object.missing``, the same for somebody outside the actor's courses.
+    :raises BadInput: ``campaign.*``, with the place.
     """
     need(actor, "crm.send")
+    only(document, (*KEYS, *CONTENT), "")
     with crm.db.read() as session:
         if not access.sees_person(session, actor, person_host_id):
             raise NotFound("object.missing", kind=Clause("person"), id=person_host_id)
