@@ -143,6 +143,25 @@ def test_refusals_that_are_all_alike_pause_it_whatever_they_say(
     assert books(crm, campaign) == {"considered": 60, "sent": 60}
 
 
+def test_a_server_that_asks_to_come_later_does_not_refuse_all_alike(
+    database: Database, tmp_path: Path
+) -> None:
+    """It greylists: nobody is taken at first, but who is unknown there is refused at once."""
+    crm = world(database, tmp_path, people=120)
+    small_steps(crm, 12)
+    campaign = ready(crm)
+
+    def greylisting(message: Message) -> Receipt:
+        if int(message.key.rpartition("-")[2]) % 4:
+            return Receipt(message.key, "unavailable", reason="smtp_450", busy=True, retry_after=60.0)
+        return Receipt(message.key, "rejected", reason="smtp_550_5.1.1")
+
+    answers(crm, greylisting)
+    drain(crm, campaign)
+    found = books(crm, campaign)
+    assert (state(crm, campaign), found["failed_permanent"], found["waiting"]) == ("sending", 30, 90)
+
+
 def test_refusals_between_successes_are_the_addresses_own(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=90)
     small_steps(crm, 5)

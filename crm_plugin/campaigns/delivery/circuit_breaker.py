@@ -3,7 +3,8 @@
 Three things pause it. Messages in a row that the carrier could not take now. A share of answers that were
 failures or refusals. And refusals in a row that are all alike without one success between them: whatever
 their words say, so many addresses do not go bad at once. Their rows may then be sent again, as they may have
-been refused for our sake. An answer that only the moment is wrong counts as nothing.
+been refused for our sake. An answer that only the moment is wrong is no failure; it takes one refusal off the
+row, as a server that asks to come later for some (greylisting) does not refuse all alike.
 """
 
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ class Trouble:
     """Refusals with that reason at the end."""
     only_alike: bool = False
     """There was no other answer: the row goes on."""
+    later: int = 0
+    """Answers beside them that only the moment is wrong."""
     words: str = ""
     """What the carrier said last."""
 
@@ -73,6 +76,7 @@ class Watch:
         found = Trouble(calm + len(answers), sum(one.status != "accepted" for one in answers), 0)
         _count_failures(found, answers, calm)
         _count_alike(found, answers, calm)
+        found.later = sum(receipt.busy for receipt in receipts)
         return found
 
 
@@ -135,12 +139,13 @@ def _counted(session: Session, campaign_id: int, trouble: Trouble) -> dict[str, 
     if answered > LATELY:
         answered, failed = answered // 2, failed // 2
     goes_on = trouble.only_alike and before.refused_alike == trouble.alike
+    in_row = trouble.alike_in_row + (before.refused_in_row if goes_on else 0)
     return {
         "failed_in_row": trouble.in_row + (before.failed_in_row if trouble.only_failures else 0),
         "lately_answered": answered,
         "lately_failed": failed,
         "refused_alike": trouble.alike,
-        "refused_in_row": trouble.alike_in_row + (before.refused_in_row if goes_on else 0),
+        "refused_in_row": max(0, in_row - trouble.later),
         "last_words": trouble.words or before.last_words,
     }
 
