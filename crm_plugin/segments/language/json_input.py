@@ -32,10 +32,7 @@ def _check_depth(document: Any) -> None:
     """Refuse what parses and would end the recursion of a copy or a walk."""
     level = [document]
     for _ in range(DEPTH):
-        lists = [
-            one if isinstance(one, list) else one.values() for one in level if isinstance(one, list | dict)
-        ]
-        level = [inner for one in lists for inner in one]
+        level = [inner for one in level for inner in _members(one)]
         if not level:
             return
     raise BadInput("input.not_json", reason=_TOO_DEEP)
