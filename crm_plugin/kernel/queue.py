@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ class Queue:
 
     def blocking(self) -> "redis.Redis":
         """Return a connection without a time-out, as a worker that waits for jobs needs."""
-        return redis.Redis.from_url(self.url)
+        return redis.Redis.from_url(self.url, **_checks(self.url))
 
     def close(self) -> None:
         """Close the connections."""
@@ -165,11 +166,17 @@ class Queue:
 
 def _client(url: str) -> "redis.Redis":
     try:
-        return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+        return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2, **_checks(url))
     except ValueError:
         # The address itself may hold a password: it is not repeated.
         expected = "an address that begins with redis://, rediss:// or unix://"
         raise BadInput("settings.bad_value", name="redis_url", value="…", expected=expected) from None
+
+
+def _checks(url: str) -> dict[str, Any]:
+    """Return what else a client takes: certificates must have the right name, as redis-py 6 wants."""
+    chosen = re.search(r"[?&]ssl_(cert_reqs|check_hostname)=", url)
+    return {"ssl_check_hostname": True} if url.startswith("rediss:") and not chosen else {}
 
 
 def resolve(job: str) -> Callable[..., Any]:

@@ -33,7 +33,6 @@ _NO_REDIS = Text("what answers there is no Redis")
 _BY_CLASS: tuple[tuple[type[Exception], str, Text], ...] = (
     (r.OutOfMemoryError, "full", _FULL),
     (r.ReadOnlyError, "read_only", _READ_ONLY),
-    (r.MasterDownError, "read_only", _READ_ONLY),
     (r.BusyLoadingError, "loading", _LOADING),
     (r.NoPermissionError, "forbidden", _FORBIDDEN),
     (r.AuthenticationError, "password", _PASSWORD),
@@ -44,6 +43,7 @@ _BY_CODE = (
     ("OOM", "full", _FULL),
     ("MISCONF", "disk", _DISK),
     ("READONLY", "read_only", _READ_ONLY),
+    ("MASTERDOWN|Link with MASTER is down", "read_only", _READ_ONLY),
     ("NOREPLICAS", "alone", _ALONE),
     ("NOPERM", "forbidden", _FORBIDDEN),
     ("ACL failure", "forbidden", _FORBIDDEN),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel import daily
+from crm_plugin.kernel.db import statement_limit
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.db.writes import insert_missing, upsert
 from crm_plugin.kernel.errors import Unavailable
@@ -222,10 +223,11 @@ def test_a_daily_job_whose_process_dies_each_time_is_shown(database: Database) -
         assert daily.failing(session, day, NOW + daily.TRIES * hour) == [("tidy", daily.KILLED)]
 
 
-def test_a_busy_sqlite_is_tried_again(tmp_path: Path) -> None:
-    database = connect(f"sqlite:///{tmp_path / 'busy.db'}", pool_size=1, max_overflow=0)
-    with database.read() as session:  # the pool keeps this connection and its setting
-        session.execute(sa.text("PRAGMA busy_timeout=10"))
+def test_a_busy_sqlite_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement_limit, "BUSY_SECONDS", 0.01)
+    database = connect(f"sqlite:///{tmp_path / 'busy.db'}")
+    with database.read() as session:
+        session.execute(sa.text("SELECT 1"))
     holder = sqlite3.connect(tmp_path / "busy.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(sa.exc.OperationalError, match="locked"):

@@ -267,7 +267,7 @@ def policy_rule(folder: Path) -> dict[str, Any]:
     while jobs.burst(crm):
         pass
     document = page(crm, "api/v1/openapi.json", "en")
-    policy = json.loads(document)["components"]["schemas"]["File"]["properties"]["policy"]["properties"]
+    policy = json.loads(document)["components"]["schemas"]["Policy"]["properties"]
     return {
         **seen,
         "marked": status(crm, ident)["books"]["excluded"],
