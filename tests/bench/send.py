@@ -10,7 +10,7 @@ from collections.abc import Callable
 from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import machine, say, servers, tables
 from tests.bench.send_email import email
-from tests.bench.send_far import PEOPLE, far
+from tests.bench.send_far import far
 from tests.bench.send_large import freezing, large, small
 from tests.bench.send_sms import sms
 from tests.bench.sending_school import fill
@@ -33,7 +33,7 @@ def main() -> None:
         if "sms" in parts:
             _on_a_school(given.messages, lambda database: sms(database, given.messages, given.runs))
         if "far" in parts:
-            _on_a_school(PEOPLE, lambda database: far(database, given.runs))
+            far(_on_a_school, given.runs)
         if "freeze" in parts:
             _on_a_school(given.people, lambda database: freezing(database, given.runs))
         if "large" in parts:

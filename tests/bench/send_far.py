@@ -1,46 +1,48 @@
 """Carriers that are far away, 50 ms for each answer: one worker over ten connections against one."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 from crm_plugin.kernel.db.engine import Database
 from tests.bench.rig import say
 from tests.bench.sending_school import EMAIL, SMS, by_smtp, open_crm, sent
-from tests.bench.sinks import Sink, smtp_sink, twilio_sink
+from tests.bench.sinks import smtp_sink, twilio_sink
 
 SECONDS = 0.05
-PEOPLE = 400
-"""One connection needs about 40 seconds for them."""
+PEOPLE = {1: 400, 10: 4_000}
+"""Connections → messages: for each about 40 seconds of e-mail, so that starting up weighs the same."""
+CARRIERS = {"smtp": ("e-mail", smtp_sink, EMAIL), "twilio": ("SMS, one a call", twilio_sink, SMS)}
+
+OnASchool = Callable[[int, Callable[[Database], None]], None]
 
 
-def far(database: Database, runs: int) -> None:
-    """Measure e-mail by SMTP, and SMS by one call a message."""
-    _compared("e-mail", database, smtp_sink(SECONDS), EMAIL, "smtp", runs)
-    _compared("SMS, one a call", database, twilio_sink(SECONDS), SMS, "twilio", runs)
+def far(on_a_school: OnASchool, runs: int) -> None:
+    """Measure e-mail by SMTP, and SMS by one call a message.
+
+    :param on_a_school: runs a measurement on a school with so many people.
+    """
+    rates: dict[tuple[str, int], float] = {}
+    for connections, people in PEOPLE.items():
+        on_a_school(people, lambda database, number=connections: _measure(rates, database, number, runs))  # type: ignore[misc]
+    for carrier, (what, *_) in CARRIERS.items():
+        one, ten = rates[carrier, 1], rates[carrier, 10]
+        say(
+            f"{what} at {SECONDS * 1000:.0f} ms an answer: one connection {one:,.1f} a second, ten "
+            f"{ten:,.1f}, {ten / one:.1f} times that (bar 9)"
+        )
 
 
-def _compared(
-    what: str,
-    database: Database,
-    opened: AbstractContextManager[Sink],
-    content: dict[str, Any],
-    carrier: str,
-    runs: int,
-) -> None:
-    with opened as sink:
-        settings = _settings(carrier, sink.port)
-        seconds: dict[int, list[float]] = {1: [], 10: []}
-        for _ in range(runs):
-            for number, found in seconds.items():
-                mine = {**settings, "connections": f"{carrier}={number}"}
-                crm = open_crm(database, **mine)
-                found.append(sent(crm, sink, content, mine, PEOPLE, 1).wall)
-    one, ten = median(seconds[1]), median(seconds[10])
-    say(
-        f"{what} at {SECONDS * 1000:.0f} ms an answer: one connection {PEOPLE / one:,.1f} a second, ten "
-        f"{PEOPLE / ten:,.1f}, {one / ten:.1f} times that (bar 9)"
-    )
+def _measure(rates: dict[tuple[str, int], float], database: Database, connections: int, runs: int) -> None:
+    for carrier, (_, opened, content) in CARRIERS.items():
+        with opened(SECONDS) as sink:
+            settings = {**_settings(carrier, sink.port), "connections": f"{carrier}={connections}"}
+            people = PEOPLE[connections]
+            walls = [
+                sent(open_crm(database, **settings), sink, content, settings, people, 1).wall
+                for _ in range(runs)
+            ]
+        rates[carrier, connections] = people / median(walls)
 
 
 def _settings(carrier: str, port: int) -> dict[str, Any]:
