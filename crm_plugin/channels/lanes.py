@@ -49,7 +49,8 @@ class Lanes(Generic[Lane]):
         self._let_go()
         walk = _Walk(iter(enumerate(items)), work)
         while self._now() == 1 and walk.step(self.lanes[0]):
-            if len(walk.spent) >= FIRST:  # these show how slow it is; one alone may have had bad luck
+            # These show how slow it is; one alone may have had bad luck.
+            if walk.spent[-1] >= QUICK and len(walk.spent) >= FIRST:
                 self._learn(walk)
         count = min(self._now(), len(items) - len(walk.results))
         if count > 0:
@@ -76,8 +77,10 @@ class Lanes(Generic[Lane]):
                 self._release(lane)
 
     def _now(self) -> int:
+        if self.allowed == self.most:
+            return min(self.wanted, self.most)
         with self._lock:
-            if self.allowed < self.most and time.monotonic() - self._fewer_at >= RECOVER:
+            if time.monotonic() - self._fewer_at >= RECOVER:
                 self.allowed, self._fewer_at = self.allowed + 1, time.monotonic()
             return min(self.allowed, self.wanted, self.most)
 
