@@ -105,6 +105,10 @@ def test_a_school_that_lost_many_rows_is_not_believed(make_crm: MakeCrm) -> None
     assert health(crm, "persons").rows == 100
     with pytest.raises(Conflict):
         confirm_gone(crm, "courses")
+    with pytest.raises(Conflict):
+        confirm_gone(crm, "no stream, and a name longer than its column is")
+    with crm.db.read() as session:
+        assert set(session.scalars(sa.select(sm.Stream.stream))) <= set(r.STREAMS)
     confirm_gone(crm, "persons")
     assert health(crm, "persons").rows == 50
     assert sync(crm).complete

@@ -221,7 +221,7 @@ def confirm_gone(crm: Crm, stream: str) -> None:
 
     :raises Conflict: ``sync.not_waiting`` when it did not stop for that, or another process has it.
     """
-    token = lease.take(crm.db, stream)
+    token = lease.take(crm.db, stream) if stream in STREAMS else None
     if token is None:
         raise Conflict("sync.not_waiting", stream=stream)
     visit = StreamVisit(crm, stream, token)
