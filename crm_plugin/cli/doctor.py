@@ -62,6 +62,9 @@ def _settings(crm: Crm) -> Iterator[Line]:
     note = " (learners outside this machine cannot follow links)" if local else ""
     yield Line("public_url", True, crm.settings.public_url + note)
     yield Line("instance", True, str(crm.instance.resolve()))
+    if 0 < len(crm.settings.bounce_secret) < SHORTEST_SECRET:
+        detail = f"refused: bounce_secret has fewer than {SHORTEST_SECRET} letters, so no event is believed"
+        yield Line("events of e-mail", False, detail)
 
 
 def _database(crm: Crm) -> Iterator[Line]:

@@ -14,6 +14,7 @@ CODES: dict[str, str] = {
     "settings.bad_value": "{name}: {value!r} is not {expected}",
     "settings.missing": "{name} is not set: {help}",
     "settings.bad_file": "{path}: {reason}",
+    "settings.short_secret": "{name} has {found} characters and needs {limit}: enter a random text",
     "database.unreachable": "the database does not answer: {reason}",
     "database.too_slow": "stopped after {seconds} s: ask for fewer people or less time, or try again later",
     "database.not_migrated": "the database has no CRM tables yet: run crm init",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import RATE_FORM, check_rate
+from crm_plugin.kernel.secret import check_key
 
 CONNECTIONS = 10
 """Connections that a worker keeps to a carrier at most, where the settings do not say."""
@@ -138,7 +139,7 @@ class Settings:
     """The values in force, as attributes (``settings.database_url``).
 
     :param values: name → value; names that are left out take their default.
-    :raises BadInput: ``settings.unknown``, ``settings.bad_value``.
+    :raises BadInput: ``settings.unknown``, ``settings.bad_value``, ``settings.short_secret``.
     """
 
     host: str
@@ -287,6 +288,8 @@ _TABLES: dict[str, tuple[Callable[[object, object], None], str]] = {
 
 
 def _check(settings: Settings) -> None:
+    if settings.secret_key:
+        check_key("secret_key", settings.secret_key)
     if not settings.public_url.startswith(("http://", "https://")):
         raise BadInput(
             "settings.bad_value",

@@ -34,7 +34,7 @@ def test_bad_settings_are_one_line_that_names_them(tmp_path: Path, text: str, wo
 
 
 def test_secrets_are_not_shown() -> None:
-    settings = Settings(smtp_url="smtp://user:hidden@mail.example", secret_key="hidden")
+    settings = Settings(smtp_url="smtp://user:hidden@mail.example", secret_key="hidden" * 6)
     assert "hidden" not in repr(settings.shown())
     assert {row.name for row in TABLE} == set(settings.shown())
     plain = Settings(public_url="https://crm.example")
