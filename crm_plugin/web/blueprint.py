@@ -6,8 +6,6 @@
 from functools import partial
 
 from flask import Blueprint
-from flask.blueprints import BlueprintSetupState
-from flask_wtf.csrf import CSRFProtect
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
@@ -16,7 +14,7 @@ from crm_plugin.web.api import route as api
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.extension import routes_of
-from crm_plugin.web.shell.guard import guarded
+from crm_plugin.web.shell.guard import free_api, guarded
 from crm_plugin.web.shell.menu_entry import host_menu
 from crm_plugin.web.shell.rendering import entries_of
 
@@ -44,22 +42,11 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     crm.state(PinAddress).page = prefix + "/people?query={id}"
     for route in routes_of(crm):
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
-    blueprint.record_once(partial(_free_api, crm))
+    # Flask asks these before any guard of the school, whenever that was set up.
+    blueprint.url_value_preprocessor(free_api)
     blueprint.record_once(partial(errors.answer_below, api.PREFIX, crm))
     errors.register(blueprint, crm)
     return blueprint
-
-
-def _free_api(crm: Crm, state: BlueprintSetupState) -> None:
-    """Leave the API out of the school's own guard of forms: programs have no form.
-
-    Requests with a session are still asked for the token, by our own guard.
-    """
-    guard = state.app.extensions.get("csrf")
-    if isinstance(guard, CSRFProtect):
-        for route in routes_of(crm):
-            if route.name.startswith("api_"):
-                guard.exempt(route.view)
 
 
 def menu(crm: Crm, prefix: str = PREFIX) -> list[MenuEntry]:

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, make_response
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell.guard import is_htmx, unrouted, wants_json
 from crm_plugin.web.shell.i18n import explain, say
@@ -45,6 +46,8 @@ def register(pages: Blueprint, crm: Crm) -> None:
 
     pages.register_error_handler(CrmError, answered(_known))
     pages.register_error_handler(HTTPException, answered(_http))
+    # The school's own guard speaks first; what it says of a page of ours is what ours says.
+    pages.register_error_handler(CSRFError, answered(lambda _error: _known(BadInput("access.stale_form"))))
     pages.register_error_handler(500, answered(_unknown))
 
 

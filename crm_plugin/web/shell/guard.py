@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flask import Response, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import ValidationError, validate_csrf
+from flask_wtf.csrf import CSRFProtect, ValidationError, generate_csrf, validate_csrf
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound
 
 from crm_plugin.host import permissions, token_actors
@@ -191,13 +192,31 @@ def _check_values(values: dict[str, Any]) -> None:
         storable.check({name: value})
 
 
+def csrf_field() -> Markup:
+    """Return the hidden field of a form: Flask-WTF's token, under the name that the school's guard reads."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(_token_name(), generate_csrf())
+
+
 def _check_token() -> None:
-    # A host that guards its own forms has checked this one already, with the same token; the API's own
-    # routes are left out of that guard, for programs.
-    if "csrf" in current_app.extensions and not is_api():
-        return
-    token = request.form.get("csrf_token") or request.headers.get("X-CSRFToken")
+    # Whatever guard the school has: it may be off, look at other methods or leave our pages out.
+    headers = ["X-CSRFToken", *current_app.config.get("WTF_CSRF_HEADERS", ())]
+    sent = [request.form.get(_token_name()), *(request.headers.get(name) for name in headers)]
     try:
-        validate_csrf(token)
+        validate_csrf(next(filter(None, sent), None))
     except ValidationError:
         raise BadInput("access.stale_form") from None
+
+
+def _token_name() -> str:
+    return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
+
+
+def free_api(_endpoint: str | None, _values: object) -> None:
+    """Leave the API out of the school's own guard of forms: programs have no form.
+
+    Requests with a session are still asked for the token, by our own guard. To be asked at each request: the
+    school may set its guard up after it has mounted us.
+    """
+    guard = current_app.extensions.get("csrf")
+    if is_api() and isinstance(guard, CSRFProtect):
+        guard.exempt(current_app.view_functions[str(request.endpoint)])

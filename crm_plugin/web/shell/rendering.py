@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Response, g, make_response, request, url_for
-from flask_wtf.csrf import generate_csrf
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -21,7 +20,7 @@ from crm_plugin.web.shell import formatting, i18n, vocabulary
 from crm_plugin.web.shell.bundle import path_of
 from crm_plugin.web.shell.extension import WebExtension
 from crm_plugin.web.shell.flash import take
-from crm_plugin.web.shell.guard import actor, crm
+from crm_plugin.web.shell.guard import actor, crm, csrf_field
 from crm_plugin.web.shell.menu_entry import Entry
 
 POLICY = (
@@ -46,7 +45,7 @@ def environment() -> Environment:
     made.filters.update(formatting.FILTERS)
     made.globals.update(
         url=lambda name, **values: url_for(f"crm.{name}", **values),
-        csrf_field=_csrf_field,
+        csrf_field=csrf_field,
         may=lambda permission: actor().may(permission),
         money=formatting.money,
         percent=formatting.percent,
@@ -57,10 +56,6 @@ def environment() -> Environment:
         here=_here,
     )
     return made
-
-
-def _csrf_field() -> Markup:
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
 def _here() -> str:
