@@ -6,6 +6,7 @@ import crm_plugin.kernel.accounts
 import crm_plugin.kernel.audit
 import crm_plugin.kernel.daily
 import crm_plugin.kernel.key_value
+import crm_plugin.kernel.sessions
 import crm_plugin.kernel.tokens
 import crm_plugin.links.models
 import crm_plugin.profiles.models.school

@@ -9,7 +9,7 @@ from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, audit
+from crm_plugin.kernel import accounts, audit, sessions
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.plugin import load_host
 from crm_plugin.serve.app import create_app
@@ -59,6 +59,20 @@ def remove(crm: Crm, login: str) -> None:
             raise NotFound("object.missing", kind="account", id=login)
         audit.record(session, crm.clock(), OPERATOR.id, "account.remove", ("account", login))
     click.echo(f"{login} cannot sign in any more")
+
+
+@account.command("sign-out")
+@click.argument("login")
+@with_crm
+def sign_out(crm: Crm, login: str) -> None:
+    """End all sessions of an account, on every device; its password stays."""
+    with crm.db.begin() as session:
+        if not accounts.is_login(login) or accounts.find(session, login) is None:
+            raise NotFound("object.missing", kind="account", id=login)
+        count = sessions.end_all(session, login)
+        of = ("account", login)
+        audit.record(session, crm.clock(), OPERATOR.id, "account.end_sessions", of, sessions=count)
+    click.echo(f"{login}: {count} sessions ended")
 
 
 def _first_account(crm: Crm) -> None:

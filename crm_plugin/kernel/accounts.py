@@ -1,6 +1,5 @@
 """Accounts of the CRM's own shell, for schools whose platform cannot say which person is at the screen."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from argon2.exceptions import Argon2Error, InvalidHash
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from crm_plugin.kernel import sessions
 from crm_plugin.kernel.db.types import Base, Json, Key, Text, UtcDateTime
 from crm_plugin.kernel.db.writes import upsert
 
@@ -55,7 +55,8 @@ def has_any(session: Session) -> bool:
 
 
 def save(session: Session, login: str, password: str, grant: Grant, name: str = "") -> None:
-    """Make an account, or give an existing one a new password and new rights."""
+    """Make an account, or give an existing one a new password and new rights; its sessions end."""
+    sessions.end_all(session, login)
     row = {
         "login": login,
         "display_name": name or login,
@@ -88,15 +89,11 @@ def find(session: Session, login: str) -> Account | None:
     return session.get(Account, login)
 
 
-def stamp(account: Account) -> str:
-    """Return what a session of this account carries: it ends when the password changes."""
-    return hashlib.sha256(account.password_hash.encode()).hexdigest()[:16]
-
-
 def remove(session: Session, login: str) -> bool:
     """Delete an account, and with it its sessions; return False when there is none."""
     account = session.get(Account, login)
     if account is not None:
+        sessions.end_all(session, login)
         session.delete(account)
     return account is not None
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crm_plugin.kernel.db.types import Base, Id, Json, Key, UtcDateTime
@@ -13,6 +13,12 @@ class AuditRow(Base):
     """One audited action."""
 
     __tablename__ = "crm_audit"
+    __table_args__ = (
+        Index("ix_crm_audit_person_id", "person_id", "id"),
+        Index("ix_crm_audit_actor", "actor", "id"),
+        Index("ix_crm_audit_action", "action", "id"),
+        Index("ix_crm_audit_object", "object_kind", "object_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -20,6 +26,8 @@ class AuditRow(Base):
     action: Mapped[str] = mapped_column(Key(64))
     object_kind: Mapped[str] = mapped_column(Key(32), default="")
     object_id: Mapped[str] = mapped_column(Key(), default="")
+    person_id: Mapped[int | None] = mapped_column(Id)
+    """Our id of the person that it was about: the object itself, or what the object belongs to."""
     count: Mapped[int | None] = mapped_column(BigInteger)
     details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
@@ -33,9 +41,9 @@ def record(
     :param action: verb with its area, such as ``campaign.launch``.
     :param of: (kind, id) of what it was done to.
     :param details: what else is worth keeping, no secrets and no addresses; ``count`` is how many people
-        it touched.
+        it touched, ``person`` our id of the person that a note or the like is about.
     """
-    count = details.pop("count", None)
+    count, person = details.pop("count", None), details.pop("person", None)
     kind, ident = of
     session.add(
         AuditRow(
@@ -44,6 +52,7 @@ def record(
             action=action,
             object_kind=kind,
             object_id=str(ident),
+            person_id=ident if kind == "person" else person,
             count=count,
             details=details,
         )

@@ -53,6 +53,10 @@ TABLE = (
         "Signs sessions of crm serve; 32 characters or more; empty: created and kept.",
         secret=True,
     ),
+    Setting(
+        "session_idle_minutes", int, 120, "Minutes without use that end a session of crm serve; 0: never."
+    ),
+    Setting("session_hours", int, 12, "Hours after which a session of crm serve ends; 0: never."),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
     Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox records messages and sends nothing."),
     Setting("sms_signature", str, "", "Name that signs SMS, as the carrier approved it; empty: the site's."),
@@ -152,6 +156,8 @@ class Settings:
     redis_url: str
     public_url: str
     secret_key: str
+    session_idle_minutes: int
+    session_hours: int
     instance: str
     sms_carrier: str
     sms_signature: str
@@ -287,6 +293,10 @@ _TABLES: dict[str, tuple[Callable[[object, object], None], str]] = {
 }
 
 
+_TIMES = {"page_statement_seconds": 86_400, "session_idle_minutes": 525_600, "session_hours": 8_760}
+"""Settings that are times → the longest; 0 = without end."""
+
+
 def _check(settings: Settings) -> None:
     if settings.secret_key:
         check_key("secret_key", settings.secret_key)
@@ -297,13 +307,12 @@ def _check(settings: Settings) -> None:
             value=settings.public_url,
             expected="a web address such as https://school.example",
         )
-    if settings.page_statement_seconds < 0:
-        raise BadInput(
-            "settings.bad_value",
-            name="page_statement_seconds",
-            value=settings.page_statement_seconds,
-            expected="a number of seconds",
-        )
+    for name, most in _TIMES.items():
+        value = getattr(settings, name)
+        if not 0 <= value <= most:
+            raise BadInput(
+                "settings.bad_value", name=name, value=value, expected=f"a number from 0 to {most}"
+            )
     try:
         ZoneInfo(settings.host_timezone)
     except (KeyError, ValueError, OSError):

@@ -3,17 +3,19 @@
 from functools import partial
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel import accounts
+from crm_plugin.kernel import accounts, sign_in_log
 from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
-from crm_plugin.serve.host import SIGNED_IN, ShellHost
+from crm_plugin.serve.host import ShellHost
+from crm_plugin.serve.sessions import BrowserSession
 from crm_plugin.web.shell.rendering import SignOut
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,10 +35,12 @@ def create_app(crm: Crm, adapter: object) -> Flask:
     CSRFProtect(app)
     app.register_error_handler(CSRFError, _stale)
     app.after_request(_protect)
-    crm.host = Gateway(ShellHost(adapter, crm.db), clock=crm.clock)
+    browser = BrowserSession(crm)
+    app.after_request(browser.note_use)
+    crm.host = Gateway(ShellHost(adapter, browser), clock=crm.clock)
     crm.state(SignOut).address = lambda: url_for("shell.logout")
     mount(app, crm)
-    app.register_blueprint(_pages(crm))
+    app.register_blueprint(_pages(crm, browser))
     return app
 
 
@@ -57,7 +61,7 @@ def _login_page(trouble: str = "") -> str:
     return render_template("login.html", **shown, _=partial(translate, locale=locale))
 
 
-def _pages(crm: Crm) -> Blueprint:
+def _pages(crm: Crm, browser: BrowserSession) -> Blueprint:
     pages = Blueprint("shell", __name__)
 
     @pages.get("/")
@@ -73,16 +77,26 @@ def _pages(crm: Crm) -> Blueprint:
         name = request.form.get("login", "").strip()
         with crm.db.begin() as database:
             account = accounts.sign_in(database, name, request.form.get("password", ""), crm.clock())
+        client = request.remote_addr or ""
         if account is None:
+            crm.db.run(lambda database: sign_in_log.refused(database, crm.clock(), name, client))
             return _login_page("refused"), 403
-        session.clear()
-        session[SIGNED_IN] = (account.login, accounts.stamp(account))
+        crm.db.run(partial(_start, login=account.login, client=client))
         return redirect(_inside(request.form.get("next", "")))
+
+    def _start(database: Session, login: str, client: str) -> None:
+        browser.start(database, login)
+        sign_in_log.passed(database, crm.clock(), login, client)
 
     @pages.post("/logout")
     def logout() -> Response:
-        session.clear()
+        crm.db.run(_end)
         return redirect(url_for("shell.login"))
+
+    def _end(database: Session) -> None:
+        login = browser.end(database)
+        if login is not None:
+            sign_in_log.left(database, crm.clock(), login)
 
     return pages
 

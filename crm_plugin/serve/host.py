@@ -2,16 +2,11 @@
 
 from typing import Any
 
-from flask import session as cookie
 from flask import url_for
 
 from crm_plugin.host import records as r
 from crm_plugin.host.hookspecs import HostSpec, hookimpl
-from crm_plugin.kernel import accounts
-from crm_plugin.kernel.db.engine import Database
-
-SIGNED_IN = "crm_login"
-"""Key of the session cookie that holds the login, and the stamp of its password."""
+from crm_plugin.serve.sessions import BrowserSession
 
 _SHELLS = ("host_mount", "host_layout")
 """Hooks on the school's own application, which is not here: the shell mounts and frames the pages itself."""
@@ -21,11 +16,11 @@ class ShellHost:
     """Answers the web hooks itself and hands all others to the adapter.
 
     :param adapter: the plug-in of a host in another language, which knows no web session.
-    :param database: where the accounts are.
+    :param browser: the session of the browser that asks.
     """
 
-    def __init__(self, adapter: object, database: Database) -> None:
-        self._database = database
+    def __init__(self, adapter: object, browser: BrowserSession) -> None:
+        self._browser = browser
         for hook in (name for name in dir(HostSpec) if name.startswith("host_") and name not in _SHELLS):
             if not hasattr(type(self), hook) and hasattr(adapter, hook):
                 setattr(self, hook, getattr(adapter, hook))
@@ -33,13 +28,9 @@ class ShellHost:
 
     @hookimpl
     def host_current_actor(self, request: r.RequestFacts) -> r.Actor | None:
-        """Return the account that signed in with this cookie."""
-        login, stamp = cookie.get(SIGNED_IN) or ("", "")
-        if not login:
-            return None
-        with self._database.read() as session:
-            account = accounts.find(session, login)
-        if account is None or accounts.stamp(account) != stamp:
+        """Return the account whose session the browser has."""
+        account = self._browser.account()
+        if account is None:
             return None
         scope = None if account.scope is None else frozenset(account.scope)
         rights = frozenset(account.permissions)

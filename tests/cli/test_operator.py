@@ -26,6 +26,7 @@ WHOLE_SCHOOL = {
 ON_RECORD = {
     "crm account add": "account.save",
     "crm account remove": "account.remove",
+    "crm account sign-out": "account.end_sessions",
     "crm campaign create": "campaign.create",
     "crm campaign launch": "campaign.launch",
     "crm campaign pause": "campaign.pause",
@@ -74,6 +75,7 @@ def test_each_change_by_a_command_is_on_record(beside: Callable[..., Road]) -> N
     road.crm("campaign", "resolve", ident, "--as", "sent")
     road.crm("clicks", "reclassify", ident)
     road.crm("account", "add", "ann", "--permission", "crm.view", "--course", "c1")
+    road.crm("account", "sign-out", "ann")
     road.crm("account", "remove", "ann")
     key = _draft_of(road)
     road.crm("template", "approve", key)

@@ -45,10 +45,11 @@ class Shell:
         return self.client.get(f"/admin/crm{path}")
 
 
-def open_shell(database: Database, folder: Path, **settings: Any) -> Shell:
+def open_shell(database: Database, folder: Path, *, read: bool = True, **settings: Any) -> Shell:
     host = FakeHost(*books())
     crm = make_crm(database, host, host_region="CN", instance=str(folder), **settings)
-    sync(crm, full=True)
+    if read:
+        sync(crm, full=True)
     app = create_app(crm, host)
     app.testing = True
     return Shell(crm, app.test_client())

@@ -35,6 +35,25 @@ class FollowUp(Base):
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class FollowUpChange(Base):
+    """What a follow-up said before somebody changed it; lines are added, never changed."""
+
+    __tablename__ = "crm_follow_up_change"
+    __table_args__ = (sa.Index("ix_crm_follow_up_change_person", "person_id", "follow_up_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    follow_up_id: Mapped[int] = mapped_column(Id)
+    person_id: Mapped[int] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(Key(16))
+    text: Mapped[str] = mapped_column(Text)
+    due_on: Mapped[date | None] = mapped_column(sa.Date)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it was replaced."""
+    author: Mapped[str] = mapped_column(Key())
+    """The school's id of the actor who replaced it."""
+    author_name: Mapped[str] = mapped_column(Text, default="")
+
+
 class Intention(Base):
     """How much somebody wants a course, as staff set it: the level in force."""
 
