@@ -1,21 +1,15 @@
-"""How a hook is called: with a time budget, with back-off after failures, behind a breaker in pages."""
+"""How a worker calls a hook: with a time budget, with back-off after failures."""
 
-import itertools
-import logging
 import queue
 import threading
-import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from crm_plugin.host.records import MarkExpired
 from crm_plugin.kernel.clock import Clock
 from crm_plugin.kernel.errors import Unavailable
-
-log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 5, 600
 """Seconds without calls after the first failure in a row; they double with each up to the longest."""
@@ -60,17 +54,12 @@ class Caller:
     """Calls hooks and turns every failure into :class:`Unavailable` with a ``host.*`` code.
 
     :param budget: seconds for a call from a worker; a call that takes longer is left behind in its thread.
-    :param web_budget: seconds after which a call in a page counts as hanging. It runs in the request's own
-        thread and cannot be cut: while one hangs, others are refused.
     """
 
-    def __init__(self, clock: Clock, budget: float, web_budget: float) -> None:
+    def __init__(self, clock: Clock, budget: float) -> None:
         self.budget = budget
-        self.web_budget = web_budget
         self.back_off = BackOff(clock)
         self._stuck: Counter[str] = Counter()
-        self._running: dict[str, dict[int, float]] = defaultdict(dict)
-        self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def worker(self, key: str, work: Callable[[], Any]) -> Any:
@@ -106,40 +95,10 @@ class Caller:
             with self._lock:
                 self._stuck[key] -= 1
 
-    def web(self, key: str, work: Callable[[], Any]) -> Any:
-        """Return ``work()``, called in this thread.
-
-        :raises Unavailable: ``host.failed``, or ``host.backing_off`` while the breaker is open.
-        """
-        self.back_off.check(key)
-        with self._timed(key):
-            try:
-                return work()
-            except Exception as error:
-                log.exception("%s failed in a page", key)
-                raise Unavailable("host.failed", hook=key, reason=_words(error)) from error
-
-    @contextmanager
-    def _timed(self, key: str) -> Iterator[None]:
-        started, running = time.monotonic(), self._running[key]
-        if any(started - earlier > self.web_budget for earlier in tuple(running.values())):
-            self.back_off.failed(key, f"a page waits for it longer than {self.web_budget:g} s")
-            self.back_off.check(key)
-        call = next(self._numbers)
-        running[call] = started
-        try:
-            yield
-        finally:
-            del running[call]
-            if time.monotonic() - started > self.web_budget:
-                self.back_off.failed(key, f"took longer than {self.web_budget:g} s in a page")
-            else:
-                self.back_off.worked(key)
-
     def failure(self, key: str, error: BaseException) -> Unavailable:
         """Note that a hook raised, and return the error to raise."""
-        self.back_off.failed(key, _words(error))
-        return Unavailable("host.failed", hook=key, reason=_words(error))
+        self.back_off.failed(key, words_of(error))
+        return Unavailable("host.failed", hook=key, reason=words_of(error))
 
     def garbage(self, key: str, reason: str) -> Unavailable:
         """Note that a hook returned nonsense, and return the error to raise."""
@@ -147,6 +106,7 @@ class Caller:
         return Unavailable("host.garbage", hook=key, reason=reason)
 
 
-def _words(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
+    """Return one line about what a host raised."""
     first = str(error).strip().splitlines()[:1]
     return f"{type(error).__name__}: {first[0][:300]}" if first else type(error).__name__

@@ -5,7 +5,7 @@ one :class:`~crm_plugin.kernel.errors.Unavailable`; single bad rows are set asid
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from crm_plugin.host.answer_checks import (
     page_problem,
 )
 from crm_plugin.host.bounded_calls import Caller
+from crm_plugin.host.page_calls import PageCalls
 from crm_plugin.host.registration import registered
 from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
@@ -64,6 +65,7 @@ class Gateway:
     :param plugin: an object with host hooks; None = there is no host, and every call says ``host.none``.
     :param budget: seconds for a call from a worker.
     :param web_budget: seconds after which a hook in a page counts as hanging.
+    :param own: hooks of pages that our own code answers, as ``host_url login``: called without more ado.
     :raises Unavailable: the plug-in is no host (``host.not_a_host``).
     """
 
@@ -74,10 +76,13 @@ class Gateway:
         clock: Clock = system_clock,
         budget: float = 30.0,
         web_budget: float = 2.0,
+        own: Collection[str] = (),
     ) -> None:
         self.plugin = plugin
         self._hooks = registered(plugin).hook if plugin is not None else None
-        self._caller = Caller(clock, budget, web_budget)
+        self._caller = Caller(clock, budget)
+        self._pages = PageCalls(web_budget)
+        self._own = frozenset(own)
         self._info: r.HostInfo | None = None
         self._stored: Callable[[], r.HostInfo | None] | None = None
         self._read_at = float("-inf")
@@ -252,7 +257,7 @@ class Gateway:
 
         :raises Unavailable: the host cannot say; that is a refusal.
         """
-        value = self._page("host_current_actor", request=request)
+        value = self._page("host_current_actor", _caller(request), request=request)
         try:
             return actor_of(value)
         except TypeError as error:
@@ -261,7 +266,7 @@ class Gateway:
     def url(self, kind: str, id: str) -> str | None:
         """Return the host's page of a thing; None when it has none or fails."""
         try:
-            value = self._page("host_url", kind=kind, id=id)
+            value = self._page(f"host_url {kind}", None, kind=kind, id=id)
         except Unavailable:
             return None
         # Anything else, javascript: for one, has no place in a link of ours.
@@ -271,7 +276,7 @@ class Gateway:
     def layout(self, actor: r.Actor, page: r.LayoutPage) -> str | None:
         """Return the page inside the host's layout; None = use the built-in one."""
         try:
-            html = self._page("host_layout", actor=actor, page=page)
+            html = self._page("host_layout", actor.id, actor=actor, page=page)
         except Unavailable:
             return None
         # A layout that lost the page would show an empty frame.
@@ -280,14 +285,14 @@ class Gateway:
     def mount(self, app: Any, pages: Any, menu: Sequence[r.MenuEntry]) -> bool:
         """Let the host mount the pages; False = nobody did."""
         try:
-            return self._page("host_mount", app=app, pages=pages, menu=list(menu)) is True
+            return self._page("host_mount", None, app=app, pages=pages, menu=list(menu)) is True
         except Unavailable:
             return False
 
     def subscribe(self, sink: Any) -> bool:
         """Connect the host's own signals to ``sink.emit``; False = it has none."""
         try:
-            return self._page("host_subscribe", sink=sink) is True
+            return self._page("host_subscribe", None, sink=sink) is True
         except Unavailable:
             return False
 
@@ -303,9 +308,11 @@ class Gateway:
         hook = self._hook(name)
         return self._caller.worker(key, lambda: hook(**arguments))
 
-    def _page(self, name: str, **arguments: Any) -> Any:
-        hook = self._hook(name)
-        return self._caller.web(name, lambda: hook(**arguments))
+    def _page(self, key: str, who: Hashable, **arguments: Any) -> Any:
+        hook = self._hook(key.partition(" ")[0])
+        if key in self._own:
+            return hook(**arguments)
+        return self._pages.call(key, who, lambda: hook(**arguments))
 
     def _done(self, name: str, **arguments: Any) -> bool:
         done = self._call(name, name, **arguments)
@@ -339,3 +346,9 @@ class Gateway:
 def _latest(rows: Sequence[Any]) -> list[Any]:
     """Of rows with one id keep the last: a row may change twice on a page of changes."""
     return list({shown_id(getattr(row, "id", None)): row for row in rows}.values())
+
+
+def _caller(request: r.RequestFacts) -> Hashable:
+    """Return what a request is known by before the host has said who it is; None = by nothing."""
+    shown = (request.headers.get("Authorization", ""), *sorted(request.cookies.items()))
+    return shown if any(shown) else None

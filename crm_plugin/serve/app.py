@@ -14,7 +14,7 @@ from crm_plugin.kernel import accounts, sign_in_log
 from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
-from crm_plugin.serve.host import ShellHost
+from crm_plugin.serve.host import OWN, ShellHost
 from crm_plugin.serve.sessions import BrowserSession
 from crm_plugin.web.shell.rendering import SignOut
 
@@ -37,7 +37,7 @@ def create_app(crm: Crm, adapter: object) -> Flask:
     app.after_request(_protect)
     browser = BrowserSession(crm)
     app.after_request(browser.note_use)
-    crm.host = Gateway(ShellHost(adapter, browser), clock=crm.clock)
+    crm.host = Gateway(ShellHost(adapter, browser), clock=crm.clock, own=OWN)
     crm.state(SignOut).address = lambda: url_for("shell.logout")
     mount(app, crm)
     app.register_blueprint(_pages(crm, browser))

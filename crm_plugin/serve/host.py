@@ -8,6 +8,8 @@ from crm_plugin.host import records as r
 from crm_plugin.host.hookspecs import HostSpec, hookimpl
 from crm_plugin.serve.sessions import BrowserSession
 
+OWN = ("host_current_actor", "host_url login")
+"""Hooks that the shell answers itself."""
 _SHELLS = ("host_mount", "host_layout")
 """Hooks on the school's own application, which is not here: the shell mounts and frames the pages itself."""
 

@@ -323,19 +323,6 @@ def test_addresses_and_layouts_are_checked(gateway: Gateway, host: FakeHost) -> 
     assert gateway.url("person", "p1") is None
 
 
-def test_a_hanging_layout_catches_few_requests(gateway: Gateway, host: FakeHost) -> None:
-    host.hang("host_layout", 1.0)
-    page = r.LayoutPage("People", "<p>people</p>")
-    slow = threading.Thread(target=gateway.layout, args=(r.Actor("a", "A"), page))
-    slow.start()
-    time.sleep(0.3)
-    started = time.monotonic()
-    assert gateway.layout(r.Actor("a", "A"), page) is None
-    assert time.monotonic() - started < 0.2
-    host.heal()
-    slow.join()
-
-
 def test_mount_and_subscribe(gateway: Gateway, host: FakeHost) -> None:
     assert not gateway.mount(None, None, [])
     sink = object()

@@ -102,21 +102,12 @@ def test_a_web_hook_that_fails_costs_its_part_of_the_page_only(
     assert_pages_are_well(troubled)
 
 
-@pytest.mark.parametrize("hook", ["host_layout", "host_url"])
-def test_a_web_hook_that_hangs_opens_its_breaker(troubled: School, hook: str) -> None:
-    """In the school's own process nothing can cut a hanging call: one visitor waits, the next ones do not."""
-    troubled.host.hang(hook, 1.0)
-    for page in ("/people", "/health"):
-        troubled.get(page)
-    assert_pages_are_well(troubled)
-
-
 @pytest.mark.parametrize("fault", [*FAULTS, "lies differently"])
 def test_when_the_school_cannot_tell_who_it_is_nobody_gets_in(troubled: School, fault: str) -> None:
     if fault == "lies differently":
         troubled.host.garbage("host_current_actor", {"id": "1", "permissions": ["crm.admin"]})
     elif fault == "hangs":
-        troubled.host.hang("host_current_actor", 1.0)
+        troubled.host.hang("host_current_actor", 0.2)
         troubled.host.actor = None
         troubled.get("/people")
     else:
