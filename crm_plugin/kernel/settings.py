@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import RATE_FORM, check_rate
 from crm_plugin.kernel.secret import check_key
+from crm_plugin.kernel.web_address import parse
 
 CONNECTIONS = 10
 """Connections that a worker keeps to a carrier at most, where the settings do not say."""
@@ -300,19 +301,14 @@ _TIMES = {"page_statement_seconds": 86_400, "session_idle_minutes": 525_600, "se
 def _check(settings: Settings) -> None:
     if settings.secret_key:
         check_key("secret_key", settings.secret_key)
-    if not settings.public_url.startswith(("http://", "https://")):
-        raise BadInput(
-            "settings.bad_value",
-            name="public_url",
-            value=settings.public_url,
-            expected="a web address such as https://school.example",
-        )
     for name, most in _TIMES.items():
         value = getattr(settings, name)
         if not 0 <= value <= most:
             raise BadInput(
                 "settings.bad_value", name=name, value=value, expected=f"a number from 0 to {most}"
             )
+    for name in ("public_url", "host_base_url"):
+        _check_address(name, getattr(settings, name))
     try:
         ZoneInfo(settings.host_timezone)
     except (KeyError, ValueError, OSError):
@@ -322,3 +318,13 @@ def _check(settings: Settings) -> None:
             value=settings.host_timezone,
             expected="a time zone such as Europe/London",
         ) from None
+
+
+def _check_address(name: str, value: str) -> None:
+    if name == "host_base_url" and not value:
+        return
+    try:
+        parse(value)
+    except ValueError:
+        expected = "a web address such as https://school.example"
+        raise BadInput("settings.bad_value", name=name, value=value, expected=expected) from None

@@ -1,18 +1,17 @@
 """Whether the links of a draft answer: a page asks, a worker looks, the answer is kept for an hour."""
 
-import ipaddress
-import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin, urlsplit
-
-import requests
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.errors import Clause
 from crm_plugin.kernel.key_value import keep, kept
+from crm_plugin.kernel.public_fetch import NotFetched, fetch
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.kernel.web_address import follow, parse
 
 FRESH = timedelta(hours=1)
 """So long an answer is taken for the present one."""
@@ -20,9 +19,21 @@ MOST = 200
 """Answers that are kept."""
 REFUSES = (401, 403, 405, 406, 429)
 """Answers of a page that is there and does not talk to programs."""
+UNCHECKED = "port"
+"""Why an address is sent without being asked."""
 _NAME = "links.probes"
-_TIMES = (3.05, 6)
 _HOPS = 5
+_ROUND_SECONDS = 30.0
+"""So long a round lasts; the next one goes on where it stopped."""
+_WORDS = {
+    UNCHECKED: Clause("we open ports 80 and 443 only"),
+    "private": Clause("its host has no public address"),
+    "certificate": Clause("its certificate is not good"),
+    "time": Clause("it takes too long"),
+    "connection": Clause("no connection"),
+    "redirects": Clause("too many redirects"),
+    "address": Clause("it redirects to what is no web address"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,16 @@ class Found:
     reason: str
     """The status, or a short word for what went wrong."""
     at: datetime
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether nobody asked it, and nobody will."""
+        return self.reason == UNCHECKED
+
+    @property
+    def words(self) -> str:
+        """What people read of the reason."""
+        return _WORDS.get(self.reason, self.reason)
 
 
 def known(crm: Crm, urls: Sequence[str]) -> dict[str, Found]:
@@ -61,7 +82,12 @@ def look(crm: Crm) -> int:
         wanted = _stored(session)["wanted"]
     if not wanted:
         return 0
-    answers = {url: _write(_probe(crm, url)) for url in wanted}
+    until = time.monotonic() + _ROUND_SECONDS
+    answers = {}
+    for url in wanted:
+        answers[url] = _write(_probe(crm, url))
+        if time.monotonic() >= until:
+            break
     with crm.db.begin() as session:
         stored = _stored(session)
         newest = list({**stored["found"], **answers}.items())[-MOST:]
@@ -89,43 +115,22 @@ def _probe(crm: Crm, url: str) -> Found:
 
 
 def _answer(settings: Settings, url: str) -> tuple[bool, str]:
-    """Ask an address as a browser would, without reading what it shows."""
-    with requests.Session() as session:
-        session.trust_env = False
+    """Ask an address as a browser would, without reading what it shows; each hop is checked by itself."""
+    own = _own(settings)
+    try:
+        address = parse(url)
         for _ in range(_HOPS):
-            if not _may_ask(settings, url):
-                return True, "private"
-            try:
-                answer = session.get(url, timeout=_TIMES, stream=True, allow_redirects=False)
-            except requests.RequestException as error:
-                return False, type(error).__name__
-            answer.close()
-            if not answer.is_redirect:
-                return answer.status_code < 400 or answer.status_code in REFUSES, str(answer.status_code)
-            url = urljoin(url, answer.headers["Location"])
-    return False, "too many redirects"
-
-
-def _may_ask(settings: Settings, url: str) -> bool:
-    """Return whether a worker may open an address.
-
-    One inside the school's own network could be reached by nobody who types addresses here, and must not
-    be through us; the school's and our own are known to be meant.
-    """
-    own = {urlsplit(one).netloc for one in (settings.public_url, settings.host_base_url) if one}
-    parts = urlsplit(url)
-    if parts.netloc in own:
-        return True
-    try:
-        return all(ipaddress.ip_address(one).is_global for one in _addresses(parts.hostname or ""))
-    except (OSError, ValueError):
-        return True  # asking will say what is wrong with it
-
-
-def _addresses(host: str) -> list[str]:
-    """Return the numbers behind a host's name; a number is its own."""
-    try:
-        return [str(ipaddress.ip_address(host))]
+            answer = fetch(address, own=own)
+            if not answer.location:
+                return answer.status < 400 or answer.status in REFUSES, str(answer.status)
+            address = follow(address, answer.location)
+    except NotFetched as error:
+        return error.args[0] == UNCHECKED, error.args[0]
     except ValueError:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-        return [str(one[4][0]) for one in found]
+        return False, "address"
+    return False, "redirects"
+
+
+def _own(settings: Settings) -> set[tuple[str, str, int]]:
+    """Return whose addresses may lie in the school's own network: the operator named them."""
+    return {parse(one).origin for one in (settings.public_url, settings.host_base_url) if one}

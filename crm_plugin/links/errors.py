@@ -2,6 +2,7 @@
 
 CODES: dict[str, str] = {
     "link.broken": "{url} does not answer properly: {reason}",
+    "link.unchecked": "{url} is sent unchecked: {reason}",
     "link.bad_url": "{url!r} is not a web address",
 }
 """Code → English message."""

@@ -6,12 +6,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
-
-import idna
+from urllib.parse import quote
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.spool import Spool
+from crm_plugin.kernel.web_address import parse
 from crm_plugin.links.click_line import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
 from crm_plugin.links.codes import TOKEN_MAC, Signer, key_of
 from crm_plugin.links.target_cache import Targets
@@ -137,24 +136,13 @@ class Guesses:
 
 
 def as_header(target: str) -> str:
-    """Return a stored target as a Location header may carry it (RFC 9110 10.2.2: a URI, so ASCII).
+    """Return a stored target as a Location header may carry it: ASCII byte for byte, other letters quoted.
 
-    ASCII is passed on byte for byte; other letters become what every browser asks for anyway: UTF-8
-    in percent signs (RFC 3987 3.1), in the host name IDNA.
+    A target of a message that was sent before addresses were read strictly goes on as it was.
     """
     if target.isascii():
         return target
-    scheme, _, rest = target.partition("://")
-    host = urlsplit(target).netloc
-    if not host.isascii() and rest.startswith(host):
-        rest = _ascii_host(host) + rest[len(host) :]
-    return f"{scheme}://{''.join(letter if letter.isascii() else quote(letter) for letter in rest)}"
-
-
-def _ascii_host(netloc: str) -> str:
-    before, at, host = netloc.rpartition("@")
-    name, colon, port = host.partition(":")
     try:
-        return f"{before}{at}{idna.encode(name, uts46=True).decode('ascii')}{colon}{port}"
-    except idna.IDNAError:
-        return netloc
+        return parse(target).ascii
+    except ValueError:
+        return "".join(letter if letter.isascii() else quote(letter) for letter in target)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.kernel.web_address import parse
 from crm_plugin.links.codes import Signer
 from crm_plugin.links.models import Link, LinkKey
 
@@ -28,16 +28,13 @@ KEEP_SECONDS = 300.0
 def check_target(url: str, place: str = "") -> str:
     """Return the address as it is, when a redirect may lead there.
 
-    :raises BadInput: ``link.bad_url`` unless it is http or https with a host, without control characters
-        or blanks at its ends (a response header would lose those).
+    :raises BadInput: ``link.bad_url`` unless all programs read it alike (:func:`.web_address.parse`).
     """
     try:
-        parts = urlsplit(url)
-        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        parse(url[: LONGEST_TARGET + 1])
     except ValueError:
-        good = False
-    control = any(letter < " " or letter == "\x7f" for letter in url)
-    if not good or control or url != url.strip() or len(url) > LONGEST_TARGET:
+        raise BadInput("link.bad_url", place, url=url[:200]) from None
+    if len(url) > LONGEST_TARGET:
         raise BadInput("link.bad_url", place, url=url[:200])
     return url
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import responses
 import sqlalchemy as sa
 
 from crm_plugin.campaigns.delivery import wakeups
@@ -45,6 +44,7 @@ from tests.campaigns.fixtures import EVERYBODY, books_of, launched, rows, run, s
 from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
+from tests.fakes.web import page, pages
 from tests.web.fixtures import PEOPLE, open_school
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -319,8 +319,7 @@ def clicks_in_the_spool_are_judged_and_counted(here: Here) -> None:
 def the_links_of_drafts_are_looked_at(here: Here) -> None:
     crm, url = make_crm(here.database, public_url="http://school.example"), "http://school.example/x"
     draft_link_check.ask(crm, [url])
-    with responses.RequestsMock() as school:
-        school.get(url, status=404)
+    with pages({url: page(404)}):
         do(crm, "crm_plugin.links.jobs.look")
     assert draft_link_check.known(crm, [url])[url].good is False
 

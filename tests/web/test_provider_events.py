@@ -2,15 +2,13 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-import responses
 import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,12 +20,14 @@ from crm_plugin.channels.email.feedback.providers.registry import PROVIDERS
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database, connect
+from crm_plugin.kernel.public_fetch import Fetched
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Suppression
 from crm_plugin.web.public import PublicApp
 from tests.campaigns.fixtures import move_to
 from tests.channels.email.test_providers import BREVO_HARD, POSTMARK_BOUNCE, SES_BOUNCE, TENCENT_BOUNCE
 from tests.fakes.crm import NOW, make_crm
+from tests.fakes.web import page, pages
 from tests.web.test_public import SQLITE, add_person
 from tests.web.test_public import school as host_app
 
@@ -180,11 +180,8 @@ def envelope(version: str = "2", **changes: str) -> dict[str, str]:
     return {**facts, "SignatureVersion": version, "Signature": signed(text, algorithm)}
 
 
-@contextmanager
-def web(url: str = PEM, **answer: Any) -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as found:
-        found.add("GET", url, **(answer or {"body": certificate()}))
-        yield found
+def web(url: str = PEM, answer: Fetched | None = None) -> AbstractContextManager[list[str]]:
+    return pages({url: answer or page(body=certificate()), SUBSCRIBE: page(body=b"<ok/>")})
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -194,7 +191,7 @@ def test_a_notice_of_amazon_is_checked_and_its_certificate_fetched_once(
     with web() as asked:
         assert post(client, "ses", envelope(version)).json == {"taken": 1, "matched": 1, "stopped": 1}
         assert post(client, "ses", envelope(version)).json == {"taken": 1, "matched": 1, "stopped": 0}
-        assert len(asked.calls) == 1
+        assert len(asked) == 1
         forged = {**envelope(version), "Message": json.dumps(SES_BOUNCE)}
         assert post(client, "ses", forged).status_code == 403
         sentence = envelope(
@@ -219,9 +216,9 @@ FORGED = [
 def test_a_notice_of_another_topic_or_key_is_refused_unasked(
     crm: Crm, client: Client, changes: dict[str, str]
 ) -> None:
-    with responses.RequestsMock() as asked:
+    with pages() as asked:
         assert post(client, "ses", envelope(**changes)).status_code == 403
-        assert len(asked.calls) == 0
+        assert len(asked) == 0
     assert post(client, "ses", SES_BOUNCE).status_code == 403
     assert post(client, "ses", {**envelope(), "SignatureVersion": "3"}).status_code == 403
     assert kinds(crm) == []
@@ -239,21 +236,20 @@ SUBSCRIBE = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Tok
 def test_only_our_topic_is_subscribed(crm: Crm, client: Client) -> None:
     facts = {"Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": SUBSCRIBE}
     with web() as asked:
-        asked.add("GET", SUBSCRIBE, body="<ok/>")
         assert post(client, "ses", envelope(**facts)).status_code == 200
-        assert [call.request.url for call in asked.calls] == [PEM, SUBSCRIBE]
+        assert asked == [PEM, SUBSCRIBE]
         theirs = envelope(**facts | {"TopicArn": "arn:aws:sns:us-east-1:6:Evil"})
         assert post(client, "ses", theirs).status_code == 403
         elsewhere = envelope(**facts | {"SubscribeURL": "https://evil.example/"})
         assert post(client, "ses", elsewhere).status_code == 403
-        assert len(asked.calls) == 2
+        assert len(asked) == 2
 
 
 def test_a_certificate_that_cannot_be_had_is_asked_for_again(crm: Crm, client: Client) -> None:
-    for answer in ({"status": 404}, {"status": 302, "headers": {"Location": "https://evil.example/"}}):
-        with web(**answer):
+    for answer in (page(404), page(302, location="https://evil.example/")):
+        with web(answer=answer):
             assert post(client, "ses", envelope()).status_code == 503
-    with web(body=b"no certificate"):
+    with web(answer=page(body=b"no certificate")):
         assert post(client, "ses", envelope()).status_code == 503
     assert kinds(crm) == []
 
@@ -288,7 +284,7 @@ def test_an_event_of_aliyun_is_checked_and_counts_once(crm: Crm, client: Client)
         for _ in range(2):
             answer = post(client, "aliyun", body, headers=bridged(body))
             assert answer.json == {"taken": 1, "matched": 1, "stopped": 1}
-        assert len(asked.calls) == 1
+        assert len(asked) == 1
         assert post(client, "aliyun", body + b" ", headers=bridged(body)).status_code == 403
         old = {"x-eventbridge-signature-timestamp": str(int(NOW.timestamp() * 1000) - 400_000)}
         assert post(client, "aliyun", body, headers=bridged(body, **old)).status_code == 403

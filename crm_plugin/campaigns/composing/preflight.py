@@ -199,8 +199,11 @@ def _links(addresses: list[str], content: Mapping[str, Any]) -> list[Problem]:
 def _answers(crm: Crm, addresses: list[str]) -> tuple[list[Problem], list[str]]:
     """Return warnings of links that do not answer well, and the addresses that nobody looked at yet."""
     known = draft_link_check.known(crm, addresses)
-    bad = [one for one in known.values() if not one.good]
-    found = [Problem("link.broken", "link", {"url": one.url, "reason": one.reason}, False) for one in bad]
+    found = []
+    for one in known.values():
+        if one.unchecked or not one.good:
+            code = "link.unchecked" if one.unchecked else "link.broken"
+            found.append(Problem(code, "link", {"url": one.url, "reason": one.words}, severe=False))
     return found, [url for url in addresses if url not in known]
 
 

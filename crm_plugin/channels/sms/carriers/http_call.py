@@ -21,6 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings
+from crm_plugin.kernel.web_address import parse
 
 log = logging.getLogger(__name__)
 
@@ -178,12 +179,10 @@ def web_address(name: str, url: str) -> str:
     :raises BadInput: ``settings.bad_value``; the value may hold a secret and is not shown.
     """
     try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        good = good and parts.username is None
+        good = not parse(url).user
     except ValueError:
         good = False
-    if not good or any(letter <= " " or letter == "\x7f" for letter in url):
+    if not good:
         expected = "a web address such as https://sms.example"
         raise BadInput("settings.bad_value", name=name, value="(set)", expected=expected)
     return url.rstrip("/")

@@ -9,10 +9,8 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
 
 from crm_plugin.channels.email.feedback.providers.proofs import (
     Forged,
@@ -23,7 +21,10 @@ from crm_plugin.channels.email.feedback.providers.proofs import (
     rsa_signed,
 )
 from crm_plugin.kernel.clock import parse_instant
+from crm_plugin.kernel.public_fetch import NotFetched, fetch
+from crm_plugin.kernel.web_address import parse
 
+_HTTPS = 443
 _SECONDS = 5.0
 _LARGEST = 20_000
 _AMAZON = re.compile(r"sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?")
@@ -62,14 +63,14 @@ def fetched(url: str) -> bytes:
 
     :raises Unready: when it does not answer with 200.
     """
+    address = parse(url)
     try:
-        with requests.get(url, timeout=_SECONDS, allow_redirects=False, stream=True) as answer:
-            body = answer.raw.read(_LARGEST, decode_content=True)
-            if answer.status_code == requests.codes.ok:
-                return bytes(body)
-    except (requests.RequestException, OSError) as error:
-        raise Unready(f"{urlsplit(url).hostname} does not answer") from error
-    raise Unready(f"{urlsplit(url).hostname} answers {answer.status_code}")
+        answer = fetch(address, most=_LARGEST, seconds=_SECONDS)
+    except NotFetched as error:
+        raise Unready(f"{address.host} does not answer: {error}") from None
+    if answer.status != HTTPStatus.OK:
+        raise Unready(f"{address.host} answers {answer.status}")
+    return answer.body
 
 
 def amazon(request: Request, document: Any) -> None:
@@ -80,7 +81,7 @@ def amazon(request: Request, document: Any) -> None:
     if not isinstance(document, Mapping) or document.get("TopicArn") != request.settings.bounce_ses_topic:
         raise Forged
     url, algorithm = document.get("SigningCertURL"), _ALGORITHMS.get(str(document.get("SignatureVersion")))
-    if algorithm is None or not _is_amazons(url) or not urlsplit(str(url)).path.endswith(".pem"):
+    if algorithm is None or not _is_amazons(url) or not parse(str(url)).target.endswith(".pem"):
         raise Forged
     lines = [(name, document[name]) for name in _SIGNED if document.get(name) is not None]
     text = "".join(f"{name}\n{said}\n" for name, said in lines).encode("utf-8", "replace")
@@ -95,10 +96,11 @@ def _is_amazons(url: object) -> bool:
 def _is_at(host: re.Pattern[str], url: object) -> bool:
     """Return whether an address is https at a host, without a port, a name or a password."""
     try:
-        parts = urlsplit(str(url))
-        return parts.scheme == "https" and host.fullmatch(parts.netloc) is not None
+        address = parse(str(url))
     except ValueError:
         return False
+    ours = address.origin == ("https", address.host, _HTTPS) and not address.user
+    return ours and host.fullmatch(address.host) is not None
 
 
 def _moment(text: object) -> datetime:
