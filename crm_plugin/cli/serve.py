@@ -9,7 +9,7 @@ from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, audit, sessions
+from crm_plugin.kernel import accounts, audit, passwords, sessions
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.plugin import load_host
 from crm_plugin.serve.app import create_app
@@ -85,8 +85,9 @@ def _first_account(crm: Crm) -> None:
 
 def _save(crm: Crm, login: str, grant: accounts.Grant) -> str:
     password = secrets.token_urlsafe(12)
+    hashed = passwords.hashed(password)
     with crm.db.begin() as session:
-        accounts.save(session, login, password, grant)
+        accounts.save(session, login, hashed, grant)
         rights = ", ".join(grant.permissions)
         audit.record(
             session, crm.clock(), OPERATOR.id, "account.save", ("account", login), permissions=rights

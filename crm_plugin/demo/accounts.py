@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import wraps
+from threading import BoundedSemaphore
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
 from sqlalchemy import func, or_, select
@@ -22,6 +23,8 @@ CHANNELS = ("sms", "email", "message")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # Being seen moves a row; once in five minutes is fine enough for "last active" and spares the writes.
 _SEEN_EVERY = 300
+# A hash is dear on purpose: a flood of logins must leave something for everybody else.
+_HASHING = BoundedSemaphore(2)
 
 
 def load_user() -> None:
@@ -73,10 +76,23 @@ def find_account(login: str, password: str) -> User | None:
     """Return the active account with this user name or address and password, else None."""
     name = login.strip().lower()
     named = or_(User.username == name, func.lower(User.email) == name)
-    for user in db.session.scalars(select(User).where(named, User.status == "active").order_by(User.id)):
-        if user.password_hash and check_password_hash(user.password_hash, password):
-            return user
+    active = select(User.id, User.password_hash).where(named, User.status == "active").order_by(User.id)
+    for number, kept in db.session.execute(active).all():
+        if kept and _matches(kept, password):
+            return db.session.get(User, number)
     return None
+
+
+def _matches(kept: str, password: str) -> bool:
+    db.session.rollback()  # a transaction would wait for the hash, and others for the transaction
+    with _HASHING:
+        return check_password_hash(kept, password)
+
+
+def _hashed(password: str) -> str:
+    db.session.rollback()
+    with _HASHING:
+        return generate_password_hash(password)
 
 
 def _enter(user: User) -> None:
@@ -112,11 +128,12 @@ def register() -> Response | str:
     if request.method == "POST":
         fault = _fault(request.form["username"], request.form["email"], request.form["password"])
         if not fault:
+            password_hash = _hashed(request.form["password"])
             user = User(
                 username=request.form["username"].strip().lower(),
                 display_name=request.form["display_name"].strip()[:200] or request.form["username"],
                 email=request.form["email"].strip(), phone=request.form.get("phone", "").strip()[:64] or None,
-                password_hash=generate_password_hash(request.form["password"]), registered_at=now(),
+                password_hash=password_hash, registered_at=now(),
             )  # fmt: skip
             db.session.add(user)
             db.session.flush()
@@ -182,12 +199,13 @@ def profile() -> Response | str:
 @signed_in
 def password() -> Response:
     """Change one's password, knowing the old one."""
-    if not check_password_hash(g.user.password_hash, request.form["old"]):
+    if not _matches(g.user.password_hash, request.form["old"]):
         flash(say("The old password is not right."), "bad")
     elif len(request.form["new"]) < 8:
         flash(say("A password needs at least 8 characters."), "bad")
     else:
-        g.user.password_hash = generate_password_hash(request.form["new"])
+        password_hash = _hashed(request.form["new"])
+        g.user.password_hash = password_hash
         db.session.commit()
         flash(say("Saved."), "good")
     return redirect(url_for("accounts.profile"))

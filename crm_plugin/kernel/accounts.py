@@ -1,11 +1,8 @@
 """Accounts of the CRM's own shell, for schools whose platform cannot say which person is at the screen."""
 
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHash
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -13,11 +10,7 @@ from crm_plugin.kernel import sessions
 from crm_plugin.kernel.db.types import Base, Json, Key, Text, UtcDateTime
 from crm_plugin.kernel.db.writes import upsert
 
-_hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_hex())
 LONGEST_LOGIN = 64
-FREE_TRIES = 5
-"""Wrong passwords before the account is locked for a while; each further one doubles the wait."""
 
 
 class Account(Base):
@@ -54,13 +47,16 @@ def has_any(session: Session) -> bool:
     return bool(session.scalar(select(func.count()).select_from(Account)))
 
 
-def save(session: Session, login: str, password: str, grant: Grant, name: str = "") -> None:
-    """Make an account, or give an existing one a new password and new rights; its sessions end."""
+def save(session: Session, login: str, password_hash: str, grant: Grant, name: str = "") -> None:
+    """Make an account, or give an existing one a new password and new rights; its sessions end.
+
+    :param password_hash: made by :mod:`~crm_plugin.kernel.passwords` before the transaction began.
+    """
     sessions.end_all(session, login)
     row = {
         "login": login,
         "display_name": name or login,
-        "password_hash": _hasher.hash(password),
+        "password_hash": password_hash,
         "permissions": grant.permissions,
         "scope": grant.scope,
         "failures": 0,
@@ -69,24 +65,9 @@ def save(session: Session, login: str, password: str, grant: Grant, name: str = 
     upsert(session, Account, [row], key=["login"])
 
 
-def sign_in(session: Session, login: str, password: str, now: datetime) -> Account | None:
-    """Return the account when the password is right; wrong ones are counted, too many lock it for a while."""
-    account = session.get(Account, login, with_for_update=True) if is_login(login) else None
-    if account is None or (account.locked_until is not None and account.locked_until > now):
-        _matches(_NOBODY, password)  # the same work, so that the answer's time shows nothing
-        return None
-    if _matches(account.password_hash, password):
-        account.failures, account.locked_until = 0, None
-        return account
-    account.failures += 1
-    if account.failures >= FREE_TRIES:
-        account.locked_until = now + timedelta(seconds=min(3600, 30 * 2 ** (account.failures - FREE_TRIES)))
-    return None
-
-
 def find(session: Session, login: str) -> Account | None:
     """Return an account."""
-    return session.get(Account, login)
+    return session.get(Account, login) if is_login(login) else None
 
 
 def remove(session: Session, login: str) -> bool:
@@ -96,10 +77,3 @@ def remove(session: Session, login: str) -> bool:
         sessions.end_all(session, login)
         session.delete(account)
     return account is not None
-
-
-def _matches(stored: str, password: str) -> bool:
-    try:
-        return _hasher.verify(stored, password)
-    except (Argon2Error, InvalidHash):
-        return False

@@ -26,10 +26,12 @@ def left(session: Session, at: datetime, login: str) -> None:
     audit.record(session, at, login, "account.sign_out", ("account", login))
 
 
-def refused(session: Session, at: datetime, name: str, client: str) -> None:
+def refused(session: Session, at: datetime, name: str, client: str, until: datetime | None = None) -> None:
     """Record a refused sign-in, and the lock that it began.
 
     :param name: as it was typed; one that no account has is not kept, as people type passwords there.
+    :param client: the address that it came from; a lock holds for it alone.
+    :param until: when the lock ends; None where there is none.
     """
     account = accounts.find(session, name) if accounts.is_login(name) else None
     login = "" if account is None else account.login
@@ -40,15 +42,9 @@ def refused(session: Session, at: datetime, name: str, client: str) -> None:
     else:
         row.count = (row.count or 0) + 1
         row.details = {**row.details, "client": _with(str(row.details.get("client", "")), client)}
-    if account is not None and account.locked_until is not None and account.locked_until > at:
-        _locked(session, at, login, account.locked_until)
-
-
-def _locked(session: Session, at: datetime, login: str, until: datetime) -> None:
-    ends = until.isoformat(timespec="seconds")
-    row = _latest(session, "account.lock", login, at - timedelta(days=1))
-    if row is None or row.details.get("until") != ends:
-        audit.record(session, at, VISITOR, "account.lock", ("account", login), until=ends)
+    if until is not None:
+        ends = until.isoformat(timespec="seconds")
+        audit.record(session, at, VISITOR, "account.lock", ("account", login), until=ends, client=client)
 
 
 def _latest(session: Session, action: str, login: str, since: datetime) -> AuditRow | None:

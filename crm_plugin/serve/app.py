@@ -1,5 +1,6 @@
 """The shell's Flask application."""
 
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,11 +12,16 @@ from werkzeug.wrappers import Response
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel import accounts, sign_in_log
+from crm_plugin.kernel.accounts import Account
 from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import OWN, ShellHost
+from crm_plugin.serve.known_browser import KnownBrowsers
 from crm_plugin.serve.sessions import BrowserSession
+from crm_plugin.serve.sign_in import Outcome, SignIns
+from crm_plugin.serve.sign_in_limits import Caller
+from crm_plugin.web.public.http import address_of
 from crm_plugin.web.shell.rendering import SignOut
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,10 +61,48 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def _login_page(trouble: str = "") -> str:
+def _login_page(trouble: str = "", wait: int = 0) -> str:
     locale = choose(None, request.headers.get("Accept-Language"))
-    shown = {"trouble": trouble, "next": request.values.get("next", ""), "locale": locale}
+    shown = {"trouble": trouble, "wait": wait, "next": request.values.get("next", ""), "locale": locale}
     return render_template("login.html", **shown, _=partial(translate, locale=locale))
+
+
+_STATUS = {"refused": 403, "held": 429, "busy": 503}
+
+
+def _refusal(outcome: Outcome) -> Response:
+    page = _login_page(outcome.trouble, outcome.wait)
+    headers = {"Retry-After": str(outcome.wait)} if outcome.wait else {}
+    return Response(page, _STATUS[outcome.trouble], headers, mimetype="text/html")
+
+
+def _sign_in(crm: Crm, browser: BrowserSession) -> Callable[[], Response]:
+    tries = SignIns(crm)
+    secure = urlsplit(crm.settings.public_url).scheme == "https"
+    browsers = KnownBrowsers(crm.settings.secret_key, secure=secure)
+
+    def sign_in() -> Response:
+        name = request.form.get("login", "").strip()
+        client = address_of(request.environ)
+        caller = Caller(client, browsers.shown(request, name))
+        outcome = tries.attempt(name, request.form.get("password", ""), caller)
+        if outcome.account is None:
+            return _refusal(outcome)
+        if not crm.db.run(partial(start, account=outcome.account, client=client)):
+            return _refusal(Outcome(trouble="refused"))
+        answer = redirect(_inside(request.form.get("next", "")))
+        browsers.remember(request, answer, name)
+        return answer
+
+    def start(database: Session, account: Account, client: str) -> bool:
+        now = accounts.find(database, account.login)
+        if now is None or now.password_hash != account.password_hash:
+            return False  # another password was given while this one was compared
+        browser.start(database, account.login)
+        sign_in_log.passed(database, crm.clock(), account.login, client)
+        return True
+
+    return sign_in
 
 
 def _pages(crm: Crm, browser: BrowserSession) -> Blueprint:
@@ -72,21 +116,7 @@ def _pages(crm: Crm, browser: BrowserSession) -> Blueprint:
     def login() -> str:
         return _login_page()
 
-    @pages.post("/login")
-    def sign_in() -> Response | tuple[str, int]:
-        name = request.form.get("login", "").strip()
-        with crm.db.begin() as database:
-            account = accounts.sign_in(database, name, request.form.get("password", ""), crm.clock())
-        client = request.remote_addr or ""
-        if account is None:
-            crm.db.run(lambda database: sign_in_log.refused(database, crm.clock(), name, client))
-            return _login_page("refused"), 403
-        crm.db.run(partial(_start, login=account.login, client=client))
-        return redirect(_inside(request.form.get("next", "")))
-
-    def _start(database: Session, login: str, client: str) -> None:
-        browser.start(database, login)
-        sign_in_log.passed(database, crm.clock(), login, client)
+    pages.add_url_rule("/login", "sign_in", _sign_in(crm, browser), methods=["POST"])
 
     @pages.post("/logout")
     def logout() -> Response:

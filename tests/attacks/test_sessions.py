@@ -9,11 +9,12 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts
+from crm_plugin.kernel import accounts, passwords
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.sessions import ShellSession
 from crm_plugin.kernel.sign_in_log import VISITOR
+from crm_plugin.serve.sign_in_limits import FREE
 from tests.serve.test_shell import ADMIN, Shell, open_shell
 from tests.web.forms import posted
 
@@ -25,8 +26,8 @@ pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords are hashed fast: nothing here is about them."""
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(accounts, "_hasher", quick)
-    monkeypatch.setattr(accounts, "_NOBODY", quick.hash("nobody"))
+    monkeypatch.setattr(passwords, "_hasher", quick)
+    monkeypatch.setattr(passwords, "NOBODY", quick.hash("nobody"))
 
 
 @pytest.fixture
@@ -182,8 +183,11 @@ def test_a_flood_of_guesses_is_one_row_and_a_lock_another(shell: Shell) -> None:
     for number in range(12):
         shell.client.environ_base["REMOTE_ADDR"] = f"203.0.113.{number}"
         shell.sign_in("admin", "wrong")
+    assert _log(shell) == [(VISITOR, "account.refuse", "admin", 12)]
+    for _ in range(2 * FREE):
+        shell.sign_in("admin", "wrong")
     assert _log(shell) == [
-        (VISITOR, "account.refuse", "admin", 12),
+        (VISITOR, "account.refuse", "admin", 11 + FREE),
         (VISITOR, "account.lock", "admin", None),
     ]
     with shell.crm.db.read() as session:
