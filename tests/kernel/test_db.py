@@ -236,3 +236,23 @@ def test_a_busy_sqlite_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     assert database.run(lambda session: session.scalar(sa.text("SELECT 1"))) == 1
     holder.close()
     database.close()
+
+
+@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
+def test_reading_keeps_what_the_driver_prepared(database: Database) -> None:
+    """The driver forgets it at each rollback, and the server plans every statement again."""
+    prepared = sa.text("SELECT count(*) FROM pg_prepared_statements")
+    for _ in range(8):
+        with database.read() as session:
+            found = session.scalar(prepared)
+    assert found
+
+
+@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
+def test_a_session_for_reading_writes_nothing(database: Database) -> None:
+    with database.begin() as session:
+        session.execute(sa.text("CREATE TABLE written (id int)"))
+    with pytest.raises(sa.exc.DBAPIError, match="read-only"), database.read() as session:
+        session.execute(sa.text("INSERT INTO written VALUES (1)"))
+    with database.begin() as session:
+        session.execute(sa.text("INSERT INTO written VALUES (1)"))

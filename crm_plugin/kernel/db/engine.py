@@ -34,6 +34,7 @@ class Database:
         self.engine = engine
         self.dialect = "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
         self._writer = engine.execution_options(crm_immediate=True)
+        self._reader = engine.execution_options(postgresql_readonly=True)
         forget_after_fork(self, "_forget_connections")
 
     @contextmanager
@@ -49,8 +50,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading only."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False) as session:
             yield session
+            if self.dialect == "postgresql":
+                # A rollback makes psycopg forget what it prepared, and the server plan it all again.
+                session.commit()
 
     def run(self, work: Callable[[Session], T], tries: int = 6) -> T:
         """Call ``work`` in a transaction of our own and again after a deadlock or a busy database."""
