@@ -39,6 +39,5 @@ def seed(crm: Crm, language: str) -> None:
     admin = Actor(str(ident), login, frozenset(PERMISSIONS))
     for names, tree in SEARCHES:
         quick_queries.save(crm, admin, names[language], tree, shared=True, pinned=True)
-    with crm.db.begin() as session:
-        keep(session, _KEPT, True)
+    crm.db.run(lambda session: keep(session, _KEPT, True))
     quick_queries.refresh_counts(crm, everything=True)

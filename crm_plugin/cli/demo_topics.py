@@ -1,6 +1,7 @@
 """The topics of a new demo, and what some of its people chose, said as they would have said it."""
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crm_plugin.demo.generate import demo_accounts
 from crm_plugin.demo.models import User
@@ -24,8 +25,11 @@ def seed(crm: Crm) -> None:
         ident = session.scalar(select(User.id).where(User.username == login))
         people = session.scalars(select(Person.id).where(Person.status == "active").order_by(Person.id)).all()
     topics.begin(crm, Actor(str(ident), login, frozenset(PERMISSIONS)))
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         for topic, step in zip(topics.offered(session), EVERY, strict=True):
             for person in people[step // 2 :: step]:
                 topic_consent.opt_out(crm, session, person, topic.id, crm.clock(), "choices")
         keep(session, _KEPT, True)
+
+    crm.db.run(work)

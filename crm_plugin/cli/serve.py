@@ -3,6 +3,7 @@
 import secrets
 
 import click
+from sqlalchemy.orm import Session
 
 from crm_plugin.cli import wsgi_server
 from crm_plugin.cli.base import PORT, with_crm
@@ -54,10 +55,13 @@ def add(crm: Crm, login: str, permissions: tuple[str, ...], courses: tuple[str, 
 @with_crm
 def remove(crm: Crm, login: str) -> None:
     """Delete an account; its sessions end at once."""
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         if not accounts.remove(session, login):
             raise NotFound("object.missing", kind="account", id=login)
         audit.record(session, crm.clock(), OPERATOR.id, "account.remove", ("account", login))
+
+    crm.db.run(work)
     click.echo(f"{login} cannot sign in any more")
 
 
@@ -66,12 +70,16 @@ def remove(crm: Crm, login: str) -> None:
 @with_crm
 def sign_out(crm: Crm, login: str) -> None:
     """End all sessions of an account, on every device; its password stays."""
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         if not accounts.is_login(login) or accounts.find(session, login) is None:
             raise NotFound("object.missing", kind="account", id=login)
         count = sessions.end_all(session, login)
         of = ("account", login)
         audit.record(session, crm.clock(), OPERATOR.id, "account.end_sessions", of, sessions=count)
+        return count
+
+    count = crm.db.run(work)
     click.echo(f"{login}: {count} sessions ended")
 
 
@@ -86,12 +94,13 @@ def _first_account(crm: Crm) -> None:
 def _save(crm: Crm, login: str, grant: accounts.Grant) -> str:
     password = secrets.token_urlsafe(12)
     hashed = passwords.hashed(password)
-    with crm.db.begin() as session:
+    rights, of = ", ".join(grant.permissions), ("account", login)
+
+    def work(session: Session) -> None:
         accounts.save(session, login, hashed, grant)
-        rights = ", ".join(grant.permissions)
-        audit.record(
-            session, crm.clock(), OPERATOR.id, "account.save", ("account", login), permissions=rights
-        )
+        audit.record(session, crm.clock(), OPERATOR.id, "account.save", of, permissions=rights)
+
+    crm.db.run(work)
     return password
 
 

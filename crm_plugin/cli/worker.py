@@ -28,7 +28,8 @@ def worker(crm: Crm, burst: bool) -> None:
     if burst:
         _burst(crm)
         return
-    server = None if crm.queue.url else embedded_valkey.start(crm.instance)
+    # Also where another worker runs one: whichever ends first, the other keeps it.
+    server = None if crm.settings.redis_url else embedded_valkey.start(crm.instance)
     if server is not None:
         crm.queue = Queue(server.url, crm.instance / "warned")
     keep = None if server is None else server.keep

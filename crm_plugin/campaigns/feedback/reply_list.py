@@ -80,7 +80,8 @@ def mark_done(crm: Crm, actor: Actor, ident: int) -> None:
     """
     need(actor, "crm.send")
     seen = sa.select(Reply.event_key).where(Reply.id == ident, in_scope(Reply.person_id, actor.scope))
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         event = session.scalar(seen)
         if event is None:
             raise NotFound("object.missing", kind=Clause("reply"), id=ident)
@@ -88,6 +89,8 @@ def mark_done(crm: Crm, actor: Actor, ident: int) -> None:
         theirs = sa.update(Reply).where(Reply.event_key == event, Reply.done_at.is_(None))
         session.execute(theirs.values(done_at=now).execution_options(synchronize_session=False))
         audit.record(session, now, actor.id, "reply.done", ("reply", ident))
+
+    crm.db.run(work)
 
 
 def timeline(session: Session, person_id: int, window: Window) -> list[Moment]:

@@ -2,6 +2,8 @@
 
 import logging
 
+from sqlalchemy.orm import Session
+
 from crm_plugin.campaigns.launch import lifecycle, staging
 from crm_plugin.campaigns.launch.staging import Freeze
 from crm_plugin.campaigns.models import Campaign
@@ -60,10 +62,14 @@ def _freeze(crm: Crm, campaign: Campaign, token: str) -> bool:
 
 
 def _store_links(crm: Crm, campaign: Campaign) -> Compiled:
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> Compiled:
         compiled = compiled_of(crm, session, campaign)
         if addresses := targets(compiled, campaign.content):
             make_links(session, campaign.id, addresses, crm.clock())
+        return compiled
+
+    compiled = crm.db.run(work)
     fixed: str = getattr(compiled, "fixed_text", "")
     if fixed and short_url(crm.settings, "") in fixed:
         shared = shared_in(crm.settings, signer(crm), fixed)

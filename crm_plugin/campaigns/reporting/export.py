@@ -25,9 +25,8 @@ def export(crm: Crm, actor: Actor, campaign_id: int, what: str) -> Iterator[Expo
     with crm.db.read() as session:
         campaign = access.find(session, actor, campaign_id, "crm.export")
         count = number_of(session, campaign, what, actor.scope)
-    with crm.db.begin() as session:
-        of = ("campaign", campaign_id)
-        record(session, crm.clock(), actor.id, "campaign.export", of, what=what, count=count)
+    facts = (actor.id, "campaign.export", ("campaign", campaign_id))
+    crm.db.run(lambda session: record(session, crm.clock(), *facts, what=what, count=count))
     return _exported(crm, actor, campaign, what)
 
 

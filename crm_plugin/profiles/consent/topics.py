@@ -1,9 +1,9 @@
 """The topics of a school's marketing: a short list that administrators keep, and that people choose from."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,8 @@ from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.models.topics import NAME, Topic, TopicOptOut
 from crm_plugin.profiles.store.normalise import fold
+
+T = TypeVar("T")
 
 MOST = 12
 """Topics that are offered at once: people read through all of them before they choose."""
@@ -117,11 +119,14 @@ def rename(crm: Crm, actor: Actor, ident: int, name: str, name_zh: str = "") -> 
     """
     _admit(actor)
     name, name_zh = _name(name), _name(name_zh, needed=False)
-    with _unique(crm, name) as session:
+
+    def work(session: Session) -> None:
         topic = _one(session, ident)
         before = {"was": topic.name, "was_zh": topic.name_zh}
         topic.name, topic.name_zh, topic.folded = name, name_zh, fold(name)
         _record(crm, session, actor, "topic.rename", topic, **before)
+
+    _written(crm, name, work)
 
 
 def move(crm: Crm, actor: Actor, ident: int, place: int) -> None:
@@ -131,13 +136,17 @@ def move(crm: Crm, actor: Actor, ident: int, place: int) -> None:
     :raises Refused: as :func:`create`.
     """
     _admit(actor)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         topic = _one(session, ident)
         order = [row.id for row in every(session) if row.id != ident]
         order.insert(max(place, 0), ident)
-        for position, one in enumerate(order, 1):
+        # By id: two who reorder at once then wait for each other one way round.
+        for one, position in sorted(zip(order, count(1), strict=False)):
             session.execute(sa.update(Topic).where(Topic.id == one).values(position=position))
         _record(crm, session, actor, "topic.move", topic, place=place)
+
+    crm.db.run(work)
 
 
 def archive(crm: Crm, actor: Actor, ident: int) -> None:
@@ -148,13 +157,16 @@ def archive(crm: Crm, actor: Actor, ident: int) -> None:
     :raises Refused: as :func:`create`.
     """
     _admit(actor)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         topic = _one(session, ident)
         users = _users(crm, session, ident)
         if users:
             raise Conflict("topic.in_use", users=", ".join(users))
         topic.archived_at = topic.archived_at or crm.clock()
         _record(crm, session, actor, "topic.archive", topic)
+
+    crm.db.run(work)
 
 
 def _users(crm: Crm, session: Session, ident: int) -> list[str]:
@@ -170,18 +182,22 @@ def restore(crm: Crm, actor: Actor, ident: int) -> None:
     :raises Refused: as :func:`create`.
     """
     _admit(actor)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         topic = _one(session, ident)
         if topic.archived_at is not None:
             _room(session, 1)
         topic.archived_at = None
         _record(crm, session, actor, "topic.restore", topic)
 
+    crm.db.run(work)
+
 
 def _create(crm: Crm, actor: Actor, names: Sequence[tuple[str, str]]) -> list[int]:
     _admit(actor)
     wanted = [(_name(name), _name(name_zh, needed=False)) for name, name_zh in names]
-    with _unique(crm, wanted[0][0]) as session:
+
+    def work(session: Session) -> list[int]:
         _room(session, len(wanted))
         last = session.scalar(sa.select(sa.func.max(Topic.position))) or 0
         found = [
@@ -194,13 +210,13 @@ def _create(crm: Crm, actor: Actor, names: Sequence[tuple[str, str]]) -> list[in
             _record(crm, session, actor, "topic.create", topic)
         return [topic.id for topic in found]
 
+    return _written(crm, wanted[0][0], work)
 
-@contextmanager
-def _unique(crm: Crm, name: str) -> Iterator[Session]:
-    """Run a transaction that writes a name; the database itself refuses one that another topic has."""
+
+def _written(crm: Crm, name: str, work: Callable[[Session], T]) -> T:
+    """Do a transaction that writes a name; the database itself refuses one that another topic has."""
     try:
-        with crm.db.begin() as session:
-            yield session
+        return crm.db.run(work)
     except IntegrityError:
         raise Conflict("topic.taken", "name", name=name) from None
 

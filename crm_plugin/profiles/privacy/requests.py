@@ -90,8 +90,8 @@ def disclose(crm: Crm, actor: Actor, person_id: int) -> dict[str, Any]:
     """
     _admit(actor)
     document = export(crm, person_id)
-    with crm.db.begin() as session:
-        audit.record(session, crm.clock(), actor.id, "person.disclosed", ("person", person_id), count=1)
+    of = ("person", person_id)
+    crm.db.run(lambda session: audit.record(session, crm.clock(), actor.id, "person.disclosed", of, count=1))
     return document
 
 

@@ -78,7 +78,8 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
     need(actor, "crm.edit")
     _check(entry)
     now = crm.clock()
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         check(session, actor, person_id)
         row = FollowUp(
             **_values(entry), person_id=person_id, at=now, author=actor.id, author_name=actor.display_name
@@ -87,6 +88,8 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
         session.flush()
         audit.record(session, now, actor.id, "follow_up.add", ("follow_up", row.id), person=person_id)
         return row.id
+
+    return crm.db.run(work)
 
 
 def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> None:
@@ -158,9 +161,12 @@ def _values(entry: Entry) -> dict[str, Any]:
 def _change(crm: Crm, actor: Actor, person_id: int, ident: int, action: str, **values: Any) -> None:
     need(actor, "crm.edit")
     theirs = sa.update(FollowUp).where(FollowUp.id == ident, FollowUp.person_id == person_id)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         check(session, actor, person_id)
         result: Any = session.execute(theirs.values(values))
         if not result.rowcount:
             raise NotFound("object.missing", kind=Clause("follow-up"), id=ident)
         audit.record(session, crm.clock(), actor.id, action, ("follow_up", ident), person=person_id)
+
+    crm.db.run(work)

@@ -10,6 +10,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostInfo
@@ -26,9 +27,12 @@ def store(crm: Crm) -> None:
     :raises Unavailable: when it says nothing.
     """
     facts = json.loads(json.dumps(asdict(crm.host.refresh_info())))
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         if kept(session, _NAME) != facts:
             keep(session, _NAME, facts)
+
+    crm.db.run(work)
 
 
 def host_info(crm: Crm) -> HostInfo | None:

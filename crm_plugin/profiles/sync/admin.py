@@ -41,5 +41,5 @@ def _admit(actor: Actor) -> None:
 
 
 def _write_down(crm: Crm, actor: Actor, action: str, stream: str = "") -> None:
-    with crm.db.begin() as session:
-        audit.record(session, crm.clock(), actor.id, action, ("stream", stream))
+    of = ("stream", stream)
+    crm.db.run(lambda session: audit.record(session, crm.clock(), actor.id, action, of))

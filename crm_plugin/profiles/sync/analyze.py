@@ -1,6 +1,7 @@
 """Refresh the database planner's statistics of tables that a scan has just filled."""
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import CourseLabel, Interest, OrderLine, PersonTag
@@ -20,9 +21,12 @@ def analyse(db: Database, stream: str) -> None:
     if db.dialect == "mysql":
         return
     tables = [KINDS[stream].model, Seen, *_BESIDE.get(stream, ())]
-    with db.begin() as session:
+
+    def work(session: Session) -> None:
         if db.dialect == "sqlite":
             # A thousand rows of each index are enough; all of them would be read otherwise.
             session.execute(sa.text("PRAGMA analysis_limit = 1000"))
         for model in tables:
             session.execute(sa.text(f"ANALYZE {model.__tablename__}"))
+
+    db.run(work)

@@ -26,8 +26,8 @@ def look(crm: Crm) -> None:
     if crm.host.plugin is None:
         return
     lines = [[name, ok, detail] for name, ok, detail in crm.host.check()]
-    with crm.db.begin() as session:
-        keep(session, _NAME, {"at": crm.clock().isoformat(), "lines": lines})
+    found = {"at": crm.clock().isoformat(), "lines": lines}
+    crm.db.run(lambda session: keep(session, _NAME, found))
 
 
 def last(session: Session) -> tuple[datetime | None, list[Check]]:

@@ -237,5 +237,5 @@ def confirm_gone(crm: Crm, stream: str) -> None:
 
 def let_scan(crm: Crm, streams: list[str]) -> None:
     """Let these streams be scanned again at the next round."""
-    with crm.db.begin() as session:
-        session.execute(sa.update(Stream).where(Stream.stream.in_(streams)).values(rescan=True))
+    again = sa.update(Stream).where(Stream.stream.in_(streams)).values(rescan=True)
+    crm.db.run(lambda session: session.execute(again))

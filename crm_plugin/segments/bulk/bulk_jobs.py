@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
@@ -71,7 +72,8 @@ def claim(crm: Crm, table: type[Row]) -> Row | None:
     free = sa.or_(table.state == "waiting", killed)
     # What had its turn comes behind what has waited longer.
     longest = sa.func.coalesce(table.beat_at, table.created_at)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int | None:
         over = sa.update(table).where(killed, table.tries >= TRIES)
         ended = {"state": "failed", "problem": GAVE_UP} | ({"key": None} if hasattr(table, "key") else {})
         session.execute(over.values(**ended), execution_options=_UNSYNCED)
@@ -79,6 +81,9 @@ def claim(crm: Crm, table: type[Row]) -> Row | None:
         taken = sa.update(table).where(table.id == ident, free)
         values = {"state": "running", "token": token, "beat_at": now, "tries": table.tries + 1}
         session.execute(taken.values(**values), execution_options=_UNSYNCED)
+        return ident
+
+    ident = crm.db.run(work)
     with crm.db.read() as session:
         return session.scalar(sa.select(table).where(table.id == ident, table.token == token))
 
@@ -90,11 +95,14 @@ def hold(crm: Crm, row: Asked, **values: object) -> None:
     """
     table = type(row)
     mine = sa.update(table).where(table.id == row.id, table.token == row.token, table.state == "running")
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> None:
         result = session.execute(mine.values(**values, beat_at=crm.clock()), execution_options=_UNSYNCED)
         assert isinstance(result, CursorResult)
         if result.rowcount != 1:
             raise Lost
+
+    crm.db.run(work)
 
 
 class Turn:

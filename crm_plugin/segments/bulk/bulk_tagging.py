@@ -154,8 +154,8 @@ def tag_due(crm: Crm) -> int:
 
 def remove_old(crm: Crm) -> None:
     """Forget taggings older than :data:`crm_plugin.segments.bulk.bulk_jobs.KEPT`; the tags stay."""
-    with crm.db.begin() as session:
-        session.execute(sa.delete(Tagging).where(Tagging.created_at <= crm.clock() - bulk_jobs.KEPT))
+    old = sa.delete(Tagging).where(Tagging.created_at <= crm.clock() - bulk_jobs.KEPT)
+    crm.db.run(lambda session: session.execute(old))
 
 
 def _tag(crm: Crm, row: Tagging) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
@@ -131,18 +132,22 @@ def _prepared(crm: Crm, actor: Actor, wanted: Wanted) -> _Prepared:
 
 
 def _queued(crm: Crm, actor: Actor, wanted: Wanted, made: _Prepared) -> int:
-    row = Export(
+    facts = {
         **bulk_jobs.begun(crm, actor, wanted.part, made.total),
-        columns=[one.key for one in made.columns],
-        heading=made.heading,
-        format=wanted.format,
-    )
-    with crm.db.begin() as session:
+        "columns": [one.key for one in made.columns],
+        "heading": made.heading,
+        "format": wanted.format,
+    }
+
+    def work(session: Session) -> int:
+        row = Export(**facts)
         session.add(row)
         session.flush()
-        ident = row.id
-        of = ("export", ident)
+        of = ("export", row.id)
         audit.record(session, crm.clock(), actor.id, "people.export_asked", of, count=row.total)
+        return row.id
+
+    ident = crm.db.run(work)
     crm.queue.wake(_JOB, seconds=LONG_SECONDS)
     return ident
 
@@ -177,8 +182,10 @@ def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
     path = _path(crm, row.id, row.token, row.format)
     if not path.exists():
         raise NotFound("export.gone", id=ident)
-    with crm.db.begin() as session:
-        audit.record(session, crm.clock(), actor.id, "people.download", ("export", ident), count=row.done)
+    count, of = row.done, ("export", ident)
+    crm.db.run(
+        lambda session: audit.record(session, crm.clock(), actor.id, "people.download", of, count=count)
+    )
     return path
 
 
@@ -202,9 +209,12 @@ def make_due(crm: Crm) -> int:
 def remove_old(crm: Crm) -> None:
     """Remove exports older than :data:`crm_plugin.segments.bulk.bulk_jobs.KEPT`, with their files."""
     limit = crm.clock() - bulk_jobs.KEPT
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> set[str]:
         session.execute(sa.delete(Export).where(Export.created_at <= limit))
-        ids = {str(ident) for ident in session.scalars(sa.select(Export.id))}
+        return {str(ident) for ident in session.scalars(sa.select(Export.id))}
+
+    ids = crm.db.run(work)
     for path in _folder(crm).iterdir():
         if path.name.partition("-")[0] not in ids:
             path.unlink(missing_ok=True)
@@ -313,8 +323,8 @@ def _value(person: PersonRow, column: Column, zone: ZoneInfo) -> Any:
 
 
 def _audit(crm: Crm, author: str, count: int, format: str) -> None:
-    with crm.db.begin() as session:
-        audit.record(session, crm.clock(), author, "people.export", count=count, format=format)
+    facts = (author, "people.export")
+    crm.db.run(lambda session: audit.record(session, crm.clock(), *facts, count=count, format=format))
 
 
 def _folder(crm: Crm) -> Path:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,7 +38,8 @@ def save(
     need(actor, "crm.edit")
     service.understood(crm, document, actor)
     now = crm.clock()
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         last = session.scalar(sa.select(sa.func.max(QuickQuery.position)))
         query = QuickQuery(
             name=_name(name),
@@ -51,8 +54,10 @@ def save(
         )
         session.add(query)
         session.flush()
-        ident = query.id
-        audit.record(session, now, actor.id, "query.save", of=("query", ident), name=query.name)
+        audit.record(session, now, actor.id, "query.save", of=("query", query.id), name=query.name)
+        return query.id
+
+    ident = crm.db.run(work)
     _wake(crm)
     return ident
 
@@ -85,13 +90,17 @@ def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
     """Put a quick query at a place (0 = first) among those that the actor sees; return the id to undo by."""
     order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
     order.insert(max(position, 0), ident)
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         _editable(session, ident, actor)
         undo = undoing.moved(session, crm, actor, order)
-        for place, one in enumerate(order, 1):
+        # By id: two who reorder at once then wait for each other one way round.
+        for one, place in sorted(zip(order, count(1), strict=False)):
             session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
         audit.record(session, crm.clock(), actor.id, "query.move", of=("query", ident), position=position)
-    return undo
+        return undo
+
+    return crm.db.run(work)
 
 
 def delete(crm: Crm, actor: Actor, ident: int) -> int:
@@ -99,7 +108,8 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
 
     :raises Conflict: ``segment.in_use``, naming what uses it.
     """
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         query = _editable(session, ident, actor)
         users = using(crm, session, ident)
         if users:
@@ -107,6 +117,9 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
         undo = undoing.deleted(session, crm, actor, query)
         session.delete(query)
         audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
+        return undo
+
+    undo = crm.db.run(work)
     _wake(crm)
     return undo
 
@@ -159,10 +172,12 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
             found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
         except BadInput:
             found = 0
-        with crm.db.begin() as session:
-            counted = {"count": found, "counted_at": now}
-            session.execute(sa.update(QuickQuery).where(QuickQuery.id == one.id).values(**counted))
+        crm.db.run(partial(_keep_count, ident=one.id, count=found, counted_at=now))
     return len(due)
+
+
+def _keep_count(session: Session, ident: int, **counted: Any) -> None:
+    session.execute(sa.update(QuickQuery).where(QuickQuery.id == ident).values(**counted))
 
 
 def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
@@ -188,7 +203,8 @@ def _is_stale(now: datetime, moved: datetime | None) -> sa.ColumnElement[bool]:
 
 def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int:
     now = crm.clock()
-    with crm.db.begin() as session:
+
+    def work(session: Session) -> int:
         query = _editable(session, ident, actor)
         undo = undoing.changed(session, crm, actor, query, list(values))
         for name, value in values.items():
@@ -197,6 +213,9 @@ def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int
             query.scope, query.count, query.counted_at = queries.limits(actor), None, None
         query.updated_at = now
         audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
+        return undo
+
+    undo = crm.db.run(work)
     _wake(crm)
     return undo
 

@@ -52,7 +52,7 @@ def _change_back(session: Session, crm: Crm, _actor: Actor, payload: dict[str, A
 
 
 def _move_back(session: Session, _crm: Crm, _actor: Actor, payload: dict[str, Any]) -> None:
-    for ident, place in payload["places"]:
+    for ident, place in sorted(payload["places"]):  # by id, as every reordering goes
         session.execute(sa.update(QuickQuery).where(QuickQuery.id == ident).values(position=place))
 
 
