@@ -20,6 +20,7 @@ from redis import Redis
 
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.migrate import upgrade
+from tests.fakes.redis_server import Server, own_server
 from tests.servers.databases import KINDS, Cleaner, empty_database
 from tests.servers.guard import close_the_network
 from tests.servers.run import Unavailable, close_run, open_run, url_of
@@ -156,6 +157,13 @@ def valkey_url(request: pytest.FixtureRequest) -> str:
     with Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[Server]:
+    """A Valkey of the module's own, which its tests may fill, make a replica or lock."""
+    with own_server() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ said no. What counts is the ratio to a plain count of the same segment, taken in
 is stopped as a page's would be, after `page_statement_seconds`.
 """
 
-import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -22,11 +20,10 @@ from crm_plugin.kernel.db.statement_limit import statements_within
 from crm_plugin.kernel.errors import TooSlow
 from crm_plugin.segments import service
 from crm_plugin.segments.listing.subsets import Part
-from tests.bench.bulk_school import fill
-from tests.bench.rig import cpu_seconds, machine, say, servers, tables
-from tests.bench.school import PRESENT, School
+from tests.bench.rig import cpu_seconds, say
+from tests.bench.school import PRESENT
+from tests.bench.schools import asked_for, schools
 from tests.bench.trees import TREES, group, rule, span
-from tests.fakes.crm import make_crm
 
 TURNS = 3
 CHANNEL, DAYS = "sms", 7
@@ -51,24 +48,19 @@ HISTORY = (
     SELECT 'sms', phone_key, 'marketing', 'opt_out', :long_ago, 'page' FROM crm_person WHERE id % 70 = 1""",
 )
 
+_ANALYZE = {
+    "postgresql": "VACUUM ANALYZE",
+    "sqlite": "ANALYZE",
+    "mysql": "ANALYZE TABLE crm_delivery, crm_consent, crm_suppression",
+}
+
 
 def main() -> None:
     """Run it for each database that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=int(os.environ.get("PEOPLE", "1000000")))
-    parser.add_argument("--db", default="postgresql,sqlite")
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with servers():
-        for kind in given.db.split(","):
-            with tables(kind) as database:
-                say(machine(database))
-                fill(database, given.people, given.seed)
-                write_history(database)
-                say(f"{given.people:,} people are there")
-                crm = make_crm(database, School(given.people, given.seed), PRESENT, consent_unknown="send")
-                for name, document in AUDIENCES.items():
-                    compare(crm, name, document)
+    for crm in schools(asked_for(__doc__), consent_unknown="send"):
+        write_history(crm.db)
+        for name, document in AUDIENCES.items():
+            compare(crm, name, document)
 
 
 def write_history(database: Database) -> None:
@@ -79,7 +71,7 @@ def write_history(database: Database) -> None:
             names = [name for name in at if f":{name}" in statement]
             session.execute(sa.text(statement), {name: _stored(database, at[name]) for name in names})
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("VACUUM ANALYZE" if database.dialect == "postgresql" else "ANALYZE"))
+        connection.execute(sa.text(_ANALYZE[database.dialect]))
 
 
 def _stored(database: Database, at: Any) -> Any:

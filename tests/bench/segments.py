@@ -6,9 +6,7 @@ fastest form by hand; forms that are far behind at their first run are not run a
 stopped (PostgreSQL compares people with a list too long for its work memory one by one).
 """
 
-import argparse
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,11 +23,10 @@ from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.segments.service import count, present, understood
 from crm_plugin.segments.sql.compile import people
-from tests.bench.bulk_school import fill
-from tests.bench.rig import machine, say, servers, tables
-from tests.bench.school import PRESENT, School
+from tests.bench.rig import say
+from tests.bench.school import PRESENT
+from tests.bench.schools import asked_for, schools
 from tests.bench.trees import TREES, filled
-from tests.fakes.crm import make_crm
 
 BAR, BAR_COUNT = 1.2, 1.5
 LEAST, MOST, SECONDS = 5, 25, 3.0
@@ -47,21 +44,11 @@ Clock = Callable[[], float]
 
 def main() -> None:
     """Run it for each database that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=int(os.environ.get("PEOPLE", "1000000")))
-    parser.add_argument("--db", default="postgresql,sqlite")
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with servers():
-        for kind in given.db.split(","):
-            with tables(kind) as database:
-                say(machine(database))
-                fill(database, given.people, given.seed)
-                say(f"{given.people:,} people are there")
-                crm = make_crm(database, School(given.people, given.seed), PRESENT)
-                worst = max(_compare(crm, name) for name in TREES)
-                say(f"worst ratio {worst:.2f} (bar {BAR})")
-                _freshness(crm, given.people)
+    given = asked_for(__doc__)
+    for crm in schools(given):
+        worst = max(_compare(crm, name) for name in TREES)
+        say(f"worst ratio {worst:.2f} (bar {BAR})")
+        _freshness(crm, given.people)
 
 
 def _compare(crm: Crm, name: str) -> float:

@@ -24,7 +24,7 @@ from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.queue_faults import fault_of
 from tests.fakes.certificate import self_signed
 from tests.fakes.crm import make_crm
-from tests.fakes.redis_server import Server, own_server
+from tests.fakes.redis_server import Server
 from tests.kernel.test_worker import pids, wait_for
 
 JOB = "tests.kernel.worker_jobs.tick"
@@ -38,46 +38,40 @@ worker.Supervisor(Queue(sys.argv[1], Path(sys.argv[2])), [("tests.kernel.worker_
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with own_server() as found:
-        yield found
-
-
 @pytest.fixture(autouse=True)
-def clean(server: Server) -> Iterator[None]:
+def clean(redis_server: Server) -> Iterator[None]:
     yield
-    server.make_room()
-    server.command("REPLICAOF", "NO", "ONE")
-    server.client.config_set("min-replicas-to-write", 0)
-    server.client.config_set("maxmemory-policy", "noeviction")
-    server.client.flushall()
+    redis_server.make_room()
+    redis_server.command("REPLICAOF", "NO", "ONE")
+    redis_server.client.config_set("min-replicas-to-write", 0)
+    redis_server.client.config_set("maxmemory-policy", "noeviction")
+    redis_server.client.flushall()
 
 
-def fill(server: Server) -> None:
-    server.fill()
+def fill(redis_server: Server) -> None:
+    redis_server.fill()
 
 
-def replica(server: Server) -> None:
-    server.command("REPLICAOF", "127.0.0.1", "1")
+def replica(redis_server: Server) -> None:
+    redis_server.command("REPLICAOF", "127.0.0.1", "1")
 
 
-def alone(server: Server) -> None:
-    server.client.config_set("min-replicas-to-write", 1)
+def alone(redis_server: Server) -> None:
+    redis_server.client.config_set("min-replicas-to-write", 1)
 
 
-def no_disk(server: Server) -> None:
+def no_disk(redis_server: Server) -> None:
     """Let a snapshot fail, as with a full disk."""
-    server.client.config_set("save", "3600 1")
-    server.client.set("anything", 1)
-    server.folder.chmod(0o500)
-    server.client.bgsave()
-    wait_for(lambda: server.client.info("persistence")["rdb_last_bgsave_status"] == "err")
+    redis_server.client.config_set("save", "3600 1")
+    redis_server.client.set("anything", 1)
+    redis_server.folder.chmod(0o500)
+    redis_server.client.bgsave()
+    wait_for(lambda: redis_server.client.info("persistence")["rdb_last_bgsave_status"] == "err")
 
 
-def disk_again(server: Server) -> None:
-    server.folder.chmod(0o755)
-    server.client.config_set("save", "")
+def disk_again(redis_server: Server) -> None:
+    redis_server.folder.chmod(0o755)
+    redis_server.client.config_set("save", "")
 
 
 FAULTS: list[tuple[Callable[[Server], None], str]] = [
@@ -90,12 +84,12 @@ FAULTS: list[tuple[Callable[[Server], None], str]] = [
 
 @pytest.mark.parametrize(("break_it", "kind"), FAULTS)
 def test_what_answers_and_takes_nothing_is_not_up(
-    server: Server, break_it: Callable[[Server], None], kind: str, caplog: pytest.LogCaptureFixture
+    redis_server: Server, break_it: Callable[[Server], None], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    queue = Queue(server.url)
+    queue = Queue(redis_server.url)
     assert queue.trouble() is None
     assert queue.is_up()
-    break_it(server)
+    break_it(redis_server)
     try:
         found = queue.trouble()
         assert found is not None
@@ -106,34 +100,34 @@ def test_what_answers_and_takes_nothing_is_not_up(
             "one line however often it fails"
         )
     finally:
-        disk_again(server)
+        disk_again(redis_server)
 
 
-def test_a_key_that_was_tried_is_not_left_behind(server: Server) -> None:
-    assert Queue(server.url).trouble() is None
-    assert server.client.keys("crm:tried:*") == []
+def test_a_key_that_was_tried_is_not_left_behind(redis_server: Server) -> None:
+    assert Queue(redis_server.url).trouble() is None
+    assert redis_server.client.keys("crm:tried:*") == []
 
 
 def test_the_processes_of_an_installation_warn_once(
-    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    redis_server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.fill()
+    redis_server.fill()
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert not Queue(server.url, tmp_path).wake(JOB)
+            assert not Queue(redis_server.url, tmp_path).wake(JOB)
     assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("user", ["ann:wrong@", ":wrong@", "ann:right@", ""])
-def test_users_and_what_they_may_do(server: Server, user: str) -> None:
+def test_users_and_what_they_may_do(redis_server: Server, user: str) -> None:
     """A wrong password, none, and one whose user may only read."""
-    server.command("ACL", "SETUSER", "ann", "on", ">right", "~*", "+@read", "+@connection")
-    server.client.config_set("requirepass", "other")
+    redis_server.command("ACL", "SETUSER", "ann", "on", ">right", "~*", "+@read", "+@connection")
+    redis_server.client.config_set("requirepass", "other")
     try:
-        found = Queue(f"unix://{user}{server.url.removeprefix('unix://')}").trouble()
+        found = Queue(f"unix://{user}{redis_server.url.removeprefix('unix://')}").trouble()
     finally:
-        server.client.config_set("requirepass", "")
-        server.command("ACL", "DELUSER", "ann")
+        redis_server.client.config_set("requirepass", "")
+        redis_server.command("ACL", "DELUSER", "ann")
     assert found is not None
     assert found.kind == ("forbidden" if "right" in user else "password")
     assert "wrong" not in found.words
@@ -184,7 +178,7 @@ def test_one_that_is_away_and_a_pipeline_that_was_refused() -> None:
 
 
 @contextmanager
-def encrypted(server: Server, certificate: Path) -> Iterator[int]:
+def encrypted(redis_server: Server, certificate: Path) -> Iterator[int]:
     """TLS before a server; what comes by it is handed on."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
@@ -194,7 +188,7 @@ def encrypted(server: Server, certificate: Path) -> Iterator[int]:
         while True:
             with suppress(OSError), socket.socket(socket.AF_UNIX) as behind:
                 plain = listener.accept()[0]
-                behind.connect(server.url.removeprefix("unix://"))
+                behind.connect(redis_server.url.removeprefix("unix://"))
                 with context.wrap_socket(plain, server_side=True) as link:
                     while asked := link.recv(65_536):
                         behind.sendall(asked)
@@ -208,10 +202,10 @@ def encrypted(server: Server, certificate: Path) -> Iterator[int]:
 
 
 def test_a_certificate_that_is_not_trusted_is_named_with_what_to_do(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    redis_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = self_signed(tmp_path)
-    with encrypted(server, certificate) as port:
+    with encrypted(redis_server, certificate) as port:
         queue = Queue(f"rediss://localhost:{port}/0")
         found = queue.trouble()
         assert found is not None
@@ -253,14 +247,14 @@ def log_of(process: "subprocess.Popen[str]") -> list[str]:
 
 
 def test_the_supervisor_does_the_work_while_it_is_full_and_workers_when_there_is_room(
-    server: Server, tmp_path: Path
+    redis_server: Server, tmp_path: Path
 ) -> None:
     book = tmp_path / "book"
-    server.fill()
-    with supervised(server.url, book) as process:
+    redis_server.fill()
+    with supervised(redis_server.url, book) as process:
         wait_for(lambda: len(pids(book)) >= 2)
         assert set(pids(book)) == {process.pid}
-        server.make_room()
+        redis_server.make_room()
         wait_for(lambda: set(pids(book)) - {process.pid})
         said = log_of(process)
     assert said == [
@@ -272,15 +266,15 @@ def test_the_supervisor_does_the_work_while_it_is_full_and_workers_when_there_is
 @pytest.mark.long
 @pytest.mark.parametrize("forbidden", ["-blmove -blpop", "-hset", "-evalsha"])
 def test_the_supervisor_does_the_work_while_workers_cannot_live_with_it(
-    server: Server, tmp_path: Path, forbidden: str
+    redis_server: Server, tmp_path: Path, forbidden: str
 ) -> None:
     """It takes wake-ups; but nobody would take them out again."""
     book = tmp_path / "book"
-    server.command("ACL", "SETUSER", "rq", "on", "nopass", "~*", "&*", "+@all", *forbidden.split())
-    with supervised(f"unix://rq:any@{server.url.removeprefix('unix://')}", book) as process:
+    redis_server.command("ACL", "SETUSER", "rq", "on", "nopass", "~*", "&*", "+@all", *forbidden.split())
+    with supervised(f"unix://rq:any@{redis_server.url.removeprefix('unix://')}", book) as process:
         wait_for(lambda: len(pids(book)) >= 4)
         assert set(pids(book)) == {process.pid}
-        server.command("ACL", "SETUSER", "rq", "+@all")
+        redis_server.command("ACL", "SETUSER", "rq", "+@all")
         wait_for(lambda: set(pids(book)) - {process.pid})
         there, began = len(pids(book)), time.monotonic()
         wait_for(lambda: len(pids(book)) >= there + 4)
@@ -293,13 +287,13 @@ def test_the_supervisor_does_the_work_while_workers_cannot_live_with_it(
 
 @pytest.mark.long
 def test_the_documented_user_may_do_all_that_is_needed_and_nothing_else(
-    server: Server, tmp_path: Path
+    redis_server: Server, tmp_path: Path
 ) -> None:
     """Nothing that we or RQ do is refused to it, a killed job and a rate included."""
-    server.command("ACL", "SETUSER", "crm", "reset")
-    server.command(*documented("ACL SETUSER crm"))
-    server.command("ACL", "LOG", "RESET")
-    url = f"unix://crm:PASSWORD@{server.url.removeprefix('unix://')}"
+    redis_server.command("ACL", "SETUSER", "crm", "reset")
+    redis_server.command(*documented("ACL SETUSER crm"))
+    redis_server.command("ACL", "LOG", "RESET")
+    url = f"unix://crm:PASSWORD@{redis_server.url.removeprefix('unix://')}"
     book, queue = tmp_path / "book", Queue(url)
     assert (queue.trouble(), queue.length()) == (None, 0)
     assert queue.memory() is not None
@@ -313,7 +307,7 @@ def test_the_documented_user_may_do_all_that_is_needed_and_nothing_else(
         os.kill(int(next(line for line in book.read_text().splitlines() if "draining" in line).split()[1]), 9)
         time.sleep(35)  # RQ tidies up after what was killed
         log_of(process)
-    refused: list[dict[bytes, bytes]] = server.command("ACL", "LOG")
+    refused: list[dict[bytes, bytes]] = redis_server.command("ACL", "LOG")
     assert refused == []
     ours: Any = redis.Redis.from_url(url)
     for words in (("GET", "other"), ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST")):
