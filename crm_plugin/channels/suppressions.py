@@ -14,11 +14,12 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, Clause, Conflict, CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.channels import address_kind, channels
 from crm_plugin.profiles.models.school import Suppression
 from crm_plugin.profiles.store.email_addresses import email_key
+from crm_plugin.profiles.store.host_info_cache import region_of
 from crm_plugin.profiles.store.phone_numbers import phone_key
 
 REASONS = ("bounce", "complaint", "manual", "opt_out")
@@ -123,20 +124,10 @@ def _key(crm: Crm, channel: str, address: str) -> str | None:
     if kind == "email":
         return email_key(address)
     if kind == "phone":
-        return phone_key(address, region_of(crm))
+        return phone_key(address, region_of(crm) or None)
     return address.strip()[:191] or None
 
 
 def _spellings(crm: Crm, text: str) -> list[str]:
-    found = {email_key(text), phone_key(text, region_of(crm)), text.strip()[:191]}
+    found = {email_key(text), phone_key(text, region_of(crm) or None), text.strip()[:191]}
     return sorted(one for one in found if one)
-
-
-def region_of(crm: Crm) -> str | None:
-    """Return the country by which telephones without a country code are read; None = unknown."""
-    if crm.settings.host_region:
-        return crm.settings.host_region
-    try:
-        return crm.host.info.region
-    except CrmError:
-        return None

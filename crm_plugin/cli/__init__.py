@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_plugin import __version__
 from crm_plugin.cli import (
+    audit,
     bounce,
     campaigns,
     clicks,
@@ -60,7 +61,7 @@ def _fail(text: str, code: int) -> None:
 
 _MODULES: Any = (
     *(demo, serve, sync, worker, doctor_commands),
-    *(segments, campaigns, clicks, sms_templates, bounce),
+    *(segments, campaigns, clicks, sms_templates, bounce, audit),
 )
 
 

@@ -11,22 +11,24 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.segments import service
 
 
-def _instant(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
+def instant(_ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    """Read the value of an option that is a moment."""
     try:
         return None if text is None else parse_instant(text)
     except ValueError as error:
         reason = f"{text!r} is no time such as 2026-01-31T18:00:00Z: {error}"
-        raise BadInput("input.bad", "--at", reason=reason) from error
+        raise BadInput("input.bad", param.opts[0], reason=reason) from error
 
 
-def _text(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+def printable(_ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """Read the value of an option that is an id or a name."""
     if not text.isprintable():  # a byte that is no UTF-8 comes as half a letter, which no database takes
-        raise BadInput("input.bad", "--person", reason=f"{text!r} is no id")
+        raise BadInput("input.bad", param.opts[0], reason=f"{text!r} is no id")
     return text
 
 
 at_option = click.option(
-    "--at", metavar="ISO8601", callback=_instant, default=None, help="The present to decide by."
+    "--at", metavar="ISO8601", callback=instant, default=None, help="The present to decide by."
 )
 file_argument = click.argument("file", metavar="FILE|-")
 
@@ -66,7 +68,7 @@ def ids(crm: Crm, file: str, at: datetime | None, as_json: bool) -> None:
 @segment.command()
 @file_argument
 @at_option
-@click.option("--person", required=True, callback=_text, help="The school's id of the person.")
+@click.option("--person", required=True, callback=printable, help="The school's id of the person.")
 @as_json
 @with_crm
 def explain(crm: Crm, file: str, at: datetime | None, person: str, as_json: bool) -> None:

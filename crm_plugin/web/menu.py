@@ -13,5 +13,6 @@ ENTRIES = (
     Entry("topics", Text("Topics"), "topics", "/topics", "crm.admin", in_host=False, whole=True),
     Entry("data", Text("Data"), "data", "/data", "crm.admin", in_host=False, whole=True),
     Entry("tokens", Text("API tokens"), "tokens", "/tokens", "crm.admin", in_host=False, whole=True),
+    Entry("audit", Text("Audit log"), "audit_log", "/audit", "crm.admin", in_host=False, whole=True),
     Entry("health", Text("Health"), "health", "/health", in_host=False),
 )

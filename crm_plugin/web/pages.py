@@ -2,7 +2,7 @@
 
 from crm_plugin.host.contributions import Capability
 from crm_plugin.web import api, home
-from crm_plugin.web.admin import health, initialisation, outbox, suppressions, tokens, topics
+from crm_plugin.web.admin import audit_log, health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
 from crm_plugin.web.campaigns import list_page as campaign_list
 from crm_plugin.web.campaigns import page as campaign_page
@@ -29,6 +29,7 @@ _PAGES = (
     *(person_page, explain, message, notes, replies),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
+    audit_log,
 )
 
 _WORDS = (vocabulary, segment_words, admin_words, sms_words, campaign_words, people_words, person_words)

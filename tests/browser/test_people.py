@@ -38,6 +38,7 @@ PLAIN_PAGES = (
     "/outbox",
     "/data",
     "/tokens",
+    "/audit",
     "/stopped",
     "/health",
 )

@@ -21,6 +21,7 @@ WHOLE_SCHOOL = {
     "crm outbox": "addresses and texts",
     "crm bad-rows": "rows of the school that were set aside",
     "crm template list": "texts",
+    "crm audit": "what people did; --csv is on record: tests/cli/test_audit.py",
 }
 """Commands that only look, and at what: they ask nobody's permission and see everybody."""
 ON_RECORD = {

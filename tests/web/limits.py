@@ -207,6 +207,8 @@ CLOSED: dict[str, tuple[str, Any, int]] = {
     "data_confirm": ("/data/confirm", {"stream": "persons"}, 403),
     "tokens": ("/tokens", None, 403),
     "token_new": ("/tokens/new", {"name": "x", "permission": "crm.view"}, 403),
+    "audit_log": ("/audit", None, 403),
+    "audit_export": ("/audit/export", {}, 403),
     "stopped": ("/stopped", None, 403),
     "stopped_block": ("/stopped/block", {"channel": "email", "address": "olga@outside.example"}, 403),
 }

@@ -157,6 +157,7 @@ CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
         "campaign.resolve",
     ),
     "campaign_export": _at("/campaigns/{}/export", lambda w: w.ids["theirs"], {}, "campaign.export"),
+    "audit_export": lambda _w: ("/audit/export", {}, "audit.export"),
     "campaign_launch": lambda w: _launch(w, _draft(w)),
     "campaign_test": _at(
         "/campaigns/{}/test", _draft, {"address": "a@example.com", "as": "in1"}, "campaign.test"

@@ -133,6 +133,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_find_courses": (f"{API}/courses", None, 200),
     "api_find_labels": (f"{API}/labels/tag", None, 200),
     "api_list_unread_replies": (f"{API}/replies", None, 200),
+    "api_list_audit": (f"{API}/audit", None, 403),
     "api_list_stopped_addresses": (f"{API}/stopped", None, 403),
     "api_stop_address": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
     **TOPICS_PLAIN,

@@ -4,7 +4,7 @@ from typing import Any
 
 from crm_plugin.campaigns.policy.rules import FIELDS
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import CrmError
+from crm_plugin.profiles.store.host_info_cache import region_of
 
 QUIET: dict[str, tuple[str, str]] = {
     "": ("21:00", "08:00"),
@@ -13,14 +13,6 @@ QUIET: dict[str, tuple[str, str]] = {
     "CN": ("21:00", "09:00"),  # no rule, the custom of the trade
 }
 """Region (ISO 3166) → hours of the recipient's clock in which marketing waits; empty = anywhere else."""
-
-
-def region_of(crm: Crm) -> str:
-    """Return the school's region, empty when nobody says."""
-    try:
-        return crm.settings.host_region or crm.host.info.region or ""
-    except CrmError:
-        return ""
 
 
 def proposed(crm: Crm, purpose: str = "marketing") -> dict[str, Any]:

@@ -16,11 +16,11 @@ from crm_plugin.campaigns.feedback.bounce_effects import LEFT
 from crm_plugin.campaigns.models import Campaign, Delivery, Reply
 from crm_plugin.channels.sms.carriers.pushes import Inbound
 from crm_plugin.channels.sms.reply_words import Heard, hear, words_of
-from crm_plugin.channels.suppressions import region_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.profiles.consent import by_address
+from crm_plugin.profiles.store.host_info_cache import region_of
 from crm_plugin.profiles.store.phone_numbers import phone_key
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def take_all(crm: Crm, carrier: str, inbound: Sequence[Inbound]) -> None:
 
 
 def _take(crm: Crm, carrier: str, one: Inbound, session: Session) -> None:
-    number = phone_key(one.number, region_of(crm))
+    number = phone_key(one.number, region_of(crm) or None)
     if number is None:
         log.info("a reply by the SMS carrier %s came from no telephone number", carrier)
         return

@@ -63,6 +63,14 @@ def own_currency(crm: Crm) -> str:
     return (info.currency if info else None) or crm.settings.host_currency
 
 
+def region_of(crm: Crm) -> str:
+    """Return the country by which telephones without a country code are read; empty when nobody says."""
+    if crm.settings.host_region:
+        return crm.settings.host_region
+    info = host_info(crm)
+    return (info.region if info else None) or ""
+
+
 def contradicted(crm: Crm, info: HostInfo) -> list[tuple[str, str]]:
     """Return (setting, the school's word) where both name a zone or a currency, and not the same.
 

@@ -1,6 +1,7 @@
 """Words of what administrators look after: the school's streams, stopped addresses."""
 
 from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.admin import audit_words
 from crm_plugin.web.shell.i18n import Words
 from crm_plugin.web.shell.vocabulary import inside
 
@@ -35,5 +36,5 @@ TABLES: dict[str, dict[str, Text]] = {
 _SPOKEN = {("sync.not_waiting", "stream"): inside("stream")}
 """(code of an error, its parameter) → the words for it."""
 
-WORDS = Words(TABLES, spoken=_SPOKEN)
+WORDS = Words(TABLES | audit_words.TABLES, spoken=_SPOKEN)
 """What this room says."""

@@ -5,6 +5,7 @@ are thin: they read what came, ask a service, and hand back what it says.
 """
 
 from crm_plugin.web.api import (
+    audit,
     campaigns,
     exports,
     openapi,
@@ -21,7 +22,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(campaigns, openapi, exports, people, person),
+        *(audit, campaigns, openapi, exports, people, person),
         *(queries, replies, school, segments, sms_templates, topics),
     )
 )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.campaigns.document.default_policy import proposed, region_of
+from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.document.goals import GOALS, goal_of, recognise
 from crm_plugin.campaigns.policy.fields import Field
 from crm_plugin.campaigns.policy.rules import FIELDS
@@ -18,7 +18,7 @@ from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.consent.topics import TopicRow
-from crm_plugin.profiles.store.host_info_cache import school_zone
+from crm_plugin.profiles.store.host_info_cache import region_of, school_zone
 from crm_plugin.web.campaigns.composer.form import policy_of
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.segments import links
