@@ -18,7 +18,7 @@ from crm_plugin.host.context import Crm, current, installed
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.jobs import Jobs
-from crm_plugin.kernel import daily, embedded_valkey
+from crm_plugin.kernel import daily, embedded_valkey, failed_items
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput, Unavailable
@@ -140,6 +140,7 @@ def run_daily(crm: Crm) -> list[str]:
     One that fails stops no other: it is logged, shown on the health page, and tried again the same day.
     """
     day = school_today(crm)
+    crm.db.run(lambda session: failed_items.forget_old(session, crm.clock()))
     return [job for jobs in crm.contributed(Jobs) for job in jobs.daily if _once(crm, job, day)]
 
 

@@ -5,6 +5,7 @@ import crm_plugin.channels.models
 import crm_plugin.kernel.accounts
 import crm_plugin.kernel.audit
 import crm_plugin.kernel.daily
+import crm_plugin.kernel.failed_items
 import crm_plugin.kernel.key_value
 import crm_plugin.kernel.sessions
 import crm_plugin.kernel.tokens

@@ -1,6 +1,7 @@
 """What workers run for campaigns: ids in, nothing out."""
 
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -31,14 +32,14 @@ _KEEP_REPORTS = timedelta(days=30)
 def freeze(campaign_id: int) -> None:
     """Freeze a campaign, then have it drained."""
     crm = current()
-    if freeze_campaign(crm, campaign_id):
+    if _do(crm, campaign_id, "freezing"):
         wakeups.wake(crm, campaign_id, "sending")
 
 
 def drain(campaign_id: int) -> None:
     """Send for a bounded time, then queue up again behind the other campaigns."""
     crm = current()
-    if drain_campaign(crm, campaign_id, DRAIN_SECONDS):
+    if _do(crm, campaign_id, "sending"):
         wakeups.wake_next(crm, campaign_id)
 
 
@@ -108,6 +109,10 @@ def _live(session: Session) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _do(crm: Crm, campaign_id: int, state: str) -> bool:
+    return any(crm.round("campaigns.send").one(campaign_id, partial(_work_at, crm, campaign_id, state)))
+
+
+def _work_at(crm: Crm, campaign_id: int, state: str) -> bool:
     if state == "freezing":
         return freeze_campaign(crm, campaign_id)
     return bool(drain_campaign(crm, campaign_id, DRAIN_SECONDS))

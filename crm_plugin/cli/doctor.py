@@ -13,6 +13,7 @@ from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel import failed_items
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.queue import Memory
@@ -20,6 +21,8 @@ from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.store.host_info_cache import contradicted
 from crm_plugin.profiles.sync.health import streams
 
+SHOWN = 10
+"""Items that jobs left aside, the latest ones."""
 NEARLY_FULL = 0.9
 """Part of its memory above which a queue will soon take nothing."""
 
@@ -185,5 +188,9 @@ def _data(crm: Crm) -> Iterator[Line]:
                 look = f"see crm bad-rows --stream {stream.stream}"
                 yield Line(f"rows of {stream.stream} set aside", True, f"{stream.quarantined:,}: {look}")
         lost = lost_clicks(session)
+        failed = failed_items.listed(session, crm.clock(), SHOWN)
+    for one in failed:
+        told = f"failed {one.tries} times with {one.reason}, next try at {one.retry_at:%H:%M:%S} UTC"
+        yield Line(f"left aside by {one.job}", False, f"{one.item}: {told}")
     if lost:
         yield Line("lost clicks", True, f"the disk has refused {lost:,} so far: see {crm.instance.resolve()}")

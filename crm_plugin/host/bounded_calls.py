@@ -17,6 +17,10 @@ STUCK_LIMIT = 3
 """Calls of one hook that may hang at once; a hung thread cannot be ended, only left behind."""
 
 
+class Resting(Unavailable):
+    """The host failed a moment ago and is not called yet: that says nothing of what it was to be asked."""
+
+
 class BackOff:
     """Remembers failures by key (a hook, or a hook and its stream) and until when to leave it alone."""
 
@@ -29,7 +33,7 @@ class BackOff:
         """Raise ``host.backing_off`` while the key is to be left alone."""
         failure = self._failures.get(key)
         if failure is not None and self._clock() < failure[1]:
-            raise Unavailable("host.backing_off", hook=key, until=failure[1].isoformat(timespec="seconds"))
+            raise Resting("host.backing_off", hook=key, until=failure[1].isoformat(timespec="seconds"))
 
     def failed(self, key: str, reason: str) -> None:
         """Note a failure: the pause doubles with each in a row."""

@@ -11,6 +11,7 @@ from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.failed_items import Round
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 
@@ -52,6 +53,14 @@ class Crm:
             self._states.setdefault(kind, kind())
         found: T = self._states[kind]
         return found
+
+    def round(self, job: str, *passing: type[Exception]) -> Round:
+        """Begin a round of a job: the fault of one item is that item's.
+
+        :param job: its name on the health page.
+        :param passing: errors that say nothing of an item, and end the round.
+        """
+        return Round(self.db, self.clock, job, passing)
 
     @property
     def instance(self) -> Path:

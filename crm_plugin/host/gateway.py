@@ -24,6 +24,7 @@ from crm_plugin.host.registration import registered
 from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.storable import cleaned
 
 READ_AGAIN = 60.0
 """Seconds after which a process of pages looks for newer facts of the host."""
@@ -241,11 +242,9 @@ class Gateway:
         """Return (name, ok, detail) lines for the health page: the host's own, and what failed lately."""
         lines: list[tuple[str, bool, str]] = []
         try:
-            for line in self._call("host_check", "host_check") or []:
-                name, ok, detail = line
-                lines.append((str(name), bool(ok), str(detail)))
+            lines += map(_check_line, self._call("host_check", "host_check") or [])
             self._caller.back_off.worked("host_check")
-        except (Unavailable, TypeError, ValueError) as error:
+        except (Unavailable, TypeError) as error:
             lines.append(("host", False, str(error)))
         trouble = self._caller.back_off.lines()
         return [*lines, ("gateway", not trouble, "; ".join(trouble) or "every hook answers")]
@@ -341,6 +340,15 @@ class Gateway:
         chain = [*chain, after]
         self._chains[stream] = chain, following
         return "pages that go in a circle" if following is not None and following in chain else None
+
+
+def _check_line(line: Any) -> tuple[str, bool, str]:
+    """Return a line of the host's checks; one that is none says so, and the others stay."""
+    try:
+        name, ok, detail = line
+        return cleaned(str(name)), bool(ok), cleaned(str(detail))
+    except Exception:
+        return "host", False, "a check that is no name, answer and detail"
 
 
 def _latest(rows: Sequence[Any]) -> list[Any]:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crm_plugin.kernel.failed_items import Round
+
 SUFFIX = ".spool"
 FULL = 8 * 1024 * 1024
 """Bytes after which a writer changes to a new file, so that the old one can go."""
@@ -111,13 +113,14 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def drain(folder: Path, handler: Handler) -> int:
+def drain(folder: Path, handler: Handler, round_: Round) -> int:
     """Hand on what all processes have spooled, and remove the files that are done.
 
     A batch that was handed on but not noted (a crash, an error of the handler) comes again with the
     same names. When another process is draining the folder, nothing is done.
 
-    :param handler: called with batches of one spool, in order; its errors end the drain and are raised.
+    :param handler: called with batches of one spool, in order; an error of it ends that spool.
+    :param round_: takes the fault of one spool for its own, so that the others are drained.
     :return: how many records were handed on.
     """
     if not folder.is_dir():
@@ -125,7 +128,8 @@ def drain(folder: Path, handler: Handler) -> int:
     with _alone(folder) as alone:
         if not alone:
             return 0
-        count = sum(_drain_file(path, handler) for path in sorted(folder.glob(f"*{SUFFIX}")))
+        found = sorted(folder.glob(f"*{SUFFIX}"))
+        count = sum(round_.each(found, lambda path: _drain_file(path, handler), lambda path: path.stem))
         for place in folder.glob("*.pos"):
             if not place.with_suffix(SUFFIX).exists():
                 place.unlink(missing_ok=True)
@@ -207,8 +211,8 @@ def _records(fd: int, place: int) -> Records:
 def _place(path: Path) -> int:
     try:
         return int(path.with_suffix(".pos").read_text())
-    except FileNotFoundError:
-        return 0
+    except (FileNotFoundError, ValueError):
+        return 0  # after a power cut it may be there and empty: what comes twice is inserted once
 
 
 def _note(path: Path, place: int) -> None:

@@ -1,7 +1,8 @@
 """What every database keeps: texts without NUL and half characters, whole numbers of 64 bits, finite ones.
 
 PostgreSQL refuses a NUL, no database takes half of a surrogate pair, and a larger number fails only in
-the driver. So values from outside are checked where they are read, and nowhere else.
+the driver. So values from outside are checked where they are read, and nowhere else. The words of
+visitors and carriers, which nobody can send back, are cleaned instead.
 """
 
 import math
@@ -19,6 +20,11 @@ _BAD = re.compile("[\x00\ud800-\udfff]")
 def is_text(value: str) -> bool:
     """Return whether a text can be stored."""
     return _BAD.search(value) is None
+
+
+def cleaned(value: str) -> str:
+    """Return a stranger's words as they can be stored: a sign of replacement for each bad character."""
+    return _BAD.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def is_number(value: int) -> bool:

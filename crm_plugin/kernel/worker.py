@@ -35,9 +35,23 @@ _TRIAL = 3.0
 
 
 def burst(rounds: Sequence[Callable[[], bool]]) -> None:
-    """Do all that is due, round after round, until no capability has anything left to do."""
-    while not stopping() and any([round_() for round_ in rounds]):
-        pass
+    """Do all that is due, round after round, until no capability has anything left to do.
+
+    One that fails is left out from then on; its error is raised when the others are done.
+    """
+    left, errors = list(rounds), list[Exception]()
+    going_on = True
+    while not stopping() and going_on:
+        going_on = False
+        for round_ in tuple(left):
+            try:
+                going_on = round_() or going_on
+            except Exception as error:
+                log.warning("a round of work failed", exc_info=True)
+                left.remove(round_)
+                errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 class Supervisor:

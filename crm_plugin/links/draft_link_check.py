@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,8 @@ MOST = 200
 """Answers that are kept."""
 REFUSES = (401, 403, 405, 406, 429)
 """Answers of a page that is there and does not talk to programs."""
+JOB = "links.check"
+"""Name of the job that looks."""
 UNCHECKED = "port"
 """Why an address is sent without being asked."""
 _NAME = "links.probes"
@@ -34,6 +37,7 @@ _WORDS = {
     "time": Clause("it takes too long"),
     "connection": Clause("no connection"),
     "redirects": Clause("too many redirects"),
+    "unusable": Clause("it cannot be opened"),
     "address": Clause("it redirects to what is no web address"),
 }
 
@@ -87,10 +91,12 @@ def look(crm: Crm) -> int:
         wanted = _stored(session)["wanted"]
     if not wanted:
         return 0
-    until = time.monotonic() + _ROUND_SECONDS
+    until, round_ = time.monotonic() + _ROUND_SECONDS, crm.round(JOB)
     answers = {}
     for url in wanted:
-        answers[url] = _write(_probe(crm, url))
+        # One that cannot even be asked is known to be bad.
+        found = round_.one(url, partial(_probe, crm, url)) or [Found(url, False, "unusable", crm.clock())]
+        answers[url] = _write(found[0])
         if time.monotonic() >= until:
             break
 

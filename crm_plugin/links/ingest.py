@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.kernel.spool import Records, drain
+from crm_plugin.kernel.storable import cleaned
 from crm_plugin.links.bot_agents import is_program
 from crm_plugin.links.classify import NEW, Facts, Judged, Message, Raw, crowded, judge
 from crm_plugin.links.click_line import FOLDER, Click, load, load_lost
@@ -25,6 +27,8 @@ from crm_plugin.links.service import signer
 BATCH = 500
 """Ledger rows that are judged in one transaction."""
 
+TAKEN, JUDGED = "links.clicks", "links.judge"
+"""Names of the jobs that clicks go through."""
 LOST = "links.lost"
 """Name under which the number of clicks is kept that no disk took."""
 
@@ -42,10 +46,15 @@ def drain_clicks(crm: Crm) -> int:
     folder = crm.instance / FOLDER
     if not folder.is_dir():
         return 0
-    return drain(folder, lambda spool, records: _insert(crm, spool, records))
+    round_ = crm.round(TAKEN)
+
+    def take(spool: str, records: Records) -> None:
+        round_.together(records, partial(_insert, crm, spool), lambda one: f"{spool} {one[0]}")
+
+    return drain(folder, take, round_)
 
 
-def _insert(crm: Crm, spool: str, records: Records) -> None:
+def _insert(crm: Crm, spool: str, records: Sequence[tuple[int, bytes]]) -> None:
     sign = signer(crm)
     rows = [row for offset, line in records if (row := _row(sign, spool, offset, load(line))) is not None]
     lost = sum(load_lost(line) for _offset, line in records)
@@ -64,10 +73,10 @@ def _row(sign: Signer, spool: str, offset: int, click: Click | None) -> dict[str
         "campaign_id": None,
         "delivery_id": found[1],
         "at": click.at,
-        "method": click.method[:8],
-        "agent": click.agent,
+        "method": cleaned(click.method[:8]),
+        "agent": cleaned(click.agent),
         "network": click.network,
-        "marks": dict(click.marks),
+        "marks": {name: cleaned(str(value)) for name, value in click.marks.items()},
         "kind": NEW,
         "reasons": [],
     }
@@ -86,7 +95,14 @@ def _insert_rows(session: Session, rows: list[dict[str, Any]], lost: int) -> Non
 
 def classify_new(crm: Crm) -> int:
     """Judge the ledger rows that have new hits and count their campaigns; return how many rows."""
-    return crm.db.run(lambda session: _judge_some(crm, session, _with_new(session)))
+    round_ = crm.round(JUDGED)
+    with crm.db.read() as session:
+        due = _with_new(session, round_.left_alone)
+
+    def judge_them(rows: Sequence[int]) -> int:
+        return crm.db.run(lambda session: _judge_some(crm, session, rows))
+
+    return sum(round_.together(due, judge_them))
 
 
 def classify_again(crm: Crm, campaign_id: int, actor_id: str) -> int:
@@ -103,11 +119,9 @@ def classify_again(crm: Crm, campaign_id: int, actor_id: str) -> int:
     return done
 
 
-def _with_new(session: Session) -> list[int]:
-    query = (
-        sa.select(Hit.delivery_id).where(Hit.kind == NEW).distinct().order_by(Hit.delivery_id).limit(BATCH)
-    )
-    return list(session.scalars(query))
+def _with_new(session: Session, left_alone: Sequence[int]) -> list[int]:
+    new = sa.select(Hit.delivery_id).where(Hit.kind == NEW, Hit.delivery_id.not_in(left_alone))
+    return list(session.scalars(new.distinct().order_by(Hit.delivery_id).limit(BATCH)))
 
 
 def _after(crm: Crm, campaign_id: int, last: int) -> list[int]:

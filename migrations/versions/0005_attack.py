@@ -1,4 +1,4 @@
-"""Sessions of crm serve, the history of follow-ups, and an audit log that can be searched."""
+"""Sessions of crm serve, history of follow-ups, an audit log that can be searched, items that jobs fail with."""
 
 from typing import Any
 
@@ -40,6 +40,15 @@ def upgrade() -> None:
         create_index(f"ix_crm_audit_{column}", "crm_audit", [column, "id"])
     create_index("ix_crm_audit_object", "crm_audit", ["object_kind", "object_id", "id"])
     _name_the_person()
+    create_table(
+        "crm_failed_item",
+        sa.Column("job", db.Key(64), primary_key=True),
+        sa.Column("item", db.Key(), primary_key=True),
+        sa.Column("reason", db.Key(64), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("at", db.UtcDateTime(), nullable=False),
+        sa.Column("retry_at", db.UtcDateTime(), nullable=False),
+    )
 
 
 def _name_the_person() -> None:

@@ -1,8 +1,26 @@
 """What lies in spools, as a test sees it."""
 
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
+from crm_plugin.kernel.failed_items import Round
 from crm_plugin.kernel.spool import SUFFIX
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Plain(Round):
+    """A round without a database: what fails is raised."""
+
+    def __init__(self) -> None:
+        pass
+
+    def each(
+        self, items: Collection[T], work: Callable[[T], R], name: Callable[[T], object] = str
+    ) -> list[R]:
+        return [work(item) for item in items]
 
 
 def waiting(folder: Path) -> int:

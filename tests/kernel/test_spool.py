@@ -10,7 +10,9 @@ import pytest
 
 from crm_plugin.kernel import spool as spools
 from crm_plugin.kernel.spool import Records, Spool, drain
-from tests.kernel.spools import waiting
+from tests.kernel.spools import Plain, waiting
+
+PLAIN = Plain()
 
 
 class Books:
@@ -33,10 +35,10 @@ def test_records_come_in_order_and_once(tmp_path: Path) -> None:
     spool, books = Spool(tmp_path, "t"), Books()
     for number in range(5):
         spool.append(b"%d \r x" % number)
-    assert drain(tmp_path, books) == 5
-    assert drain(tmp_path, books) == 0
+    assert drain(tmp_path, books, PLAIN) == 5
+    assert drain(tmp_path, books, PLAIN) == 0
     spool.append(b"5")
-    assert drain(tmp_path, books) == 1
+    assert drain(tmp_path, books, PLAIN) == 1
     assert [row.split(b" ")[0] for row in books.rows.values()] == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
 
@@ -49,9 +51,9 @@ def test_a_batch_whose_handler_failed_comes_again_with_the_same_names(tmp_path: 
         raise RuntimeError("the database is away")
 
     with pytest.raises(RuntimeError):
-        drain(tmp_path, failing)
+        drain(tmp_path, failing, PLAIN)
     assert waiting(tmp_path) == 2
-    assert drain(tmp_path, books) == 1
+    assert drain(tmp_path, books, PLAIN) == 1
     assert books.texts() == [b"a"]
     assert waiting(tmp_path) == 0
 
@@ -65,11 +67,11 @@ def test_an_orphan_is_read_and_removed_and_a_live_file_stays(tmp_path: Path) -> 
     )
     child = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert child.returncode == -signal.SIGKILL
-    assert drain(tmp_path, books) == 2
+    assert drain(tmp_path, books, PLAIN) == 2
     assert books.texts() == [b"alive", b"last words"]
     assert [path.stem.split("-")[0] for path in tmp_path.glob("*.spool")] == ["t"]
     spool.close()
-    assert drain(tmp_path, books) == 0
+    assert drain(tmp_path, books, PLAIN) == 0
     assert list(tmp_path.glob("*.spool")) == []
     assert list(tmp_path.glob("*.pos")) == []
 
@@ -80,10 +82,10 @@ def test_a_line_without_its_end_waits(tmp_path: Path) -> None:
     path = next(tmp_path.glob("*.spool"))
     with path.open("ab") as file:
         file.write(b"half")
-    assert drain(tmp_path, books) == 1
+    assert drain(tmp_path, books, PLAIN) == 1
     with path.open("ab") as file:
         file.write(b" and half\n")
-    assert drain(tmp_path, books) == 1
+    assert drain(tmp_path, books, PLAIN) == 1
     assert books.texts() == [b"half and half", b"whole"]
 
 
@@ -95,11 +97,11 @@ def test_a_full_file_is_changed_and_a_removed_one_replaced(
     for number in range(20):
         spool.append(b"%06d" % number)
     assert len(list(tmp_path.glob("*.spool"))) == 10
-    assert drain(tmp_path, books) == 20
+    assert drain(tmp_path, books, PLAIN) == 20
     spool.append(b"x")
     next(tmp_path.glob("*.spool")).unlink()
     spool.append(b"y")
-    assert drain(tmp_path, books) == 1
+    assert drain(tmp_path, books, PLAIN) == 1
     assert books.texts()[-1] == b"y"
 
 
@@ -112,7 +114,7 @@ def test_a_forked_child_writes_to_a_file_of_its_own(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     books = Books()
     assert len(list(tmp_path.glob("*.spool"))) == 2
-    drain(tmp_path, books)
+    drain(tmp_path, books, PLAIN)
     assert books.texts() == [b"child", b"parent"]
     assert list(tmp_path.glob("*.spool")) == []
 
@@ -121,7 +123,7 @@ def test_only_one_drain_at_a_time(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "t")
     spool.append(b"a")
     inner: list[int] = []
-    assert drain(tmp_path, lambda _name, _records: inner.append(drain(tmp_path, Books()))) == 1
+    assert drain(tmp_path, lambda _name, _records: inner.append(drain(tmp_path, Books(), PLAIN)), PLAIN) == 1
     assert inner == [0]
 
 
@@ -132,7 +134,7 @@ def test_what_is_no_record_is_refused(tmp_path: Path, record: bytes) -> None:
 
 
 def test_nothing_spooled_is_nothing_to_do(tmp_path: Path) -> None:
-    assert drain(tmp_path / "absent", Books()) == 0
+    assert drain(tmp_path / "absent", Books(), PLAIN) == 0
 
 
 def test_no_file_stays_open_when_it_was_drained(tmp_path: Path) -> None:
@@ -141,6 +143,6 @@ def test_no_file_stays_open_when_it_was_drained(tmp_path: Path) -> None:
         spool = Spool(tmp_path, f"t{number}")
         spool.append(b"x")
         spool.close()
-    assert drain(tmp_path, books) == 20
+    assert drain(tmp_path, books, PLAIN) == 20
     assert len(os.listdir("/dev/fd")) == before
     assert list(tmp_path.glob("*.spool")) == []

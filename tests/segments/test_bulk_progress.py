@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,12 @@ def test_an_xlsx_file_that_kills_each_worker_is_given_up(crm: Crm, monkeypatch: 
     assert list((crm.instance / "exports").iterdir()) == []
 
 
+def stops_at_work(patch: pytest.MonkeyPatch) -> None:
+    """Ask the worker to stop once it has taken something."""
+    asked = chain([False], repeat(True))
+    patch.setattr(bulk_jobs, "stopping", lambda: next(asked))
+
+
 @pytest.mark.parametrize("format", ["csv", "xlsx"])
 def test_a_worker_that_is_to_stop_puts_it_back(
     crm: Crm, monkeypatch: pytest.MonkeyPatch, format: str
@@ -152,7 +159,7 @@ def test_a_worker_that_is_to_stop_puts_it_back(
     ident = ask(crm, format)
     for _ in range(bulk_jobs.TRIES + 1):
         with monkeypatch.context() as patch:
-            patch.setattr(bulk_jobs, "stopping", lambda: True)
+            stops_at_work(patch)
             exports.make_due(crm)
         if row_of(crm, ident).state != "done":
             assert (row_of(crm, ident).state, row_of(crm, ident).tries) == ("waiting", 0)
@@ -164,7 +171,7 @@ def test_a_tagging_that_is_to_stop_goes_on_later(crm: Crm, monkeypatch: pytest.M
     ident = bulk_tagging.request(crm, ANN, EVERYBODY, "fair", put=True)
     assert isinstance(ident, int)
     with monkeypatch.context() as patch:
-        patch.setattr(bulk_jobs, "stopping", lambda: True)
+        stops_at_work(patch)
         bulk_tagging.tag_due(crm)
     found = row_of(crm, ident, Tagging)
     assert (found.state, found.done, found.tries) == ("waiting", PORTION, 0)

@@ -1,5 +1,6 @@
 """Verbs on drafts: make, change, copy, delete and restore; nothing here sends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -198,14 +199,16 @@ def removed(crm: Crm, actor: Actor) -> list[Removed]:
 def sweep(crm: Crm) -> int:
     """Delete for good what nobody took back in time; return how many drafts."""
 
-    def work(session: Session) -> int:
-        old = sa.select(Campaign).where(Campaign.removed_at <= crm.clock() - KEPT, Campaign.state == "draft")
-        found = list(session.scalars(old))
-        for campaign in found:
-            session.delete(campaign)
-        return len(found)
+    old = (Campaign.removed_at <= crm.clock() - KEPT, Campaign.state == "draft")
+    with crm.db.read() as session:
+        found = session.scalars(sa.select(Campaign.id).where(*old)).all()
 
-    return crm.db.run(work)
+    def forget(ids: Sequence[int]) -> int:
+        gone = sa.delete(Campaign).where(Campaign.id.in_(ids), *old)
+        crm.db.run(lambda session: session.execute(gone, execution_options={"synchronize_session": False}))
+        return len(ids)
+
+    return sum(crm.round("campaigns.drafts").together(found, forget))
 
 
 def _locked(session: Session, actor: Actor, campaign_id: int, verb: Clause) -> Campaign:

@@ -22,6 +22,7 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.prepared_campaign import Running, load
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message
+from crm_plugin.channels.handing_over import hand_over
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import is_outage
 from crm_plugin.kernel.errors import CrmError, Unavailable
@@ -261,7 +262,7 @@ def _call(work: Drain, token: str, rows: Sequence[Row], messages: Sequence[Messa
     work.grants.slot.wait()
     step("before_call")
     began = time.monotonic()
-    receipts = carrier.submit(messages, work.may_call)
+    receipts = hand_over(carrier, messages, work.may_call)
     work.grants.called(len(messages), time.monotonic() - began)
     step("after_call")
     now = work.crm.clock()

@@ -16,6 +16,7 @@ from crm_plugin.campaigns.queries import CampaignRow, rows
 from crm_plugin.channels import service as channels
 from crm_plugin.channels.base import SERVICE, Message, Recipient
 from crm_plugin.channels.email.smtp.connect_faults import spoken
+from crm_plugin.channels.handing_over import hand_over
 from crm_plugin.channels.registry import carrier_for
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import SYSTEM
@@ -72,7 +73,7 @@ def notify(crm: Crm) -> int:
     count = 0
     while crm.settings.notify_email:
         news = crm.db.run(lambda session: _next(crm, session))
-        if news is None or not _send(crm, news):
+        if news is None or crm.round("campaigns.notices").one(news.id, partial(_send, crm, news)) == [False]:
             break
         crm.db.run(partial(_sent, news.id))
         count += 1
@@ -122,7 +123,7 @@ def _send(crm: Crm, news: News) -> bool:
     """Send a notice; return whether it was taken, as far as anybody can know."""
     try:
         message = _rendered(crm, news)
-        (receipt,) = carrier_for(crm, "email").submit([message], lambda: True)
+        (receipt,) = hand_over(carrier_for(crm, "email"), [message], lambda: True)
     except CrmError as error:
         log.warning("the mail that campaign %s has stopped could not be sent: %s", news.campaign_id, error)
         return False

@@ -5,6 +5,7 @@ of it. The row stays *unknown* until the answer is there, and after any answer t
 else only a person decides.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -21,12 +22,15 @@ from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.prepared_campaign import Running, load
 from crm_plugin.campaigns.rates.grants import Grants
 from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.channels.handing_over import hand_over
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.sql_clock import db_now
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.process import stopping
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.recompute_queue import touch
+
+log = logging.getLogger(__name__)
 
 WITHIN = timedelta(hours=24)
 """Since a message was handed over; carriers do not remember keys for ever."""
@@ -38,7 +42,7 @@ def clear(crm: Crm) -> int:
     """Submit some of what is in doubt again, a micro-batch of each campaign; return what came out."""
     with crm.db.read() as session:
         campaigns = _campaigns(session, crm)
-    return sum(_clear(crm, campaign_id) for campaign_id in campaigns)
+    return sum(crm.round("campaigns.doubt").each(campaigns, lambda id: _clear(crm, id)))
 
 
 def _campaigns(session: Session, crm: Crm) -> Sequence[int]:
@@ -107,7 +111,7 @@ def _submit(crm: Crm, running: Running, token: str, rows: Sequence[Row]) -> int:
     until = time.monotonic() + crm.settings.lease_seconds
     going = [(row, message) for row in rows if (message := _rendered(running, row)) is not None]
     messages = [message for _, message in going]
-    receipts = running.carrier.submit(messages, lambda: not stopping() and time.monotonic() < until)
+    receipts = hand_over(running.carrier, messages, lambda: not stopping() and time.monotonic() < until)
     known = [(row, one) for (row, _), one in zip(going, receipts, strict=True) if _tells(one)]
     if known:
         rows, told = [row for row, _ in known], [one for _, one in known]
@@ -120,7 +124,8 @@ def _submit(crm: Crm, running: Running, token: str, rows: Sequence[Row]) -> int:
 def _rendered(running: Running, row: Row) -> Message | None:
     try:
         return running.render(row)
-    except CrmError:  # it was rendered before; what is missing by now is for a person to see
+    except Exception:  # it was rendered before; what is missing by now is for a person to see
+        log.warning("row %s cannot be rendered any more", row.id, exc_info=True)
         return None
 
 

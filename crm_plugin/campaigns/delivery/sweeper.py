@@ -27,7 +27,7 @@ def sweep(crm: Crm) -> bool:
     matched = delivery_reports.match_kept(crm)
     with crm.db.read() as session:
         sending = session.scalars(sa.select(Campaign.id).where(Campaign.state == "sending")).all()
-    finished = [id for id in sending if lifecycle.finish(crm, id)]
+    finished = any(crm.round("campaigns.finish").each(sending, lambda id: lifecycle.finish(crm, id)))
     notifications.notify(crm)
     return bool(held or started or lapsed or cleared or matched or finished)
 

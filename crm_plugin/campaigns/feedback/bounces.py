@@ -87,12 +87,12 @@ def sweep(crm: Crm) -> int:
 
     :return: how many rows it was about.
     """
-    count = 0
-    for delivery_id in _refused_lately(crm):
-        count += crm.db.run(partial(_note_refused, crm, delivery_id))
-    for early in _early(crm):
-        count += crm.db.run(partial(_move_early, early))
-    return count
+    round_ = crm.round("campaigns.bounces")
+    refused = _refused_lately(crm, round_.left_alone)
+    count = sum(round_.each(refused, lambda id: crm.db.run(partial(_note_refused, crm, id))))
+    early = _early(crm, round_.left_alone)
+    moved = round_.each(early, lambda one: crm.db.run(partial(_move_early, one)), lambda one: one[-1])
+    return count + sum(moved)
 
 
 def erase(session: Session, person_ids: Collection[int]) -> None:
@@ -162,7 +162,7 @@ def _latest(session: Session, address_key: str) -> Delivery | None:
     return found
 
 
-def _refused_lately(crm: Crm) -> list[int]:
+def _refused_lately(crm: Crm, left_alone: list[int]) -> list[int]:
     """Return rows that a mail server refused for good at once, and that were not looked at yet.
 
     A refusal counts once a later message was taken, or the campaign is over and few were refused alike:
@@ -189,6 +189,7 @@ def _refused_lately(crm: Crm) -> list[int]:
         Delivery.state == "failed_permanent",
         Delivery.reason.startswith("smtp_5", autoescape=True),
         Delivery.address_key.is_not(None),
+        Delivery.id.not_in(left_alone),
         ours,
         sa.not_(known),
     )
@@ -213,12 +214,13 @@ def _move_early(early: Sequence[Any], session: Session) -> int:
     return move_row(session, *early)
 
 
-def _early(crm: Crm) -> list[Sequence[Any]]:
+def _early(crm: Crm, left_alone: list[int]) -> list[Sequence[Any]]:
     """Return what :func:`move_row` needs for reports whose row was still with the carrier when they came."""
     query = (
         sa.select(Bounce.kind, Bounce.status, Bounce.at, Bounce.words, Delivery.id)
         .join(Delivery, Delivery.id == Bounce.delivery_id)
         .where(Bounce.at >= crm.clock() - _LATELY, Delivery.state.in_(("sent", "unknown")))
+        .where(Delivery.id.not_in(left_alone))
     )
     with crm.db.read() as session:
         return list(session.execute(query.limit(_BATCH)))

@@ -1,6 +1,7 @@
 """Delivery reports of carriers: they may come twice, in any order, and before the row is settled."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -12,11 +13,13 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns.feedback import mass_reports
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Delivery, EarlyReport
+from crm_plugin.channels.handing_over import kept_ref
 from crm_plugin.channels.sms.carriers.pushes import Report
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db import numbered_list
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.writes import insert_missing
+from crm_plugin.kernel.storable import cleaned
 
 KEEP_BATCH = 1000
 REPORT_BATCH = 500
@@ -30,7 +33,8 @@ def receive_all(crm: Crm, carrier: str, reports: Sequence[Report]) -> int:
     """
     first: dict[str, Report] = {}
     for report in reports:
-        first.setdefault(report.ref, report)
+        kept = replace(report, ref=kept_ref(report.ref), reason=report.reason and cleaned(report.reason))
+        first.setdefault(kept.ref, kept)
     every, changed = list(first.values()), 0
     for start in range(0, len(every), REPORT_BATCH):
         batch = every[start : start + REPORT_BATCH]
@@ -109,7 +113,7 @@ def receive(
     :param state: ``delivered`` or ``failed_permanent``.
     :return: False when no row has that reference yet: the report is kept until one has.
     """
-    now = at or crm.clock()
+    now, ref, reason = at or crm.clock(), kept_ref(ref), reason and cleaned(reason)
 
     def work(session: Session) -> bool:
         row = EarlyReport(carrier=carrier, carrier_ref=ref, state=state, reason=reason, at=now)
@@ -152,17 +156,16 @@ def match_kept(crm: Crm) -> int:
     with crm.db.read() as session:
         if session.scalar(sa.select(EarlyReport.id).limit(1)) is None:
             return 0
-
-    def work(session: Session) -> int:
         there = sa.exists().where(
             Delivery.carrier == EarlyReport.carrier, Delivery.carrier_ref == EarlyReport.carrier_ref
         )
-        kept = session.execute(
-            sa.select(EarlyReport.carrier, EarlyReport.carrier_ref).where(there).limit(KEEP_BATCH)
-        )
-        return sum(match_early(session, *one) for one in sorted({(row[0], (row[1],)) for row in kept}))
+        query = sa.select(EarlyReport.carrier, EarlyReport.carrier_ref).where(there)
+        kept = sorted({(carrier, ref) for carrier, ref in session.execute(query.limit(KEEP_BATCH))})
 
-    return crm.db.run(work)
+    def work(some: Sequence[tuple[str, str]]) -> int:
+        return crm.db.run(lambda session: sum(match_early(session, by, [ref]) for by, ref in some))
+
+    return sum(crm.round("campaigns.early_reports").together(kept, work, " ".join))
 
 
 def purge(session: Session, before: datetime) -> int:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,7 +40,7 @@ def ask(crm: Crm) -> int:
     if asked is None:
         return 0
     name, question = asked
-    until, learnt = time.monotonic() + SECONDS, 0
+    until, learnt, round_ = time.monotonic() + SECONDS, 0, crm.round("campaigns.reports")
     rows = _next(crm, name)
     cursor = crm.state(Cursor)
     cursor.after = rows[-1][0] if len(rows) == MOST else 0
@@ -47,11 +48,16 @@ def ask(crm: Crm) -> int:
         if time.monotonic() >= until:
             cursor.after = id - 1
             break
-        report = question(ref, handed_at)
-        if report is not None:
-            at = min(report.at or crm.clock(), crm.clock())
-            learnt += receive(crm, name, ref, report.state, report.reason, at)
+        learnt += sum(round_.one(id, partial(_learn, crm, name, ref, partial(question, ref, handed_at))))
     return learnt
+
+
+def _learn(crm: Crm, carrier: str, ref: str, question: Callable[[], Report | None]) -> bool:
+    report = question()
+    if report is None:
+        return False
+    at = min(report.at or crm.clock(), crm.clock())
+    return receive(crm, carrier, ref, report.state, report.reason, at)
 
 
 def _asked(crm: Crm) -> tuple[str, Callable[[str, datetime], Report | None]] | None:

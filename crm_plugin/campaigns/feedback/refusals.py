@@ -26,13 +26,12 @@ _BATCH = 500
 
 def sweep(crm: Crm) -> int:
     """Take the opt-outs that carriers reported lately and nobody has looked at; return how many."""
-    found = _fresh(crm)
-    for delivery_id in found:
-        crm.db.run(partial(_take, crm, delivery_id))
-    return len(found)
+    round_ = crm.round("campaigns.refusals")
+    found = _fresh(crm, round_.left_alone)
+    return len(round_.each(found, lambda id: crm.db.run(partial(_take, crm, id))))
 
 
-def _fresh(crm: Crm) -> list[int]:
+def _fresh(crm: Crm, left_alone: list[int]) -> list[int]:
     lately = sa.or_(Campaign.finished_at.is_(None), Campaign.finished_at >= crm.clock() - _LATELY)
     campaigns = sa.select(Campaign.id).where(
         Campaign.channel == CHANNEL, Campaign.launched_at.is_not(None), lately
@@ -42,6 +41,7 @@ def _fresh(crm: Crm) -> list[int]:
         Delivery.state == "failed_permanent",
         sa.or_(*(Delivery.reason.startswith(kind, autoescape=True) for kind in REFUSING)),
         Delivery.address_key.is_not(None),
+        Delivery.id.not_in(left_alone),
         ~sa.exists().where(Reply.delivery_id == Delivery.id, Reply.wish == "refused"),
     )
     with crm.db.read() as session:

@@ -101,7 +101,10 @@ def start_due(crm: Crm) -> list[int]:
     late = now - timedelta(minutes=crm.settings.late_start_minutes)
     with crm.db.read() as session:
         due = _in(session, ["scheduled"], Campaign.planned_at <= now)
-    return [id for id in due if crm.db.run(partial(_start_one, crm, id, now, late))]
+    began = crm.round("campaigns.start").each(
+        due, lambda id: id if crm.db.run(partial(_start_one, crm, id, now, late)) else 0
+    )
+    return [id for id in began if id]
 
 
 def _start_one(crm: Crm, id: int, now: datetime, late: datetime, session: Session) -> bool:

@@ -7,6 +7,7 @@ others take any text: there an administrator approves it.
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ from crm_plugin.host.permissions import SYSTEM
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
+from crm_plugin.kernel.storable import cleaned
 
 log = logging.getLogger(__name__)
 
@@ -219,10 +221,13 @@ def take(crm: Crm, carrier: str, verdicts: Iterable[Verdict]) -> int:
     An answer that comes twice or about a text that is not ours changes nothing.
     """
     final = [verdict for verdict in verdicts if verdict.state in _VERBS]
-    return crm.db.run(lambda session: sum(_take(session, crm, carrier, one) for one in final)) if final else 0
+    changed = crm.round("channels.templates").each(
+        final, lambda one: crm.db.run(partial(_take, crm, carrier, one)), lambda one: one.code
+    )
+    return sum(changed)
 
 
-def _take(session: Session, crm: Crm, carrier: str, verdict: Verdict) -> bool:
+def _take(crm: Crm, carrier: str, verdict: Verdict, session: Session) -> bool:
     theirs = sa.select(SmsTemplate.key, SmsTemplate.version).where(
         SmsTemplate.carrier == carrier, SmsTemplate.filed_as == verdict.code
     )
@@ -232,7 +237,7 @@ def _take(session: Session, crm: Crm, carrier: str, verdict: Verdict) -> bool:
         if verdict.state == APPROVED:
             codes[carrier] = verdict.code
         now = crm.clock()
-        values = {"carrier_codes": codes, "reason": verdict.reason}
+        values = {"carrier_codes": codes, "reason": verdict.reason and cleaned(verdict.reason)}
         if move(session, _VERBS[verdict.state], template, carrier, now, **values):
             details = {"version": version, "carrier": carrier}
             record(session, now, SYSTEM.id, f"sms_template.{verdict.state}", _of(template), **details)

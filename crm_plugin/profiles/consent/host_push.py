@@ -1,11 +1,12 @@
 """Report opt-outs and opt-ins that reached us to the school."""
 
 import logging
+from functools import partial
 
 import sqlalchemy as sa
 
+from crm_plugin.host.bounded_calls import Resting
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models.school import ConsentRecord, Person
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def push_consents(crm: Crm) -> int:
     """
     if not crm.host.can("consent.write"):
         return 0
+    round_ = crm.round("profiles.consents", Resting)
     with crm.db.read() as session:
         columns = sa.select(
             ConsentRecord.id,
@@ -31,15 +33,17 @@ def push_consents(crm: Crm) -> int:
             ConsentRecord.source,
         )
         due = columns.join(Person, Person.id == ConsentRecord.person_id).where(
-            ConsentRecord.to_push.is_(True), Person.status != "erased"
+            ConsentRecord.to_push.is_(True),
+            Person.status != "erased",
+            ConsentRecord.id.not_in(round_.left_alone),
         )
         lines = session.execute(due.order_by(ConsentRecord.id).limit(BATCH)).all()
-    pushed = []
+    pushed: list[int] = []
     try:
         for id, host_id, channel, state, at, source in lines:
-            if crm.host.push_consent(host_id, channel, state, at, source):
+            if any(round_.one(id, partial(crm.host.push_consent, host_id, channel, state, at, source))):
                 pushed.append(id)
-    except Unavailable as error:
+    except Resting as error:
         log.warning("the school did not take a consent: %s", error)
     if pushed:
         crm.db.run(lambda session: session.execute(_pushed(pushed)))

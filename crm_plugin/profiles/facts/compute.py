@@ -5,8 +5,10 @@ touched; after the first scan of a stream it is everybody once, in the order of 
 facts of their own by :attr:`crm_plugin.profiles.extension.PersonExtension.facts`.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.kernel.db.types import UtcDateTime
+from crm_plugin.kernel.failed_items import Round
 from crm_plugin.kernel.key_value import Kept
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.facts import interests
@@ -23,6 +26,8 @@ from crm_plugin.profiles.models.school import HELD_MONEY, Enrolment, Order, Pers
 from crm_plugin.profiles.models.streams import Touched
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.profiles.store.recompute_queue import EVERYBODY, OfPeople, note_moved, touch, touch_all
+
+log = logging.getLogger(__name__)
 
 __all__ = ["recompute", "recompute_some", "touch", "touch_all"]
 
@@ -41,16 +46,70 @@ def recompute(crm: Crm, until: float | None = None) -> int:
 
     :param until: the monotonic time at which to stop between two chunks; None = when nobody is left.
     """
-    currency, count = own_currency(crm), 0
-    for some in (recompute_next, recompute_some):
-        while until is None or time.monotonic() < until:
-            done = crm.db.run(lambda session, some=some: some(crm, session, currency))  # type: ignore[misc]
-            if not done:
-                break
+    work, count = Recompute(crm, own_currency(crm), crm.round("profiles.facts")), 0
+    for some in (work.next_of_everybody, work.some_touched):
+        while (until is None or time.monotonic() < until) and (done := some()):
             count += done
     if count:
         crm.db.run(lambda session: note_moved(session, crm.clock()))
     return count
+
+
+@dataclass(frozen=True)
+class Recompute:
+    """A round of computing facts; where a portion fails, each half of it is computed, down to one person."""
+
+    crm: Crm
+    currency: str | None
+    round_: Round
+
+    def next_of_everybody(self) -> int:
+        """Go on with a pass over everybody; return for how many people."""
+        try:
+            return self.crm.db.run(lambda session: recompute_next(self.crm, session, self.currency))
+        except Exception:
+            log.warning("facts of a portion of everybody are computed apart", exc_info=True)
+            return self.crm.db.run(let_touch_next)
+
+    def some_touched(self) -> int:
+        """Take some touched people; return how many they were."""
+        left_alone = self.round_.left_alone
+        try:
+            return self.crm.db.run(
+                lambda session: recompute_some(self.crm, session, self.currency, _touched(left_alone))
+            )
+        except Exception:
+            log.warning("facts of touched people are computed apart", exc_info=True)
+            with self.crm.db.read() as session:
+                people = sorted(set(session.execute(_touched(left_alone)).scalars()))
+            return sum(self.round_.together(people, self._these))
+
+    def _these(self, people: Sequence[int]) -> int:
+        mine: Any = sa.select(Touched.person_id, Touched.id).where(Touched.person_id.in_(people))
+        return self.crm.db.run(lambda session: recompute_some(self.crm, session, self.currency, mine))
+
+
+def _touched(left_alone: Sequence[int]) -> sa.Select[Any]:
+    rows: Any = sa.select(Touched.person_id, Touched.id).where(Touched.person_id.not_in(left_alone))
+    chosen: sa.Select[Any] = rows.order_by(Touched.person_id).limit(CHUNK)
+    return chosen
+
+
+def let_touch_next(session: Session) -> int:
+    """Touch the next portion of a pass over everybody instead of computing it; return how many people."""
+    place = sa.select(Kept.value).where(Kept.name == EVERYBODY).with_for_update()
+    after = int(session.scalar(place) or 0)
+    ids = _locked(session, lambda column: column > after)
+    touch(session, ids)
+    _go_on(session, ids)
+    return len(ids)
+
+
+def _go_on(session: Session, ids: Sequence[int]) -> None:
+    # A short portion was the last; people who come later are touched by themselves.
+    reached = str(ids[-1]) if len(ids) == CHUNK else None
+    change = sa.update(Kept).values(value=reached) if reached else sa.delete(Kept)
+    session.execute(change.where(Kept.name == EVERYBODY), execution_options=_UNSYNCED)
 
 
 def recompute_next(crm: Crm, session: Session, currency: str | None) -> int:
@@ -65,22 +124,17 @@ def recompute_next(crm: Crm, session: Session, currency: str | None) -> int:
     ids = _locked(session, lambda column: column > int(after))
     if ids:
         compute(crm, session, ids, lambda column: column.between(ids[0], ids[-1]), currency)
-    # A short portion was the last; people who come later are touched by themselves.
-    reached = str(ids[-1]) if len(ids) == CHUNK else None
-    change = sa.update(Kept).values(value=reached) if reached else sa.delete(Kept)
-    session.execute(change.where(Kept.name == EVERYBODY), execution_options=_UNSYNCED)
+    _go_on(session, ids)
     return len(ids)
 
 
-def recompute_some(crm: Crm, session: Session, currency: str | None) -> int:
-    """Take some touched people off the list and compute their facts; return how many they were."""
-    taken = session.execute(
-        sa.select(Touched.id, Touched.person_id)
-        .order_by(Touched.person_id)
-        .limit(CHUNK)
-        .with_for_update(skip_locked=True)
-    ).all()
-    ids = sorted({person_id for _, person_id in taken})
+def recompute_some(crm: Crm, session: Session, currency: str | None, touched: sa.Select[Any]) -> int:
+    """Take some touched people off the list and compute their facts; return how many they were.
+
+    :param touched: selects (person, id) of their rows on the list.
+    """
+    taken = session.execute(touched.with_for_update(skip_locked=True)).all()
+    ids = sorted({person_id for person_id, _ in taken})
     if not ids:
         return 0
     _locked(session, lambda column: among(session, column, ids))
@@ -115,7 +169,7 @@ def _columns_of(session: Session, ids: list[int], currency: str | None) -> None:
 
 
 def _take_off(session: Session, taken: Sequence[Any]) -> None:
-    done = sa.delete(Touched).where(among(session, Touched.id, [id for id, _ in taken]))
+    done = sa.delete(Touched).where(among(session, Touched.id, [id for _, id in taken]))
     session.execute(done, execution_options=_UNSYNCED)
 
 

@@ -8,7 +8,7 @@ from crm_plugin.profiles.sync import stored_events
 from crm_plugin.profiles.sync.full_scan import too_bad
 from crm_plugin.profiles.sync.named_rows import fetch
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
-from crm_plugin.profiles.sync.write_page import apply
+from crm_plugin.profiles.sync.write_page import write
 
 PAGE = 5_000
 """Changes asked for at once."""
@@ -35,8 +35,7 @@ def follow(visit: StreamVisit, *, beside_scan: bool = False) -> None:
         values: dict[str, Any] = {"mark": page.next_mark, **HEALTHY}
         if not beside_scan:
             values |= {"state": "current"} | ({} if more else {"ok_at": at})
-        write = (visit.stream, [*rows, *fetched], [*removed, *missing], bad)
-        visit.write(lambda work, write=write: apply(work, *write), **values)  # type: ignore[misc]
+        write(visit, [*rows, *fetched], [*removed, *missing], bad, **values)
         if too_bad(len(bad), total):
             visit.stop("sync.too_many_bad", bad=len(bad), total=total)
         if not more:

@@ -1,6 +1,7 @@
 """Once a business day: which streams are to be scanned again, and which missing rows are fetched again."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,10 +25,16 @@ def run(crm: Crm) -> list[str]:
     """
     with crm.db.read() as session:
         known = session.scalars(sa.select(Stream)).all()
-    due = [row.stream for row in known if _is_old(crm, row) or _is_off(crm, row)]
+    looked_at = crm.round("profiles.streams").each(known, partial(_look, crm), lambda row: row.stream)
+    due = [stream for stream in looked_at if stream]
     let_scan(crm, due)
     crm.db.run(deferred.ask_again)
     return due
+
+
+def _look(crm: Crm, row: Stream) -> str:
+    """Return a stream that is due for a scan; empty when it is not."""
+    return row.stream if _is_old(crm, row) or _is_off(crm, row) else ""
 
 
 def _is_old(crm: Crm, row: Stream) -> bool:

@@ -1,5 +1,6 @@
 """Rows that name a person or course which is not here yet: they wait, they are not dropped."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from crm_plugin.kernel.db.writes import upsert
 from crm_plugin.profiles.models.streams import Parked
 from crm_plugin.profiles.store.batch import Target, WriteBatch
 from crm_plugin.profiles.sync.record_json import decode, encode
+
+log = logging.getLogger(__name__)
 
 
 def park(batch: WriteBatch, stream: str, rows: Sequence[tuple[Any, Target, str]]) -> None:
@@ -52,10 +55,19 @@ def take(batch: WriteBatch) -> dict[str, list[Any]]:
             waiting = (Parked.waits_for == target, among(batch.session, Parked.waits_for_id, part))
             rows = batch.session.execute(sa.select(Parked.stream, Parked.row).where(*waiting))
             for stream, row in rows.all():
-                taken.setdefault(stream, []).append(decode(stream, row))
+                taken.setdefault(stream, []).extend(_decoded(stream, row))
             batch.session.execute(sa.delete(Parked).where(*waiting))
     batch.arrived.clear()
     return taken
+
+
+def _decoded(stream: str, row: Any) -> list[Any]:
+    """Return a waiting row as a record; nothing when it cannot be read: a scan of its stream brings it."""
+    try:
+        return [decode(stream, row)]
+    except Exception:
+        log.warning("a waiting row of %s cannot be read", stream, exc_info=True)
+        return []
 
 
 def to_ask(session: Session, limit: int = 500) -> tuple[Target, list[str]] | None:

@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,13 +17,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, HostEvent
 from crm_plugin.kernel.db.bulk import insert_many
+from crm_plugin.kernel.failed_items import Round
 from crm_plugin.kernel.spool import Ends, Records, Spool, drain, unread
+from crm_plugin.kernel.storable import cleaned
 from crm_plugin.profiles.models.streams import HostEventRow
 from crm_plugin.profiles.sync import stored_events
 
 log = logging.getLogger(__name__)
 
 FOLDER = "events"
+TAKEN = "profiles.events"
+"""Name of the job that takes events up."""
 IDS = 500
 """Ids in one spooled record."""
 BEAT = 0.5
@@ -95,13 +100,18 @@ def hand_over(crm: Crm) -> int:
     While the database is away, they stay in the spool.
     """
     try:
-        return drain(crm.instance / FOLDER, lambda _spool, records: _store(crm, records))
+        round_ = crm.round(TAKEN)
+        return drain(crm.instance / FOLDER, lambda spool, records: _take(crm, round_, spool, records), round_)
     except (SQLAlchemyError, OSError) as error:
         log.warning("events wait in their spool: %s", type(error).__name__)
         return 0
 
 
-def _store(crm: Crm, records: Records) -> None:
+def _take(crm: Crm, round_: Round, spool: str, records: Records) -> None:
+    round_.together(records, lambda some: _store(crm, some), lambda one: f"{spool} {one[0]}")
+
+
+def _store(crm: Crm, records: Sequence[tuple[int, bytes]]) -> None:
     at = crm.clock()
     parsed = [_parsed(record) for _, record in records]
     rows = [{"stream": stream, "ids": ids, "at": at} for stream, ids in parsed if stream in STREAMS]
@@ -111,7 +121,7 @@ def _store(crm: Crm, records: Records) -> None:
 def _parsed(record: bytes) -> tuple[str, list[str]]:
     try:
         event = json.loads(record)
-        return str(event["stream"]), [str(id) for id in event["ids"]]
+        return str(event["stream"]), [cleaned(str(id)) for id in event["ids"]]
     except (ValueError, KeyError, TypeError):
         log.warning("a torn event was left out")
         return "", []

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ from crm_plugin.profiles.sync.analyze import analyse
 from crm_plugin.profiles.sync.read_ahead import Ahead
 from crm_plugin.profiles.sync.stream_visit import HEALTHY, StreamVisit
 from crm_plugin.profiles.sync.streams import KINDS
-from crm_plugin.profiles.sync.write_page import apply
+from crm_plugin.profiles.sync.write_page import write
 
 PAGE = 5_000
 """Rows asked for at once."""
@@ -107,18 +107,22 @@ def _next_page(visit: StreamVisit, pages: Ahead[_Page]) -> bool:
         pages.start(page.next)
     scanned = row.scanned + len(page.rows) + len(page.bad)
     bad = row.quarantined + len(page.bad)
-    position = {"scan_after": page.next, "scanned": scanned, "quarantined": bad, "state": "scanning"}
+    position: dict[str, Any] = {
+        "scan_after": page.next,
+        "scanned": scanned,
+        "quarantined": bad,
+        "state": "scanning",
+    }
     # Behind the last page comes the end of the scan: a crash in between reads that page once more.
     if page.next is None:
         del position["scan_after"]
 
-    def write(batch: WriteBatch) -> None:
+    def hurry(batch: WriteBatch) -> None:
         if visit.crm.db.dialect == "postgresql":
             # Rows and position are written together: should the server fall, they are read once more.
             batch.session.execute(sa.text("SET LOCAL synchronous_commit TO off"))
-        apply(batch, visit.stream, page.rows, bad=page.bad, ready=ready)
 
-    visit.write(write, **position, **HEALTHY)
+    write(visit, page.rows, bad=page.bad, ready=ready, before=hurry, **position, **HEALTHY)
     visit.tell(scanned, row.estimate, "scanning")
     if too_bad(bad, scanned):
         visit.stop("sync.too_many_bad", bad=bad, total=scanned)

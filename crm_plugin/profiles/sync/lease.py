@@ -43,6 +43,18 @@ def take(db: Database, stream: str) -> str | None:
     return token if db.run(work) else None
 
 
+def take_again(db: Database, stream: str, token: str) -> bool:
+    """Hold a lease that this process still has, or has just given back; False when another has it."""
+
+    def work(session: Session) -> bool:
+        free = sa.or_(Stream.token.is_(None), Stream.token == token)
+        lease = sa.update(Stream).where(Stream.stream == stream, free)
+        values = {"token": token, "lease_until": db.now(session) + timedelta(seconds=SECONDS)}
+        return _rows(session, lease.values(values)) == 1
+
+    return db.run(work)
+
+
 def renew(db: Database, session: Session, stream: str, token: str) -> None:
     """Prolong a lease in the transaction that writes; the second one waits here and is refused.
 

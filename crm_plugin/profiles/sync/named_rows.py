@@ -6,7 +6,7 @@ from typing import Any
 from crm_plugin.host.row_checks import Bad
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.sync.stream_visit import StreamVisit
-from crm_plugin.profiles.sync.write_page import apply
+from crm_plugin.profiles.sync.write_page import write
 
 FETCH = 500
 """Rows fetched by id at once."""
@@ -32,13 +32,4 @@ def read_again(visit: StreamVisit, ids: Sequence[str], **values: Any) -> set[int
     :raises Unavailable: the school failed.
     :raises LeaseLost: nothing was written.
     """
-    rows, missing, bad = fetch(visit, ids)
-    touched: set[int] = set()
-
-    def write(batch: Any) -> None:
-        apply(batch, visit.stream, rows, missing, bad)
-        touched.clear()
-        touched.update(batch.touched)
-
-    visit.write(write, **values)
-    return touched
+    return write(visit, *fetch(visit, ids), **values)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -21,7 +22,7 @@ from crm_plugin.profiles.store import host_info_cache
 from crm_plugin.profiles.store.batch import Target, WriteBatch
 from crm_plugin.profiles.sync import changes, deferred, full_scan, lease, named_rows, respelling, row_counts
 from crm_plugin.profiles.sync.stream_visit import Progress, Stopped, StreamVisit
-from crm_plugin.profiles.sync.write_page import apply
+from crm_plugin.profiles.sync.write_page import write
 
 __all__ = ["Progress", "SyncResult", "confirm_gone", "sync"]
 
@@ -77,8 +78,10 @@ def sync(
     until = None if seconds is None else started + seconds
     result = SyncResult()
     respelling.proceed(crm, until if seconds is None else started + SPELLING_SECONDS)
+    round_ = crm.round("profiles.streams")
     for stream in _streams(crm):
-        result.states[stream] = _visit(crm, stream, full, until, progress, result)
+        visit = partial(_visit, crm, stream, full, until, progress, result)
+        (result.states[stream],) = round_.one(stream, visit) or ["failing"]
     _ask_for_missing(crm, until, result)
     result.facts = compute.recompute(crm, until)
     row_counts.recount(crm, result.changed > 0)
@@ -207,13 +210,12 @@ def _ask_for_missing(crm: Crm, until: float | None, result: SyncResult) -> None:
 def _fetch_missing(visit: StreamVisit, target: Target, ids: list[str]) -> None:
     rows, _, bad = named_rows.fetch(visit, ids)
 
-    def write(batch: WriteBatch) -> None:
+    def note_asked(batch: WriteBatch) -> None:
         deferred.note_asked(batch.session, target, ids)
         # Another process may have written them while a row was parked, and each saw nothing of the other.
         batch.arrived[target].update(row.id for row in rows)
-        apply(batch, target, rows, bad=bad)
 
-    visit.write(write)
+    write(visit, rows, bad=bad, before=note_asked)
 
 
 def confirm_gone(crm: Crm, stream: str) -> None:

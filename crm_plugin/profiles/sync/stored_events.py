@@ -7,6 +7,7 @@ read of that stream between two pages.
 import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,7 +76,7 @@ def read_beside(visit: StreamVisit) -> int:
     if not rows:
         return 0
     try:
-        _read_named(visit, rows)
+        _read_or_part(visit, rows)
     except Unavailable as error:
         log.warning("events wait: %s", error)
         return 0
@@ -111,7 +112,7 @@ def _read_stream(crm: Crm, stream: str, rows: Sequence[Any]) -> list[int]:
         return []
     try:
         # The lease is given back with the rows; facts need none.
-        _read_named(StreamVisit(crm, stream, token), mine, token=None, lease_until=None)
+        _read_or_part(StreamVisit(crm, stream, token), mine, token=None, lease_until=None)
     except (Unavailable, lease.LeaseLost) as error:
         log.warning("events wait: %s", error)
         lease.release(crm.db, stream, token)
@@ -120,6 +121,23 @@ def _read_stream(crm: Crm, stream: str, rows: Sequence[Any]) -> list[int]:
         lease.release(crm.db, stream, token)
         raise
     return [row.id for row in mine]
+
+
+def _read_or_part(visit: StreamVisit, rows: Sequence[Any], **values: Any) -> None:
+    """Read what these events name; where that fails, part them: one that fails is left to the changes."""
+    try:
+        _read_named(visit, rows, **values)
+    except (Unavailable, lease.LeaseLost):
+        raise
+    except Exception:
+        log.warning("%d events of %s are read one by one", len(rows), visit.stream, exc_info=True)
+        if values and not lease.take_again(visit.crm.db, visit.stream, visit.token):
+            raise
+        round_ = visit.crm.round("profiles.events", Unavailable, lease.LeaseLost)
+        round_.together(rows, partial(_read_named, visit), lambda row: row.id)
+        _forget(visit.crm, [row.id for row in rows])
+        if values:
+            lease.release(visit.crm.db, visit.stream, visit.token)
 
 
 def _read_named(visit: StreamVisit, rows: Sequence[Any], **values: Any) -> None:

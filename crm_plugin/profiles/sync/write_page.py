@@ -1,6 +1,7 @@
 """Write a page of rows: the stream's own, what had waited for them, and what is noted beside them."""
 
-from collections.abc import Collection, Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,12 +9,17 @@ import sqlalchemy as sa
 from crm_plugin.host.row_checks import Bad
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.db.writes import upsert
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.profiles.models.streams import Quarantined, Seen, Stream
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready
 from crm_plugin.profiles.store.recompute_queue import touch
 from crm_plugin.profiles.sync import deferred
+from crm_plugin.profiles.sync.lease import LeaseLost
+from crm_plugin.profiles.sync.stream_visit import StreamVisit
 from crm_plugin.profiles.sync.streams import KINDS
+
+log = logging.getLogger(__name__)
 
 
 def apply(
@@ -46,6 +52,59 @@ def apply(
     # The first scan of a stream touches everybody at its end, by one statement.
     if not first:
         touch(batch.session, batch.touched)
+
+
+def write(
+    visit: StreamVisit,
+    rows: Sequence[Any],
+    removed: Collection[str] = (),
+    bad: Sequence[Bad] = (),
+    *,
+    ready: Ready | None = None,
+    before: Callable[[WriteBatch], None] = lambda _batch: None,
+    **values: Any,
+) -> set[int]:
+    """Write rows in one transaction; one that cannot be written is set aside, and the others are written.
+
+    :param before: is called in the transaction, before the rows are written.
+    :param values: columns of the stream's row that are written with them.
+    :return: the people whose facts are to be computed.
+    :raises LeaseLost: nothing was written.
+    """
+
+    def work(batch: WriteBatch, rows: Sequence[Any], bad: Sequence[Bad], ready: Ready | None) -> set[int]:
+        before(batch)
+        apply(batch, visit.stream, rows, removed, bad, ready=ready)
+        return set(batch.touched)
+
+    try:
+        return visit.write(lambda batch: work(batch, rows, bad, ready), **values)
+    except (CrmError, LeaseLost):
+        raise
+    except Exception:
+        log.warning("%d rows of %s are written apart", len(rows), visit.stream, exc_info=True)
+        touched, unwritten = _write_apart(visit, rows)
+        # While the database is away this fails too, and the rows are read once more.
+        return touched | visit.write(lambda batch: work(batch, [], [*bad, *unwritten], None), **values)
+
+
+def _write_apart(visit: StreamVisit, rows: Sequence[Any]) -> tuple[set[int], list[Bad]]:
+    """Write each half of the rows, down to one; return the people concerned, and what cannot be written."""
+
+    def work(batch: WriteBatch) -> set[int]:
+        apply(batch, visit.stream, rows)
+        return set(batch.touched)
+
+    try:
+        return visit.write(work), []
+    except (CrmError, LeaseLost):
+        raise
+    except Exception as error:
+        if len(rows) < 2:
+            return set(), [Bad(row.id, f"cannot be written: {type(error).__name__}") for row in rows]
+    half = len(rows) // 2
+    first, second = _write_apart(visit, rows[:half]), _write_apart(visit, rows[half:])
+    return first[0] | second[0], [*first[1], *second[1]]
 
 
 def _release(batch: WriteBatch) -> None:

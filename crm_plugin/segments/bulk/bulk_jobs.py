@@ -4,8 +4,12 @@ Progress is stored portion by portion. A worker that has to stop, or that has ha
 wait, puts the request back. The next worker continues there, also after one that was killed.
 """
 
+import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -15,9 +19,14 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
+from crm_plugin.kernel.db.engine import is_outage
+from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Asked
+
+log = logging.getLogger(__name__)
 
 SILENT = timedelta(minutes=3)
 """A worker without a sign of life for so long was killed: another one begins again."""
@@ -75,7 +84,7 @@ def claim(crm: Crm, table: type[Row]) -> Row | None:
 
     def work(session: Session) -> int | None:
         over = sa.update(table).where(killed, table.tries >= TRIES)
-        ended = {"state": "failed", "problem": GAVE_UP} | ({"key": None} if hasattr(table, "key") else {})
+        ended = {"state": "failed", "problem": GAVE_UP, **_free(table)}
         session.execute(over.values(**ended), execution_options=_UNSYNCED)
         ident = session.scalar(sa.select(table.id).where(free).order_by(longest, table.id).limit(1))
         taken = sa.update(table).where(table.id == ident, free)
@@ -103,6 +112,54 @@ def hold(crm: Crm, row: Asked, **values: object) -> None:
             raise Lost
 
     crm.db.run(work)
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a kind of request is called.
+
+    :param name: on the health page.
+    :param path: of the job, for a wake-up.
+    """
+
+    name: str
+    path: str
+
+
+def do_due(crm: Crm, table: type[Row], work: Callable[[Row], None], job: Job) -> int:
+    """Do what waits, one after the other; return how many were taken."""
+    taken, round_ = 0, crm.round(job.name, Paused)
+    while not stopping() and (row := claim(crm, table)) is not None:
+        taken += 1
+        try:
+            round_.one(row.id, partial(_do, crm, row, work))
+        except Paused:
+            crm.queue.wake(job.path, seconds=LONG_SECONDS)
+            break
+    return taken
+
+
+def _do(crm: Crm, row: Row, work: Callable[[Row], None]) -> None:
+    try:
+        work(row)
+    except CrmError as error:
+        _end(crm, row, error.code)
+    except Lost:
+        log.warning("%s %s was taken over by another worker", type(row).__name__, row.id)
+    except Exception as error:
+        # While the database is away nothing is known of it: another worker begins again.
+        if not isinstance(error, Paused) and not is_outage(error):
+            _end(crm, row, GAVE_UP)
+        raise
+
+
+def _end(crm: Crm, row: Asked, problem: str) -> None:
+    hold(crm, row, state="failed", problem=problem, **_free(type(row)))
+
+
+def _free(table: type[Asked]) -> dict[str, None]:
+    """Return the columns by which the same may be asked for once more."""
+    return {"key": None} if hasattr(table, "key") else {}
 
 
 class Turn:

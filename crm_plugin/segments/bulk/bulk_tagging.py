@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import logging
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,8 +18,7 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.writes import insert_missing
-from crm_plugin.kernel.errors import BadInput, CrmError
-from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.staff import tags, undo
@@ -28,8 +27,6 @@ from crm_plugin.segments import service
 from crm_plugin.segments.bulk import bulk_jobs
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Tagging
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 5_000
 """The most people that are tagged while the page waits."""
@@ -137,19 +134,7 @@ def _shown(row: Tagging, still: set[int]) -> TaggingRow:
 
 def tag_due(crm: Crm) -> int:
     """Do the taggings that wait, one after the other; return how many were taken."""
-    taken = 0
-    while not stopping() and (row := bulk_jobs.claim(crm, Tagging)) is not None:
-        taken += 1
-        try:
-            _tag(crm, row)
-        except CrmError as error:
-            bulk_jobs.hold(crm, row, state="failed", problem=error.code, key=None)
-        except bulk_jobs.Paused:
-            crm.queue.wake(_JOB, seconds=LONG_SECONDS)
-            break
-        except bulk_jobs.Lost:
-            log.warning("tagging %s was taken over by another worker", row.id)
-    return taken
+    return bulk_jobs.do_due(crm, Tagging, partial(_tag, crm), bulk_jobs.Job("segments.tags", _JOB))
 
 
 def remove_old(crm: Crm) -> None:

@@ -1,6 +1,5 @@
 """Exports of people: small ones at once, large ones by a worker into a file for their author alone."""
 
-import logging
 import os
 import shutil
 from array import array
@@ -8,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,8 +19,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound, Refused, one_of
-from crm_plugin.kernel.process import stopping
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Refused, one_of
 from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
@@ -32,8 +31,6 @@ from crm_plugin.segments.listing.columns import COLUMNS, Column, exported, offer
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export
 from crm_plugin.segments.service import Search
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 5_000
 """The most people of an export that is made while the page waits."""
@@ -191,19 +188,7 @@ def file_of(crm: Crm, actor: Actor, ident: int) -> Path:
 
 def make_due(crm: Crm) -> int:
     """Write the exports that wait, one after the other; return how many were taken."""
-    taken = 0
-    while not stopping() and (claimed := bulk_jobs.claim(crm, Export)) is not None:
-        taken += 1
-        try:
-            _make(crm, claimed)
-        except CrmError as error:
-            bulk_jobs.hold(crm, claimed, state="failed", problem=error.code)
-        except bulk_jobs.Paused:
-            crm.queue.wake(_JOB, seconds=LONG_SECONDS)
-            break
-        except bulk_jobs.Lost:
-            log.warning("export %s was taken over by another worker", claimed.id)
-    return taken
+    return bulk_jobs.do_due(crm, Export, partial(_make, crm), bulk_jobs.Job("segments.exports", _JOB))
 
 
 def remove_old(crm: Crm) -> None:
@@ -215,9 +200,8 @@ def remove_old(crm: Crm) -> None:
         return {str(ident) for ident in session.scalars(sa.select(Export.id))}
 
     ids = crm.db.run(work)
-    for path in _folder(crm).iterdir():
-        if path.name.partition("-")[0] not in ids:
-            path.unlink(missing_ok=True)
+    old = [path for path in _folder(crm).iterdir() if path.name.partition("-")[0] not in ids]
+    crm.round("segments.files").each(old, lambda path: path.unlink(missing_ok=True), lambda path: path.name)
 
 
 def _make(crm: Crm, row: Export) -> None:

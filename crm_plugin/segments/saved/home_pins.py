@@ -1,17 +1,24 @@
 """Pinned quick queries on the school's own home, pushed by the worker when something about them changed."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.host.bounded_calls import Resting
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Pin
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.segments.models import QuickQuery
 
+log = logging.getLogger(__name__)
+
+PINNED = "segments.pins"
+"""Name of the job that pushes them."""
 _PUSHED = "pins.pushed"
 
 
@@ -34,7 +41,7 @@ def publish(crm: Crm) -> int:
     changed = [
         owner for owner in sorted({*wanted, *pushed}) if pushed.get(owner) != _mark(wanted.get(owner, []))
     ]
-    done = [owner for owner in changed if _push(crm, owner, wanted.get(owner, []))]
+    done = _pushed(crm, {owner: wanted.get(owner, []) for owner in changed})
     if done:
         marks = {owner: _mark(wanted[owner]) for owner in done if owner in wanted}
         left = {owner: mark for owner, mark in pushed.items() if owner not in done}
@@ -52,11 +59,18 @@ def _pins(crm: Crm, session: Session) -> dict[str, list[Pin]]:
     return found
 
 
-def _push(crm: Crm, owner: str, pins: list[Pin]) -> bool:
+def _pushed(crm: Crm, pins: dict[str, list[Pin]]) -> list[str]:
+    """Push these pins; return the owners whose pins the school took."""
+    round_, done = crm.round(PINNED, Resting), []
     try:
-        return crm.host.publish_pins(owner, pins)
-    except Unavailable:
-        return False
+        if not pins or not crm.host.can("pins"):
+            return []
+        for owner, theirs in pins.items():
+            if any(round_.one(owner, partial(crm.host.publish_pins, owner, theirs))):
+                done.append(owner)
+    except Unavailable as error:
+        log.warning("the school shows no pins now: %s", error)
+    return done
 
 
 def _mark(pins: list[Pin]) -> str:

@@ -21,6 +21,8 @@ from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import undo as undoing
 
+COUNTED = "segments.counts"
+"""Name of the job that counts."""
 LONGEST_NAME = 191
 FRESH_PINNED, FRESH = timedelta(minutes=10), timedelta(hours=1)
 """Time alone moves people in and out: counts older than this are taken again."""
@@ -166,14 +168,16 @@ def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
     """
     now = crm.clock()
     due = _due(crm, now, everything)
-    for one in due:
-        try:
-            check_courses(crm, one.tree)
-            found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
-        except BadInput:
-            found = 0
-        crm.db.run(partial(_keep_count, ident=one.id, count=found, counted_at=now))
-    return len(due)
+    return len(crm.round(COUNTED).each(due, partial(_count, crm, now), lambda one: one.id))
+
+
+def _count(crm: Crm, now: datetime, one: _Due) -> None:
+    try:
+        check_courses(crm, one.tree)
+        found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
+    except BadInput:
+        found = 0
+    crm.db.run(partial(_keep_count, ident=one.id, count=found, counted_at=now))
 
 
 def _keep_count(session: Session, ident: int, **counted: Any) -> None:

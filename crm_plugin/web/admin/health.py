@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.email.feedback.bounces import SHOWN_DAYS, figures
 from crm_plugin.channels.suppressions import REASONS
-from crm_plugin.kernel import daily
+from crm_plugin.kernel import daily, failed_items
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.sync.host_checks import Check, last
@@ -20,6 +20,9 @@ from crm_plugin.web.shell.rendering import render
 
 ROUTES = Routes()
 
+SHOWN = 50
+"""Items that jobs left aside, the latest ones."""
+
 _DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "mariadb": "MariaDB"}
 """Dialect → the name that people know."""
 
@@ -30,13 +33,17 @@ def health() -> ResponseReturnValue:
     with crm().db.read() as session:
         asked_at, checks = last(session)
         lost = lost_clicks(session)
+        failed_count = failed_items.count(session, crm().clock())
+        failed = failed_items.listed(session, crm().clock(), SHOWN) if _may_know_all() else []
         failing = daily.failing(session, crm().clock().date() - timedelta(days=2), crm().clock())
     return render(
         "admin/health.html",
         title=say("Health"),
         active="health",
         streams=shown_streams(),
-        checks=[*_own(asked_at), _clicks(lost), _daily(failing), *checks],
+        checks=[*_own(asked_at), _clicks(lost), _daily(failing), _items(failed_count), *checks],
+        failed=failed,
+        failed_more=failed_count - len(failed),
         settings=_settings() if actor().may("crm.admin") else None,
         mail=_mail() if actor().scope is None else None,
     )
@@ -98,6 +105,18 @@ def _daily(failing: list[tuple[str, str]]) -> Check:
         return Check(say("Daily jobs"), True, say("none has failed"))
     names = ", ".join(f"{job.rpartition('.')[2]} ({error})" for job, error in failing)
     return Check(say("Daily jobs"), False, say("failed: %(names)s; the log says why", names=names))
+
+
+def _may_know_all() -> bool:
+    """Return whether the names of items may be shown: they may be those of people and of others' drafts."""
+    return actor().may("crm.admin") and actor().scope is None
+
+
+def _items(count: int) -> Check:
+    name = say("Work in the background")
+    if not count:
+        return Check(name, True, say("nothing was left aside"))
+    return Check(name, False, say("%(count)s left aside for a while; all others go on", count=number(count)))
 
 
 def _settings() -> list[tuple[str, str, str]]:
