@@ -19,7 +19,7 @@ from crm_plugin.cli.progress import Bars
 from crm_plugin.demo.app import create_app
 from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
 from crm_plugin.demo.i18n import LOCALES
-from crm_plugin.demo.models import User
+from crm_plugin.demo.models import User, db
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.errors import BadInput
@@ -71,12 +71,20 @@ def _run(app: Flask, crm: Crm, port: int) -> None:
     worker = _start_worker(crm.settings)
     try:
         _announce(port)
+        _forget_connections(app, crm)
         wsgi_server.run(app, LOCALHOST, port)
     finally:
         worker.terminate()
         worker.wait(timeout=15)
         if queue is not None:
             queue.close()
+
+
+def _forget_connections(app: Flask, crm: Crm) -> None:
+    """Close what filling and reading the school opened: the web process must share no connection with us."""
+    crm.close()
+    with app.app_context():
+        db.engine.dispose()
 
 
 @contextmanager

@@ -1,14 +1,25 @@
-"""Serving a WSGI application on this machine: waitress where it is installed, else Werkzeug's own."""
+"""Serving a WSGI application on this machine: granian where it is installed, else Werkzeug's own."""
 
 import errno
 import importlib.util
+import logging
 import os
+import signal
 import socket
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.process import fork
 
-_THREADS = 8
+log = logging.getLogger(__name__)
+
+_PATIENCE = 8.0
+"""Seconds that the web process has to end; longer than requests under way have."""
+_SOON = 2.0
+"""Seconds: a web process that lived no longer cannot be served by starting it again."""
 
 
 def port_of(given: int | None) -> int:
@@ -40,21 +51,46 @@ def need_free(host: str, port: int) -> None:
 
 
 def run(app: Any, host: str, port: int) -> None:
-    """Serve until interrupted; then give the public routes' spool up, so that no click waits in it."""
+    """Serve until interrupted.
+
+    The application is served by a process of its own, which is started again when it dies.
+    """
+    if importlib.util.find_spec("granian"):
+        from crm_plugin.cli import web_process
+
+        _keep(partial(web_process.serve, app, host, port))
+        return
+    from werkzeug.serving import run_simple
+
     try:
-        _serve(app, host, port)
-    finally:
-        close = getattr(app.wsgi_app, "close", None)
-        if close is not None:
-            close()
-
-
-def _serve(app: Any, host: str, port: int) -> None:
-    if importlib.util.find_spec("waitress"):
-        import waitress
-
-        waitress.serve(app, host=host, port=port, threads=_THREADS, ident=None)
-    else:
-        from werkzeug.serving import run_simple
-
         run_simple(host, port, app, threaded=True)
+    finally:
+        app.wsgi_app.close()
+
+
+def _keep(serve: Callable[[], int]) -> None:
+    while True:
+        began = time.monotonic()
+        child = fork(serve)
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        except BaseException:  # a signal to end
+            _end(child)
+            raise
+        if code == 0:
+            return  # it was stopped on its own
+        if time.monotonic() - began < _SOON:
+            raise ChildProcessError("the web process ended as soon as it had begun: what it said is above")
+        log.error("the web process ended (%d) and is started again", code)
+
+
+def _end(child: int) -> None:
+    """Let the web process finish what it is at, for a while."""
+    os.kill(child, signal.SIGTERM)
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

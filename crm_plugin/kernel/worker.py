@@ -13,12 +13,11 @@ import logging
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from crm_plugin.kernel import queue_worker, upkeep
-from crm_plugin.kernel.process import die_with_parent, request_stop, stopping
+from crm_plugin.kernel.process import fork, request_stop, stopping
 from crm_plugin.kernel.queue import NAME, SENDS, Queue
 from crm_plugin.kernel.upkeep import Periodic
 
@@ -114,7 +113,7 @@ class Supervisor:
     def _look_after_children(self, now: float) -> None:
         self._look_only(now)
         if self._kept_up and self._upkeep not in self._children:
-            self._upkeep = _fork(lambda: upkeep.run(self._kept_up))
+            self._upkeep = fork(lambda: upkeep.run(self._kept_up))
             self._children.add(self._upkeep)
         self._queue.rests = now < self._rests_until + _TRIAL
         if now >= self._rests_until and self._is_short() and self._queue.is_up():
@@ -132,7 +131,7 @@ class Supervisor:
 
     def _start(self, *names: str) -> int:
         """Start an RQ worker for these queues, the first one first."""
-        child = _fork(partial(queue_worker.work, self._queue, os.getpid(), names))
+        child = fork(partial(queue_worker.work, self._queue, os.getpid(), names))
         self._children.add(child)
         return child
 
@@ -156,26 +155,3 @@ class Supervisor:
             self._children.discard(child)
             if os.waitstatus_to_exitcode(status) == queue_worker.UNUSABLE:
                 self._rests_until = now + _REST
-
-
-def _fork(work: Callable[[], int | None]) -> int:
-    """Start a process that does this work and ends with its parent; return its id.
-
-    Its exit code is what the work returns.
-    """
-    parent = os.getpid()
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        # The supervisor's handlers would swallow a signal that comes before the child has set its own.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        die_with_parent()
-        if os.getppid() == parent:  # else it ended before it could be watched
-            code = work() or 0
-    except Exception:
-        traceback.print_exc()
-    finally:
-        os._exit(code)

@@ -72,6 +72,10 @@ class Redirector:
         target = None if guessing else self._targets.get(found[0])
         return Answer(302, self.school() if target is None else as_header(target))
 
+    def is_in_memory(self, code: str) -> bool:
+        """Return whether :meth:`answer` needs nothing but memory for this code, and one line in the spool."""
+        return self._targets.holds(code)
+
     def opt_out_signer(self, token: str) -> Signer | None:
         """Return what reads an opt-out token; None while no key at all can be had."""
         signer = self._targets.ready()

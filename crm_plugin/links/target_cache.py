@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm_plugin.host.context import Crm
-from crm_plugin.links.codes import Signer
+from crm_plugin.links.codes import Signer, key_of
 from crm_plugin.links.models import Link
 from crm_plugin.links.service import load_keys
 
@@ -78,6 +78,16 @@ class Targets:
                 break
             self._refresh(wait=PATIENCE, pause=pause)
         return self._targets.get(link_id)
+
+    def holds(self, code: str) -> bool:
+        """Return whether the database need not be asked for a code: it is none, or its target is known."""
+        key = key_of(code)
+        if self.signer is None or key is None:
+            return self.signer is not None
+        if key not in self.signer.keys:
+            return False
+        found = self.signer.read(code)
+        return found is None or found[0] in self._targets
 
     def _refresh(self, wait: float, pause: float = 0.0) -> None:
         with self._guard:

@@ -57,6 +57,15 @@ class PublicApp:
             return receipts.answer(self._crm, carrier, secret, environ).send(environ, start_response)
         return self._inner(environ, start_response)
 
+    def is_public(self, environ: Environ) -> bool:
+        """Return whether a request is for one of our routes, and not for the inner application."""
+        return bool(self._route(environ)[0])
+
+    def is_in_memory(self, environ: Environ) -> bool:
+        """Return whether a public request needs no database: nobody has to wait for it."""
+        route, last = self._route(environ)
+        return route == "r" and self._redirector is not None and self._redirector.is_in_memory(last)
+
     def close(self) -> None:
         """Give up what requests have opened."""
         if self._redirector is not None:
