@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.channels import suppressions
 from crm_plugin.segments import service
 from tests.kernel.test_statement_limit import ENDLESS
 from tests.web.fixtures import School
@@ -65,6 +66,17 @@ def test_every_other_page_and_the_api_answer_with_the_error(slow: Callable[[str]
         headers={"X-CSRFToken": school.csrf()},
     )
     assert (answer.status_code, answer.json and answer.json["error"]) == (503, "database.too_slow")
+
+
+@on_sqlite
+def test_a_page_that_failed_can_be_asked_for_again(
+    slow: Callable[[str], School], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    school = slow("listed")
+    monkeypatch.setattr(suppressions, "listed", lambda *_values, **_named: service.listed())  # type: ignore[call-arg]
+    page = school.get("/stopped?reason=bounce").text
+    assert 'href="/admin/crm/stopped?reason=bounce">Try again' in page
+    assert "Stopped after 0.3 s" in page
 
 
 @on_sqlite
