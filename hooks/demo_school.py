@@ -33,6 +33,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.hookspecs import hookimpl
 from crm_plugin.host.readonly import read_only_engine
 from crm_plugin.host.sql import SqlHost
+from crm_plugin.kernel.db.faults import keep_words_in, words_of
 from crm_plugin.kernel.settings import Settings
 
 PREFIX = "/admin/crm"
@@ -174,6 +175,7 @@ class DemoSchool(SqlHost):
             sqlite = sa.make_url(self._url).get_backend_name() == "sqlite"
             arguments = {"timeout": 30} if sqlite else {}
             self._writer = sa.create_engine(self._url, connect_args=arguments, pool_pre_ping=True)
+            keep_words_in(self._writer)
         return self._writer
 
     @hookimpl
@@ -239,7 +241,7 @@ class DemoSchool(SqlHost):
             with self.engine.connect() as connection:
                 people = connection.scalar(sa.select(sa.func.count(User.id)))
         except sa.exc.SQLAlchemyError as error:
-            return [("school database", False, str(error).splitlines()[0])]
+            return [("school database", False, str(words_of(error)))]
         return [("school database", True, f"{people} accounts")]
 
 

@@ -26,6 +26,7 @@ from crm_plugin.cli import (
     sync,
     worker,
 )
+from crm_plugin.kernel.db.faults import words_of
 from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
 
 _SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -46,8 +47,7 @@ class Commands(click.Group):
         except CrmError as error:
             _fail(str(error), error.exit_code)
         except DBAPIError as error:
-            reason = str(error.orig or error).splitlines()[0]
-            _fail(str(Unavailable("database.unreachable", reason=reason)), 1)
+            _fail(str(Unavailable("database.unreachable", reason=words_of(error))), 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # click ends quietly when the reader has had enough

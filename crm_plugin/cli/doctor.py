@@ -14,7 +14,8 @@ from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import failed_items
-from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.db.faults import words_of
+from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
@@ -54,10 +55,13 @@ def _guarded(name: str, part: Callable[[Crm], Iterator[Line]], crm: Crm) -> list
     try:
         return list(part(crm))
     except Exception as error:
-        reason = (
-            str(error) if isinstance(error, CrmError | DBAPIError) else f"{type(error).__name__}: {error}"
-        )
-        return [Line(name, False, reason.splitlines()[0])]
+        return [Line(name, False, _reason(error).splitlines()[0])]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return str(Unavailable("database.unreachable", reason=words_of(error)))
+    return str(error) if isinstance(error, CrmError) else f"{type(error).__name__}: {error}"
 
 
 def _settings(crm: Crm) -> Iterator[Line]:

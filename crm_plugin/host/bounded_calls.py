@@ -9,6 +9,7 @@ from typing import Any
 
 from crm_plugin.host.records import MarkExpired
 from crm_plugin.kernel.clock import Clock
+from crm_plugin.kernel.db.faults import soften
 from crm_plugin.kernel.errors import Unavailable
 
 FIRST_PAUSE, LONGEST_PAUSE = 5, 600
@@ -111,6 +112,7 @@ class Caller:
 
 
 def words_of(error: BaseException) -> str:
-    """Return one line about what a host raised."""
-    first = str(error).strip().splitlines()[:1]
+    """Return one line about what a host raised, without the words of its database."""
+    soften(error)
+    first = str(getattr(error, "orig", None) or error).strip().splitlines()[:1]
     return f"{type(error).__name__}: {first[0][:300]}" if first else type(error).__name__

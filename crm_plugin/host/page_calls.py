@@ -54,8 +54,9 @@ class PageCalls:
         try:
             return work()
         except Exception as error:
+            reason = words_of(error)
             log.exception("%s failed in a page", key)
-            raise Unavailable("host.failed", hook=key, reason=words_of(error)) from error
+            raise Unavailable("host.failed", hook=key, reason=reason) from error
         finally:
             self._end(key, number)
 

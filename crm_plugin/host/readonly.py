@@ -7,8 +7,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from crm_plugin.kernel.db.faults import keep_words_in, unusable
 from crm_plugin.kernel.db.pooler import mind_poolers
-from crm_plugin.kernel.errors import Unavailable
 
 STATEMENT_SECONDS = 25
 """A statement is cut after this long: inside the gateway's budget, so that the database stops too."""
@@ -29,9 +29,11 @@ def read_only_engine(url: str, seconds: int = STATEMENT_SECONDS) -> sa.Engine:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
-        engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=2, isolation_level="READ COMMITTED")
-    except (sa.exc.ArgumentError, ImportError) as error:
-        raise Unavailable("database.unreachable", reason=str(error).splitlines()[0]) from error
+        usual: Any = {"isolation_level": "READ COMMITTED", "hide_parameters": True}
+        engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=2, **usual)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise unusable(error) from None
+    keep_words_in(engine)
     if engine.dialect.name == "postgresql":
         mind_poolers(engine)
         event.listen(engine, "begin", partial(_begin, seconds=seconds))
@@ -56,4 +58,6 @@ def _connected(raw: Any, _record: Any, *, seconds: int) -> None:
 
 def _sqlite(url: sa.URL) -> sa.Engine:
     file = url.set(database=f"file:{quote(url.database or '')}")
-    return sa.create_engine(file.update_query_dict({"mode": "ro", "uri": "true"}))
+    engine = sa.create_engine(file.update_query_dict({"mode": "ro", "uri": "true"}), hide_parameters=True)
+    keep_words_in(engine)
+    return engine

@@ -86,7 +86,8 @@ def start(folder: Path) -> EmbeddedQueue | None:
     try:
         return EmbeddedQueue(folder)
     except (OSError, TimeoutError) as error:
-        log.warning("the embedded queue did not start, working without one: %s", error)
+        reason = error.strerror or error  # without the path
+        log.warning("the embedded queue did not start, working without one: %s", reason)
         return None
 
 

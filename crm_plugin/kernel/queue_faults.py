@@ -67,7 +67,8 @@ def fault_of(error: Exception) -> Fault:
             return Fault(name, words)
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return Fault("away", Text("it does not answer"))
-    return Fault("other", Text("it says: {said}", said=said.partition("\n")[0][:200]))
+    # Behind the first sign it quotes what was sent to it.
+    return Fault("other", Text("it says: {said}", said=re.split(r"[:'\"`(\n]", said)[0].strip()[:60]))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

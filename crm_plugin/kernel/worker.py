@@ -108,7 +108,7 @@ class Supervisor:
         try:
             self._keep_queue()
         except (OSError, TimeoutError) as error:
-            log.warning("the queue does not start again: %s", error)
+            log.warning("the queue does not start again: %s", error.strerror or error)
 
     def _look_after_children(self, now: float) -> None:
         self._look_only(now)

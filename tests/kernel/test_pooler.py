@@ -61,7 +61,7 @@ def test_a_school_that_is_only_read_leaves_the_sessions_of_others_as_they_are(po
         with school.connect() as first, school.connect() as second:
             for connection in (first, second):
                 assert connection.scalar(sa.text("SHOW statement_timeout")) == "7s"
-                with pytest.raises(sa.exc.DBAPIError, match="read-only transaction"):
+                with pytest.raises(sa.exc.DBAPIError, match="read-only"):
                     connection.execute(sa.text("CREATE TABLE forbidden (id int)"))
                 connection.rollback()
     for _ in range(4):

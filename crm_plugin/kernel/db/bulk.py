@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db.conditions import equals, is_in
+from crm_plugin.kernel.db.faults import soften
 from crm_plugin.kernel.db.types import Base, Id, Money, UtcDateTime
 from crm_plugin.kernel.db.writes import upsert
 
@@ -133,10 +134,17 @@ def _copy(session: Session, table: sa.Table, rows: Sequence[Row], into: str = ""
     names, values = _values(session, table, rows)
     driver: Any = session.connection().connection.driver_connection
     quoted = ", ".join(f'"{name}"' for name in names)
-    with driver.cursor() as cursor, cursor.copy(f"COPY {into or table.name} ({quoted}) FROM STDIN") as copy:
-        write = copy.write_row
-        for row in values:
-            write(row)
+    try:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY {into or table.name} ({quoted}) FROM STDIN") as copy,
+        ):
+            write = copy.write_row
+            for row in values:
+                write(row)
+    except Exception as error:
+        soften(error)  # it quotes the row
+        raise
 
 
 def _execute_many(session: Session, table: sa.Table, rows: Sequence[Row]) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db.faults import keep_words_in, soften, unusable, words_of
 from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
 from crm_plugin.kernel.db.turnstile import Turnstile
@@ -101,13 +102,14 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed, options))
-        engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", **options)
+        engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options)
         mind_poolers(engine)
         _ping_the_idle(engine)
         keep_limits(engine)
+        keep_words_in(engine)
         return Database(engine)
-    except (sa.exc.ArgumentError, ImportError) as error:
-        raise Unavailable("database.unreachable", reason=str(error).splitlines()[0]) from error
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise unusable(error) from None
 
 
 IDLE_SECONDS = 1.0
@@ -127,6 +129,7 @@ def _ping_the_idle(engine: Engine) -> None:
         try:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
+            soften(error)
             raise sa.exc.InvalidatePoolError("a connection died while it was idle") from error
 
     event.listen(engine, "checkin", back)
@@ -134,10 +137,11 @@ def _ping_the_idle(engine: Engine) -> None:
 
 
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
-    engine = sa.create_engine(url, **options)
+    engine = sa.create_engine(url, hide_parameters=True, **options)
     file = None if url.database in (None, "", ":memory:") else Path(str(url.database))
     event.listen(engine, "connect", _sqlite_connected)
     keep_limits(engine)
+    keep_words_in(engine)
     event.listen(engine, "begin", partial(_sqlite_begin, Turnstile(file)))
     return engine
 
@@ -178,8 +182,8 @@ def _begin_as_writer(driver: Any) -> None:
                 driver.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() >= until:
-                    raise too_slow() or sa.exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
+                if not is_conflict(error) or time.monotonic() >= until:
+                    raise _not_begun("BEGIN IMMEDIATE", error) from error
             time.sleep(_LOOK)
     finally:
         driver.execute(f"PRAGMA busy_timeout = {1000 * busy_seconds():.0f}")
@@ -189,7 +193,12 @@ def _execute(driver: Any, statement: str) -> None:
     try:
         driver.execute(statement)
     except sqlite3.OperationalError as error:
-        raise too_slow() or sa.exc.OperationalError(statement, None, error) from error
+        raise _not_begun(statement, error) from error
+
+
+def _not_begun(statement: str, error: sqlite3.OperationalError) -> Exception:
+    soften(error)
+    return too_slow() or sa.exc.OperationalError(statement, None, error)
 
 
 _CONFLICTS = ("40001", "40P01", "55P03")
@@ -207,7 +216,8 @@ def is_conflict(error: Exception) -> bool:
     args = getattr(origin, "args", ())
     if args and args[0] in _MYSQL_CONFLICTS:
         return True
-    return "database is locked" in str(origin)
+    name: str = getattr(origin, "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "database is locked" in str(origin)
 
 
 def is_outage(error: Exception) -> bool:
@@ -218,3 +228,8 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or is_conflict(error):
         return True
     return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+
+
+def outage_of(error: Exception) -> Unavailable | None:
+    """Return ``database.unreachable`` for what :func:`is_outage` calls so, None for any other error."""
+    return Unavailable("database.unreachable", reason=words_of(error)) if is_outage(error) else None

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
+from crm_plugin.kernel.db.faults import soften
 from crm_plugin.kernel.errors import TooSlow
 
 _SECONDS: ContextVar[float] = ContextVar("crm_statement_limit", default=0)
@@ -92,8 +93,12 @@ def _is_new(connection: Connection, seconds: float) -> bool:
 def _directly(connection: Connection, statement: str) -> None:
     # On the driver's own connection: it belongs to the beginning, and no event counts it.
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        cursor.execute(statement)
+    try:
+        with driver.cursor() as cursor:
+            cursor.execute(statement)
+    except Exception as error:
+        soften(error)
+        raise
 
 
 def _sqlite_statement(connection: Connection, *_statement: Any) -> None:

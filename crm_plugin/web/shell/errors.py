@@ -12,6 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.db.engine import outage_of
 from crm_plugin.kernel.errors import BadInput, CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell.guard import is_htmx, unrouted, wants_json
@@ -82,7 +83,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _unknown(error: Exception) -> ResponseReturnValue:
-    log.error("a page failed", exc_info=getattr(error, "original_exception", error))
+    original = getattr(error, "original_exception", None) or error
+    if (outage := outage_of(original)) is not None:
+        return _known(outage)
+    log.error("a page failed", exc_info=original)
     return _answer(500, "http.500", say(_LOGGED))
 
 
