@@ -12,6 +12,7 @@ from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
+from crm_plugin.cli.doctor_address import client_address_line
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import failed_items
 from crm_plugin.kernel.db.faults import words_of
@@ -41,6 +42,7 @@ def examine(crm: Crm) -> list[Line]:
     """Look at every part; a part that fails is a line, never an exception."""
     parts: tuple[tuple[str, Callable[[Crm], Iterator[Line]]], ...] = (
         ("settings", _settings),
+        ("client address", _client_address),
         ("database", _database),
         ("queue", _queue),
         ("e-mail", _mail),
@@ -72,6 +74,10 @@ def _settings(crm: Crm) -> Iterator[Line]:
     if 0 < len(crm.settings.bounce_secret) < SHORTEST_SECRET:
         detail = f"refused: bounce_secret has fewer than {SHORTEST_SECRET} letters, so no event is believed"
         yield Line("events of e-mail", False, detail)
+
+
+def _client_address(crm: Crm) -> Iterator[Line]:
+    yield Line("client address", *client_address_line(crm))
 
 
 def _database(crm: Crm) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin.kernel.client_address import networks
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rates import RATE_FORM, check_rate
 from crm_plugin.kernel.secret import check_key
@@ -47,6 +48,12 @@ TABLE = (
     ),
     Setting("redis_url", str, "", "Redis or Valkey; empty: an embedded one, else none.", secret=True),
     Setting("public_url", str, "http://127.0.0.1:5000", "Where learners reach links and opt-out pages."),
+    Setting(
+        "trusted_proxies",
+        str,
+        "127.0.0.0/8 ::1",
+        "Networks of your reverse proxies, whose X-Forwarded-For names the visitor.",
+    ),
     Setting(
         "secret_key",
         str,
@@ -156,6 +163,7 @@ class Settings:
     database_url: str
     redis_url: str
     public_url: str
+    trusted_proxies: str
     secret_key: str
     session_idle_minutes: int
     session_hours: int
@@ -309,6 +317,15 @@ def _check(settings: Settings) -> None:
             )
     for name in ("public_url", "host_base_url"):
         _check_address(name, getattr(settings, name))
+    try:
+        networks(settings.trusted_proxies)
+    except ValueError:
+        raise BadInput(
+            "settings.bad_value",
+            name="trusted_proxies",
+            value=settings.trusted_proxies,
+            expected="a list of networks such as 10.0.0.0/8 192.0.2.7",
+        ) from None
     try:
         ZoneInfo(settings.host_timezone)
     except (KeyError, ValueError, OSError):

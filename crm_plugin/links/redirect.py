@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.rare_warnings import RareWarnings
 from crm_plugin.kernel.spool import Spool
 from crm_plugin.kernel.web_address import parse
 from crm_plugin.links.click_line import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
@@ -18,7 +19,7 @@ from crm_plugin.links.target_cache import Targets
 log = logging.getLogger(__name__)
 
 GUESSES = 50
-"""Codes that we did not sign, from one address within the seconds below, before it learns nothing more."""
+"""Codes that we did not sign, from one address within the seconds below; further ones lead to the school."""
 GUESS_SECONDS = 60.0
 ADDRESSES = 10_000
 """Addresses whose guesses are remembered at most."""
@@ -47,29 +48,31 @@ class Redirector:
         self._targets = Targets(crm)
         self._spool = Spool(crm.instance / FOLDER, "clicks")
         self._guesses = Guesses()
+        self._warnings = RareWarnings(log)
         self.lost = 0
 
     def answer(self, code: str, method: str, headers: Mapping[str, str], remote_addr: str) -> Answer:
         """Return where to send a visitor, and note the click.
 
         A code that we did not sign is 404. A code that we did sign is never an error: where its
-        target cannot be had now, the visitor comes to the school's front page. An address that has
-        tried too many codes is always sent there, so that good and bad codes look alike there.
+        target cannot be had now, the visitor comes to the school's front page. So does everybody with a
+        bad code at an address that has sent many of them; a good one leads to its target there too, as
+        a whole school may stand behind one address.
 
         :param headers: names in lower case.
         """
         signer = self._targets.ready()
-        guessing = self._guesses.too_many(remote_addr)
         if signer is None:
             # Neither database nor copy: the code is judged when the spool is drained.
             self._note(code, method, headers, remote_addr)
             return Answer(302, self.school())
-        found = self._read(code)
+        guessing = self._guesses.too_many(remote_addr)
+        found = self._read(code, ask=not guessing)
         if found is None:
-            self._guesses.add(remote_addr)
+            self._guessed(remote_addr)
             return Answer(302, self.school()) if guessing else NOT_OURS
         self._note(code, method, headers, remote_addr)
-        target = None if guessing else self._targets.get(found[0])
+        target = self._targets.get(found[0])
         return Answer(302, self.school() if target is None else as_header(target))
 
     def is_in_memory(self, code: str) -> bool:
@@ -91,8 +94,14 @@ class Redirector:
         """Give the spool up, so that a drain can finish it."""
         self._spool.close()
 
-    def _read(self, code: str) -> tuple[int, int] | None:
-        if not self._targets.knows_key(key_of(code)):
+    def _guessed(self, address: str) -> None:
+        self._guesses.add(address)
+        if self._guesses.too_many(address):
+            # The address is somebody's: it is in no log, only that there is one.
+            self._warnings.warn("guesses", f"more than {GUESSES} bad codes of links came from one address")
+
+    def _read(self, code: str, *, ask: bool) -> tuple[int, int] | None:
+        if not self._targets.knows_key(key_of(code), ask=ask):
             return None
         return self._targets.signer.read(code) if self._targets.signer else None
 

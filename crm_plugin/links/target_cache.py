@@ -60,11 +60,11 @@ class Targets:
             self._refresh(wait=0)
         return self.signer
 
-    def knows_key(self, key: int | None) -> bool:
-        """Return whether a key is known, after asking the database for one that is new."""
+    def knows_key(self, key: int | None, *, ask: bool = True) -> bool:
+        """Return whether a key is known, if need be after asking the database for one that is new."""
         if key is None or self.signer is None:
             return False
-        if key not in self.signer.keys:
+        if ask and key not in self.signer.keys:
             self._refresh(wait=PATIENCE, pause=PAUSE)
         return key in self.signer.keys
 

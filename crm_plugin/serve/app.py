@@ -83,7 +83,7 @@ def _sign_in(crm: Crm, browser: BrowserSession) -> Callable[[], Response]:
 
     def sign_in() -> Response:
         name = request.form.get("login", "").strip()
-        client = address_of(request.environ)
+        client = address_of(request.environ, crm.settings)
         caller = Caller(client, browsers.shown(request, name))
         outcome = tries.attempt(name, request.form.get("password", ""), caller)
         if outcome.account is None:

@@ -15,7 +15,7 @@ from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.links import target_cache
 from crm_plugin.links.click_line import FOLDER
-from crm_plugin.links.codes import ALPHABET
+from crm_plugin.links.codes import ALPHABET, Signer
 from crm_plugin.links.ingest import drain_clicks, lost_clicks
 from crm_plugin.links.redirect import GUESSES, Answer, Redirector, as_header
 from crm_plugin.links.service import KeptSigner, add_key, check_target, make_links, signer, targets_of
@@ -50,16 +50,23 @@ def test_what_we_did_not_sign_is_not_found_and_counted_nowhere(crm: Crm, sent: S
 
 
 @SQLITE
-def test_guesses_of_an_address_are_limited(crm: Crm, sent: Sent) -> None:
+def test_bad_codes_of_an_address_harm_no_good_one(
+    crm: Crm, sent: Sent, caplog: pytest.LogCaptureFixture
+) -> None:
     redirector = Redirector(crm)
     (link,) = sent.links("https://a.example/")
     good = sent.code(link, 5)
     for number in range(GUESSES):
         assert go(redirector, f"{good}{ALPHABET[number]}") == Answer(404)
-    assert go(redirector, "wrong") == SCHOOL, "good and bad look alike from now on"
-    assert go(redirector, good) == SCHOOL, "no error page either"
-    assert go(redirector, good, address="192.0.2.8") == Answer(302, "https://a.example/")
-    assert drain_clicks(crm) == 2, "clicks of the one address are still counted"
+    with patch.object(redirector._targets, "_refresh") as refresh:
+        assert go(redirector, Signer({99: b"another's"}).code(link, 5)) == SCHOOL
+        assert not refresh.called, "a made-up key makes nobody ask the database any more"
+    assert go(redirector, "wrong") == SCHOOL
+    assert go(redirector, good) == Answer(302, "https://a.example/"), "the neighbours' links work"
+    assert go(redirector, "wrong", address="192.0.2.8") == Answer(404)
+    assert drain_clicks(crm) == 1
+    assert caplog.text.count("bad codes") == 1
+    assert "192.0.2" not in caplog.text
 
 
 @SQLITE

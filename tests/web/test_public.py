@@ -18,7 +18,6 @@ from crm_plugin.links.service import make_links, opt_out_url, short_url, signer
 from crm_plugin.profiles.consent.channels import channels
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Person, Suppression
 from crm_plugin.web.public import PublicApp
-from crm_plugin.web.public.http import address_of
 from crm_plugin.web.public.words import WORDS, words_of
 from tests.fakes.crm import make_crm
 
@@ -273,20 +272,6 @@ def test_both_languages_say_everything() -> None:
     assert [key for key in WORDS if key not in ("and", "label_sms") and english[key] == chinese[key]] == []
     assert choose("zh", "en") == "zh"
     assert choose("xx", "zh") == "zh"
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "address"),
-    [
-        ("93.184.215.14", "198.51.100.1", "93.184.215.14"),
-        ("10.0.0.1", "1.2.3.4, 198.51.100.1", "198.51.100.1"),
-        ("", "198.51.100.1", "198.51.100.1"),
-        ("127.0.0.1", "", "127.0.0.1"),
-        ("unix:", "198.51.100.1", "unix:"),
-    ],
-)
-def test_only_a_proxys_word_is_taken_for_an_address(peer: str, forwarded: str, address: str) -> None:
-    assert address_of({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}) == address
 
 
 def test_answers_are_real_responses(crm: Crm, client: Client, ann: int) -> None:

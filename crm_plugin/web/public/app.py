@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from crm_plugin.host.context import Crm
 from crm_plugin.links.codes import leading
 from crm_plugin.links.redirect import Redirector
-from crm_plugin.web.public import bounces, optout, provider_events, receipts
+from crm_plugin.web.public import bounces, optout, own_address, provider_events, receipts
 from crm_plugin.web.public.http import Environ, Response, StartResponse, address_of, headers_of
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ _SLASHES = {"/r/": 0, "/u/": 0, "/c/": 1}
 """Route → how many slashes there are behind it."""
 _PROVIDER = 2
 """Slashes behind ``/c/`` in the address of a mail provider."""
+_WHOLE = (f"/c/{bounces.NAME}", f"/c/{own_address.NAME}")
+"""Routes without anything behind them."""
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", **_NO_STORE}
 
@@ -27,7 +29,8 @@ class PublicApp:
     """Answers the routes below the public address; all else is the inner application's.
 
     ``/r/<code>`` are short links, ``/u/<token>`` opt-out pages, ``/c/<carrier>/<secret>`` takes reports
-    on SMS, ``/c/bounce`` and ``/c/bounce/<provider>/<secret>`` events of e-mail.
+    on SMS, ``/c/bounce`` and ``/c/bounce/<provider>/<secret>`` events of e-mail. ``/c/address`` answers with
+    the client's address.
 
     :param crm: opens nothing before the first request to one of these.
     :param inner: the host's WSGI application.
@@ -47,6 +50,8 @@ class PublicApp:
             return self._redirect(last, environ).send(environ, start_response)
         if route == "u":
             return optout.answer(self._crm, self._links(), last, environ).send(environ, start_response)
+        if route == "c" and last == own_address.NAME:
+            return own_address.answer(self._crm, environ).send(environ, start_response)
         if route == "c" and last == bounces.NAME:
             return bounces.answer(self._crm, environ).send(environ, start_response)
         if route == "c" and last.count("/") == _PROVIDER:
@@ -80,14 +85,15 @@ class PublicApp:
         whole = str(environ.get("SCRIPT_NAME", "")) + path
         for given in (path, whole.removeprefix(self._root) if self._root else whole):
             kind, last = given[:3], _without_marks(given)
-            if given == f"/c/{bounces.NAME}" or _is_ours(kind, last):
+            if given in _WHOLE or _is_ours(kind, last):
                 return kind[1], last
         return "", ""
 
     def _redirect(self, code: str, environ: Environ) -> Response:
         links = self._links()
         try:
-            found = links.answer(code, environ["REQUEST_METHOD"], headers_of(environ), address_of(environ))
+            address = address_of(environ, self._crm.settings)
+            found = links.answer(code, environ["REQUEST_METHOD"], headers_of(environ), address)
         except Exception:
             # Whatever is wrong with us, the visitor came for the school.
             log.exception("a short link could not be looked up")

@@ -1,10 +1,12 @@
 """A little of HTTP, as much as the public routes need."""
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
+
+from crm_plugin.kernel import client_address
+from crm_plugin.kernel.settings import Settings
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -52,24 +54,11 @@ def headers_of(environ: Environ) -> dict[str, str]:
     }
 
 
-def address_of(environ: Environ) -> str:
-    """Return the visitor's address.
-
-    Behind a reverse proxy (a peer with a private address) it is the last one of X-Forwarded-For, which
-    that proxy wrote; what stands before it anybody can make up.
-    """
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    if not forwarded or not _is_private(peer):
-        return peer
-    return forwarded[:64]
-
-
-def _is_private(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_private
-    except ValueError:
-        return not address  # a unix socket has no address: its peer is a proxy on this machine
+def address_of(environ: Environ, settings: Settings) -> str:
+    """Return the visitor's address, as far as the proxies of the settings name it."""
+    peer, forwarded = str(environ.get("REMOTE_ADDR", "")), str(environ.get("HTTP_X_FORWARDED_FOR", ""))
+    found = client_address.seen(peer, forwarded, settings.trusted_proxies)
+    return found[:64]
 
 
 def form_of(environ: Environ) -> dict[str, str]:
