@@ -4,14 +4,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns import jobs
+from crm_plugin.campaigns import jobs, usage
 from crm_plugin.campaigns.feedback import bounces, reply_list
 from crm_plugin.campaigns.launch import reach
 from crm_plugin.campaigns.ledger import merge_and_erase
 from crm_plugin.campaigns.ledger.person_facts import marketed
 from crm_plugin.campaigns.ledger.states import STATES
 from crm_plugin.campaigns.models import Campaign, Delivery
-from crm_plugin.campaigns.queries import topic_of, users_of_query, users_of_template, users_of_topic
+from crm_plugin.campaigns.queries import topic_of
 from crm_plugin.campaigns.reporting.report import clicks, delivery_facts, held_on, timeline
 from crm_plugin.channels.email.feedback.bounces import held_on as bounces_of
 from crm_plugin.channels.registry import CHANNELS
@@ -56,7 +56,7 @@ _PERSON = PersonExtension(
     erase=(merge_and_erase.erase, bounces.erase, reply_list.erase),
     export={"messages": held_on, "bounces": bounces_of, "replies": reply_list.held_on},
     timeline={"campaigns": timeline, "clicks": clicks, "replies": reply_list.timeline},
-    topic_users=(users_of_topic,),
+    topic_users=(usage.of_topic,),
 )
 
 _FILTER = FilterExtension(
@@ -66,7 +66,7 @@ _FILTER = FilterExtension(
     ),
     relations=(_DELIVERIES,),
     narrowings={reach.PART: reach.narrow},
-    query_users=(users_of_query,),
+    query_users=(usage.of_query,),
 )
 
 CAMPAIGNS = Capability(
@@ -75,7 +75,7 @@ CAMPAIGNS = Capability(
         Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst, jobs.UPKEEP),
         _PERSON,
         _FILTER,
-        TemplateUsers(users_of_template),
+        TemplateUsers(usage.of_template),
         MessageSource(delivery_facts, topic_of),
     ),
 )

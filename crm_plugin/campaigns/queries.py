@@ -14,7 +14,6 @@ from crm_plugin.channels.service import PINNED
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.links.measures import Measures, tallies
-from crm_plugin.segments.saved.quick_queries import mentions
 
 UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held")
 """States of a campaign that may still ask who its people are, or whether the goal is reached."""
@@ -188,23 +187,6 @@ def row_of(campaign: Campaign) -> CampaignRow:
     return CampaignRow(**{name: getattr(campaign, name) for name in CampaignRow.__slots__})
 
 
-def users_of_query(session: Session, query_id: int) -> list[str]:
-    """Return the names of campaigns that still need a quick query, for their audience or their goal."""
-    query = sa.select(Campaign).where(Campaign.state.in_(UNFINISHED), Campaign.removed_at.is_(None))
-    query = query.order_by(Campaign.id)
-    return [
-        campaign.name
-        for campaign in session.scalars(query)
-        if mentions(campaign.audience, query_id) or mentions(campaign.policy.get("goal"), query_id)
-    ]
-
-
-def users_of_topic(session: Session, topic_id: int) -> list[str]:
-    """Return the names of campaigns about a topic that have not ended."""
-    query = sa.select(Campaign.name).where(Campaign.topic_id == topic_id, Campaign.removed_at.is_(None))
-    return list(session.scalars(query.where(Campaign.state.in_(UNFINISHED)).order_by(Campaign.id)))
-
-
 def topic_of(session: Session, delivery_id: int) -> int | None:
     """Return the topic of the campaign that a message was of; None without one."""
     query = sa.select(Campaign.topic_id).join(Delivery, Delivery.campaign_id == Campaign.id)
@@ -217,15 +199,3 @@ def last_topic(session: Session, author: str) -> int | None:
         Campaign.launched_by == author, Campaign.purpose == "marketing", Campaign.kind == "campaign"
     )
     return session.scalar(query.order_by(Campaign.id.desc()).limit(1))
-
-
-def users_of_template(session: Session, key: str, ended: bool) -> list[str]:
-    """Return the names of campaigns that send an SMS template, or are to.
-
-    :param ended: also those that have finished or were cancelled.
-    """
-    query = sa.select(Campaign).where(Campaign.channel == "sms", Campaign.removed_at.is_(None))
-    if not ended:
-        query = query.where(Campaign.state.in_(UNFINISHED))
-    campaigns = session.scalars(query.order_by(Campaign.id))
-    return [campaign.name for campaign in campaigns if campaign.content.get("template") == key]

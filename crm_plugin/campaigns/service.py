@@ -23,6 +23,7 @@ from crm_plugin.campaigns.policy import data_freshness
 from crm_plugin.campaigns.prepared_campaign import confirmed_instant, searches_of
 from crm_plugin.channels import service as channel_service
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Clause, Conflict
@@ -113,6 +114,8 @@ def _resume(crm: Crm, session: Session, actor: Actor, campaign_id: int) -> str:
         # Going on after a pause is no word about a copied database: that question is put first.
         lifecycle.hold(session, campaign_id, "copied", now)
         return "held"
+    if not copy_guard.is_confirmed(crm, session):
+        need_whole(actor)  # that word is about every campaign of the installation
     copy_guard.confirm(crm, session)
     campaign_states.begin_anew(
         session, campaign_id, confirmed_at=now if state == "held" else campaign.confirmed_at

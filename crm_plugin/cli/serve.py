@@ -10,7 +10,7 @@ from crm_plugin.cli.base import PORT, with_crm
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, audit, passwords, sessions
+from crm_plugin.kernel import accounts, audit, passwords, sessions, tokens
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.plugin import load_host
 from crm_plugin.serve.app import create_app
@@ -54,15 +54,20 @@ def add(crm: Crm, login: str, permissions: tuple[str, ...], courses: tuple[str, 
 @click.argument("login")
 @with_crm
 def remove(crm: Crm, login: str) -> None:
-    """Delete an account; its sessions end at once."""
+    """Delete an account; its sessions end at once. API tokens that it made stay, and are named."""
 
-    def work(session: Session) -> None:
+    def work(session: Session) -> list[str]:
         if not accounts.remove(session, login):
             raise NotFound("object.missing", kind="account", id=login)
         audit.record(session, crm.clock(), OPERATOR.id, "account.remove", ("account", login))
+        return tokens.of_author(session, login, crm.clock())
 
-    crm.db.run(work)
+    left = crm.db.run(work)
     click.echo(f"{login} cannot sign in any more")
+    if left:
+        click.echo(
+            f"API tokens made by {login} are in force: {', '.join(left)}. Revoke them under API tokens."
+        )
 
 
 @account.command("sign-out")

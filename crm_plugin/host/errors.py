@@ -4,6 +4,7 @@ CODES: dict[str, str] = {
     "access.refused": "you cannot do this: it needs the permission {permission}",
     "access.limited": "you see some courses only, and this concerns the whole school",
     "access.bad_token": "this token is unknown, revoked or expired",
+    "token.outlives": "a token made with a token ends with it or before: {until} at the latest",
     "access.signed_out": "sign in first",
     "access.stale_form": "this page is out of date: reload it and try again",
     "host.none": "no host is registered: set CRM_HOST",

@@ -36,7 +36,8 @@ def create(crm: Crm, actor: Actor, grant: Grant) -> tuple[int, str]:
     """Make a token; return its id and its text, which is shown this once.
 
     :raises Refused: without ``crm.admin``, and for who sees some courses only.
-    :raises BadInput: ``input.bad`` without a name or a permission, or for an end in the past.
+    :raises BadInput: ``input.bad`` without a name or a permission, or for an end in the past;
+        ``token.outlives`` for one made with a token that ends before it.
     """
     _admit(actor)
     now = crm.clock()
@@ -44,6 +45,7 @@ def create(crm: Crm, actor: Actor, grant: Grant) -> tuple[int, str]:
     author, rights = (actor.id, actor.display_name), ", ".join(grant.permissions)
 
     def work(session: Session) -> tuple[int, str]:
+        _check_end(session, actor, grant)
         ident, text = tokens.make(session, crm.settings.secret_key, grant, author, now)
         of = ("token", ident)
         audit.record(session, now, actor.id, "token.create", of, name=grant.name, permissions=rights)
@@ -60,11 +62,11 @@ def listed(crm: Crm, actor: Actor) -> list[Program]:
     _admit(actor)
     now = crm.clock()
     with crm.db.read() as session:
-        return [_program(row, now) for row in tokens.listed(session)]
+        return [_program(row, tokens.is_good(session, row, now)) for row in tokens.listed(session)]
 
 
 def revoke(crm: Crm, actor: Actor, ident: int) -> None:
-    """End a token at once.
+    """End a token at once, and all that were made with it.
 
     :raises Refused: without ``crm.admin``, and for who sees some courses only.
     :raises NotFound: ``object.missing``, also for one that was revoked before.
@@ -73,10 +75,11 @@ def revoke(crm: Crm, actor: Actor, ident: int) -> None:
     now = crm.clock()
 
     def work(session: Session) -> None:
-        name = tokens.revoke(session, ident, now)
-        if name is None:
+        ended = tokens.revoke(session, ident, now)
+        if not ended:
             raise NotFound("object.missing", kind=Clause("token"), id=ident)
-        audit.record(session, now, actor.id, "token.revoke", ("token", ident), name=name)
+        for number, name in ended:
+            audit.record(session, now, actor.id, "token.revoke", ("token", number), name=name)
 
     crm.db.run(work)
 
@@ -93,7 +96,7 @@ def actor_of(crm: Crm, text: str) -> Actor | None:
             return None
         due = tokens.is_due(token, now)
         scope = None if token.scope is None else frozenset(token.scope)
-        found = Actor(f"token:{token.id}", token.name, frozenset(token.permissions), scope=scope)
+        found = Actor(f"{tokens.PROGRAM}{token.id}", token.name, frozenset(token.permissions), scope=scope)
         ident = token.id
     if due:
         crm.db.run(lambda session: tokens.note_use(session, ident, now))
@@ -118,7 +121,13 @@ def _check(grant: Grant, now: datetime) -> None:
         raise BadInput("input.bad", "expires_at", reason=Clause("the end lies in the past"))
 
 
-def _program(row: tokens.Token, now: datetime) -> Program:
-    good = row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
+def _check_end(session: Session, actor: Actor, grant: Grant) -> None:
+    """Refuse a token that would go on when the one it is made with has ended."""
+    until = tokens.end_of(session, actor.id)
+    if until is not None and (grant.expires_at is None or grant.expires_at > until):
+        raise BadInput("token.outlives", "expires_at", until=until.isoformat(timespec="seconds"))
+
+
+def _program(row: tokens.Token, good: bool) -> Program:
     names = [name for name in Program.__dataclass_fields__ if name != "in_force"]
     return Program(**{name: getattr(row, name) for name in names}, in_force=good)

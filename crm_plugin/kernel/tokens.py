@@ -6,13 +6,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from crm_plugin.kernel.db.types import Base, Id, Json, Key, Text, UtcDateTime
 
 PREFIX = "crm_"
 """Begins every token, so that people and scanners of leaked secrets know one when they see it."""
+PROGRAM = "token:"
+"""Begins a program's id as an actor; the number of its token follows."""
 NOTED = timedelta(minutes=1)
 """A use is written down at most once in so long: a busy program must not write with each request."""
 
@@ -74,8 +76,31 @@ def find(session: Session, secret: str, text: str, now: datetime) -> Token | Non
     """Return the token with this text, None when there is none that is still good."""
     if not text.startswith(PREFIX):
         return None
-    good = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now))
-    return session.scalar(select(Token).where(Token.hash == _hash(secret, text), *good))
+    found = session.scalar(select(Token).where(Token.hash == _hash(secret, text)))
+    return found if found is not None and is_good(session, found, now) else None
+
+
+def is_good(session: Session, token: Token, now: datetime) -> bool:
+    """Return whether a token is in force: it, and each one that it was made with."""
+    one: Token | None = token
+    while one is not None and one.revoked_at is None and (one.expires_at is None or one.expires_at > now):
+        maker = number_of(one.created_by)
+        if maker is None:
+            return True
+        one = session.get(Token, maker)
+    return False
+
+
+def number_of(actor: str) -> int | None:
+    """Return the number of the token that an actor is, None for anybody else."""
+    digits = actor.removeprefix(PROGRAM)
+    return int(digits) if actor.startswith(PROGRAM) and digits.isdecimal() and len(digits) < 19 else None
+
+
+def end_of(session: Session, actor: str) -> datetime | None:
+    """Return when an actor's own token ends; None for one without an end, and for anybody else."""
+    number = number_of(actor)
+    return None if number is None else session.scalar(select(Token.expires_at).where(Token.id == number))
 
 
 def is_due(token: Token, now: datetime) -> bool:
@@ -93,13 +118,24 @@ def listed(session: Session) -> list[Token]:
     return list(session.scalars(select(Token).order_by(Token.id.desc())))
 
 
-def revoke(session: Session, ident: int, now: datetime) -> str | None:
-    """End a token at once; return its name, None when there is no such token in force."""
+def revoke(session: Session, ident: int, now: datetime) -> list[tuple[int, str]]:
+    """End a token at once, and all that were made with it; return (number, name) of each, itself first.
+
+    Empty when there is no such token in force.
+    """
     token = session.get(Token, ident, with_for_update=True)
     if token is None or token.revoked_at is not None:
-        return None
+        return []
     token.revoked_at = now
-    return token.name
+    made = select(Token.id).where(Token.created_by == f"{PROGRAM}{ident}", Token.revoked_at.is_(None))
+    below = [one for number in session.scalars(made).all() for one in revoke(session, number, now)]
+    return [(ident, token.name), *below]
+
+
+def of_author(session: Session, author: str, now: datetime) -> list[str]:
+    """Return the names of an author's tokens that are in force."""
+    theirs = session.scalars(select(Token).where(Token.created_by == author).order_by(Token.id))
+    return [one.name for one in theirs if is_good(session, one, now)]
 
 
 def _hash(secret: str, text: str) -> str:

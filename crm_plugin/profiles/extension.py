@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.in_use import Users
 from crm_plugin.host.records import Actor
 from crm_plugin.profiles.store.course_scope import Scope
 
@@ -69,8 +70,8 @@ Export = Callable[[Session, int], list[dict[str, Any]]]
 """Returns what is held on a person (our id), ready for JSON."""
 Source = Callable[[Session, int, Window], Sequence[Moment]]
 """Returns moments of a person (our id), the newest first."""
-TopicUsers = Callable[[Session, int], Sequence[str]]
-"""Returns the names of what still needs a topic."""
+TopicUsers = Callable[[Session, int, Actor], Users]
+"""Returns the names of what still needs a topic, as an actor may see them."""
 TakeBack = Callable[[Session, Crm, Actor, dict[str, Any]], None]
 """Undoes, in that transaction, what was done with this payload."""
 

@@ -1,6 +1,6 @@
 """What higher capabilities may add to the filter language and to what is saved in it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.in_use import Users
+from crm_plugin.host.records import Actor
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.fields import FIELDS, RELATIONS, Field, Relation
 from crm_plugin.segments.language.tree import Tree
@@ -16,8 +18,8 @@ Narrowing = Mapping[str, Any]
 """``{"by": name, …}``: names a part of the people that a tree matches."""
 Narrow = Callable[[Crm, Tree, Present, Narrowing], sa.Select[Any]]
 """Returns ``SELECT person id`` of that part."""
-QueryUsers = Callable[[Session, int], Sequence[str]]
-"""Returns the names of what uses a quick query."""
+QueryUsers = Callable[[Session, int, Actor], Users]
+"""Returns the names of what uses a quick query, as an actor may see them."""
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,9 @@ def document(crm: Crm, ident: int, actor: Actor | None = None) -> Mapping[str, A
         return session.scalar(chosen)
 
 
-def names(session: Session, ids: Collection[int]) -> dict[int, str]:
-    """Return the names of quick queries by their ids."""
-    chosen = sa.select(QuickQuery.id, QuickQuery.name).where(QuickQuery.id.in_(ids))
+def names(session: Session, ids: Collection[int], actor: Actor | None = None) -> dict[int, str]:
+    """Return the names of quick queries by their ids, of those that an actor sees."""
+    chosen = sa.select(QuickQuery.id, QuickQuery.name).where(QuickQuery.id.in_(ids), visible(actor))
     return {row.id: row.name for row in session.execute(chosen)}
 
 
@@ -85,8 +85,11 @@ def limits(actor: Actor) -> list[str] | None:
 
 
 def owns(query: QuickQuery, actor: Actor) -> bool:
-    """Return whether an actor may change a quick query."""
-    return query.owner == actor.id or actor.may("crm.admin")
+    """Return whether an actor may change a quick query: their own, and an administrator each one.
+
+    Colleagues of the whole school use a shared one: an administrator of some courses leaves it alone.
+    """
+    return query.owner == actor.id or (actor.may("crm.admin") and actor.scope is None)
 
 
 def row_for(query: QuickQuery, actor: Actor) -> QueryRow:

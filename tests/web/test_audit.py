@@ -350,10 +350,7 @@ HOW_MANY = {
     "people.export": 19,
     "campaign.frozen": 2,
     "campaign.test": 1,
-    "campaign.cancel": 0,
-    "campaign.resolve": 1,
-    "campaign.retry": 1,
-    "person.forget": 1,
+    **{"campaign.cancel": 0, "campaign.resolve": 1, "campaign.retry": 1, "person.forget": 1},
 }
 
 

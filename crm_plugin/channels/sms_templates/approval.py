@@ -25,9 +25,9 @@ from crm_plugin.channels.sms.carriers.template_submission import Filing, TextRev
 from crm_plugin.channels.sms.channel import approved_text
 from crm_plugin.channels.sms.template_states import APPROVED, DRAFT, REJECTED, SUBMITTED, move
 from crm_plugin.channels.sms.templates import canonical, parse, placeholders, set_code, versions
-from crm_plugin.channels.sms_templates.editing import missing, need
+from crm_plugin.channels.sms_templates.editing import missing
 from crm_plugin.host.context import Crm
-from crm_plugin.host.permissions import SYSTEM
+from crm_plugin.host.permissions import SYSTEM, need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import BadInput, Conflict, CrmError
@@ -143,11 +143,12 @@ def sign_off(crm: Crm, actor: Actor, key: str, code: str = "") -> None:
     """Approve the newest version by hand.
 
     :param code: of the carrier's approval, where it fills in itself; elsewhere there is none.
-    :raises Refused: ``access.refused`` without ``crm.admin``.
+    :raises Refused: ``access.refused`` without ``crm.admin``, ``access.limited`` for staff of some courses.
     :raises BadInput: ``sms.needs_code``, ``sms.bad_code``.
     :raises Conflict: ``sms.changed``.
     """
     need(actor, "crm.admin")
+    need_whole(actor)
     carrier, needs = crm.settings.sms_carrier, rules_of(crm).needs_template
     if needs and not code.strip():
         raise BadInput("sms.needs_code", "code", carrier=carrier)
@@ -171,6 +172,8 @@ def take_back(crm: Crm, actor: Actor, key: str) -> None:
     with crm.db.read() as session:
         template = newest(crm, session, key)
     need(actor, "crm.admin" if template.state == APPROVED else "crm.edit")
+    if template.state == APPROVED:
+        need_whole(actor)
 
     def work(session: Session) -> None:
         set_code(session, key, crm.settings.sms_carrier, "", crm.clock())

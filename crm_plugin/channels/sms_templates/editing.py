@@ -19,10 +19,12 @@ from crm_plugin.channels.shared_checks import NAME
 from crm_plugin.channels.sms.template_states import DRAFT, REJECTED
 from crm_plugin.channels.sms.templates import canonical, declared, parse, placeholders, row_of, stock
 from crm_plugin.host.context import Crm
+from crm_plugin.host.in_use import Users, seen_names
+from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import storable
 from crm_plugin.kernel.audit import record
-from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, Refused, one_of
+from crm_plugin.kernel.errors import BadInput, Clause, Conflict, NotFound, one_of
 from crm_plugin.kernel.i18n import locales
 
 LONGEST_NAME = 100
@@ -35,10 +37,11 @@ _BRACKETS = re.compile("[【】\\[\\]]")
 class TemplateUsers:
     """What a higher capability knows of the templates that it uses.
 
-    :param names: of (session, key of a template, also finished ones): returns the names of what uses it.
+    :param names: of (session, key of a template, also finished ones, actor): returns the names of what uses
+        it, as the actor may see them.
     """
 
-    names: Callable[[Session, str, bool], list[str]]
+    names: Callable[[Session, str, bool, Actor], Users]
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ def _free_key(session: Session, template: SmsText) -> str:
 def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
     """Change a template; return the version that holds the text now.
 
+    :raises Refused: ``access.limited``, for staff of some courses, unless it is still a draft.
     :raises NotFound: ``object.missing``.
     """
     need(actor, "crm.edit")
@@ -128,6 +132,7 @@ def change(crm: Crm, actor: Actor, key: str, written: Written) -> int:
 
     def work(session: Session) -> int:
         row = newest(session, key)
+        need_reach(session, actor, key)
         version = row.version
         if is_open(row):
             _overwrite(row, template)
@@ -162,8 +167,9 @@ def put_away(crm: Crm, actor: Actor, key: str, away: bool) -> None:
 
     def work(session: Session) -> None:
         newest(session, key)
+        need_reach(session, actor, key)
         if away:
-            _refuse_used(crm, session, key, ended=False)
+            _refuse_used(crm, session, actor, key, ended=False)
         rows = sa.update(SmsTemplate).where(SmsTemplate.key == key)
         session.execute(rows.values(archived=away, updated_at=crm.clock()))
         _note(session, crm, actor, "archive" if away else "restore", key)
@@ -182,25 +188,38 @@ def delete(crm: Crm, actor: Actor, key: str) -> None:
         newest(session, key)
         if key in stock():
             raise Conflict("sms.stock_stays")
-        _refuse_used(crm, session, key, ended=True)
+        need_reach(session, actor, key)
+        _refuse_used(crm, session, actor, key, ended=True)
         session.execute(sa.delete(SmsTemplate).where(SmsTemplate.key == key))
         _note(session, crm, actor, "delete", key)
 
     crm.db.run(work)
 
 
-def _refuse_used(crm: Crm, session: Session, key: str, *, ended: bool) -> None:
-    users = users_of(crm, session, key, ended=ended)
+def _refuse_used(crm: Crm, session: Session, actor: Actor, key: str, *, ended: bool) -> None:
+    users = users_of(crm, session, actor, key, ended=ended)
     if users:
-        raise Conflict("sms.in_use", users=", ".join(users))
+        raise Conflict("sms.in_use", users=seen_names(users))
 
 
-def users_of(crm: Crm, session: Session, key: str, *, ended: bool) -> list[str]:
-    """Return the names of what uses a template.
+def users_of(crm: Crm, session: Session, actor: Actor, key: str, *, ended: bool) -> Users:
+    """Return what uses a template, as an actor may see it.
 
     :param ended: also what has finished or was cancelled.
     """
-    return [name for users in crm.contributed(TemplateUsers) for name in users.names(session, key, ended)]
+    brought = crm.contributed(TemplateUsers)
+    return [name for users in brought for name in users.names(session, key, ended, actor)]
+
+
+def need_reach(session: Session, actor: Actor, key: str) -> None:
+    """Refuse staff of some courses a template that the whole school has: they write drafts.
+
+    :raises Refused: ``access.limited``.
+    """
+    if actor.scope is not None:
+        rows = session.scalars(sa.select(SmsTemplate).where(SmsTemplate.key == key))
+        if not all(is_open(row) for row in rows):
+            need_whole(actor)
 
 
 def newest(session: Session, key: str) -> SmsTemplate:
@@ -218,15 +237,6 @@ def newest(session: Session, key: str) -> SmsTemplate:
 def missing(key: str) -> NotFound:
     """Return the error that there is no such template."""
     return NotFound("object.missing", kind=Clause("SMS template"), id=key)
-
-
-def need(actor: Actor, permission: str) -> None:
-    """Refuse an actor who lacks a permission.
-
-    :raises Refused: ``access.refused``.
-    """
-    if not actor.may(permission):
-        raise Refused("access.refused", permission=permission)
 
 
 def _note(session: Session, crm: Crm, actor: Actor, verb: str, key: str, **details: object) -> None:

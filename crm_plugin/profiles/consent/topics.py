@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.in_use import Users, seen_names
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
@@ -160,18 +161,18 @@ def archive(crm: Crm, actor: Actor, ident: int) -> None:
 
     def work(session: Session) -> None:
         topic = _one(session, ident)
-        users = _users(crm, session, ident)
+        users = _users(crm, session, actor, ident)
         if users:
-            raise Conflict("topic.in_use", users=", ".join(users))
+            raise Conflict("topic.in_use", users=seen_names(users))
         topic.archived_at = topic.archived_at or crm.clock()
         _record(crm, session, actor, "topic.archive", topic)
 
     crm.db.run(work)
 
 
-def _users(crm: Crm, session: Session, ident: int) -> list[str]:
+def _users(crm: Crm, session: Session, actor: Actor, ident: int) -> Users:
     users = (users_of for extension in crm.contributed(PersonExtension) for users_of in extension.topic_users)
-    return [name for users_of in users for name in users_of(session, ident)]
+    return [name for users_of in users for name in users_of(session, ident, actor)]
 
 
 def restore(crm: Crm, actor: Actor, ident: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel import audit
+from crm_plugin.kernel import audit, tokens
 from crm_plugin.kernel.accounts import Account
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.errors import BadInput
@@ -214,7 +214,7 @@ def _people(session: Session, ids: Iterable[int]) -> dict[int, tuple[str, str]]:
 def _names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     """Return what these actors are called: accounts of our own, programs, or staff that the school knows."""
     wanted = list(ids)
-    numbers = [int(one[6:]) for one in wanted if one.startswith("token:") and one[6:].isdecimal()]
+    numbers = [number for number in map(tokens.number_of, wanted) if number is not None]
     persons = session.execute(
         sa.select(Person.host_id, Person.display_name).where(Person.host_id.in_(wanted))
     )
@@ -222,4 +222,4 @@ def _names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     accounts = sa.select(Account.login, Account.display_name).where(Account.login.in_(wanted))
     found |= {row.login: row.display_name for row in session.execute(accounts)}
     programs = session.execute(sa.select(Token.id, Token.name).where(Token.id.in_(numbers)))
-    return found | {f"token:{ident}": name for ident, name in programs}
+    return found | {f"{tokens.PROGRAM}{ident}": name for ident, name in programs}

@@ -18,7 +18,7 @@ from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.profiles.extension import Moment, PersonExtension, Source, Window
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Signal
-from crm_plugin.profiles.models.staff import FollowUp
+from crm_plugin.profiles.models.staff import FollowUp, FollowUpChange
 from crm_plugin.profiles.store.course_scope import Scope, of_courses
 from crm_plugin.profiles.store.enrolment_state import end_time_at
 
@@ -178,11 +178,16 @@ def _acts(person_id: int, window: Window, which: Any) -> Any:
 
 
 def _notes(session: Session, person_id: int, window: Window) -> list[Moment]:
-    query = sa.select(FollowUp.at, FollowUp.kind, FollowUp.text, FollowUp.author_name).where(
-        FollowUp.person_id == person_id
-    )
+    line = FollowUpChange
+    theirs = sa.select(line.author_name).where(line.person_id == person_id, line.follow_up_id == FollowUp.id)
+    changed_by = theirs.order_by(line.id.desc()).limit(1).scalar_subquery()
+    columns = (FollowUp.at, FollowUp.kind, FollowUp.text, FollowUp.author_name, changed_by)
+    query = sa.select(*columns).where(FollowUp.person_id == person_id)
     rows = session.execute(window.newest(query, FollowUp.at, FollowUp.id.desc()))
-    return [Moment(at, kind, text, {"author": author}) for at, kind, text, author in rows]
+    return [
+        Moment(at, kind, text, {"author": author} | ({"changed_by": changed} if changed else {}))
+        for at, kind, text, author, changed in rows
+    ]
 
 
 TIMELINE: dict[str, Source] = {

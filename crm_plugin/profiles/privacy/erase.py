@@ -23,7 +23,7 @@ from crm_plugin.profiles.models.school import (
     Signal,
     Suppression,
 )
-from crm_plugin.profiles.models.staff import CrmTag, FollowUp, Intention, IntentionChange
+from crm_plugin.profiles.models.staff import CrmTag, FollowUp, FollowUpChange, Intention, IntentionChange
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import person_columns
@@ -34,7 +34,7 @@ _EMPTY = {
 }
 del _EMPTY["host_id"], _EMPTY["merged_into"]
 
-_WRITTEN = (FollowUp, Intention, IntentionChange, CrmTag)
+_WRITTEN = (FollowUp, FollowUpChange, Intention, IntentionChange, CrmTag)
 _PERSONAL: tuple[Any, ...] = (PersonTag, PersonAttribute, Interest, Consent, *_WRITTEN)
 
 

@@ -21,12 +21,12 @@ from crm_plugin.profiles.models.school import (
     Signal,
     Suppression,
 )
-from crm_plugin.profiles.models.staff import FollowUp
+from crm_plugin.profiles.models.staff import FollowUp, FollowUpChange
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import purchase_intent, tags
 from crm_plugin.profiles.store.batch import WriteBatch
 
-_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp)
+_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp, FollowUpChange)
 
 
 def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -> None:

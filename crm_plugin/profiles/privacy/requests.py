@@ -30,7 +30,7 @@ from crm_plugin.profiles.models.school import (
     Signal,
     Suppression,
 )
-from crm_plugin.profiles.models.staff import CrmTag, FollowUp
+from crm_plugin.profiles.models.staff import CrmTag, FollowUp, FollowUpChange
 from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.staff import purchase_intent
 from crm_plugin.profiles.store import tombstones
@@ -47,9 +47,12 @@ _HELD: dict[str, Any] = {
     "consents": Consent,
     "consent_ledger": ConsentRecord,
     "follow_ups": FollowUp,
+    "follow_up_changes": FollowUpChange,
     "crm_tags": CrmTag,
 }
-_INTERNAL = frozenset({"id", "row_hash", "person_id", "course_id", "root_id", "order_id", "to_push"})
+_INTERNAL = frozenset(
+    {"id", "row_hash", "person_id", "course_id", "root_id", "order_id", "follow_up_id", "to_push"}
+)
 
 
 def forget(crm: Crm, person_id: int, actor_id: str = SYSTEM.id) -> None:

@@ -1,5 +1,6 @@
 """Follow-ups: what staff wrote down about a person, and what they mean to come back to."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
 from crm_plugin.profiles.models.school import Person
-from crm_plugin.profiles.models.staff import FollowUp
+from crm_plugin.profiles.models.staff import FollowUp, FollowUpChange
 from crm_plugin.profiles.store.course_scope import Scope, check, in_scope
 
 KINDS = ("call", "visit", "message", "note", "other")
@@ -36,8 +37,23 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class FollowUpVersion:
+    """What a follow-up said until ``at``, when ``changed_by`` replaced it."""
+
+    kind: str
+    text: str
+    due_on: date | None
+    at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True)
 class FollowUpRow:
-    """A follow-up as pages show it; ``name`` is the person's."""
+    """A follow-up as pages show it; ``name`` is the person's.
+
+    :param changed_by: name of the one that changed it last; empty while it is as its author wrote it.
+    :param versions: what it said before, the newest first.
+    """
 
     id: int
     person_id: int
@@ -50,12 +66,14 @@ class FollowUpRow:
     author_name: str
     changed_at: datetime | None
     done_at: datetime | None
+    changed_by: str
+    versions: list[FollowUpVersion]
 
 
 _COLUMNS = (
     FollowUp.id,
     FollowUp.person_id,
-    Person.display_name,
+    Person.display_name.label("name"),
     FollowUp.kind,
     FollowUp.text,
     FollowUp.at,
@@ -93,7 +111,7 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
 
 
 def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> None:
-    """Replace a follow-up; its author and time stay.
+    """Replace a follow-up; its author and time stay, and what it said is kept with the name of the changer.
 
     :raises Refused: without ``crm.edit``.
     :raises BadInput: ``follow_up.empty``, ``input.bad``.
@@ -101,7 +119,19 @@ def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> No
     """
     need(actor, "crm.edit")
     _check(entry)
-    _change(crm, actor, person_id, ident, "follow_up.edit", **_values(entry), changed_at=crm.clock())
+    wanted, now = _values(entry), crm.clock()
+
+    def work(session: Session, row: FollowUp) -> None:
+        said = {name: getattr(row, name) for name in wanted}
+        if said == wanted:
+            return
+        by = {"author": actor.id, "author_name": actor.display_name}
+        session.add(FollowUpChange(follow_up_id=ident, person_id=person_id, at=now, **by, **said))
+        for name, value in wanted.items():
+            setattr(row, name, value)
+        row.changed_at = now
+
+    _change(crm, actor, (person_id, ident), "follow_up.edit", work)
 
 
 def mark_done(crm: Crm, actor: Actor, person_id: int, ident: int, done: bool = True) -> None:
@@ -109,8 +139,11 @@ def mark_done(crm: Crm, actor: Actor, person_id: int, ident: int, done: bool = T
 
     :raises NotFound: ``object.missing``, also for one of another person.
     """
-    action = "follow_up.done" if done else "follow_up.reopen"
-    _change(crm, actor, person_id, ident, action, done_at=crm.clock() if done else None)
+
+    def work(_session: Session, row: FollowUp) -> None:
+        row.done_at = crm.clock() if done else None
+
+    _change(crm, actor, (person_id, ident), "follow_up.done" if done else "follow_up.reopen", work)
 
 
 def of_person(session: Session, person_id: int, limit: int = 50) -> list[FollowUpRow]:
@@ -118,7 +151,7 @@ def of_person(session: Session, person_id: int, limit: int = 50) -> list[FollowU
     is_open = sa.and_(FollowUp.due_on.is_not(None), FollowUp.done_at.is_(None))
     query = _rows().where(FollowUp.person_id == person_id)
     order = (sa.case((is_open, 0), else_=1), sa.case((is_open, FollowUp.due_on)), FollowUp.id.desc())
-    return [FollowUpRow(*row) for row in session.execute(query.order_by(*order).limit(limit))]
+    return _read(session, query.order_by(*order).limit(limit))
 
 
 def due(
@@ -135,14 +168,34 @@ def due(
         FollowUp.done_at.is_(None),
         in_scope(FollowUp.person_id, scope),
     )
-    return [
-        FollowUpRow(*row)
-        for row in session.execute(query.order_by(FollowUp.due_on, FollowUp.id).limit(limit))
-    ]
+    return _read(session, query.order_by(FollowUp.due_on, FollowUp.id).limit(limit))
 
 
 def _rows() -> Any:
     return sa.select(*_COLUMNS).join(Person, Person.id == FollowUp.person_id)
+
+
+def _read(session: Session, query: Any) -> list[FollowUpRow]:
+    rows = session.execute(query).all()
+    earlier = _versions(session, {row.person_id for row in rows}, [row.id for row in rows])
+    return [_with(row, earlier.get(row.id, [])) for row in rows]
+
+
+def _with(row: Any, versions: list[FollowUpVersion]) -> FollowUpRow:
+    changed_by = versions[0].changed_by if versions else ""
+    return FollowUpRow(**row._mapping, changed_by=changed_by, versions=versions)
+
+
+def _versions(
+    session: Session, people: Collection[int], ids: Collection[int]
+) -> dict[int, list[FollowUpVersion]]:
+    line = FollowUpChange
+    query = sa.select(line).where(line.person_id.in_(people), line.follow_up_id.in_(ids))
+    found: dict[int, list[FollowUpVersion]] = {}
+    for one in session.scalars(query.order_by(line.id.desc())):
+        version = FollowUpVersion(one.kind, one.text, one.due_on, one.at, one.author_name or one.author)
+        found.setdefault(one.follow_up_id, []).append(version)
+    return found
 
 
 def _check(entry: Entry) -> None:
@@ -158,15 +211,20 @@ def _values(entry: Entry) -> dict[str, Any]:
     return {"kind": entry.kind, "text": entry.text.strip(), "due_on": entry.due_on}
 
 
-def _change(crm: Crm, actor: Actor, person_id: int, ident: int, action: str, **values: Any) -> None:
+def _change(
+    crm: Crm, actor: Actor, place: tuple[int, int], action: str, work: Callable[[Session, FollowUp], None]
+) -> None:
+    """Do something to a follow-up that is locked; ``place`` is our id of the person, and the follow-up's."""
     need(actor, "crm.edit")
-    theirs = sa.update(FollowUp).where(FollowUp.id == ident, FollowUp.person_id == person_id)
+    person_id, ident = place
 
-    def work(session: Session) -> None:
+    def change(session: Session) -> None:
         check(session, actor, person_id)
-        result: Any = session.execute(theirs.values(values))
-        if not result.rowcount:
+        theirs = sa.select(FollowUp).where(FollowUp.id == ident, FollowUp.person_id == person_id)
+        row = session.scalar(theirs.with_for_update())
+        if row is None:
             raise NotFound("object.missing", kind=Clause("follow-up"), id=ident)
+        work(session, row)
         audit.record(session, crm.clock(), actor.id, action, ("follow_up", ident), person=person_id)
 
-    crm.db.run(work)
+    crm.db.run(change)

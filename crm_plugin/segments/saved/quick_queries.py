@@ -1,15 +1,16 @@
 """Save, share, pin and delete quick queries; keep their counts fresh and show them on the school's home."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
+from crm_plugin.host.in_use import Users, seen_names
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel import audit
@@ -90,19 +91,29 @@ def pin(crm: Crm, actor: Actor, ident: int, pinned: bool) -> None:
 
 def move(crm: Crm, actor: Actor, ident: int, position: int) -> int:
     """Put a quick query at a place (0 = first) among those that the actor sees; return the id to undo by."""
-    order = [row.id for row in queries.list_for(crm, actor) if row.id != ident]
+    seen = queries.list_for(crm, actor)
+    order = [row.id for row in seen if row.id != ident]
     order.insert(max(position, 0), ident)
+    places = _rising(row.position for row in seen)
 
     def work(session: Session) -> int:
         _editable(session, ident, actor)
         undo = undoing.moved(session, crm, actor, order)
         # By id: two who reorder at once then wait for each other one way round.
-        for one, place in sorted(zip(order, count(1), strict=False)):
+        for one, place in sorted(zip(order, places, strict=False)):
             session.execute(sa.update(QuickQuery).where(QuickQuery.id == one).values(position=place))
         audit.record(session, crm.clock(), actor.id, "query.move", of=("query", ident), position=position)
         return undo
 
     return crm.db.run(work)
+
+
+def _rising(places: Iterable[int]) -> list[int]:
+    """Return the places that these hold, no two alike: what the actor does not see stays where it is."""
+    found: list[int] = []
+    for place in sorted(places):
+        found.append(max(place, found[-1] + 1) if found else place)
+    return found
 
 
 def delete(crm: Crm, actor: Actor, ident: int) -> int:
@@ -113,9 +124,9 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
 
     def work(session: Session) -> int:
         query = _editable(session, ident, actor)
-        users = using(crm, session, ident)
+        users = using(crm, session, actor, ident)
         if users:
-            raise Conflict("segment.in_use", users=", ".join(users))
+            raise Conflict("segment.in_use", users=seen_names(users))
         undo = undoing.deleted(session, crm, actor, query)
         session.delete(query)
         audit.record(session, crm.clock(), actor.id, "query.delete", of=("query", ident), name=query.name)
@@ -126,13 +137,17 @@ def delete(crm: Crm, actor: Actor, ident: int) -> int:
     return undo
 
 
-def using(crm: Crm, session: Session, ident: int) -> list[str]:
-    """Return the names of what uses a quick query: other segments, and what capabilities bring."""
-    others = session.scalars(sa.select(QuickQuery).where(QuickQuery.id != ident).order_by(QuickQuery.id))
-    found = [query.name for query in others if mentions(query.tree, ident)]
+def using(crm: Crm, session: Session, actor: Actor, ident: int) -> Users:
+    """Return what uses a quick query, as an actor may see it: other segments, and what capabilities bring."""
+    others = sa.select(QuickQuery, queries.visible(actor)).where(QuickQuery.id != ident)
+    found = [
+        query.name if seen else None
+        for query, seen in session.execute(others.order_by(QuickQuery.id))
+        if mentions(query.tree, ident)
+    ]
     for extension in crm.contributed(FilterExtension):
         for users in extension.query_users:
-            found.extend(users(session, ident))
+            found.extend(users(session, ident, actor))
     return found
 
 

@@ -66,7 +66,7 @@ def names_in(crm: Crm, tree: Tree, actor: Actor | None) -> Names:
     scope = actor.scope if actor else None  # courses outside are named by their ids only
     with crm.db.read() as session:
         courses = profiles.courses_by_host_id(session, sorted(tree.courses), scope)
-        searches = queries.names(session, tree.references) if tree.references else {}
+        searches = queries.names(session, tree.references, actor) if tree.references else {}
     return Names({ident: course.title for ident, course in courses.items()}, searches)
 
 

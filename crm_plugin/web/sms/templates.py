@@ -56,6 +56,7 @@ def sms_templates() -> ResponseReturnValue:
         languages=[(name, language_name(name)) for name in locales()],
         state=state,
         away=away,
+        whole=actor().scope is None,
         carrier=crm().settings.sms_carrier,
     )
 
@@ -73,9 +74,9 @@ def sms_template(key: str) -> ResponseReturnValue:
         every = versions(session, key, carrier)
         if not every:
             raise editing.missing(key)
-        users = editing.users_of(crm(), session, key, ended=True)
+        users = editing.users_of(crm(), session, actor(), key, ended=True)
     rules = approval.rules_of(crm())
-    newest = every[0]
+    newest, whole = every[0], actor().scope is None
     return render(
         "sms/page.html",
         title=newest.name or key,
@@ -83,7 +84,10 @@ def sms_template(key: str) -> ResponseReturnValue:
         sms=newest,
         versions=every,
         force=next((one for one in every if one.state == APPROVED), None),
-        users=users,
+        users=[one for one in users if one is not None],
+        hidden=list(users).count(None),
+        changeable=actor().may("crm.edit") and (whole or all(editing.is_open(one) for one in every)),
+        signs=actor().may("crm.admin") and whole,
         carrier=carrier,
         has_review=approval.text_review_of(crm()) is not None,
         needs_code=rules.needs_template,

@@ -351,7 +351,7 @@ def test_the_stock_is_put_away_changed_and_stays(crm: Crm) -> None:
 def test_what_is_in_use_is_neither_put_away_nor_deleted(crm: Crm) -> None:
     key = editing.create(crm, EDITOR, TEXT)
     used = {False: ["Running"], True: ["Running", "Done"]}
-    users = TemplateUsers(lambda _session, one, ended: used[ended] if one == key else [])
+    users = TemplateUsers(lambda _session, one, ended, _actor: used[ended] if one == key else [])
     crm.capabilities = (*crm.capabilities, Capability("test", (users,)))
     with pytest.raises(Conflict, match=r"in use by Running$"):
         editing.put_away(crm, EDITOR, key, True)
