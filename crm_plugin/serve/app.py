@@ -36,6 +36,7 @@ def create_app(crm: Crm, adapter: object) -> Flask:
         SESSION_COOKIE_NAME="crm_session",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
+        MAX_CONTENT_LENGTH=64_000,  # of the shell's own forms; pages have a limit of their own
         WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session: a long day's page still works
     )
     CSRFProtect(app)

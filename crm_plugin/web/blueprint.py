@@ -14,7 +14,7 @@ from crm_plugin.web.api import route as api
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
 from crm_plugin.web.shell.extension import routes_of
-from crm_plugin.web.shell.guard import free_api, guarded
+from crm_plugin.web.shell.guard import guarded, prepare
 from crm_plugin.web.shell.menu_entry import host_menu
 from crm_plugin.web.shell.rendering import entries_of
 
@@ -43,7 +43,7 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     for route in routes_of(crm):
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     # Flask asks these before any guard of the school, whenever that was set up.
-    blueprint.url_value_preprocessor(free_api)
+    blueprint.url_value_preprocessor(prepare)
     blueprint.record_once(partial(errors.answer_below, api.PREFIX, crm))
     errors.register(blueprint, crm)
     return blueprint

@@ -15,8 +15,8 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.tokens import Grant, Token
 from crm_plugin.segments.bulk import exports
 from crm_plugin.web.api.openapi import endpoints_of
-from crm_plugin.web.api.route import LARGEST
 from crm_plugin.web.blueprint import pages
+from crm_plugin.web.shell.guard import LARGEST_BODY
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 from tests.web.fixtures import PEOPLE, School
@@ -284,7 +284,7 @@ def test_what_is_no_json_is_refused(school: School, body: bytes) -> None:
 def test_a_huge_body_is_refused_unread(school: School) -> None:
     program = Program(school)
     headers = {"Authorization": f"Bearer {program.token}"}
-    body = b" " * (LARGEST + 1)
+    body = b" " * (LARGEST_BODY + 1)
     answer = school.client.post("/admin/crm/api/v1/segments/count", data=body, headers=headers)
     assert (answer.status_code, answer.get_json()["error"]) == (400, "input.bad")
 

@@ -18,8 +18,6 @@ from crm_plugin.web.shell.guard import Route, Routes
 
 View = TypeVar("View", bound=Callable[..., Any])
 PREFIX = "/api/v1"
-LARGEST = 4 * 1024 * 1024
-"""Bytes of a body."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,6 @@ def _served(view: Callable[..., Any], shape: Shape) -> Callable[..., ResponseRet
 def _body(schema: type[Schema] | None) -> Any:
     if schema is None:
         return None
-    if (request.content_length or 0) > LARGEST:
-        raise BadInput("input.bad", reason=Clause("a body has at most {limit} bytes", limit=LARGEST))
     if not request.data:
         raise BadInput("input.not_json", reason=Clause("the body is empty"))
     document = load(request.get_data())

@@ -9,13 +9,13 @@ from flask import Blueprint, Response, g, jsonify, make_response
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import outage_of
-from crm_plugin.kernel.errors import BadInput, CrmError
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.shell.guard import is_htmx, unrouted, wants_json
+from crm_plugin.web.shell.guard import LARGEST_BODY, is_htmx, unrouted, wants_json
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
 
@@ -49,6 +49,7 @@ def register(pages: Blueprint, crm: Crm) -> None:
     pages.register_error_handler(HTTPException, answered(_http))
     # The school's own guard speaks first; what it says of a page of ours is what ours says.
     pages.register_error_handler(CSRFError, answered(lambda _error: _known(BadInput("access.stale_form"))))
+    pages.register_error_handler(RequestEntityTooLarge, answered(lambda _error: _known(_too_large())))
     pages.register_error_handler(500, answered(_unknown))
 
 
@@ -64,6 +65,10 @@ def answer_below(path: str, crm: Crm, state: BlueprintSetupState) -> None:
         return _http(fault)
 
     state.app.before_request(partial(unrouted, below, answered))
+
+
+def _too_large() -> BadInput:
+    return BadInput("input.bad", reason=Clause("a body has at most {limit} bytes", limit=LARGEST_BODY))
 
 
 def _known(error: CrmError) -> ResponseReturnValue:

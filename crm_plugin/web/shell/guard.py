@@ -23,6 +23,8 @@ from crm_plugin.profiles.store import host_info_cache
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 SAFE = ("GET", "HEAD", "OPTIONS")
+LARGEST_BODY = 1_000_000
+"""Bytes that a form or a document may have; the longest HTML of an e-mail has 300,000 in a form."""
 
 
 @dataclass(frozen=True)
@@ -211,12 +213,14 @@ def _token_name() -> str:
     return str(current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token"))
 
 
-def free_api(_endpoint: str | None, _values: object) -> None:
-    """Leave the API out of the school's own guard of forms: programs have no form.
+def prepare(_endpoint: str | None, _values: object) -> None:
+    """Settle what the school's own guards, which come first, must know of a request to us.
 
-    Requests with a session are still asked for the token, by our own guard. To be asked at each request: the
-    school may set its guard up after it has mounted us.
+    How much of its body anybody may read; and that the API is left out of the guard of forms, as programs
+    have none. Requests with a session are still asked for the token, by our own guard. To be done at each
+    request: the school may set its guard up after it has mounted us.
     """
+    request.max_content_length = request.max_form_memory_size = LARGEST_BODY
     guard = current_app.extensions.get("csrf")
     if is_api() and isinstance(guard, CSRFProtect):
         guard.exempt(current_app.view_functions[str(request.endpoint)])
