@@ -29,6 +29,8 @@ MOST_BODIES = 64_000_000
 """Bytes of bodies that are held in memory at the same time."""
 BODY_SECONDS = 30.0
 """How long a body may take to come."""
+REFUSALS = (401, 403, 429)
+"""Statuses that lanes hold back."""
 PIECE = 65_536
 """Bytes of an answer that are sent at once."""
 IN_MEMORY = 1_000_000
@@ -125,11 +127,17 @@ class Bridge:
             answer.make()
         else:
             await lane.do(answer.make)
+            if answer.status in REFUSALS:
+                await asyncio.sleep(lane.pause)
         await answer.send(send)
 
 
+_SERVER = (b"server", b"crm")
+"""Instead of the name of a program, which says to attackers what to try."""
+
+
 async def _refuse(send: Send, status: int) -> None:
-    headers = [(b"content-length", b"0"), *([(b"retry-after", b"1")] if status == 503 else [])]
+    headers = [_SERVER, (b"content-length", b"0"), *([(b"retry-after", b"1")] if status == 503 else [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
@@ -143,7 +151,7 @@ class Answer:
     def __init__(self, app: Wsgi, environ: Environ) -> None:
         self._app, self._environ = app, environ
         self._kept = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-        self._status, self._headers = 500, [("Content-Type", "text/plain")]
+        self.status, self._headers = 500, [("Content-Type", "text/plain")]
 
     def make(self) -> None:
         """Let the application answer; called in a thread of its lane."""
@@ -156,7 +164,7 @@ class Answer:
                 getattr(pieces, "close", lambda: None)()
         except Exception:
             log.exception("a request failed")
-            self._status, self._headers = 500, [("Content-Length", "0")]
+            self.status, self._headers = 500, [("Content-Length", "0")]
             self._kept.seek(0)
             self._kept.truncate()
 
@@ -165,21 +173,21 @@ class Answer:
         with self._kept:
             left = self._kept.tell()
             self._kept.seek(0)
-            await send({"type": "http.response.start", "status": self._status, "headers": self._lines(left)})
+            await send({"type": "http.response.start", "status": self.status, "headers": self._lines(left)})
             while left > PIECE:
                 await send({"type": "http.response.body", "body": self._kept.read(PIECE), "more_body": True})
                 left -= PIECE
             await send({"type": "http.response.body", "body": self._kept.read()})
 
     def _start(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> object:
-        self._status, self._headers = int(status[:3]), headers
+        self.status, self._headers = int(status[:3]), headers
         return self._kept.write
 
     def _lines(self, length: int) -> list[tuple[bytes, bytes]]:
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
         if length and not any(name.lower() == b"content-length" for name, _ in lines):
             lines.append((b"content-length", str(length).encode()))
-        return lines
+        return [*lines, _SERVER]
 
 
 def environ_of(scope: dict[str, Any]) -> Environ:

@@ -14,9 +14,11 @@ class Lane:
     :param name: of its threads.
     :param threads: how many requests are worked on at the same time.
     :param waiting: how many more may wait; they hold no thread.
+    :param pause: seconds that a refusal is held back, so that a flood of tries is as slow as its answers.
     """
 
-    def __init__(self, name: str, threads: int, waiting: int) -> None:
+    def __init__(self, name: str, threads: int, waiting: int, pause: float = 0.0) -> None:
+        self.pause = pause
         self._pool = ThreadPoolExecutor(threads, name)
         self._most = threads + waiting
         self._inside = 0

@@ -28,7 +28,7 @@ def serve(crm: Crm, bind: str, port: int | None) -> None:
     chosen = wsgi_server.port_of(port)
     wsgi_server.need_free(bind, chosen)
     _first_account(crm)
-    click.echo(f"The CRM: http://{bind}:{chosen}/")
+    click.echo(f"The CRM: http://{f'[{bind}]' if ':' in bind else bind}:{chosen}/")
     wsgi_server.run(create_app(crm, adapter), bind, chosen)
 
 

@@ -20,6 +20,8 @@ CONNECTIONS = 2048
 """Connections that are taken at the same time; those that ask nothing for half a minute are closed."""
 GRACE = 5.0
 """Seconds that requests under way have when the process is to end."""
+_PAUSE = 1.0
+"""Seconds before a refused sign-in is answered: a flood costs no more than its connections."""
 _SWITCH = 0.001
 """Seconds that a thread computes before another has its turn: a redirect waits for all that compute."""
 
@@ -30,7 +32,7 @@ class Lanes:
     def __init__(self, app: Any) -> None:
         self._front = app.wsgi_app
         self._public = Lane("public", 8, 200)
-        self._sign_in = Lane("sign-in", 24, 200)
+        self._sign_in = Lane("sign-in", 12, 200, pause=_PAUSE)
         self._pages = Lane("page", 8, 200)
 
     def of(self, environ: Environ) -> Lane | None:

@@ -40,7 +40,7 @@ def need_free(host: str, port: int) -> None:
 
     :raises BadInput: ``input.bad``.
     """
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -26,7 +26,9 @@ class Account(Base):
     """Course ids of the school that this person is limited to; None = everything."""
     locale: Mapped[str | None] = mapped_column(Key(16))
     failures: Mapped[int] = mapped_column(default=0)
+    """Unused: pages of the version before read it while the tables are upgraded."""
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """As above."""
 
 
 @dataclass

@@ -168,7 +168,7 @@ def test_guesses_beyond_the_limit_cost_no_hash(shell: Shell, hasher: Hasher) -> 
     answers = [sign_in(shell, f"name{number}", "wrong", "203.0.113.1") for number in range(3 * FREE)]
     assert answers == [403] * FREE + [429] * 2 * FREE
     assert hasher.made - made == FREE
-    assert sign_in(shell, "x" * 100_000, "wrong", "203.0.113.1") == 429
+    assert sign_in(shell, "x" * 1_000, "wrong", "203.0.113.1") == 429
 
 
 @SQLITE

@@ -43,6 +43,7 @@ def test_an_application_sees_what_was_asked(lane: Lane | None) -> None:
     assert asked["HTTP_COOKIE"] == "a=1; b=é".encode().decode("latin-1")
     assert asked["HTTP_X_TWO"] == "1, 2"
     assert (call.status, call.is_whole) == (200, True)
+    assert call.answered["server"] == "crm", "no program is named"
 
 
 def test_a_header_with_an_underscore_cannot_pass_for_another() -> None:
@@ -141,3 +142,16 @@ def test_a_full_lane_sends_away_and_holds_no_other_up() -> None:
     assert quick[2].answered["retry-after"] == "1"
     assert [call.status for call in slow] == [200, 200, 200]
     assert took < 1
+
+
+@pytest.mark.parametrize(("status", "held"), [("200 OK", False), ("302 Found", False), ("403 No", True)])
+def test_only_refusals_are_held_back(status: str, held: bool) -> None:
+    def app(_environ: Any, start: Any) -> list[bytes]:
+        start(status, [])
+        return [b""]
+
+    began = time.perf_counter()
+    through(app, *(Call() for _ in range(20)), lane=Lane("guarded", 1, 100, pause=0.2))
+    took = time.perf_counter() - began
+    assert (took >= 0.2) == held
+    assert took < 2, "nobody's thread is held meanwhile"
