@@ -100,6 +100,7 @@ TABLE = (
     Setting(
         "smtp_url", str, "", "smtp://user:password@host:587; empty: e-mail goes to the outbox.", secret=True
     ),
+    Setting("smtp_plain_login", str, "no", "Whether the password of smtp_url may go without TLS: yes or no."),
     Setting("mail_from", str, "", "Sender of e-mail, as Name <address>."),
     Setting("bounce_domain", str, "", "Domain whose mail your server hands to crm bounce; empty: none."),
     Setting("bounce_secret", str, "", "Signs what is posted to /c/bounce; 16 characters.", secret=True),
@@ -190,6 +191,7 @@ class Settings:
     sms_twilio_from: str
     sms_twilio_url: str
     smtp_url: str
+    smtp_plain_login: str
     mail_from: str
     bounce_domain: str
     bounce_secret: str
@@ -315,6 +317,9 @@ def _check(settings: Settings) -> None:
             raise BadInput(
                 "settings.bad_value", name=name, value=value, expected=f"a number from 0 to {most}"
             )
+    if settings.smtp_plain_login not in ("yes", "no"):
+        facts = {"name": "smtp_plain_login", "value": settings.smtp_plain_login}
+        raise BadInput("settings.bad_value", **facts, expected="yes or no")
     for name in ("public_url", "host_base_url"):
         _check_address(name, getattr(settings, name))
     try:

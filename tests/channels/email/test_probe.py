@@ -91,7 +91,8 @@ PLAIN = b"250-s\r\n250 AUTH PLAIN\r\n"
 )
 def test_each_failure_is_one_line(answers: tuple[bytes, ...], ok: bool, detail: str) -> None:
     with answering(*answers) as port:
-        found = probe(Owner(f"smtp://ann:secret@127.0.0.1:{port}"))  # type: ignore[arg-type]
+        owner = Owner(f"smtp://ann:secret@127.0.0.1:{port}", smtp_plain_login="yes")
+        found = probe(owner)  # type: ignore[arg-type]
     assert found[0] is ok
     assert detail in found[1]
     assert "\n" not in found[1]

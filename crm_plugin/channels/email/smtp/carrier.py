@@ -40,7 +40,7 @@ class SmtpCarrier:
         :param heard: is given, with each connection, what the server offers.
         :param remembered: folder in which workers note what they have warned of; None: each for itself.
         """
-        self.server = server_of(crm.settings.smtp_url)
+        self.server = server_of(crm.settings.smtp_url, crm.settings.smtp_plain_login)
         self._sender = _envelope(crm.settings)
         self._bounce_domain = crm.settings.bounce_domain
         _check_domain(self._bounce_domain)

@@ -6,13 +6,17 @@ import ssl
 from typing import Any
 
 from crm_plugin.channels.email.smtp.replies import redacted
-from crm_plugin.channels.email.smtp.server import Server
+from crm_plugin.channels.email.smtp.server import NotSafe, Server
 from crm_plugin.kernel.i18n import Text
 
 _LOGIN_DOWN = Text("the server cannot check the login now, right or wrong ({answer})")
 _LOGIN = Text("the server refuses user and password ({answer})")
 _REFUSES = Text("the server refuses us ({answer})")
 _NO_SIGN_IN = Text("the server takes no sign-in on this connection: is it the port for TLS?")
+_NOT_SAFE = Text(
+    "no safe connection: the server offers no TLS, so it does not get the password; write smtps://, or set "
+    "smtp_plain_login"
+)
 _SELF_SIGNED = Text(
     "no safe connection: self-signed certificate; to trust your own CA, name its file in SSL_CERT_FILE, for "
     "every process of the CRM"
@@ -42,8 +46,8 @@ _CERTIFICATES = {
 }
 """OpenSSL's codes of certificates → words."""
 _ALL = (
-    _LOGIN_DOWN, _LOGIN, _REFUSES, _NO_SIGN_IN, _SELF_SIGNED, _SELF_SIGNED_CA, _UNKNOWN_CA, _OTHER_NAME,
-    _PLAIN, _UNSAFE, _HUNG_UP, _WANTS_TLS, _SILENT,
+    _LOGIN_DOWN, _LOGIN, _REFUSES, _NO_SIGN_IN, _NOT_SAFE, _SELF_SIGNED, _SELF_SIGNED_CA, _UNKNOWN_CA,
+    _OTHER_NAME, _PLAIN, _UNSAFE, _HUNG_UP, _WANTS_TLS, _SILENT,
 )  # fmt: skip
 _IMPLICIT_TLS = 465
 """The port on which servers speak TLS from the first byte (RFC 8314)."""
@@ -58,6 +62,8 @@ def fault_of(error: Exception, server: Server) -> Text:
         return _filled(_LOGIN_DOWN if error.smtp_code < 500 else _LOGIN, answer=_answer(error))
     if isinstance(error, smtplib.SMTPResponseException):
         return _filled(_REFUSES, answer=_answer(error))
+    if isinstance(error, NotSafe):
+        return _NOT_SAFE
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return _NO_SIGN_IN
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -18,7 +18,7 @@ from crm_plugin.channels.email.smtp.connect_faults import fault_of
 from crm_plugin.channels.email.smtp.offers import Offer, offer_of
 from crm_plugin.channels.email.smtp.replies import LONGEST, cause_of, said
 from crm_plugin.channels.email.smtp.reply_phrases import Cause
-from crm_plugin.channels.email.smtp.server import Server
+from crm_plugin.channels.email.smtp.server import NotSafe, Server
 from crm_plugin.channels.email.smtp.trial import Refused, Trial
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings
@@ -342,6 +342,8 @@ class SmtpConnection:
             link.starttls(context=ssl.create_default_context())
             link.ehlo_or_helo_if_needed()
         if self._server.user:
+            if not (self._server.plain_login or isinstance(link.sock, ssl.SSLSocket)):
+                raise NotSafe
             self._time(link)
             link.login(self._server.user, self._server.password)
         link.command_encoding = "utf-8"

@@ -1,5 +1,6 @@
 """Where the mail server is and how to reach it: the setting ``smtp_url``."""
 
+import smtplib
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -16,11 +17,18 @@ class Server:
     """TLS from the first byte (``smtps://``); otherwise STARTTLS where the server offers it."""
     user: str = ""
     password: str = ""
+    plain_login: bool = False
+    """The password may go without TLS."""
 
 
-def server_of(url: str) -> Server:
+class NotSafe(smtplib.SMTPException):
+    """The server offers no TLS, or somebody on the way took its offer out: the password stays here."""
+
+
+def server_of(url: str, plain_login: str = "no") -> Server:
     """Read ``smtp://user:password@host:587`` or ``smtps://…``.
 
+    :param plain_login: ``yes``: a password may go without TLS.
     :raises BadInput: ``settings.bad_value``.
     """
     try:
@@ -33,4 +41,5 @@ def server_of(url: str) -> Server:
         raise BadInput("settings.bad_value", name="smtp_url", value="(set)", expected=expected)
     tls = parts.scheme == "smtps"
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Server(parts.hostname, port or (465 if tls else 587 if user else 25), tls, user, password)
+    port = port or (465 if tls else 587 if user else 25)
+    return Server(parts.hostname, port, tls, user, password, plain_login == "yes")
