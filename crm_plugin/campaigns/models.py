@@ -44,6 +44,8 @@ class Campaign(Base):
     """When the draft was deleted; until it is swept away it can be restored."""
     scope: Mapped[list[str] | None] = mapped_column(Json)
     """Courses (host ids) that its author is limited to; None = everything."""
+    contacts: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
+    """Whether its author may see telephones and addresses: else its conditions see no text that holds one."""
     created_by: Mapped[str] = mapped_column(Key())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

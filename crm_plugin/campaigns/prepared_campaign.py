@@ -232,7 +232,9 @@ def present_of(crm: Crm, campaign: Campaign | None = None, at: datetime | None =
     :param at: another instant to decide at.
     """
     scope = None if campaign is None or campaign.scope is None else frozenset(campaign.scope)
-    return segments.present(crm, at, scope, campaign.created_by if campaign else "")
+    if campaign is None:
+        return segments.present(crm, at)
+    return segments.present(crm, at, scope, campaign.created_by, campaign.contacts)
 
 
 def confirmed_instant(crm: Crm, at: datetime | None) -> datetime | None:

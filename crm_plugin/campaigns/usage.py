@@ -10,7 +10,7 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.queries import UNFINISHED
 from crm_plugin.host.in_use import Users
 from crm_plugin.host.records import Actor
-from crm_plugin.segments.saved.quick_queries import mentions
+from crm_plugin.segments.language.mentions import mentions
 
 
 def of_query(session: Session, query_id: int, actor: Actor) -> Users:

@@ -12,7 +12,7 @@ from crm_plugin.links.codes import Signer
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.consent.channels import address_columns, address_kind, channels
 from crm_plugin.profiles.models.school import Consent, Person, Suppression
-from crm_plugin.profiles.people.masking import mask_email, mask_phone
+from crm_plugin.profiles.store.masking import mask_email, mask_phone
 
 _MERGES = 10
 _MASKS = {"email": mask_email, "phone": mask_phone}

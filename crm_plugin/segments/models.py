@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_plugin.kernel.db.types import Base, Id, Json, Key, UtcDateTime
@@ -20,6 +20,8 @@ class QuickQuery(Base):
     owner: Mapped[str] = mapped_column(Key())
     scope: Mapped[list[str] | None] = mapped_column(Json)
     """Courses (host ids) that the owner was limited to when they saved it: its count is of these."""
+    contacts: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Whether the owner could see telephones and addresses then: its count is of what they may ask."""
     shared: Mapped[bool] = mapped_column(default=False)
     pinned: Mapped[bool] = mapped_column(default=False)
     position: Mapped[int] = mapped_column(default=0)

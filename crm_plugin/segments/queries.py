@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
+from crm_plugin.profiles.store.masking import may_see_contacts
+from crm_plugin.segments.language import mentions
 from crm_plugin.segments.models import QuickQuery
 
 
@@ -19,7 +21,7 @@ class QueryRow:
     """A quick query.
 
     :param count: people at ``counted_at``; None before the first count, and for who is limited to other
-        courses than its owner, as it is not the number of their people.
+        courses than its owner, or sees contacts otherwise, as it is not the number of their people.
     :param mine: the actor owns it, or may change everything.
     """
 
@@ -59,7 +61,8 @@ def list_for(crm: Crm, actor: Actor) -> list[QueryRow]:
     """Return the quick queries that an actor sees, in their order."""
     with crm.db.read() as session:
         chosen = sa.select(QuickQuery).where(visible(actor)).order_by(QuickQuery.position, QuickQuery.id)
-        return [row_for(query, actor) for query in session.scalars(chosen)]
+        hidden = _hidden(session, actor)
+        return [row_for(query, actor) for query in session.scalars(chosen) if query.id not in hidden]
 
 
 def get(crm: Crm, ident: int, actor: Actor) -> QueryRow:
@@ -72,11 +75,22 @@ def get(crm: Crm, ident: int, actor: Actor) -> QueryRow:
 
 
 def find(session: Session, ident: int, actor: Actor) -> QuickQuery:
-    """Return the row of a quick query that the actor sees, in the caller's transaction."""
+    """Return the row of a quick query that the actor sees, in the caller's transaction.
+
+    Not one that asks for contacts, when the actor may not see these: everybody that it finds has that one.
+    """
     query = session.scalar(sa.select(QuickQuery).where(QuickQuery.id == ident, visible(actor)))
-    if query is None:
+    if query is None or ident in _hidden(session, actor):
         raise NotFound("object.missing", kind=Clause("quick query"), id=ident)
     return query
+
+
+def _hidden(session: Session, actor: Actor) -> set[int]:
+    if may_see_contacts(actor):
+        return set()
+    return mentions.hidden(
+        {row.id: row.tree for row in session.execute(sa.select(QuickQuery.id, QuickQuery.tree))}
+    )
 
 
 def limits(actor: Actor) -> list[str] | None:
@@ -95,6 +109,8 @@ def owns(query: QuickQuery, actor: Actor) -> bool:
 def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
     """Return a quick query as an actor may see it."""
     counted = query.scope == limits(actor)
+    if query.contacts != may_see_contacts(actor):
+        counted = counted and not mentions.asks_written(query.tree)
     return QueryRow(
         query.id,
         query.name,

@@ -16,6 +16,7 @@ from crm_plugin.host.records import Actor, HostInfo
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.host_info_cache import host_info, own_currency, school_zone
+from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.segments import queries
 from crm_plugin.segments.dialects import DIALECTS
 from crm_plugin.segments.explain import evaluate, loaded_rows
@@ -100,13 +101,18 @@ def _saved(crm: Crm, ident: int, actor: Actor | None) -> Mapping[str, Any] | Non
 
 
 def present(
-    crm: Crm, at: datetime | None = None, scope: frozenset[str] | None = None, reader: str = ""
+    crm: Crm,
+    at: datetime | None = None,
+    scope: frozenset[str] | None = None,
+    reader: str = "",
+    contacts: bool = True,
 ) -> Present:
     """Return the present that a tree is decided at.
 
     :param at: aware; the clock's when left out.
     :param scope: host ids of the courses that the actor is limited to.
     :param reader: the school's id of the actor; with a scope only their own campaigns are seen.
+    :param contacts: whether the actor may see telephones and addresses.
     :raises BadInput: ``input.bad`` for an instant that no condition can be reckoned from.
     """
     as_of = at or crm.clock()
@@ -117,7 +123,8 @@ def present(
             last=LAST_YEAR,
         )
         raise BadInput("input.bad", reason=reason)
-    return Present(as_of, school_zone(crm), scope, own_currency(crm), DIALECTS[crm.db.dialect], reader)
+    dialect = DIALECTS[crm.db.dialect]
+    return Present(as_of, school_zone(crm), scope, own_currency(crm), dialect, reader, contacts)
 
 
 def understood(
@@ -269,7 +276,7 @@ def explained(crm: Crm, search: Search, person_host_id: str) -> Explanation:
 
 
 def _present(crm: Crm, at: datetime | None, actor: Actor | None) -> Present:
-    return present(crm, at, actor.scope, actor.id) if actor else present(crm, at)
+    return present(crm, at, actor.scope, actor.id, may_see_contacts(actor)) if actor else present(crm, at)
 
 
 def _attributes(info: HostInfo | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Sessions of crm serve, history of follow-ups, an audit log that can be searched, items that jobs fail with."""
+"""Sessions of crm serve, history of follow-ups, a searchable audit log, failed items, who sees contacts."""
 
 from typing import Any
 
@@ -39,6 +39,8 @@ def upgrade() -> None:
     for column in ("person_id", "actor", "action"):
         create_index(f"ix_crm_audit_{column}", "crm_audit", [column, "id"])
     create_index("ix_crm_audit_object", "crm_audit", ["object_kind", "object_id", "id"])
+    for table in ("crm_campaign", "crm_query"):
+        add_column(table, sa.Column("contacts", sa.Boolean(), server_default=sa.true(), nullable=False))
     _name_the_person()
     create_table(
         "crm_failed_item",

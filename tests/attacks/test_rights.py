@@ -103,7 +103,7 @@ def test_a_colleagues_note_keeps_what_it_said_and_names_the_changer(limits: Limi
     follow_ups.edit(crm, ADMIN, ina, note, Entry("call", "She wants the course"))
     follow_ups.edit(crm, ANN, ina, note, Entry("note", "She wants her money back"))
     with crm.db.read() as session:
-        row = next(one for one in follow_ups.of_person(session, ina) if one.id == note)
+        row = next(one for one in follow_ups.of_person(session, ADMIN, ina) if one.id == note)
         moments = timeline(crm, session, ina, Window(50), only=["notes"]).moments
     assert (row.author_name, row.changed_by, row.text) == ("Boss", "Ann", "She wants her money back")
     assert [(one.text, one.kind, one.changed_by) for one in row.versions] == [

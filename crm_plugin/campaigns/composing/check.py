@@ -35,5 +35,5 @@ def check(crm: Crm, actor: Actor, campaign_id: int, person_host_id: str | None =
         found = preflight(crm, session, campaign, made)
         wanted = (actor, campaign, person_host_id, found.audience)
         person = somebody(crm, session, *wanted) if made.compiled else None
-        shown = rendered(crm, campaign.content, made, person)
+        shown = rendered(crm, actor, campaign.content, made, person)
         return Checked(row_of(campaign), found, shown)

@@ -21,6 +21,7 @@ from crm_plugin.kernel.audit import record
 from crm_plugin.kernel.errors import Clause, Conflict, NotFound
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.people.queries import courses_by_host_id
+from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.segments import service as segments
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.segments.language.parse import parse
@@ -71,6 +72,7 @@ def _create(crm: Crm, actor: Actor, document: Any, kind: str) -> int:
     now = crm.clock()
     scope = None if actor.scope is None else sorted(actor.scope)
     author = {"created_by": actor.id, "created_at": now, "updated_at": now}
+    author["contacts"] = may_see_contacts(actor)
 
     def work(session: Session) -> int:
         campaign = Campaign(**columns, **author, kind=kind, scope=scope)
@@ -88,6 +90,10 @@ def usual_topic(crm: Crm, actor: Actor) -> dict[str, Any]:
         last = queries.last_topic(session, actor.id)
         known = {one.id for one in topics.offered(session)} if last is not None else set()
     return {"topic": last} if last in known else {}
+
+
+ASKED = ("audience", "policy")
+"""Columns with conditions: they are decided as who wrote them last may see people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,8 @@ def _update(
         return campaign.revision
     if form is not None and form.seen != campaign.revision and form.writer != campaign.writer:
         raise Conflict("campaign.changed")
+    if any(name in ASKED and getattr(campaign, name) != value for name, value in columns.items()):
+        campaign.contacts = may_see_contacts(actor)
     for name, value in columns.items():
         setattr(campaign, name, value)
     campaign.revision += 1

@@ -20,6 +20,7 @@ from crm_plugin.kernel.errors import BadInput, Clause, NotFound
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import in_scope
+from crm_plugin.profiles.store.masking import text_as_seen
 from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.sql.compile import people
 
@@ -56,10 +57,12 @@ def preview(
         content = campaign.content if content is None else content
         made = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose)
         person = somebody(crm, session, actor, campaign, person_host_id) if made.compiled else None
-        return rendered(crm, content, made, person)
+        return rendered(crm, actor, content, made, person)
 
 
-def rendered(crm: Crm, content: Mapping[str, Any], made: Made, person: Person | None) -> Preview:
+def rendered(
+    crm: Crm, actor: Actor, content: Mapping[str, Any], made: Made, person: Person | None
+) -> Preview:
     """Return the same of a content that was read.
 
     :param made: what the channel made of it.
@@ -69,13 +72,13 @@ def rendered(crm: Crm, content: Mapping[str, Any], made: Made, person: Person | 
     if compiled is None:
         return found
     try:
-        values = _values(crm, person, content, compiled)
+        values = _values(crm, actor, person, content, compiled)
         short = [links.short_url(crm.settings, EXAMPLE_CODE) for _ in compiled.targets]
         host_id = person.host_id if person else ""
         found.message = compiled.render(Recipient("preview", host_id, "", values, short))
     except BadInput as error:
         found.problems.append(Problem(error.code, error.place, error.params))
-    found.person = person.display_name if person else ""
+    found.person = text_as_seen(actor, person.display_name) if person else ""
     return found
 
 
@@ -130,9 +133,9 @@ def _first_of_ledger(campaign_id: int) -> sa.Select[Any]:
 
 
 def _values(
-    crm: Crm, person: Person | None, content: Mapping[str, Any], compiled: Compiled
+    crm: Crm, actor: Actor, person: Person | None, content: Mapping[str, Any], compiled: Compiled
 ) -> dict[str, str | None]:
-    values: dict[str, str | None] = personalisation.values_of(person, content) if person else {}
+    values: dict[str, str | None] = personalisation.values_of(actor, person, content) if person else {}
     for name in (
         personalisation.required_of(compiled, content) if person else personalisation.columns_of(content)
     ):

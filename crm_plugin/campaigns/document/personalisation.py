@@ -16,9 +16,11 @@ from crm_plugin.campaigns.policy.rules import LACKING
 from crm_plugin.channels.base import Compiled
 from crm_plugin.channels.shared_checks import check_name
 from crm_plugin.host.context import Crm
+from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.store.masking import of_person
 
 COLUMNS = (*VALUES, "city", "company", "member_level")
 """Columns of the person that a word may stand for; none of them is a way to reach somebody."""
@@ -73,9 +75,9 @@ def leaves_out(content: Mapping[str, Any]) -> bool:
     return content.get("lacking") == LACKING[1]
 
 
-def values_of(person: Person, content: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return what a person has for each word."""
-    return {name: getattr(person, column) for name, column in columns_of(content).items()}
+def values_of(actor: Actor, person: Person, content: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what a person has for each word, as an actor may see it who looks at it or sends a test."""
+    return {name: of_person(actor, person, column) for name, column in columns_of(content).items()}
 
 
 def fill(crm: Crm, own: Columns, rows: Sequence[Row]) -> None:

@@ -19,6 +19,7 @@ from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.course_scope import in_scope
+from crm_plugin.profiles.store.masking import as_seen
 
 _KINDS = {"stop": "reply_stop", "start": "reply_start", "refused": "carrier_stop", "": "reply"}
 
@@ -67,8 +68,9 @@ def unread(session: Session, actor: Actor, limit: int = 10) -> list[OpenReply]:
     query = query.where(which, Reply.done_at.is_(None)).order_by(Reply.at, Reply.id).limit(4 * limit)
     found: dict[str, OpenReply] = {}
     for event, ident, text, at, wish, *sender in session.execute(query):
-        people = found.setdefault(event, OpenReply(ident, text, at, wish)).people
-        people.append(Sender(*sender))  # type: ignore[arg-type]
+        reply = as_seen(actor, OpenReply(ident, text, at, wish), "text")
+        people = found.setdefault(event, reply).people
+        people.append(as_seen(actor, Sender(*sender), "name"))  # type: ignore[arg-type]
     return list(found.values())[:limit]
 
 

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.queries import CampaignRow
-from crm_plugin.campaigns.reporting.report import Member, number_of, people_of
+from crm_plugin.campaigns.reporting.report import WRITTEN, Member, number_of, people_of
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import record
 from crm_plugin.links import measures
+from crm_plugin.profiles.store.masking import as_seen
 
 PORTION = 5_000
 """Rows that are read at once."""
@@ -37,7 +38,7 @@ def _exported(crm: Crm, actor: Actor, campaign: CampaignRow, what: str) -> Itera
             rows = people_of(session, campaign, what, after, PORTION, scope=actor.scope)
             clicks = measures.clicks_of(session, [row.delivery_id for row in rows])
         for row in rows:
-            yield row, *clicks.get(row.delivery_id, (None, 0))
+            yield as_seen(actor, row, *WRITTEN), *clicks.get(row.delivery_id, (None, 0))
         if len(rows) < PORTION:
             return
         after = rows[-1].delivery_id

@@ -9,6 +9,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
+from crm_plugin.profiles.store.masking import as_seen
 
 
 def messages(crm: Crm, actor: Actor, campaign_id: int, *, after: int = 0, limit: int = 50) -> list[Taken]:
@@ -16,7 +17,7 @@ def messages(crm: Crm, actor: Actor, campaign_id: int, *, after: int = 0, limit:
     with crm.db.read() as session:
         access.one(session, actor, campaign_id, "crm.send")
         rows = outbox.listed(session, campaign_id, after=after, limit=limit)
-        return [row for row in rows if _may_read(session, row, actor)]
+        return [_seen(actor, row) for row in rows if _may_read(session, row, actor)]
 
 
 def latest_messages(
@@ -30,7 +31,8 @@ def latest_messages(
     if actor.scope is not None:
         return []
     with crm.db.read() as session:
-        return outbox.latest(session, channel=channel, before=before, limit=limit)
+        rows = outbox.latest(session, channel=channel, before=before, limit=limit)
+    return [_seen(actor, row) for row in rows]
 
 
 def message(crm: Crm, actor: Actor, ident: int) -> Taken:
@@ -46,7 +48,16 @@ def message(crm: Crm, actor: Actor, ident: int) -> Taken:
             raise NotFound("object.missing", kind=Clause("message"), id=ident)
         if row.campaign_id is not None:
             access.one(session, actor, row.campaign_id, "crm.send")
-    return row
+    return _seen(actor, row)
+
+
+def _seen(actor: Actor, row: Taken) -> Taken:
+    """Return a message with the contacts in it masked, unless the actor may see them.
+
+    A person of the school has no other address on the channel of its own messages.
+    """
+    address = () if row.channel == "message" else ("address",)
+    return as_seen(actor, row, "subject", "text", "html", "links", *address)
 
 
 def _may_read(session: Session, row: Taken, actor: Actor) -> bool:

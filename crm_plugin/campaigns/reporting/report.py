@@ -50,6 +50,10 @@ class Member:
     settled_at: datetime | None
 
 
+WRITTEN = ("display_name", "words")
+"""Texts of a member in which a telephone or an address may stand."""
+
+
 def report(session: Session, campaign: CampaignRow) -> Report:
     """Return the numbers of a campaign."""
     numbers = books(session, [campaign.id])[campaign.id]

@@ -11,11 +11,11 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.extension import Moment, Window
 from crm_plugin.profiles.people.archive import Archive, archive
-from crm_plugin.profiles.people.masking import may_see_contacts
 from crm_plugin.profiles.people.queries import PersonRow, people, person_id_of
 from crm_plugin.profiles.people.timeline import Stretch, timeline
 from crm_plugin.profiles.store.course_scope import check, sees
 from crm_plugin.profiles.store.host_info_cache import own_currency
+from crm_plugin.profiles.store.masking import as_seen, may_see_contacts
 
 
 def rows(crm: Crm, session: Session, actor: Actor, ids: Sequence[int]) -> list[PersonRow]:
@@ -54,6 +54,12 @@ def archived(crm: Crm, session: Session, actor: Actor, person_id: int) -> Archiv
         check(session, actor, person_id)
     contacts, currency = may_see_contacts(actor), own_currency(crm)
     found = archive(session, person_id, crm.clock(), contacts=contacts, scope=actor.scope, currency=currency)
+    found = as_seen(actor, found, "tags", "attributes")
+    found = replace(
+        found,
+        crm_tags=[as_seen(actor, one, "value") for one in found.crm_tags],
+        channels=[as_seen(actor, one, "ledger") for one in found.channels],
+    )
     if actor.may("crm.money"):
         return found
     purchases = [replace(one, amount=None, refunded=None) for one in found.purchases]
@@ -93,11 +99,13 @@ def moments(
     limit, after = place
     window = Window(limit, scope=actor.scope, reader=actor.id)
     found = timeline(crm, session, person_id, window, only=only, after=after)
-    return (
-        found
-        if actor.may("crm.money")
-        else Stretch([_unpriced(moment) for moment in found.moments], found.next)
-    )
+    return as_shown(actor, found)
+
+
+def as_shown(actor: Actor, found: Stretch) -> Stretch:
+    """Return a page of a timeline as an actor sees it, without contacts and amounts that they may not see."""
+    shown = [as_seen(actor, moment, "title", "details") for moment in found.moments]
+    return Stretch(shown if actor.may("crm.money") else [_unpriced(moment) for moment in shown], found.next)
 
 
 def _unpriced(moment: Moment) -> Moment:

@@ -13,8 +13,8 @@ from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.facts.scoped import fact
 from crm_plugin.profiles.models.school import Course, CourseLabel, Person, PersonTag
-from crm_plugin.profiles.people.masking import mask_email, mask_phone, mask_username
 from crm_plugin.profiles.store.course_scope import Scope, in_scope, of_courses
+from crm_plugin.profiles.store.masking import mask_email, mask_phone, mask_username, masked
 from crm_plugin.profiles.store.normalise import fold
 
 
@@ -58,6 +58,8 @@ class PersonRow:
 
 
 _STORED = tuple(name for name in PersonRow.__dataclass_fields__ if name not in ("has_email", "has_phone"))
+WRITTEN = ("display_name", "real_name", "gender", "city", "country", "company", "member_level")
+"""Texts in which a telephone or an address may stand."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _person(columns: Any, contacts: bool) -> PersonRow:
         values["username"] = mask_username(values["username"], columns["email"], columns["phone"])
         values["email"] = mask_email(values["email"])
         values["phone"] = mask_phone(values["phone"])
+        values |= {name: masked(values[name]) for name in WRITTEN}
     return PersonRow(**values)
 
 

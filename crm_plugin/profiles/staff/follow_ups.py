@@ -1,6 +1,6 @@
 """Follow-ups: what staff wrote down about a person, and what they mean to come back to."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,10 +12,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
+from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Refused, one_of
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.models.staff import FollowUp, FollowUpChange
-from crm_plugin.profiles.store.course_scope import Scope, check, in_scope
+from crm_plugin.profiles.store.course_scope import check, in_scope
+from crm_plugin.profiles.store.masking import as_seen, holds_contact, may_see_contacts
 
 KINDS = ("call", "visit", "message", "note", "other")
 """What a follow-up can be about."""
@@ -113,7 +114,8 @@ def add(crm: Crm, actor: Actor, person_id: int, entry: Entry) -> int:
 def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> None:
     """Replace a follow-up; its author and time stay, and what it said is kept with the name of the changer.
 
-    :raises Refused: without ``crm.edit``.
+    :raises Refused: without ``crm.edit``; for one that holds contacts which the actor may not see, and which
+        it would lose.
     :raises BadInput: ``follow_up.empty``, ``input.bad``.
     :raises NotFound: ``object.missing``, also for one of another person.
     """
@@ -122,6 +124,7 @@ def edit(crm: Crm, actor: Actor, person_id: int, ident: int, entry: Entry) -> No
     wanted, now = _values(entry), crm.clock()
 
     def work(session: Session, row: FollowUp) -> None:
+        _check_readable(session, actor, row)
         said = {name: getattr(row, name) for name in wanted}
         if said == wanted:
             return
@@ -146,55 +149,64 @@ def mark_done(crm: Crm, actor: Actor, person_id: int, ident: int, done: bool = T
     _change(crm, actor, (person_id, ident), "follow_up.done" if done else "follow_up.reopen", work)
 
 
-def of_person(session: Session, person_id: int, limit: int = 50) -> list[FollowUpRow]:
-    """Return a person's follow-ups: what is to be done by its day, then the rest, the newest first."""
+def of_person(session: Session, actor: Actor, person_id: int, limit: int = 50) -> list[FollowUpRow]:
+    """Return a person's follow-ups: what is to be done by its day, then the rest, the newest first.
+
+    Contacts in what a colleague wrote are masked for an actor who may not see them.
+    """
     is_open = sa.and_(FollowUp.due_on.is_not(None), FollowUp.done_at.is_(None))
     query = _rows().where(FollowUp.person_id == person_id)
     order = (sa.case((is_open, 0), else_=1), sa.case((is_open, FollowUp.due_on)), FollowUp.id.desc())
-    return _read(session, query.order_by(*order).limit(limit))
+    return _read(session, actor, query.order_by(*order).limit(limit))
 
 
-def due(
-    session: Session, author: str, until: date, scope: Scope = None, limit: int = 10
-) -> list[FollowUpRow]:
-    """Return what somebody meant to come back to by a day, the longest overdue first.
+def due(session: Session, actor: Actor, until: date, limit: int = 10) -> list[FollowUpRow]:
+    """Return what an actor meant to come back to by a day, the longest overdue first.
 
-    :param author: the school's id of the actor.
-    :param scope: courses that they are limited to now: people outside are left out.
+    People outside the courses that they are limited to now are left out.
     """
     query = _rows().where(
-        FollowUp.author == author,
+        FollowUp.author == actor.id,
         FollowUp.due_on <= until,
         FollowUp.done_at.is_(None),
-        in_scope(FollowUp.person_id, scope),
+        in_scope(FollowUp.person_id, actor.scope),
     )
-    return _read(session, query.order_by(FollowUp.due_on, FollowUp.id).limit(limit))
+    return _read(session, actor, query.order_by(FollowUp.due_on, FollowUp.id).limit(limit))
 
 
 def _rows() -> Any:
     return sa.select(*_COLUMNS).join(Person, Person.id == FollowUp.person_id)
 
 
-def _read(session: Session, query: Any) -> list[FollowUpRow]:
+def _read(session: Session, actor: Actor, query: Any) -> list[FollowUpRow]:
     rows = session.execute(query).all()
     earlier = _versions(session, {row.person_id for row in rows}, [row.id for row in rows])
-    return [_with(row, earlier.get(row.id, [])) for row in rows]
+    return [_with(actor, row, earlier.get(row.id, [])) for row in rows]
 
 
-def _with(row: Any, versions: list[FollowUpVersion]) -> FollowUpRow:
+def _with(actor: Actor, row: Any, changes: Sequence[FollowUpChange]) -> FollowUpRow:
+    versions = [
+        as_seen(actor, FollowUpVersion(one.kind, one.text, one.due_on, one.at, _name(one)), "text")
+        for one in changes
+    ]
     changed_by = versions[0].changed_by if versions else ""
-    return FollowUpRow(**row._mapping, changed_by=changed_by, versions=versions)
+    found = FollowUpRow(**row._mapping, changed_by=changed_by, versions=versions)
+    mine = (changes[0].author if changes else found.author) == actor.id
+    return as_seen(actor, found, "name", *(() if mine else ("text",)))
+
+
+def _name(change: FollowUpChange) -> str:
+    return change.author_name or change.author
 
 
 def _versions(
     session: Session, people: Collection[int], ids: Collection[int]
-) -> dict[int, list[FollowUpVersion]]:
+) -> dict[int, list[FollowUpChange]]:
     line = FollowUpChange
     query = sa.select(line).where(line.person_id.in_(people), line.follow_up_id.in_(ids))
-    found: dict[int, list[FollowUpVersion]] = {}
+    found: dict[int, list[FollowUpChange]] = {}
     for one in session.scalars(query.order_by(line.id.desc())):
-        version = FollowUpVersion(one.kind, one.text, one.due_on, one.at, one.author_name or one.author)
-        found.setdefault(one.follow_up_id, []).append(version)
+        found.setdefault(one.follow_up_id, []).append(one)
     return found
 
 
@@ -205,6 +217,14 @@ def _check(entry: Entry) -> None:
         raise BadInput("follow_up.empty")
     if len(entry.text) > LONGEST:
         raise BadInput("follow_up.too_long", limit=LONGEST)
+
+
+def _check_readable(session: Session, actor: Actor, row: FollowUp) -> None:
+    if may_see_contacts(actor) or not holds_contact(row.text):
+        return
+    changes = _versions(session, [row.person_id], [row.id]).get(row.id, [])
+    if (changes[0].author if changes else row.author) != actor.id:
+        raise Refused("access.refused", permission="crm.contacts")
 
 
 def _values(entry: Entry) -> dict[str, Any]:

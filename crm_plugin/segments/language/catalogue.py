@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, Refused
-from crm_plugin.profiles.people.masking import may_see_contacts
+from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.segments.language.course_sources import CourseValue
 from crm_plugin.segments.language.fields import CHANNELS, FAMILIES, FIELDS, RELATIONS, Field, Relation
 from crm_plugin.segments.language.sources import Whole
@@ -96,7 +96,8 @@ class Catalogue:
     def check(self, tree: Tree) -> None:
         """Refuse conditions on contacts and on what people paid to an actor who may not see these.
 
-        A quick query that a colleague shares may ask more than its readers could: its owner decided that.
+        A quick query that a colleague shares may ask more of money than its readers could: its owner decided
+        that. Of contacts it may not, because everybody that it finds by a telephone has that telephone.
 
         :raises Refused: ``segment.needs_contacts``, ``segment.needs_money``, with the place.
         """

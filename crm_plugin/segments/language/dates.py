@@ -39,6 +39,7 @@ class Present:
     :param currency: the school's own.
     :param dialect: chooses between forms of SQL that mean the same.
     :param reader: the school's id of the actor, who with a scope sees their own campaigns only.
+    :param contacts: whether conditions see telephones and addresses; else texts that hold one are unknown.
     """
 
     as_of: datetime
@@ -47,6 +48,7 @@ class Present:
     currency: str = ""
     dialect: Dialect = PLAIN
     reader: str = ""
+    contacts: bool = True
 
     @property
     def today(self) -> date:

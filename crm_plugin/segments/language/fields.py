@@ -35,6 +35,7 @@ from crm_plugin.segments.language.sources import (
     Side,
     Suppressed,
     Whole,
+    Written,
 )
 from crm_plugin.segments.language.value_types import (
     CHOICE,
@@ -64,6 +65,10 @@ __all__ = [
 
 def _person(name: str, label: Text, kind: Kind, **more: Any) -> Field:
     return add_field(name, label, kind, needs=(f"persons.{name}",), **more)
+
+
+def _written(name: str, label: Text, kind: Kind, **more: Any) -> Field:
+    return _person(name, label, kind, source=Written(f"{name}_folded"), **more)
 
 
 def _fact(name: str, label: Text, kind: Kind, need: str) -> Field:
@@ -101,9 +106,9 @@ _ROLES = ("learner", "teacher", "staff", "admin")
 
 add_field("id", Text("id"), CODE, Column("host_id"))
 add_field("status", Text("account status"), CODE, values=_STATUS)
-_person("username", Text("user name"), TEXT, private=True)
-_person("display_name", Text("display name"), TEXT)
-_person("real_name", Text("real name"), TEXT)
+_written("username", Text("user name"), TEXT, private=True)
+_written("display_name", Text("display name"), TEXT)
+_written("real_name", Text("real name"), TEXT)
 _person("email", Text("e-mail address"), TEXT, private=True)
 add_field("has_email", Text("has an e-mail address"), FLAG, _has("email_key"), needs=("persons.email",))
 _person("email_verified", Text("e-mail verified"), FLAG)
@@ -111,13 +116,13 @@ _person("email_stopped", Text("e-mail stopped"), FLAG)
 _person("phone", Text("telephone"), TEXT, private=True)
 add_field("has_phone", Text("has a mobile telephone"), FLAG, _has("phone_key"), needs=("persons.phone",))
 _person("phone_verified", Text("telephone verified"), FLAG)
-_person("gender", Text("gender"), CHOICE)
+_written("gender", Text("gender"), CHOICE)
 _person("birthday", Text("birthday"), DAY)
 add_field("age", Text("age"), NUMBER, Computed(_age_sql, _age), needs=("persons.birthday",))
-_person("country", Text("country"), CHOICE)
-_person("city", Text("city"), TEXT)
+_written("country", Text("country"), CHOICE)
+_written("city", Text("city"), TEXT)
 _person("locale", Text("language"), CHOICE)
-_person("company", Text("company"), TEXT)
+_written("company", Text("company"), TEXT)
 _person("registered_at", Text("registered"), INSTANT)
 _person("last_login_at", Text("last signed in"), INSTANT)
 _fact("last_active_at", Text("last active"), INSTANT, "persons.last_active_at|signals")
@@ -139,7 +144,7 @@ add_field(
     needs=("courses.tags",),
     picker="tag",
 )
-_person("member_level", Text("membership level"), TEXT)
+_written("member_level", Text("membership level"), TEXT)
 _person("member_rank", Text("membership rank"), NUMBER)
 _person("member_since", Text("member since"), INSTANT)
 _person("member_until", Text("membership ends"), INSTANT)

@@ -169,12 +169,10 @@ class _Parser:
         return Rule(spot.place, about, operator, operand, found.get("value"))
 
     def guarded(self, about: Field, spot: _Spot) -> None:
-        """Note a condition of the document itself that needs a permission."""
-        if spot.inside != self.inside:
-            return
+        """Note a condition that needs a permission; on money, one of the document itself."""
         if about.private:
             self.private.append((spot.at("field"), about.name))
-        if is_revenue(about):
+        if is_revenue(about) and spot.inside == self.inside:
             self.revenue.append((spot.place, about.name))
 
     def operand(self, found: Mapping[str, Any], operator: str, kind: Kind, name: str, spot: _Spot) -> Any:

@@ -18,6 +18,7 @@ from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.profiles.facts.scoped import fact
 from crm_plugin.profiles.models import school as m
 from crm_plugin.profiles.store.course_scope import members
+from crm_plugin.profiles.store.masking import CONTACT, holds_contact, without_contacts
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.value_types import ABSENT, KNOWN, LISTS, MONEY, SET, Condition, Kind
 
@@ -92,6 +93,21 @@ class Column:
     def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
         value = row[self.name]
         return None if value is None else kind.stored(value)
+
+
+@dataclass(frozen=True)
+class Written(Column):
+    """A text that people wrote: unknown to who may not see contacts, where it holds one."""
+
+    def expression(self, kind: Kind, row: Any, present: Present) -> Any:
+        """Return the text as this present sees it."""
+        column = super().expression(kind, row, present)
+        return column if present.contacts else without_contacts(column)
+
+    def seen(self, kind: Kind, row: Row, data: Any, present: Present) -> Any:
+        value = row[self.name]
+        hidden = not present.contacts and value is not None and holds_contact(value)
+        return None if hidden else super().seen(kind, row, data, present)
 
 
 @dataclass(frozen=True)
@@ -188,17 +204,17 @@ class Side:
     column: str
     only: tuple[tuple[str, str], ...] = ()
 
-    def _rows(self) -> tuple[sa.Select[Any], Any]:
-        side, chosen = self._chosen()
+    def _rows(self, present: Present) -> tuple[sa.Select[Any], Any]:
+        side, chosen = self._chosen(present)
         return chosen, getattr(side, self.column)
 
-    def _chosen(self) -> tuple[Any, sa.Select[Any]]:
+    def _chosen(self, _present: Present) -> tuple[Any, sa.Select[Any]]:
         side = aliased(self.table)
         only = (getattr(side, name) == value for name, value in self.only)
         return side, sa.select(side.person_id).where(*only)
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
-        chosen, column = self._rows()
+        chosen, column = self._rows(present)
         if operator in KNOWN:
             return Members(chosen, negative=operator == "null")
         if kind is not SET:
@@ -211,7 +227,7 @@ class Side:
     ) -> dict[int, set[Any]]:
         found: dict[int, set[Any]] = defaultdict(set)
         for some in chunks(people):
-            chosen, column = self._rows()
+            chosen, column = self._rows(present)
             owner = chosen.selected_columns[0]
             for person, value in session.execute(chosen.add_columns(column).where(owner.in_(some))):
                 found[person].add(value)
@@ -240,16 +256,22 @@ class Whole(Side):
 class LongText(Side):
     """One text under a name: its begin is in an index, and all of it stands beside where it is longer."""
 
-    def _rows(self) -> tuple[sa.Select[Any], Any]:
-        side, chosen = self._chosen()
+    def _rows(self, present: Present) -> tuple[sa.Select[Any], Any]:
+        side, chosen = self._chosen(present)
         return chosen, self._whole(side)
+
+    def _chosen(self, present: Present) -> tuple[Any, sa.Select[Any]]:
+        side, chosen = super()._chosen(present)
+        if not present.contacts:
+            chosen = chosen.where(~self._whole(side).regexp_match(CONTACT))
+        return side, chosen
 
     def _whole(self, side: Any) -> Any:
         start = getattr(side, self.column)
         return sa.func.coalesce(side.whole, start, type_=start.type)
 
     def test(self, kind: Kind, operator: str, operand: Any, row: Any, present: Present) -> Members:
-        side, chosen = self._chosen()
+        side, chosen = self._chosen(present)
         if operator in KNOWN:
             known = kind.condition("notNull", None, getattr(side, self.column), present)
             return Members(chosen.where(known), negative=operator == "null")

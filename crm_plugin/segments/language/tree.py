@@ -87,8 +87,8 @@ Node = Group | Rule | Related | Aggregate | Reference
 class Tree:
     """An understood document.
 
-    :param private: (place, field) of its own conditions on contacts; those of quick queries do not count.
-    :param revenue: likewise of its own conditions on what people paid.
+    :param private: (place, field) of its conditions on contacts, those of quick queries too.
+    :param revenue: likewise of conditions on what people paid; those of quick queries do not count.
     :param references: ids of the quick queries that it stands on, directly or by others.
     :param courses: the school's ids of the courses that it names, itself or in a quick query.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.profiles.people.masking import may_see_contacts
+from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.segments.language.catalogue import Catalogue
 
 

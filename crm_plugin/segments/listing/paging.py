@@ -16,6 +16,7 @@ from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.models import school as m
+from crm_plugin.profiles.store.masking import without_contacts
 from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.language.sources import of_person
@@ -94,7 +95,10 @@ def page(session: Session, found: Found, now: Present, sort: str, after: str | N
     """
     order, limit = _Order.read(sort), max(1, min(limit, LARGEST_PAGE))
     person = aliased(m.Person)
-    people = found.rows(person, person.id, of_person(SORTS[order.name], person, now).label("key"))
+    sorted_by = of_person(SORTS[order.name], person, now)
+    if order.name == "display_name" and not now.contacts:
+        sorted_by = without_contacts(sorted_by)
+    people = found.rows(person, person.id, sorted_by.label("key"))
     column = people.c.key
     chosen = sa.select(people.c.id, column)
     if after is not None:

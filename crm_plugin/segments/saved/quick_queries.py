@@ -15,9 +15,11 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
+from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.profiles.store.recompute_queue import moved_at
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.extension import FilterExtension
+from crm_plugin.segments.language.mentions import mentions
 from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import undo as undoing
@@ -49,6 +51,7 @@ def save(
             tree=document,
             owner=actor.id,
             scope=queries.limits(actor),
+            contacts=may_see_contacts(actor),
             shared=shared,
             pinned=pinned,
             position=(last or 0) + 1,
@@ -71,7 +74,9 @@ def change(crm: Crm, actor: Actor, ident: int, document: Any) -> int:
     :raises BadInput: ``segment.cycle`` when it would lead back to itself.
     """
     service.understood(crm, document, actor, inside=frozenset({ident}))
-    return _edit(crm, actor, ident, "query.change", tree=document, count=None, counted_at=None)
+    return _edit(
+        crm, actor, ident, "query.change", tree=document, contacts=may_see_contacts(actor), **_UNCOUNTED
+    )
 
 
 def rename(crm: Crm, actor: Actor, ident: int, name: str) -> int:
@@ -151,13 +156,7 @@ def using(crm: Crm, session: Session, actor: Actor, ident: int) -> Users:
     return found
 
 
-def mentions(document: Any, ident: int) -> bool:
-    """Return whether a document names a quick query itself."""
-    if isinstance(document, dict):
-        if document.get("field") == "segment" and document.get("value") == ident:
-            return True
-        return any(mentions(value, ident) for value in document.values())
-    return isinstance(document, list) and any(mentions(one, ident) for one in document)
+_UNCOUNTED: dict[str, Any] = {"count": None, "counted_at": None}
 
 
 @dataclass(frozen=True)
@@ -166,12 +165,15 @@ class _Due:
     tree: dict[str, Any]
     owner: str
     scope: list[str] | None
+    contacts: bool
 
     def reader(self) -> Actor | None:
         """Return whose people are counted: everybody's, or those of a limited owner."""
-        if self.scope is None:
+        if self.scope is None and self.contacts:
             return None
-        return Actor(self.owner, "", frozenset(PERMISSIONS), scope=frozenset(self.scope))
+        without = () if self.contacts else ("crm.contacts", "crm.admin")
+        may = frozenset(PERMISSIONS).difference(without)
+        return Actor(self.owner, "", may, scope=None if self.scope is None else frozenset(self.scope))
 
 
 def refresh_counts(crm: Crm, *, everything: bool = False) -> int:
@@ -190,7 +192,7 @@ def _count(crm: Crm, now: datetime, one: _Due) -> None:
     try:
         check_courses(crm, one.tree)
         found: int | None = service.count(crm, one.tree, at=now, actor=one.reader()).count
-    except BadInput:
+    except (BadInput, Refused):
         found = 0
     crm.db.run(partial(_keep_count, ident=one.id, count=found, counted_at=now))
 
@@ -200,7 +202,8 @@ def _keep_count(session: Session, ident: int, **counted: Any) -> None:
 
 
 def _due(crm: Crm, now: datetime, everything: bool) -> list[_Due]:
-    columns = (QuickQuery.id, QuickQuery.tree, QuickQuery.owner, QuickQuery.scope)
+    row = QuickQuery
+    columns = (row.id, row.tree, row.owner, row.scope, row.contacts)
     chosen = sa.select(*columns).order_by(QuickQuery.id)
     with crm.db.read() as session:
         rows = session.execute(chosen if everything else chosen.where(_is_stale(now, moved_at(session))))
@@ -228,8 +231,10 @@ def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int
         undo = undoing.changed(session, crm, actor, query, list(values))
         for name, value in values.items():
             setattr(query, name, value)
-        if query.owner == actor.id and query.scope != queries.limits(actor):
-            query.scope, query.count, query.counted_at = queries.limits(actor), None, None
+        limits = {"scope": queries.limits(actor), "contacts": may_see_contacts(actor)}
+        if query.owner == actor.id and any(getattr(query, name) != one for name, one in limits.items()):
+            for name, value in {**limits, **_UNCOUNTED}.items():
+                setattr(query, name, value)
         query.updated_at = now
         audit.record(session, now, actor.id, action, of=("query", ident), name=query.name)
         return undo

@@ -11,8 +11,6 @@ from crm_plugin.channels.outbox import Taken
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.storable import whole
-from crm_plugin.profiles.people.masking import may_see_contacts
-from crm_plugin.web.shell.formatting import masked
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
 from crm_plugin.web.shell.rendering import framed_mail, render
@@ -77,7 +75,7 @@ def _names(ids: Iterable[int | None]) -> dict[int | None, str]:
 def _line(row: Taken, names: dict[int | None, str]) -> dict[str, object]:
     return {
         "id": row.id,
-        "address": _address(row),
+        "address": row.address,
         "channel": row.channel,
         "person": row.person,
         "subject": row.subject,
@@ -86,10 +84,6 @@ def _line(row: Taken, names: dict[int | None, str]) -> dict[str, object]:
         "campaign_id": row.campaign_id,
         "campaign": names.get(row.campaign_id, ""),
     }
-
-
-def _address(row: Taken) -> str:
-    return row.address if row.channel == "message" or may_see_contacts(actor()) else masked(row.address)
 
 
 @ROUTES.page("/outbox/<int:ident>", "crm.send")

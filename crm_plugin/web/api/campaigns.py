@@ -1,5 +1,6 @@
 """Campaigns: drafts, launch, steering, numbers, and the people behind each number."""
 
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -13,12 +14,12 @@ from crm_plugin.campaigns.ledger.states import STATES
 from crm_plugin.campaigns.policy.rules import KEYS
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.campaigns.reporting import messages
-from crm_plugin.campaigns.reporting.report import Member, Report, people_of, report
+from crm_plugin.campaigns.reporting.report import WRITTEN, Member, Report, people_of, report
 from crm_plugin.channels.base import Problem, Receipt
 from crm_plugin.channels.outbox import Taken
-from crm_plugin.host.records import Actor
 from crm_plugin.links.measures import Measures
-from crm_plugin.profiles.people.masking import mask_address, may_see_contacts
+from crm_plugin.profiles.store.masking import as_seen
+from crm_plugin.segments.language import mentions
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import CampaignFile, Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
@@ -124,7 +125,8 @@ def api_list_campaigns(given: Given) -> Any:
 
 
 def _numbers(row: Listed | Report) -> dict[str, Any]:
-    return {"campaign": row.campaign, "books": row.books.document(), "clicks": row.clicks}
+    seen = {name: mentions.as_seen(actor(), getattr(row.campaign, name)) for name in ("audience", "policy")}
+    return {"campaign": replace(row.campaign, **seen), "books": row.books.document(), "clicks": row.clicks}
 
 
 @ROUTES.endpoint("POST", "/campaigns", "crm.send", Shape(CampaignFile, None, schemas.Id, 201))
@@ -147,7 +149,7 @@ def api_get_campaign_status(_given: Given, ident: int) -> Any:
 )
 def api_get_campaign_file(_given: Given, ident: int) -> Any:
     """Return a campaign as a campaign file, to edit or to copy."""
-    return {"file": access.get(crm(), actor(), ident).document()}
+    return {"file": mentions.as_seen(actor(), access.get(crm(), actor(), ident).document())}
 
 
 @ROUTES.endpoint("PUT", "/campaigns/<int:ident>", "crm.send", Shape(CampaignFile))
@@ -246,7 +248,10 @@ def api_list_campaign_rows(given: Given, ident: int) -> Any:
         row = access.find(session, actor(), ident)
         page = (query["what"], query["after"], query["limit"])
         rows = people_of(session, row, *page, scope=actor().scope)
-    return {"items": rows, "next": rows[-1].delivery_id if len(rows) == query["limit"] else None}
+    return {
+        "items": [as_seen(actor(), one, *WRITTEN) for one in rows],
+        "next": rows[-1].delivery_id if len(rows) == query["limit"] else None,
+    }
 
 
 class OutboxPage(Schema):
@@ -290,16 +295,13 @@ def api_list_outbox_messages(given: Given) -> Any:
 @ROUTES.endpoint("GET", "/outbox/<int:ident>", "crm.send", Shape(answer=Message))
 def api_get_outbox_message(_given: Given, ident: int) -> Any:
     """Return one message of the outbox."""
-    return _masked(messages.message(crm(), actor(), ident), actor())
+    return _plain(messages.message(crm(), actor(), ident))
 
 
 def _messages(rows: list[Taken], limit: int) -> dict[str, Any]:
     following = rows[-1].id if len(rows) == limit else None
-    return {"items": [_masked(row, actor()) for row in rows], "next": following}
+    return {"items": [_plain(row) for row in rows], "next": following}
 
 
-def _masked(row: Taken, reader: Actor) -> dict[str, Any]:
-    found = {name: getattr(row, name) for name in Taken.__slots__}
-    if row.channel != "message" and not may_see_contacts(reader):
-        found["address"] = mask_address(row.address)
-    return found
+def _plain(row: Taken) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in Taken.__slots__}

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from crm_plugin.channels import suppressions
 from crm_plugin.profiles.people.queries import CourseRow, labels, search_courses
+from crm_plugin.profiles.store.masking import among_seen
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Endpoints, Given, Shape
 from crm_plugin.web.shell.guard import actor, crm
@@ -61,7 +62,7 @@ def api_find_labels(given: Given, kind: str) -> Any:
     """Find tags (`tag`) or categories of courses (`category`)."""
     with crm().db.read() as session:
         found = labels(session, kind, given.query["q"], given.query["limit"], actor().scope)
-    return {"items": found}
+    return {"items": among_seen(actor(), found)}
 
 
 @ROUTES.endpoint("GET", "/stopped", "crm.admin", Shape(query=StoppedPage, answer=StoppedList))

@@ -130,7 +130,7 @@ def api_list_follow_ups(_given: Given, person_id: str) -> Any:
     """List a person's follow-ups: what is to be done by its day, then the rest."""
     ident = _id(person_id)
     with crm().db.read() as session:
-        return {"items": follow_ups.of_person(session, ident)}
+        return {"items": follow_ups.of_person(session, actor(), ident)}
 
 
 @ROUTES.endpoint(

@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.reporting.export import Exported, export
-from crm_plugin.campaigns.reporting.report import number_of, people_of
+from crm_plugin.campaigns.reporting.report import WRITTEN, number_of, people_of
 from crm_plugin.channels.email.smtp.connect_faults import spoken
 from crm_plugin.kernel.storable import whole
+from crm_plugin.profiles.store.masking import as_seen
 from crm_plugin.segments.bulk.spreadsheet import csv_parts
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.flash import tell
@@ -33,6 +34,7 @@ def campaign_people(ident: int) -> ResponseReturnValue:
         row = access.find(session, actor(), ident)
         rows = people_of(session, row, what, after, PEOPLE + 1, scope=actor().scope)
         total = number_of(session, row, what, actor().scope)
+    rows = [as_seen(actor(), one, *WRITTEN) for one in rows]
     more = rows[:PEOPLE][-1].delivery_id if len(rows) > PEOPLE else None
     return render(
         "campaigns/people.html",

@@ -115,7 +115,7 @@ def due() -> list[dict[str, Any]]:
     """Return what the actor meant to come back to, up to :data:`AHEAD` days from today."""
     now = today()
     with crm().db.read() as session:
-        rows = follow_ups.due(session, actor().id, now + timedelta(days=AHEAD), actor().scope)
+        rows = follow_ups.due(session, actor(), now + timedelta(days=AHEAD))
     return [{"row": row, "late": row.due_on and row.due_on < now, "now": row.due_on == now} for row in rows]
 
 

@@ -50,7 +50,7 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         window = Window(MOMENTS, scope=actor().scope, reader=actor().id)
         only = [name for name in [request.args.get("show", "")] if name in sources(crm())]
         moments = timeline(crm(), session, ident, window, only=only, after=request.args.get("after"))
-        notes = follow_ups.of_person(session, ident)
+        notes = follow_ups.of_person(session, actor(), ident)
         wanted = purchase_intent.of_person(session, ident, crm().clock(), actor().scope)
     return render(
         "person/page.html",
@@ -68,7 +68,7 @@ def shown(ident: int, *, problem: str = "", typed: follow_ups.Entry | None = Non
         note_problem=problem,
         typed=typed,
         today=today(),
-        **_timeline(ident, moments, only),
+        **_timeline(ident, access.as_shown(actor(), moments), only),
         **why(one),
     )
 

@@ -10,6 +10,7 @@ from crm_plugin.kernel.errors import CrmError, NotFound
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
+from crm_plugin.profiles.store.masking import among_seen
 from crm_plugin.segments import service
 from crm_plugin.segments.language.documents import all_of, any_of, rule
 from crm_plugin.web.segments import links
@@ -45,12 +46,14 @@ def choices(what: str, text: str) -> list[tuple[str, str]]:
         return [(str(row.id), row.name) for row in rows if text.lower() in row.name.lower()][:MOST]
     with crm().db.read() as session:
         if what == "course":
-            found = search_courses(session, text, None, MOST, actor().scope)
-            return [(one.host_id, one.title) for one in found]
+            courses = search_courses(session, text, None, MOST, actor().scope)
+            return [(one.host_id, one.title) for one in courses]
         if what in ("tag", "category"):
-            return [(label, label) for label in labels(session, what, text, MOST, actor().scope)]
+            found = labels(session, what, text, MOST, actor().scope)
+            return [(label, label) for label in among_seen(actor(), found)]
         if what == "crm_tag":
-            return [(label, label) for label in tags.known(session, text, MOST, actor().scope)]
+            found = tags.known(session, text, MOST, actor().scope)
+            return [(label, label) for label in among_seen(actor(), found)]
     raise NotFound("object.missing", kind=say(Text("list of choices")), id=what)
 
 

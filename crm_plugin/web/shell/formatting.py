@@ -13,8 +13,8 @@ from babel.numbers import format_compact_decimal, format_currency, format_decima
 from flask import g
 
 from crm_plugin.kernel.i18n import SOURCE, Text
-from crm_plugin.profiles.people.masking import mask_email, mask_phone
 from crm_plugin.profiles.store.host_info_cache import school_today, school_zone
+from crm_plugin.profiles.store.masking import mask_email, mask_phone
 from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import locale, plain
 

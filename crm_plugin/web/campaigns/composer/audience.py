@@ -16,6 +16,7 @@ from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.storable import is_whole
 from crm_plugin.segments import service
+from crm_plugin.segments.language import mentions
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
 from crm_plugin.web.campaigns.composer.variables import KEYS
@@ -134,7 +135,7 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         queries=links.saved(),
         source=source_of(draft.audience),
         circles=CIRCLES,
-        edit_href=links.address(draft.audience, draft=draft.id),
+        edit_href=links.address(mentions.as_seen(actor(), draft.audience), draft=draft.id),
         new_href=links.address(EVERYBODY, draft=draft.id),
         oob=False,
         **_reach(draft, counted="count" in request.args),
