@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from crm_plugin.kernel import accounts, audit
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.privacy.requests import forget
 from crm_plugin.web.admin.audit_words import TABLES
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
@@ -61,6 +63,8 @@ ASKED: list[tuple[dict[str, Any], list[str]]] = [
     ({"action": "camp"}, []),
     ({"action": "%"}, []),
     ({"about": "17", "actor": "lin"}, ["campaign.launch", "campaign.create"]),
+    ({"about": "campaign 17", "actor": "lin"}, ["campaign.launch", "campaign.create"]),
+    ({"about": "query 17"}, []),
     ({"about": "p3"}, ["consent.deny", "follow_up.add"]),
     ({"about": "person 03"}, ["consent.deny", "follow_up.add"]),
     ({"about": "+86 138 0013 0003"}, ["consent.deny", "follow_up.add"]),
@@ -107,6 +111,27 @@ def test_the_page_speaks_in_words(log: School) -> None:
     assert "203.0.113.9" in text
     assert "&lt;b&gt;Dormant" in text
     assert "campaign.launch" not in re.sub(r"<select.*?</select>", "", text, flags=re.S)
+
+
+def test_an_object_is_found_by_its_kind_in_the_readers_language(log: School) -> None:
+    for locale, about in (("en", "Campaign 17"), ("zh-CN", "群发 17")):
+        log.host.actor = replace(staff("boss"), locale=locale)
+        assert log.get("/audit", query_string={"about": about}).text.count("<tr>") == 1 + 3
+    log.host.actor = staff("boss")
+    assert "/audit?about=p3" in log.get(f"/people/{_number(log)}").text
+
+
+def _number(log: School) -> int:
+    with log.crm.db.read() as session:
+        return int(session.scalar(sa.select(Person.id).where(Person.host_id == "p3")) or 0)
+
+
+def test_an_erased_person_is_called_so(log: School) -> None:
+    forget(log.crm, _number(log))
+    text = log.get("/audit").text
+    assert "Erased person" in text
+    assert "forgotten:" not in text
+    assert "Person 03" not in text
 
 
 def test_the_page_filters_and_leads_on(log: School) -> None:

@@ -1,6 +1,6 @@
 """Follow-ups: what staff wrote down about a person, and what they mean to come back to."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -180,7 +180,7 @@ def _rows() -> Any:
 
 def _read(session: Session, actor: Actor, query: Any) -> list[FollowUpRow]:
     rows = session.execute(query).all()
-    earlier = _versions(session, {row.person_id for row in rows}, [row.id for row in rows])
+    earlier = _versions(session, [row for row in rows if row.changed_at is not None])
     return [_with(actor, row, earlier.get(row.id, [])) for row in rows]
 
 
@@ -199,12 +199,12 @@ def _name(change: FollowUpChange) -> str:
     return change.author_name or change.author
 
 
-def _versions(
-    session: Session, people: Collection[int], ids: Collection[int]
-) -> dict[int, list[FollowUpChange]]:
-    line = FollowUpChange
-    query = sa.select(line).where(line.person_id.in_(people), line.follow_up_id.in_(ids))
+def _versions(session: Session, rows: Sequence[Any]) -> dict[int, list[FollowUpChange]]:
     found: dict[int, list[FollowUpChange]] = {}
+    if not rows:
+        return found
+    line, people = FollowUpChange, {row.person_id for row in rows}
+    query = sa.select(line).where(line.person_id.in_(people), line.follow_up_id.in_([row.id for row in rows]))
     for one in session.scalars(query.order_by(line.id.desc())):
         found.setdefault(one.follow_up_id, []).append(one)
     return found
@@ -222,7 +222,7 @@ def _check(entry: Entry) -> None:
 def _check_readable(session: Session, actor: Actor, row: FollowUp) -> None:
     if may_see_contacts(actor) or not holds_contact(row.text):
         return
-    changes = _versions(session, [row.person_id], [row.id]).get(row.id, [])
+    changes = _versions(session, [row]).get(row.id, [])
     if (changes[0].author if changes else row.author) != actor.id:
         raise Refused("access.refused", permission="crm.contacts")
 

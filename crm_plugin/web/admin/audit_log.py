@@ -99,7 +99,16 @@ def audit_export() -> ResponseReturnValue:
 def _sought(asked: dict[str, str]) -> Sought:
     since, until = _day(asked["since"], "since"), _day(asked["until"], "until")
     after = None if until is None else until + timedelta(days=1)
-    return Sought(asked["actor"], asked["action"], asked["about"], _start(since), _start(after))
+    return Sought(asked["actor"], asked["action"], _about(asked["about"]), _start(since), _start(after))
+
+
+def _about(text: str) -> str:
+    """Return what was typed, with the kind of an object by its name in the log: ``Campaign 17``."""
+    for kind in TABLES["audit_object"]:
+        spoken = word("audit_object", kind)
+        if text.lower().startswith(f"{spoken.lower()} "):
+            return f"{kind} {text[len(spoken) :].strip()}"
+    return text
 
 
 def _day(text: str, place: str) -> datetime | None:
@@ -137,12 +146,16 @@ def _lines(rows: Iterable[AuditEntry]) -> list[dict[str, Any]]:
             "kind": word("audit_object", row.object_kind) if row.object_kind else "",
             "object": _object(row, names),
             "place": _place(row),
-            "person": row.person_name or row.person,
+            "person": say("Erased person") if _is_erased(row) else row.person_name or row.person,
             "person_id": row.person_id,
             "count": row.count,
         }
         for row in rows
     ]
+
+
+def _is_erased(row: AuditEntry) -> bool:
+    return row.person is not None and row.person.startswith("forgotten:")
 
 
 def _name(ident: str, name: str) -> str:

@@ -47,6 +47,7 @@ def environment() -> Environment:
         url=lambda name, **values: url_for(f"crm.{name}", **values),
         csrf_field=csrf_field,
         may=lambda permission: actor().may(permission),
+        sees_all=lambda: actor().scope is None,
         money=formatting.money,
         percent=formatting.percent,
         zone_name=formatting.zone_name,

@@ -56,7 +56,6 @@ def sms_templates() -> ResponseReturnValue:
         languages=[(name, language_name(name)) for name in locales()],
         state=state,
         away=away,
-        whole=actor().scope is None,
         carrier=crm().settings.sms_carrier,
     )
 
