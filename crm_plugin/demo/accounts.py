@@ -68,7 +68,9 @@ def for_roles(*roles: str) -> Callable[[View], View]:
 def back(default: str = "/") -> Response:
     """Redirect to the page named by ``next``, never to another site."""
     target = request.values.get("next") or ""
-    inside = target.startswith("/") and not target.startswith(("//", "/\\"))
+    # Browsers drop tabs and line breaks and read a backslash as a slash: "/<tab>/host" would lead away.
+    plain = target.isprintable() and "\\" not in target
+    inside = plain and target.startswith("/") and not target.startswith("//")
     return redirect(target if inside else default)
 
 

@@ -25,6 +25,7 @@ from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.storable import cleaned
+from crm_plugin.kernel.web_address import is_address, is_path
 
 READ_AGAIN = 60.0
 """Seconds after which a process of pages looks for newer facts of the host."""
@@ -269,8 +270,7 @@ class Gateway:
         except Unavailable:
             return None
         # Anything else, javascript: for one, has no place in a link of ours.
-        web = isinstance(value, str) and value.startswith(("http://", "https://", "/"))
-        return value if web and value.isprintable() and not value.startswith("//") else None
+        return value if isinstance(value, str) and (is_path(value) or is_address(value)) else None
 
     def layout(self, actor: r.Actor, page: r.LayoutPage) -> str | None:
         """Return the page inside the host's layout; None = use the built-in one."""

@@ -87,6 +87,23 @@ def follow(base: WebAddress, location: str) -> WebAddress:
     return parse(urljoin(base.ascii, location))
 
 
+def is_address(text: str) -> bool:
+    """Return whether :func:`parse` reads a text."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_path(text: str) -> bool:
+    """Return whether a text leads to a page of the same site, whatever a browser makes of it.
+
+    Browsers drop tabs and line breaks and read a backslash as a slash: ``/<tab>/host`` leads away.
+    """
+    return text.startswith("/") and not text.startswith("//") and _REFUSED.search(text) is None
+
+
 def _host(text: str) -> str:
     """Return a host in one spelling: labels in small letters, a number only as four bytes or in brackets."""
     if text.startswith("["):

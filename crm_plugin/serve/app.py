@@ -15,6 +15,7 @@ from crm_plugin.kernel import accounts, sign_in_log
 from crm_plugin.kernel.accounts import Account
 from crm_plugin.kernel.i18n import choose, translate
 from crm_plugin.kernel.resources import folder
+from crm_plugin.kernel.web_address import is_path
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import OWN, ShellHost
 from crm_plugin.serve.known_browser import KnownBrowsers
@@ -59,6 +60,8 @@ def _protect(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", _POLICY)
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
@@ -134,7 +137,4 @@ def _pages(crm: Crm, browser: BrowserSession) -> Blueprint:
 
 def _inside(target: str) -> str:
     """Return a path of this application, never another site."""
-    # Browsers drop line breaks and tabs inside an address: "/<tab>/" would lead away.
-    if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable():
-        return target
-    return url_for("crm.home")
+    return target if is_path(target) else url_for("crm.home")

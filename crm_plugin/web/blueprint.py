@@ -5,7 +5,7 @@
 
 from functools import partial
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
@@ -13,6 +13,7 @@ from crm_plugin.segments.saved.home_pins import PinAddress
 from crm_plugin.web.api import route as api
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
+from crm_plugin.web.shell.errors import kept_nowhere
 from crm_plugin.web.shell.extension import routes_of
 from crm_plugin.web.shell.guard import guarded, prepare
 from crm_plugin.web.shell.menu_entry import host_menu
@@ -44,9 +45,16 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     # Flask asks these before any guard of the school, whenever that was set up.
     blueprint.url_value_preprocessor(prepare)
-    blueprint.record_once(partial(errors.answer_below, api.PREFIX, crm))
+    blueprint.record_once(partial(errors.answer_below, api.ROOT, crm))
     errors.register(blueprint, crm)
+    blueprint.after_request(_not_kept)
     return blueprint
+
+
+def _not_kept(response: Response) -> Response:
+    """Let nobody keep a page, a document or a file of people; built files alone are kept."""
+    built = request.endpoint == f"{request.blueprint}.static" and response.status_code < 400
+    return response if built else kept_nowhere(response)
 
 
 def menu(crm: Crm, prefix: str = PREFIX) -> list[MenuEntry]:

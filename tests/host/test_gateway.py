@@ -311,7 +311,7 @@ def test_addresses_and_layouts_are_checked(gateway: Gateway, host: FakeHost) -> 
     actor = r.Actor("a", "A")
     assert gateway.url("person", "p1") == "http://school.example/person/p1"
     assert "<p>people</p>" in (gateway.layout(actor, page) or "")
-    for bad in ("javascript:alert(1)", "//evil.example/", "/a\nb", 7):
+    for bad in ("javascript:alert(1)", "//evil.example/", "/a\nb", "/\\evil.example/", "http://a\\@b/", 7):
         host.garbage("host_url", bad)
         assert gateway.url("person", "p1") is None
     for lost in ("<html></html>", 7):

@@ -91,8 +91,6 @@ def audit_export() -> ResponseReturnValue:
     response = Response(body, mimetype="text/csv; charset=utf-8")
     name = f"audit-{crm().clock().astimezone(formatting.zone()):%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -50,5 +50,4 @@ def api_download_export(_given: Given, ident: int) -> Any:
     """Return the file of a finished export."""
     path = exports.file_of(crm(), actor(), ident)
     answer = send_file(path.absolute(), mimetype=TYPES[path.suffix.removeprefix(".")], as_attachment=True)
-    answer.headers["Cache-Control"] = "no-store"
     return answer

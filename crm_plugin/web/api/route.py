@@ -17,7 +17,9 @@ from crm_plugin.segments.language.json_input import load
 from crm_plugin.web.shell.guard import Route, Routes
 
 View = TypeVar("View", bound=Callable[..., Any])
-PREFIX = "/api/v1"
+ROOT = "/api"
+"""All below it is for programs: what is not there is said in JSON."""
+PREFIX = f"{ROOT}/v1"
 
 
 @dataclass(frozen=True)

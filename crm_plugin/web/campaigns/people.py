@@ -86,8 +86,6 @@ def campaign_export(ident: int) -> ResponseReturnValue:
     response = Response(body, mimetype="text/csv; charset=utf-8")
     name = f"campaign-{ident}-{crm().clock().astimezone(formatting.zone()):%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

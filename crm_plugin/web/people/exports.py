@@ -53,8 +53,6 @@ def _sheet(made: exports.Table) -> Response:
 def _attached(response: Response, format: str) -> Response:
     response.headers["Content-Type"] = TYPES[format]
     response.headers["Content-Disposition"] = f'attachment; filename="{_name(format)}"'
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, jsonify, make_response
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, default_exceptions
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import outage_of
@@ -46,7 +46,9 @@ def register(pages: Blueprint, crm: Crm) -> None:
         return handler
 
     pages.register_error_handler(CrmError, answered(_known))
-    pages.register_error_handler(HTTPException, answered(_http))
+    # By each code: a school's handler of one code comes before ours of all of them.
+    for code in default_exceptions:
+        pages.register_error_handler(code, answered(_http))
     # The school's own guard speaks first; what it says of a page of ours is what ours says.
     pages.register_error_handler(CSRFError, answered(lambda _error: _known(BadInput("access.stale_form"))))
     pages.register_error_handler(RequestEntityTooLarge, answered(lambda _error: _known(_too_large())))
@@ -58,13 +60,20 @@ def answer_below(path: str, crm: Crm, state: BlueprintSetupState) -> None:
 
     :param path: within the pages; the school's own addresses are left alone.
     """
-    below = f"{state.url_prefix or ''}{path}/"
+    below = f"{state.url_prefix or ''}{path}"
 
     def answered(fault: HTTPException) -> ResponseReturnValue:
         g.crm = crm
-        return _http(fault)
+        return kept_nowhere(make_response(_http(fault)))
 
     state.app.before_request(partial(unrouted, below, answered))
+
+
+def kept_nowhere(response: Response) -> Response:
+    """Let nobody on the way, and no browser of a shared machine, keep an answer."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
 
 
 def _too_large() -> BadInput:

@@ -5,12 +5,12 @@ layout ours would stand there twice.
 """
 
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import CrmError
+from crm_plugin.kernel.web_address import is_path
 from crm_plugin.profiles.staff import undo
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say
@@ -58,8 +58,6 @@ def undo_change(ident: int) -> ResponseReturnValue:
 
 
 def _back(path: str) -> str:
-    parts = urlsplit(path)
     ours = url_for("crm.home")
     # Only to a page of ours, whatever the form says.
-    inside = not parts.scheme and not parts.netloc and path.startswith(ours) and "\\" not in path
-    return path if inside else ours
+    return path if is_path(path) and path.startswith(ours) else ours

@@ -141,15 +141,15 @@ def is_api() -> bool:
 def wants_json() -> bool:
     """Return whether the caller is a program."""
     accepts = request.accept_mimetypes
-    return "/api/" in request.path or (accepts.best == "application/json")
+    return "/api/" in f"{request.path}/" or (accepts.best == "application/json")
 
 
 def unrouted(
     below: str, answer: Callable[[HTTPException], ResponseReturnValue]
 ) -> ResponseReturnValue | None:
-    """Answer a request below a path that no route takes; None lets any other one go on."""
+    """Answer a request at or below a path that no route takes; None lets any other one go on."""
     fault = request.routing_exception
-    return answer(fault) if fault is not None and request.path.startswith(below) else None
+    return answer(fault) if fault is not None and f"{request.path}/".startswith(f"{below}/") else None
 
 
 def is_htmx() -> bool:

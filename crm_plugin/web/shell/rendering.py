@@ -128,7 +128,6 @@ def framed(title: str, body: str, active: str = "", status: int = 200) -> Respon
         facts = {"page": page, "person": person, "sign_out": _sign_out()}
         html = fragment("shell/layout.html", **facts, body=Markup(body), head=Markup(head))
     response = make_response(html, status)
-    response.headers.setdefault("Cache-Control", "no-store")
     if own:
         response.headers.setdefault("Content-Security-Policy", POLICY)
     return response
@@ -145,6 +144,4 @@ def framed_mail(html: str) -> Response:
     """Return an e-mail's HTML under a policy that lets it neither run nor fetch anything."""
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = HTML_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
     return response
