@@ -23,6 +23,7 @@ from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput, Unavailable
 from crm_plugin.kernel.migrate import upgrade
+from crm_plugin.kernel.private_files import make_folder
 from crm_plugin.kernel.queue import Queue, resolve
 from crm_plugin.kernel.secret import kept_secret
 from crm_plugin.kernel.settings import Settings, load
@@ -94,7 +95,7 @@ def open_crm(
     :raises BadInput: ``host.unknown``.
     """
     plugin = host if host is not None else load_host(settings)
-    settings.secret_key = settings.secret_key or kept_secret(Path(settings.instance) / "secret_key")
+    settings.secret_key = settings.secret_key or kept_secret(_folder(settings) / "secret_key")
     gateway = Gateway(plugin, clock=clock)
     return Crm(settings, _database(settings, app), gateway, _queue(settings), clock, capabilities)
 
@@ -172,9 +173,11 @@ def _database(settings: Settings, app: "Flask | None") -> Database:
             return connect(settings.database_url)
     if app is not None and "sqlalchemy" in app.extensions:
         return connect(_url_of(app))
-    folder = Path(settings.instance)
-    folder.mkdir(parents=True, exist_ok=True)
-    return connect(f"sqlite:///{folder.resolve() / 'crm.db'}")
+    return connect(f"sqlite:///{_folder(settings).resolve() / 'crm.db'}")
+
+
+def _folder(settings: Settings) -> Path:
+    return make_folder(Path(settings.instance), settings.file_group)
 
 
 @contextmanager

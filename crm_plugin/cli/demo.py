@@ -23,6 +23,7 @@ from crm_plugin.demo.models import User, db
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.private_files import make_file, make_folder
 from crm_plugin.kernel.process import die_with_parent
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.secret import kept_secret
@@ -90,7 +91,7 @@ def _forget_connections(app: Flask, crm: Crm) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Refuse a folder in which another demo runs; the lock ends with the process, however it ends."""
-    with (folder / "demo.lock").open("w") as lock:
+    with make_file(folder / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,7 +101,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _settings(folder: Path, port: int) -> Settings:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     url = f"sqlite:///{folder.resolve() / 'school.db'}"
     return Settings(
         host="demo_school",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +19,7 @@ from crm_plugin.kernel import failed_items
 from crm_plugin.kernel.db.faults import words_of
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.migrate import is_migrated
+from crm_plugin.kernel.private_files import exposed
 from crm_plugin.kernel.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.store.host_info_cache import contradicted
@@ -70,7 +72,7 @@ def _settings(crm: Crm) -> Iterator[Line]:
     local = "127.0.0.1" in crm.settings.public_url or "localhost" in crm.settings.public_url
     note = " (learners outside this machine cannot follow links)" if local else ""
     yield Line("public_url", True, crm.settings.public_url + note)
-    yield Line("instance", True, str(crm.instance.resolve()))
+    yield _instance(crm.instance.resolve())
     if 0 < len(crm.settings.bounce_secret) < SHORTEST_SECRET:
         detail = f"refused: bounce_secret has fewer than {SHORTEST_SECRET} letters, so no event is believed"
         yield Line("events of e-mail", False, detail)
@@ -78,6 +80,14 @@ def _settings(crm: Crm) -> Iterator[Line]:
 
 def _client_address(crm: Crm) -> Iterator[Line]:
     yield Line("client address", *client_address_line(crm))
+
+
+def _instance(folder: Path) -> Line:
+    names = exposed(folder)
+    if not names:
+        return Line("instance", True, str(folder))
+    told = f"everybody on this machine can read {', '.join(names)}: chmod -R o-rwx {folder}"
+    return Line("instance", False, told)
 
 
 def _database(crm: Crm) -> Iterator[Line]:

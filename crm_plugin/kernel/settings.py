@@ -66,6 +66,9 @@ TABLE = (
     ),
     Setting("session_hours", int, 12, "Hours after which a session of crm serve ends; 0: never."),
     Setting("instance", str, "instance", "Folder for spools, the embedded queue and SQLite files."),
+    Setting(
+        "file_group", str, "", "Group that shares the folder and its files; empty: its owner has them alone."
+    ),
     Setting("sms_carrier", str, "outbox", "Carrier for SMS: outbox records messages and sends nothing."),
     Setting("sms_signature", str, "", "Name that signs SMS, as the carrier approved it; empty: the site's."),
     Setting(
@@ -169,6 +172,7 @@ class Settings:
     session_idle_minutes: int
     session_hours: int
     instance: str
+    file_group: str
     sms_carrier: str
     sms_signature: str
     sms_link_mode: str

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.private_files import make_file, make_folder, opened
 
 SUFFIX = ".spool"
 FULL = 8 * 1024 * 1024
@@ -83,10 +84,10 @@ class Spool:
 
     def _open(self) -> None:
         self._close()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         ident = f"{self.name}-{uuid.uuid4().hex}"
         hidden = self.folder / f".{ident}"
-        self._fd = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        self._fd = opened(hidden, os.O_WRONLY | os.O_APPEND)
         # Locked before it is seen: a drain takes a file without a lock for an orphan.
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         hidden.rename(self.folder / f"{ident}{SUFFIX}")
@@ -163,7 +164,7 @@ def _end(path: Path) -> int:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    fd = os.open(folder / ".drain", os.O_RDWR | os.O_CREAT, 0o600)
+    fd = opened(folder / ".drain", os.O_RDWR)
     try:
         yield _locked(fd)
     finally:
@@ -217,5 +218,5 @@ def _place(path: Path) -> int:
 
 def _note(path: Path, place: int) -> None:
     hidden = path.with_suffix(".place")
-    hidden.write_text(str(place))
+    make_file(hidden).write_text(str(place))
     hidden.replace(path.with_suffix(".pos"))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.private_files import make_file
 from crm_plugin.links.codes import Signer, key_of
 from crm_plugin.links.models import Link
 from crm_plugin.links.service import load_keys
@@ -152,6 +153,5 @@ class Targets:
 
 def _write_private(path: Path, document: dict[str, Any]) -> None:
     hidden = path.with_suffix(f".{time.monotonic_ns()}.part")
-    hidden.touch(mode=0o600)
-    hidden.write_text(json.dumps(document), encoding="utf-8")
+    make_file(hidden).write_text(json.dumps(document), encoding="utf-8")
     hidden.replace(path)

@@ -4,7 +4,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
 from crm_plugin.kernel.db.turnstile import Turnstile
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.private_files import make_file
 from crm_plugin.kernel.process import forget_after_fork
 
 T = TypeVar("T")
@@ -139,11 +140,20 @@ def _ping_the_idle(engine: Engine) -> None:
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
     engine = sa.create_engine(url, hide_parameters=True, **options)
     file = None if url.database in (None, "", ":memory:") else Path(str(url.database))
+    if file is not None and not str(file).startswith("file:"):
+        event.listen(engine, "do_connect", partial(_make_private, file))
     event.listen(engine, "connect", _sqlite_connected)
     keep_limits(engine)
     keep_words_in(engine)
     event.listen(engine, "begin", partial(_sqlite_begin, Turnstile(file)))
     return engine
+
+
+def _make_private(file: Path, *_places: Any) -> None:
+    """Make a new database's file before SQLite does: all may read what it makes."""
+    if file.parent.is_dir():
+        with suppress(OSError):
+            make_file(file)
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from crm_plugin.kernel.private_files import opened
 from crm_plugin.kernel.process import forget_after_fork
 
 SUFFIX = "-turn"
@@ -48,7 +49,7 @@ class Turnstile:
         try:
             mode = self._database.stat().st_mode & 0o666
             place = self._database.with_name(self._database.name + SUFFIX)
-            descriptor = os.open(place, os.O_RDWR | os.O_CREAT, mode)
+            descriptor = opened(place, os.O_RDWR, mode)
             self._held.add(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:

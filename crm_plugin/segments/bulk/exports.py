@@ -20,6 +20,7 @@ from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Refused, one_of
+from crm_plugin.kernel.private_files import make_file, make_folder
 from crm_plugin.kernel.queue import LONG_SECONDS
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
@@ -244,7 +245,7 @@ def _taken_over(crm: Crm, row: Export, unfinished: Path) -> int:
 
     Its file is copied, since that worker may still be writing. On another machine it is not there.
     """
-    unfinished.touch(mode=0o600)
+    make_file(unfinished)
     position = 0
     for earlier in _folder(crm).glob(f"{row.id}-*{_UNFINISHED}"):
         if earlier == unfinished:
@@ -274,9 +275,8 @@ def _make_xlsx(crm: Crm, row: Export, unfinished: Path, work: _Work) -> None:
 
 
 def write(path: Path, format: str, table: Table) -> None:
-    """Write a table into a file that only this user of the machine may read."""
-    path.touch(mode=0o600)
-    with path.open("wb") as file:
+    """Write a table into a file that strangers on this machine cannot read."""
+    with make_file(path).open("wb") as file:
         if format == "xlsx":
             write_xlsx(file, table.heading, table.rows)
         else:
@@ -312,9 +312,7 @@ def _audit(crm: Crm, author: str, count: int, format: str) -> None:
 
 
 def _folder(crm: Crm) -> Path:
-    folder = crm.instance / "exports"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return make_folder(crm.instance / "exports")
 
 
 def _path(crm: Crm, ident: int, token: str, format: str) -> Path:
