@@ -18,7 +18,7 @@ from crm_plugin.campaigns.ledger import lease
 from crm_plugin.campaigns.ledger.states import move
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.prepared_campaign import load, present_of
-from crm_plugin.channels.base import Receipt
+from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.settings import Settings
@@ -101,14 +101,48 @@ def test_a_slow_worker_may_still_settle_what_is_in_doubt(database: Database, tmp
     assert books(crm, campaign) == {"considered": 3, "sent": 3}
 
 
-@pytest.mark.parametrize("status", ["unavailable", "not_called"])
-def test_out_of_doubt_nothing_leads_back_to_waiting(database: Database, tmp_path: Path, status: Any) -> None:
+@pytest.mark.parametrize(("status", "back"), [("unavailable", "waiting"), ("not_called", "pending")])
+@pytest.mark.parametrize("meanwhile", ["sending", "finished", "cancelled"])
+def test_what_was_surely_not_taken_comes_out_of_doubt_by_itself(
+    database: Database, tmp_path: Path, status: Any, back: str, meanwhile: str
+) -> None:
     crm = world(database, tmp_path, people=2)
     campaign = ready(crm)
     outcome, _ = stalled(crm, campaign)
     outcome.receipts = [Receipt(row.key, status) for row in outcome.receipts]
-    crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
-    assert books(crm, campaign) == {"considered": 2, "failed_transient": 2}
+    if meanwhile != "sending":
+        with crm.db.begin() as session:
+            session.execute(sa.update(Campaign).values(state=meanwhile))
+    for _ in range(2):
+        crm.db.run(lambda session: settle.write(session, crm.settings, outcome))
+        end = "cancelled" if meanwhile == "cancelled" else back
+        assert books(crm, campaign) == {"considered": 2, end: 2}
+        assert state(crm, campaign) == ("cancelled" if meanwhile == "cancelled" else "sending")
+
+
+def test_what_a_slow_batch_never_called_leaves_later_by_itself(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=20, lease_seconds=1)
+    books_of(crm).batch = 1
+    campaign = ready(crm)
+    slow = [True]
+
+    def answer(message: Message) -> Receipt:
+        if slow.pop() if slow else False:
+            time.sleep(1.05)
+            expire(crm, campaign)
+            sweeper.lapse(crm)
+            assert books(crm, campaign) == {"considered": 20, "unknown": 20}
+            lifecycle.finish(crm, campaign)
+            assert state(crm, campaign) == "finished"
+        return receipt(message)
+
+    answers(crm, answer)
+    drain(crm, campaign)
+    assert books(crm, campaign) == {"considered": 20, "sent": 1, "pending": 19}
+    assert state(crm, campaign) == "sending"
+    run(crm)
+    assert (state(crm, campaign), books(crm, campaign)) == ("finished", {"considered": 20, "sent": 20})
+    assert len(sent(crm)) == len(set(sent(crm))) == 20
 
 
 @pytest.mark.parametrize(("decision", "expected"), [("sent", "sent"), ("again", "pending")])

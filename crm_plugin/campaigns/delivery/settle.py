@@ -1,7 +1,8 @@
 """Settling: writing down what became of messages at the carrier.
 
 Fenced by token *and* state: a worker whose lease was taken over, or about whose rows a person has
-decided meanwhile, changes nothing. Out of *unknown* it leads only to a known end.
+decided meanwhile, changes nothing. Out of *unknown* it leads to what is known: a slow worker knows what
+it never called about.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.delivery.circuit_breaker import Trouble, note
 from crm_plugin.campaigns.feedback import delivery_reports
+from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.ledger.lease import Row
 from crm_plugin.campaigns.ledger.states import edge, move, take
 from crm_plugin.campaigns.models import Campaign, Delivery
@@ -111,33 +113,31 @@ def _try_again(session: Session, outcome: Outcome) -> None:
     refused = [pair for pair in outcome.of("rejected", "unavailable") if _is_transient(pair[1])]
     if not not_called and not refused:
         return
-    cancelled = _lock(session, outcome.campaign_id) == "cancelled"
+    state = _lock(session, outcome.campaign_id)
     if not_called:
-        _put_back(session, outcome, not_called, cancelled, "pending", tries=Delivery.tries - 1)
+        _put_back(session, outcome, not_called, state, "pending", tries=Delivery.tries - 1, reason=None)
     for (wait, last), pairs in _by_wait(refused).items():
         if last:
-            _give_up(session, outcome, ["sending"], pairs)
+            values = {**_why(pairs), **_done(outcome)}
+            move(session, "settle", _HERE, "failed_transient", *_fence(outcome, pairs), **values)
         else:
             until = outcome.at + timedelta(seconds=wait)
-            values = {**_why(pairs), "waits_until": until}
-            _put_back(session, outcome, pairs, cancelled, "waiting", **values)
+            _put_back(session, outcome, pairs, state, "waiting", **_why(pairs), waits_until=until)
+
+
+_HERE = ("sending", "unknown")
+"""States of rows that a worker has called about; where it was slow, the sweeper has put them in doubt."""
 
 
 def _put_back(
-    session: Session, outcome: Outcome, pairs: list[Any], cancelled: bool, target: str, **values: Any
+    session: Session, outcome: Outcome, pairs: list[Any], state: str | None, target: str, **values: Any
 ) -> None:
     free = {"token": None, "lease_until": None, "handed_at": None}
-    if cancelled:
+    if state == "cancelled":
         target, values = "cancelled", {"settled_at": outcome.at}
-    moved = move(session, "settle", ["sending"], target, *_fence(outcome, pairs), **free, **values)
-    if moved < len(pairs):
-        # The sweeper was here first: out of unknown nothing leads back, but we know that none was taken.
-        _give_up(session, outcome, ["unknown"], pairs)
-
-
-def _give_up(session: Session, outcome: Outcome, sources: list[str], pairs: list[Any]) -> None:
-    values = {**_why(pairs), **_done(outcome)}
-    move(session, "settle", sources, "failed_transient", *_fence(outcome, pairs), **values)
+    moved = move(session, "settle", _HERE, target, *_fence(outcome, pairs), **free, **values)
+    if moved and state == "finished":
+        campaign_states.change(session, outcome.campaign_id, "reopen", finished_at=None)
 
 
 def _lock(session: Session, campaign_id: int) -> str | None:

@@ -52,7 +52,7 @@ EDGES: dict[str, frozenset[tuple[str, str]]] = {
     "mark": _edges("leased > sending"),
     "settle": _edges(
         "sending > sent failed_permanent failed_transient unknown waiting pending cancelled",
-        "unknown > sent failed_permanent failed_transient",
+        "unknown > sent failed_permanent failed_transient waiting pending cancelled",
     ),
     "lapse": _edges("sending > unknown"),
     "report": _edges("sent unknown > delivered failed_permanent", "unknown > sent"),

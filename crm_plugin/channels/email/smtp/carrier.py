@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from crm_plugin.channels.base import Message, Receipt, not_called
 from crm_plugin.channels.email.headers import ascii_address, split_mailbox
-from crm_plugin.channels.email.smtp.connection import SECONDS, Patience, SmtpConnection
+from crm_plugin.channels.email.smtp.connection import SECONDS, SmtpConnection
 from crm_plugin.channels.email.smtp.offers import Offer
+from crm_plugin.channels.email.smtp.patience import Patience
 from crm_plugin.channels.email.smtp.server import server_of
 from crm_plugin.channels.email.smtp.trial import Trial
 from crm_plugin.channels.lanes import Lanes

@@ -7,24 +7,29 @@ have it: *unavailable*. Once it is under way, only the server's answer counts: w
 
 import re
 import smtplib
+import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.email.headers import written_address
 from crm_plugin.channels.email.smtp.connect_faults import fault_of
+from crm_plugin.channels.email.smtp.links import Line, PlainLink, SafeLink
 from crm_plugin.channels.email.smtp.offers import Offer, offer_of
+from crm_plugin.channels.email.smtp.patience import Patience
 from crm_plugin.channels.email.smtp.replies import LONGEST, cause_of, said
 from crm_plugin.channels.email.smtp.reply_phrases import Cause
 from crm_plugin.channels.email.smtp.server import NotSafe, Server
 from crm_plugin.channels.email.smtp.trial import Refused, Trial
+from crm_plugin.kernel.cut_off import CUT_OFF
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings
 
 SECONDS = 30.0
 """Time-out of one message, with a new connection if it needs one."""
+GOODBYE_SECONDS = 3.0
+"""The same of the goodbye, which nothing depends on."""
 RETRY_AFTER = 60.0
 """Seconds to wait after a temporary refusal."""
 PER_CONNECTION = 500
@@ -32,8 +37,6 @@ PER_CONNECTION = 500
 REFUSALS = 5
 """Refusals after which the connection is made again: servers answer ever slower, and hang up after some 20
 (Postfix: ``smtpd_soft_error_limit`` 10, ``smtpd_hard_error_limit`` 20)."""
-PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before the next attempt to connect, after one failure, two, and so on."""
 
 _TEXT = ("DATA", "TEXT")
 """Commands whose refusal is one of the text."""
@@ -41,33 +44,6 @@ _COARSE = 1.0
 """Seconds that a socket's time-out may be away from what is left."""
 FAILURES = (smtplib.SMTPException, OSError, UnicodeError)
 """What goes wrong with a connection."""
-
-
-class Patience:
-    """Leaves a server alone that did not answer, a little longer each time; shared by its connections."""
-
-    def __init__(self) -> None:
-        self._failures = 0
-        self._closed_until = 0.0
-        self._lock = threading.Lock()
-
-    def failed(self) -> None:
-        """Note that no connection came about."""
-        with self._lock:
-            pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
-            self._failures += 1
-            self._closed_until = time.monotonic() + pause
-
-    def worked(self) -> None:
-        """Note that one did."""
-        self._failures = 0
-
-    def is_over(self) -> bool:
-        """Return whether to call the server; waits for it, a second at most."""
-        left = self._closed_until - time.monotonic()
-        if left > 0:
-            time.sleep(min(left, 1.0))
-        return left <= 1.0
 
 
 class Lost(Exception):
@@ -109,11 +85,18 @@ class SmtpConnection:
         self._sent = self._refusals = 0
         self._deadline = 0.0
         self._given = 0.0
+        self._line = Line()
 
     def deliver(self, message: Message) -> Receipt:
         """Hand a message over; return what became of it."""
         self._deadline = time.monotonic() + SECONDS
-        return self._one(message)
+        with CUT_OFF.at(self._deadline, self):
+            return self._one(message)
+
+    @property
+    def sock(self) -> socket.socket | None:
+        """What it says is said on this."""
+        return self.link.sock if self.link is not None else self._line.sock
 
     def try_out(self, sender: str, recipients: Iterable[str]) -> Trial:
         """Do everything up to the text of a message, then take it back: nothing is sent.
@@ -121,6 +104,10 @@ class SmtpConnection:
         :raises smtplib.SMTPException: and OSError, as they come while connecting and signing in.
         """
         self._deadline = time.monotonic() + SECONDS
+        with CUT_OFF.at(self._deadline, self):
+            return self._try_out(sender, recipients)
+
+    def _try_out(self, sender: str, recipients: Iterable[str]) -> Trial:
         link = self.link = self._connect()
         try:
             refused, unknown = self._envelope(link, sender, recipients)
@@ -160,7 +147,8 @@ class SmtpConnection:
         link, self.link, self._sent, self._refusals = self.link, None, 0, 0
         if link is not None:
             try:
-                link.quit()
+                with CUT_OFF.at(time.monotonic() + GOODBYE_SECONDS, link):
+                    link.quit()
             except FAILURES:
                 link.close()
 
@@ -322,12 +310,12 @@ class SmtpConnection:
         """Open a connection; the caller's deadline holds for it too."""
         server, left = self._server, self._left()
         self._given = left
+        line = self._line = Line(self._deadline)
         if server.tls:
-            link: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=left, context=ssl.create_default_context()
-            )
+            context = ssl.create_default_context()
+            link: smtplib.SMTP = SafeLink(line, server.host, server.port, timeout=left, context=context)
         else:
-            link = smtplib.SMTP(server.host, server.port, timeout=left)
+            link = PlainLink(line, server.host, server.port, timeout=left)
         try:
             self._greet(link)
         except BaseException:

@@ -1,0 +1,70 @@
+"""Servers of carriers that give their answers letter by letter: a call has one deadline."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from crm_plugin.channels.email.smtp import connection as smtp
+from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from tests.channels.email.test_smtp import Owner, mail
+
+DRIPS = ("greeting", "EHLO", "MAIL", "DATA", "text", "RSET")
+"""Where a server begins to give its answer letter by letter."""
+
+
+@pytest.mark.parametrize("where", DRIPS)
+def test_a_server_that_drips_has_one_deadline(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setattr(smtp, "SECONDS", 0.5)
+    monkeypatch.setattr(smtp, "GOODBYE_SECONDS", 0.2)
+    with dripping(where) as port:
+        carrier: Any = SmtpCarrier(Owner(port))
+        began = time.monotonic()
+        (receipt,) = carrier.submit([mail(1)], lambda: True)
+        carrier.close()
+        assert time.monotonic() - began < 2.0
+    expected = {"text": "unknown", "RSET": "rejected"}
+    assert receipt.status == expected.get(where, "unavailable")
+
+
+@contextmanager
+def dripping(where: str) -> Iterator[int]:
+    """A server that answers, and from one command on a letter at a time without an end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_serve_dripping, args=(listening, where), daemon=True).start()
+        yield listening.getsockname()[1]
+
+
+def _serve_dripping(listening: socket.socket, where: str) -> None:
+    with suppress(OSError):
+        while True:
+            line, _ = listening.accept()
+            threading.Thread(target=_drip, args=(line, where), daemon=True).start()
+
+
+def _drip(line: socket.socket, where: str) -> None:
+    answers = {"EHLO": b"250 x\r\n", "MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n"}
+    if where == "RSET":
+        answers["RCPT"] = b"550 5.1.1 unknown\r\n"
+    with suppress(OSError), line, line.makefile("rb") as said:
+        begun = where == "greeting"
+        if not begun:
+            line.sendall(b"220 x\r\n")
+        while not begun and (command := said.readline()):
+            verb = command[:4].decode("latin-1").upper()
+            begun = verb == where
+            if not begun:
+                line.sendall(answers.get(verb, b"250 ok\r\n"))
+            if verb == "DATA" and not begun:
+                while said.readline() not in (b".\r\n", b""):
+                    pass
+                begun = where == "text"
+                if not begun:
+                    line.sendall(b"250 ok\r\n")
+        while begun:
+            line.sendall(b"2")
+            time.sleep(0.1)
