@@ -16,6 +16,7 @@ from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_ur
 from crm_plugin.cli.doctor_address import client_address_line
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import failed_items
+from crm_plugin.kernel.db.durability import weaknesses
 from crm_plugin.kernel.db.faults import words_of
 from crm_plugin.kernel.errors import CrmError, Unavailable
 from crm_plugin.kernel.migrate import is_migrated
@@ -94,6 +95,11 @@ def _database(crm: Crm) -> Iterator[Line]:
     url = crm.db.engine.url.render_as_string(hide_password=True)
     ready = is_migrated(crm.db)
     yield Line("database", ready, url if ready else f"{url}: no CRM tables yet, run crm init")
+    with crm.db.read() as session:
+        found = weaknesses(session)
+    for one in found:
+        risk = "a power cut may lose opt-outs and send messages twice"
+        yield Line(f"database: {one.name}", False, f"is {one.value}: {risk}; set it to {one.wanted}")
 
 
 def _queue(crm: Crm) -> Iterator[Line]:

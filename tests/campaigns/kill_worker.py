@@ -36,7 +36,7 @@ def settings(folder: Path) -> dict[str, Any]:
     file = folder / "carrier.json"
     own: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"sms_carrier": BOOKS}
     shared = {"consent_unknown": "send", "lease_seconds": LEASE_SECONDS}
-    return {**own, **shared, "instance": str(folder / "instance")}
+    return {**shared, **own, "instance": str(folder / "instance")}
 
 
 def open_crm(url: str, folder: Path) -> Crm:

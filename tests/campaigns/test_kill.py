@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +65,12 @@ class Nursery:
             time.sleep(0.02)
         return False
 
+    def is_gone(self, pid: int) -> bool:
+        """Wait until a worker is gone, without a look at its database; tell whether it is."""
+        while _alive(pid) and time.monotonic() < self.until:
+            time.sleep(0.01)
+        return not _alive(pid)
+
     def sample(self) -> states.Books:
         """Look at the books: they balance at every instant."""
         with self.crm.db.read() as session:
@@ -100,14 +106,17 @@ def _kill(pid: int) -> None:
 
 
 @contextmanager
-def nursery(crm: Crm, campaign: int, folder: Path, people: int = PEOPLE) -> Iterator[Nursery]:
-    """The process that forks the workers; all of them die with it."""
+def nursery(
+    crm: Crm, campaign: int, folder: Path, people: int = PEOPLE, environment: Mapping[str, str] | None = None
+) -> Iterator[Nursery]:
+    """The process that forks the workers, with variables of its own; all of them die with it."""
     url = crm.db.engine.url.render_as_string(hide_password=False)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.campaigns.kill_worker", url, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environment or {})},
     )
     with process:
         try:

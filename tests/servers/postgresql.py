@@ -29,16 +29,20 @@ def find() -> str | None:
     return None
 
 
-def start(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start a server whose files all lie in `folder`; gives the process and its administrator's URL."""
+def start(folder: Path, *wishes: str) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start a server whose files all lie in `folder`; gives the process and its administrator's URL.
+
+    Started again in the same folder, it is the same server.
+    """
     binaries = _binaries(folder)
     data = folder / "data"
-    own(data)
-    options = "-U postgres -A trust -E UTF8 --locale=C --no-sync".split()
-    run([binaries / "initdb", "-D", data, *options])
+    if not data.exists():
+        own(data)
+        options = "-U postgres -A trust -E UTF8 --locale=C --no-sync".split()
+        run([binaries / "initdb", "-D", data, *options])
     # Benchmarks want a server as a school has it: they name settings, as name=value, that win.
     wanted = [f"{name}={value}" for name, value in _RELAXED.items()]
-    wanted += os.environ.get("CRM_TEST_PG_SETTINGS", "").split()
+    wanted += [*os.environ.get("CRM_TEST_PG_SETTINGS", "").split(), *wishes]
     settings = [word for one in wanted for word in ("-c", one)]
     command = [binaries / "postgres", "-D", data, "-c", "listen_addresses=", "-k", data, *settings]
     return spawn(command, folder / "server.log"), f"postgresql+psycopg://postgres@/postgres?host={data}"
@@ -55,6 +59,8 @@ def _binaries(folder: Path) -> Path:
     # Root's folders are often closed to others. The package's own way as root adds a system user and
     # opens every parent folder, so the programs are copied, with the libraries that lie beside them.
     site = folder / "programs"
+    if site.exists():
+        return site / package.name / "pginstall" / "bin"
     skip = shutil.ignore_patterns("include", "*.pyc")
     shutil.copytree(package / "pginstall", site / package.name / "pginstall", ignore=skip)
     shutil.copytree(package.parent / f"{package.name}.libs", site / f"{package.name}.libs")

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.db import durability
 from crm_plugin.kernel.db.faults import keep_words_in, soften, unusable, words_of
 from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
@@ -105,6 +106,7 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
             return Database(_sqlite(parsed, options))
         engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options)
         mind_poolers(engine)
+        durability.keep_commits(engine)
         _ping_the_idle(engine)
         keep_limits(engine)
         keep_words_in(engine)
@@ -166,7 +168,7 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
 _LOOK = 0.001
 """Seconds between two looks at SQLite's write lock."""
 _PRAGMAS = (
-    *("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={1000 * BUSY_SECONDS}", "foreign_keys=ON"),
+    *("journal_mode=WAL", durability.SQLITE, f"busy_timeout={1000 * BUSY_SECONDS}", "foreign_keys=ON"),
     # 64 MB a connection instead of 2: a set of a million people does not fit into the latter.
     *("cache_size=-65536", "temp_store=MEMORY"),
 )

@@ -10,6 +10,9 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+POOLED = "crm_pooled"
+"""In the notes of a connection: what is set on it goes on to other programs."""
+
 
 def _is_pooled(connection: Any) -> bool:
     """Return whether a new connection of psycopg leads to a pooler: it is another process that answers."""
@@ -26,6 +29,7 @@ def mind_poolers(engine: Engine) -> None:
         event.listen(engine, "connect", _never_prepare)
 
 
-def _never_prepare(connection: Any, _record: Any) -> None:
-    if _is_pooled(connection):
+def _never_prepare(connection: Any, record: Any) -> None:
+    record.info[POOLED] = _is_pooled(connection)
+    if record.info[POOLED]:
         connection.prepare_threshold = None
