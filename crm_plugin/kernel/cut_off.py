@@ -1,4 +1,4 @@
-"""One deadline for all that is said on a line: who drips a byte now and then is cut off from another thread.
+"""One deadline for all that is said on a line: a server that drips is cut off from another thread.
 
 A socket's time-out begins again with each byte, so that a server may take hours for one answer.
 """

@@ -11,6 +11,7 @@ import pytest
 
 from crm_plugin.channels.email.smtp import connection as smtp
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
+from crm_plugin.channels.sms.carriers.http_call import InDoubt, Wire
 from tests.channels.email.test_smtp import Owner, mail
 
 DRIPS = ("greeting", "EHLO", "MAIL", "DATA", "text", "RSET")
@@ -68,3 +69,35 @@ def _drip(line: socket.socket, where: str) -> None:
         while begun:
             line.sendall(b"2")
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize("where", ["head", "length", "chunks", "end"])
+def test_a_gateway_that_drips_has_one_deadline(where: str) -> None:
+    wire = Wire(0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_gateway, args=(listening, where), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(InDoubt, match=r"timeout|lost"):
+            wire.post(f"http://127.0.0.1:{listening.getsockname()[1]}/", b"x", {})
+        assert time.monotonic() - began < 1.5
+    wire.close()
+
+
+HEADS = {
+    "head": b"HTTP/1.1 200 OK\r\nX-Long: ",
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f40\r\n",
+    "end": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+}
+"""What comes at once, before the rest comes letter by letter."""
+
+
+def _gateway(listening: socket.socket, where: str) -> None:
+    with suppress(OSError):
+        line, _ = listening.accept()
+        with line:
+            line.recv(65536)
+            line.sendall(HEADS[where])
+            while True:
+                line.sendall(b"x")
+                time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What is committed is on disk: a mark or an opt-out that a power cut takes back lets a message go twice.
+"""What is committed is on disk: where a power cut undoes a mark or an opt-out, a message goes twice.
 
 A server may be set to answer before it has written. PostgreSQL lets each session decide, so ours do; what
 only the server decides is said by ``crm doctor``.

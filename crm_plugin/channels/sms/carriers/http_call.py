@@ -19,6 +19,8 @@ import requests
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from crm_plugin.channels.sms.carriers import noted_lines
+from crm_plugin.kernel.cut_off import CUT_OFF
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.rare_warnings import RareWarnings
 from crm_plugin.kernel.web_address import parse
@@ -110,9 +112,12 @@ class Wire:
         times = (connect, self._seconds - connect)
         try:
             # A callable for auth keeps a .netrc of the machine from replacing our Authorization header.
-            with session.request(
-                *(method, url), data=body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
-            ) as response:
+            with (
+                CUT_OFF.at(deadline, noted_lines.begin()),
+                session.request(
+                    *(method, url), data=body, headers=dict(headers), auth=_as_is, timeout=times, **_PLAINLY
+                ) as response,
+            ):
                 answer = Answer(response.status_code, _read(response, deadline), response.headers)
         except (requests.RequestException, HTTPError, OSError) as error:
             session.close()
@@ -141,7 +146,7 @@ class Wire:
                 if time.monotonic() - used_at <= _IDLE_SECONDS:
                     return session
                 session.close()
-        return requests.Session()
+        return noted_lines.session()
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -154,8 +159,8 @@ def _read(response: requests.Response, deadline: float) -> bytes:
         body += piece
         if len(body) > _LARGEST_ANSWER:
             raise requests.exceptions.ContentDecodingError("the answer is too large")
-        if time.monotonic() > deadline:
-            raise requests.Timeout("the answer takes too long")
+    if time.monotonic() >= deadline:  # what was cut off reads like a whole answer
+        raise requests.Timeout("the answer takes too long")
     return body
 
 
