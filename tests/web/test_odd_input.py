@@ -66,7 +66,7 @@ def test_a_nul_in_a_form_is_refused_with_its_field(
     school: School, path: str, field: str, more: dict[str, str]
 ) -> None:
     answer = school.post(path, {**more, field: NUL})
-    assert (answer.status_code, REFUSED in answer.text) == (400, True)
+    assert (answer.status_code, REFUSED[1:] in answer.text) == (400, True)  # alone, it begins like a sentence
     assert (field in answer.text) == (field != "no\0 field")
 
 

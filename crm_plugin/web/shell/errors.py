@@ -114,4 +114,6 @@ def _answer(status: int, code: str, line: str, place: str = "") -> ResponseRetur
     title = say(_OF_CODES.get(code) or _TITLES.get(status, _BROKEN))
     if is_htmx():
         return Response(fragment("shell/problem.html", line=line), status=status)
+    if not place:  # a place is a name, which begins as it is written
+        line = line[:1].upper() + line[1:]
     return render("shell/error.html", title=title, status=status, line=line)
