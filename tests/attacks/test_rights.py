@@ -32,6 +32,7 @@ from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.wording.describe import describe
 from tests.fakes.crm import NOW, make_crm
+from tests.web.fixtures import open_school
 from tests.web.limits import ADMIN, EVERYBODY, LIMITED, Limits, file_of_campaign, open_limits
 
 DAY = timedelta(days=1)
@@ -95,6 +96,22 @@ def test_a_token_that_was_minted_before_there_was_this_rule_ends_too(crm: Crm) -
     assert token_actors.actor_of(crm, text) is None
     row = next(row for row in token_actors.listed(crm, ADMIN) if row.id == ident)
     assert not row.in_force
+
+
+def test_bad_tokens_are_on_record_and_a_flood_is_two_rows(database: Database, tmp_path: Path) -> None:
+    school = open_school(database, tmp_path, read=False)
+    clock: Any = school.crm.clock
+    for _ in range(20):
+        answer = school.get("/api/v1/me", headers={"Authorization": "Bearer crm_guessed"})
+        assert answer.status_code == 401
+        clock.move(minutes=1)
+    with school.crm.db.read() as session:
+        columns = AuditRow.action, AuditRow.count, AuditRow.details
+        rows = [tuple(row) for row in session.execute(sa.select(*columns).order_by(AuditRow.id))]
+    assert rows == [
+        ("token.refuse", 1, {"client": "127.0.0.1"}),
+        ("token.refuse", 10, {"client": "127.0.0.1"}),
+    ]
 
 
 def test_a_colleagues_note_keeps_what_it_said_and_names_the_changer(limits: Limits) -> None:

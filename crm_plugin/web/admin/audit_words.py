@@ -91,6 +91,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "data.confirm_gone": Text("Confirmed that rows are gone"),
         "token.create": Text("Created an API token"),
         "token.revoke": Text("Revoked an API token"),
+        "token.refuse": Text("API token refused"),
         "account.save": Text("Created an account, or gave it a new password"),
         "account.remove": Text("Deleted an account"),
         "account.sign_in": Text("Signed in"),

@@ -13,10 +13,10 @@ from flask_wtf.csrf import CSRFProtect, ValidationError, generate_csrf, validate
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound
 
-from crm_plugin.host import permissions, token_actors
+from crm_plugin.host import permissions, token_actors, token_refusals
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
-from crm_plugin.kernel import storable
+from crm_plugin.kernel import client_address, storable
 from crm_plugin.kernel.db.statement_limit import statements_within
 from crm_plugin.kernel.errors import BadInput, SignedOut
 from crm_plugin.profiles.store import host_info_cache
@@ -121,8 +121,15 @@ def find_actor() -> Actor | None:
             g.crm_actor = crm().host.current_actor(facts)
         else:
             g.crm_actor = token_actors.actor_of(crm(), text)
+            if g.crm_actor is None:
+                token_refusals.refused(crm(), _client())
     found: Actor | None = g.crm_actor
     return found
+
+
+def _client() -> str:
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return client_address.seen(request.remote_addr or "", forwarded, crm().settings.trusted_proxies)[:64]
 
 
 def bearer() -> str | None:
