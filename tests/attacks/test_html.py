@@ -1,5 +1,8 @@
 """HTML that wants to run, load, post or cover: none of it is in the message, nor in its preview."""
 
+import contextlib
+import socket
+import threading
 import time
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.web.shell.rendering import HTML_POLICY
 from tests.attacks.mail import Tags, page, tried
+from tests.channels.email.test_email import compiled
 
 ALLOWED_SCHEMES = ("https:", "http:", "mailto:", "tel:", "sms:", "#")
 FORBIDDEN_TAGS = set(
@@ -173,3 +177,31 @@ def test_a_preview_runs_and_fetches_nothing_even_so() -> None:
     assert rules["sandbox"] == ""
     assert "script-src" not in rules
     assert "http" not in HTML_POLICY
+
+
+def test_the_html_of_an_email_fetches_nothing() -> None:
+    called: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = listening.accept()
+                called.append(line.recv(100))
+                line.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    number = listening.getsockname()[1]
+    here, safe = f"http://127.0.0.1:{number}", f"https://127.0.0.1:{number}"
+    links = "".join(
+        f'<link rel="stylesheet" href="{one}">' for one in (f"{here}/a", "b.css", "file:///etc/hosts")
+    )
+    style = f"<style>@import '{here}/c'; p {{ color: red; background: url({here}/d) }}</style>"
+    body = f'<p>Hello</p><img src="{safe}/e" alt="x"><svg><image href="{here}/f"/></svg>'
+    compiled(f'<html><head><base href="{here}/">{links}{style}</head><body>{body}</body></html>', "service")
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(5)
+    assert called == []

@@ -7,6 +7,7 @@ from crm_plugin.campaigns.composing.drafts import create_single
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.profiles.store.masking import mask_contacts
 from crm_plugin.web.person.page import visible
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -24,7 +25,8 @@ def person_message(ident: int) -> ResponseReturnValue:
         raise BadInput("campaign.unknown_channel", channel=channel, known=", ".join(CHANNELS))
     purpose = "service" if request.form.get("purpose") == "service" else "marketing"
     document = {
-        "name": say("To %(name)s", name=one.display_name or one.host_id)[:120],
+        # A campaign's name is everybody's to read.
+        "name": say("To %(name)s", name=mask_contacts(one.display_name) or one.host_id)[:120],
         "channel": channel,
         "purpose": purpose,
         "policy": proposed(crm(), purpose),
