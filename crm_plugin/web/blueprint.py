@@ -5,7 +5,7 @@
 
 from functools import partial
 
-from flask import Blueprint, Response, request
+from flask import Blueprint
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
@@ -13,9 +13,8 @@ from crm_plugin.segments.saved.home_pins import PinAddress
 from crm_plugin.web.api import route as api
 from crm_plugin.web.shell import errors
 from crm_plugin.web.shell.bundle import STATIC
-from crm_plugin.web.shell.errors import kept_nowhere
 from crm_plugin.web.shell.extension import routes_of
-from crm_plugin.web.shell.guard import guarded, prepare
+from crm_plugin.web.shell.guard import guarded, not_kept, prepare
 from crm_plugin.web.shell.menu_entry import host_menu
 from crm_plugin.web.shell.rendering import entries_of
 
@@ -47,14 +46,8 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     blueprint.url_value_preprocessor(prepare)
     blueprint.record_once(partial(errors.answer_below, api.ROOT, crm))
     errors.register(blueprint, crm)
-    blueprint.after_request(_not_kept)
+    blueprint.after_request(not_kept)
     return blueprint
-
-
-def _not_kept(response: Response) -> Response:
-    """Let nobody keep a page, a document or a file of people; built files alone are kept."""
-    built = request.endpoint == f"{request.blueprint}.static" and response.status_code < 400
-    return response if built else kept_nowhere(response)
 
 
 def menu(crm: Crm, prefix: str = PREFIX) -> list[MenuEntry]:

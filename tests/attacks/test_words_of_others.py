@@ -17,6 +17,10 @@ from crm_plugin.kernel.db.engine import Database, connect, is_conflict
 from crm_plugin.kernel.db.faults import soften, words_of
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models.topics import Topic
+from crm_plugin.serve.app import create_app
+from crm_plugin.serve.sessions import SIGNED_IN
+from tests.fakes.crm import make_crm
+from tests.fakes.host import FakeHost
 from tests.servers.run import Unavailable as Absent
 from tests.servers.run import url_of
 from tests.web.fixtures import open_school
@@ -130,6 +134,22 @@ def test_a_page_says_what_is_wrong_in_our_words(
     shown = answer.text + caplog.text
     assert [word for word in ("no such table", "sqlite3", "SELECT") if word in answer.text] == []
     assert "no such table" not in shown
+
+
+@on_sqlite
+def test_the_shell_says_so_too_and_blames_no_hook_of_the_school(database: Database, tmp_path: Path) -> None:
+    app = create_app(make_crm(database, FakeHost(), instance=str(tmp_path)), FakeHost())
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie[SIGNED_IN] = "a text of a session"
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE crm_session RENAME TO crm_other"))
+    answers = [client.get("/admin/crm/people") for _ in range(3)]
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE crm_other RENAME TO crm_session"))
+    assert {answer.status_code for answer in answers} == {503}
+    assert "database does not answer: its tables" in answers[0].text
+    assert "host_current_actor" not in answers[0].text
 
 
 def test_an_answer_of_redis_is_cut_before_what_was_sent_to_it() -> None:

@@ -15,7 +15,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import outage_of
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.web.shell.guard import LARGEST_BODY, is_htmx, unrouted, wants_json
+from crm_plugin.web.shell.guard import LARGEST_BODY, is_htmx, kept_nowhere, unrouted, wants_json
 from crm_plugin.web.shell.i18n import explain, say
 from crm_plugin.web.shell.rendering import fragment, render
 
@@ -67,13 +67,6 @@ def answer_below(path: str, crm: Crm, state: BlueprintSetupState) -> None:
         return kept_nowhere(make_response(_http(fault)))
 
     state.app.before_request(partial(unrouted, below, answered))
-
-
-def kept_nowhere(response: Response) -> Response:
-    """Let nobody on the way, and no browser of a shared machine, keep an answer."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
 
 
 def _too_large() -> BadInput:

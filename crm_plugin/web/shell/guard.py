@@ -231,3 +231,16 @@ def prepare(_endpoint: str | None, _values: object) -> None:
     guard = current_app.extensions.get("csrf")
     if is_api() and isinstance(guard, CSRFProtect):
         guard.exempt(current_app.view_functions[str(request.endpoint)])
+
+
+def kept_nowhere(response: Response) -> Response:
+    """Let nobody on the way, and no browser of a shared machine, keep an answer."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def not_kept(response: Response) -> Response:
+    """Let nobody keep a page, a document or a file of people; built files alone are kept."""
+    built = request.endpoint == f"{request.blueprint}.static" and response.status_code < 400
+    return response if built else kept_nowhere(response)
