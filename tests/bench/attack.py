@@ -201,7 +201,8 @@ def _measure(port: int, code: str, colleague: Browser, password: str, flood: str
     visitors = [Browser(port) for _ in range(VISITORS)]
     command = [sys.executable, "-m", "tests.bench.attack", "--flood", str(port), flood]
     flooding = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) if flood else None
-    time.sleep(1.0 if flood else 0.0)
+    if flooding and flooding.stdout:
+        flooding.stdout.readline()
     follow = Crowd(VISITORS, lambda number, _: visitors[number].ask("GET", f"/r/{code}"), PAUSE)
     read = Crowd(1, lambda _, times: colleague.ask("GET", PAGES[times % len(PAGES)]), PAUSE)
     again = Crowd(1, enter, 2.0)
@@ -231,6 +232,8 @@ def _flood(port: int, many: bool) -> None:
 
     began = time.perf_counter()
     with Crowd(FLOOD, guess, 0.0) as crowd:
+        time.sleep(1.0)
+        print("under way", flush=True)
         sys.stdin.read()
     rate = len(crowd.seconds) / (time.perf_counter() - began)
     print(f"{rate:.0f} tries a second, answers {crowd.statuses}, p50 {crowd.late(0.5) * 1000:.0f} ms")

@@ -3,16 +3,22 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.cli import wsgi_server
+from tests.cli.test_demo import all_gone, free_port
 from tests.road import Road
 
 CRM = [sys.executable, "-m", "crm_plugin.cli"]
@@ -145,6 +151,44 @@ def test_a_signal_to_end_leaves_no_traceback(
     assert process.returncode in ((0, code) if words == ["worker"] else (code,))
     # What it held is free again: nothing waits for it.
     road.crm("init", "--no-progress")
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=5) as answer:
+        return b"<form" in answer.read()
+    return False
+
+
+def test_a_web_process_that_dies_comes_again_and_a_signal_ends_it(road: Road) -> None:
+    port = free_port()
+    process = start(road, "serve", "--port", str(port))
+    try:
+        wait_for(lambda: process.poll() is not None or answers(port), 60)
+        (web,) = psutil.Process(process.pid).children()
+        time.sleep(2)  # one that lives no longer is not started again
+        web.kill()
+        wait_for(lambda: web not in psutil.Process(process.pid).children() and answers(port))
+        below = psutil.Process(process.pid).children()
+        with socket.create_connection(("127.0.0.1", port)) as half:
+            half.sendall(b"GET /login HTTP/1.1\r\nHo")
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            _, errors = process.communicate(timeout=20)
+            assert time.monotonic() - began < 8, "waits for a request that may never come"
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.count("\n") == 1, errors
+    assert "is started again" in errors
+    assert all_gone(below)
+
+
+def test_what_cannot_be_served_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    dies = [sys.executable, "-S", "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr(wsgi_server, "fork", lambda _: os.posix_spawn(sys.executable, dies, os.environ))
+    with pytest.raises(ChildProcessError, match="ended as soon as it had begun"):
+        wsgi_server._keep(lambda: 0)
 
 
 def test_importing_opens_nothing(tmp_path: Path) -> None:
