@@ -98,12 +98,12 @@ def limits(actor: Actor) -> list[str] | None:
     return None if actor.scope is None else sorted(actor.scope)
 
 
-def owns(query: QuickQuery, actor: Actor) -> bool:
-    """Return whether an actor may change a quick query: their own, and an administrator each one.
+def owns(owner: str, actor: Actor) -> bool:
+    """Return whether an actor may change a quick query of an owner: their own, and an administrator each one.
 
     Colleagues of the whole school use a shared one: an administrator of some courses leaves it alone.
     """
-    return query.owner == actor.id or (actor.may("crm.admin") and actor.scope is None)
+    return owner == actor.id or (actor.may("crm.admin") and actor.scope is None)
 
 
 def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
@@ -121,5 +121,5 @@ def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
         query.position,
         query.count if counted else None,
         query.counted_at if counted else None,
-        owns(query, actor),
+        owns(query.owner, actor),
     )

@@ -24,10 +24,12 @@ from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
 from crm_plugin.kernel.tokens import Grant, Token
 from crm_plugin.profiles.extension import Window
+from crm_plugin.profiles.people.queries import person_id_of
 from crm_plugin.profiles.people.timeline import timeline
 from crm_plugin.profiles.privacy.requests import export, forget
 from crm_plugin.profiles.staff import follow_ups
 from crm_plugin.profiles.staff.follow_ups import Entry
+from crm_plugin.profiles.staff.undo import undo
 from crm_plugin.segments.models import QuickQuery
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.wording.describe import describe
@@ -114,8 +116,13 @@ def test_bad_tokens_are_on_record_and_a_flood_is_two_rows(database: Database, tm
     ]
 
 
-def test_a_colleagues_note_keeps_what_it_said_and_names_the_changer(limits: Limits) -> None:
-    crm, ina = limits.crm, limits.ids["in1"]
+def test_a_colleagues_note_keeps_what_it_said_and_names_the_changer(
+    database: Database, tmp_path: Path
+) -> None:
+    school = open_school(database, tmp_path)
+    crm = school.crm
+    with crm.db.read() as session:
+        ina = person_id_of(session, "p3")
     note = follow_ups.add(crm, ADMIN, ina, Entry("call", "She wants the course"))
     follow_ups.edit(crm, ADMIN, ina, note, Entry("call", "She wants the course"))
     follow_ups.edit(crm, ANN, ina, note, Entry("note", "She wants her money back"))
@@ -127,11 +134,11 @@ def test_a_colleagues_note_keeps_what_it_said_and_names_the_changer(limits: Limi
         ("She wants the course", "call", "Ann")
     ]
     assert moments[0].details["changed_by"] == "Ann"
-    limits.school.host.actor = ADMIN
-    page = limits.school.get(f"/people/{ina}").text
+    school.host.actor = ADMIN
+    page = school.get(f"/people/{ina}").text
     assert page.count("changed by Ann") == 2, "beside the note, and in the timeline"
     assert "She wants the course" in page
-    answer = limits.school.get("/api/v1/people/in1/follow-ups").get_json()["items"][0]
+    answer = school.get("/api/v1/people/p3/follow-ups").get_json()["items"][0]
     assert (answer["changed_by"], answer["versions"][0]["text"]) == ("Ann", "She wants the course")
     assert [one["text"] for one in export(crm, ina)["follow_up_changes"]] == ["She wants the course"]
     forget(crm, ina)
@@ -207,7 +214,18 @@ def test_a_limited_administrator_changes_nothing_of_the_whole_school(limits: Lim
     editing.change(limits.crm, LIMITED, key, replace(TEXT, text="Hi ${display_name}"))
     editing.delete(limits.crm, LIMITED, key)
     _reordering_moves_nothing_unseen(limits)
+    _a_right_that_is_gone_undoes_nothing(limits.crm, limits.ids["mine"])
     _no_word_about_a_copy(limits.crm, limits.ids["own_draft"])
+
+
+def _a_right_that_is_gone_undoes_nothing(crm: Crm, mine: int) -> None:
+    quick_queries.share(crm, LIMITED, mine, True)
+    demoted = replace(ADMIN, permissions=frozenset({"crm.edit"}))
+    changes = partial(quick_queries.rename, name="x"), quick_queries.delete
+    for change in changes:
+        ident = change(crm, ADMIN, mine)
+        assert is_refused(partial(undo, crm, demoted, ident))
+        undo(crm, ADMIN, ident)
 
 
 def _no_word_about_a_copy(crm: Crm, own: int) -> None:

@@ -12,6 +12,7 @@ from tests.web.fixtures import School
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
+@pytest.mark.long
 def test_the_log_is_filtered_by_keyboard(served: School, page: Page, complaints: list[str]) -> None:
     served.sign_in(locale="zh-CN")
     with served.crm.db.begin() as session:

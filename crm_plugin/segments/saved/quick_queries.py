@@ -247,7 +247,7 @@ def _edit(crm: Crm, actor: Actor, ident: int, action: str, **values: Any) -> int
 def _editable(session: Session, ident: int, actor: Actor) -> QuickQuery:
     need(actor, "crm.edit")
     query = queries.find(session, ident, actor)
-    if not queries.owns(query, actor):
+    if not queries.owns(query.owner, actor):
         raise Refused("access.refused", permission="crm.admin")
     return query
 

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.errors import Conflict
+from crm_plugin.kernel.errors import Conflict, Refused
 from crm_plugin.profiles.extension import TakeBack
 from crm_plugin.profiles.staff.undo import offer
 from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.queries import owns
 
 _KEPT = tuple(column.key for column in sa.inspect(QuickQuery).columns)
 _TIMES = ("created_at", "updated_at")
@@ -38,7 +39,10 @@ def deleted(session: Session, crm: Crm, actor: Actor, query: QuickQuery) -> int:
     return offer(session, crm, actor, "query.delete", {"row": row})
 
 
-def _change_back(session: Session, crm: Crm, _actor: Actor, payload: dict[str, Any]) -> None:
+def _change_back(session: Session, crm: Crm, actor: Actor, payload: dict[str, Any]) -> None:
+    owner = session.scalar(sa.select(QuickQuery.owner).where(QuickQuery.id == payload["id"]))
+    if owner is not None:
+        _check(owner, actor)
     values = {**payload["values"], "updated_at": crm.clock()}
     if "tree" in values:
         # The count was of the other search.
@@ -56,13 +60,20 @@ def _move_back(session: Session, _crm: Crm, _actor: Actor, payload: dict[str, An
         session.execute(sa.update(QuickQuery).where(QuickQuery.id == ident).values(position=place))
 
 
-def _bring_back(session: Session, _crm: Crm, _actor: Actor, payload: dict[str, Any]) -> None:
+def _bring_back(session: Session, _crm: Crm, actor: Actor, payload: dict[str, Any]) -> None:
     row = dict(payload["row"])
+    _check(row["owner"], actor)
     if session.get(QuickQuery, row["id"]) is not None:
         # SQLite gives the number of a deleted row to the next one.
         del row["id"]
     times: dict[str, datetime] = {name: parse_instant(row[name]) for name in _TIMES}
     session.add(QuickQuery(**row | times))
+
+
+def _check(owner: str, actor: Actor) -> None:
+    """Refuse an actor who lost the right to change it since they did."""
+    if not owns(owner, actor):
+        raise Refused("access.refused", permission="crm.admin")
 
 
 UNDO: dict[str, TakeBack] = {

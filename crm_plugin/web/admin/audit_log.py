@@ -200,7 +200,7 @@ def _details(row: AuditEntry) -> str:
 def _value(name: str, value: Any) -> str:
     if name == "until":
         return _moment(str(value))
-    if name == "did":
+    if name in ("did", "kind"):
         return word("audit" if "." in value else "audit_area", value)
     if name == "decision" and value in TABLES["audit_decision"]:
         return word("audit_decision", value)

@@ -131,6 +131,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "client": Text("Address", "audit log"),
         "who": Text("Who", "audit log"),
         "did": Text("What", "audit log"),
+        "kind": Text("What", "audit log"),
         "until": Text("Until"),
         "sessions": Text("Sessions"),
         "format": Text("Format"),
