@@ -33,33 +33,34 @@ from tests.fakes.host import staff
 from tests.web.fixtures import open_school
 
 SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-REFS = ("a\0b", "\ud83d", "x" * 500)
+REFS = ("a\0b", "\ud83d", "x" * 500, "")
 """What no column takes as a carrier's id."""
 
 
-@pytest.mark.parametrize("ref", REFS, ids=["NUL", "surrogate", "long"])
-def test_a_carriers_id_of_any_kind_leaves_nothing_in_doubt(
-    database: Database, tmp_path: Path, ref: str
-) -> None:
-    crm = world(database, tmp_path, people=3)
+def test_a_carriers_id_of_any_kind_leaves_nothing_in_doubt(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=4)
     ident = ready(crm)
-    odd: dict[str, Any] = {"reason": ref, "words": ref}
 
     def answer(message: Message) -> Receipt:
-        found = receipt(message, **odd)
-        found.ref = f"{message.key} {ref}"
-        return found
+        ref = REFS[int(message.address[-1]) - 1]
+        return _odd(message, ref) if ref else receipt(message)
 
     answers(crm, answer)
     run(crm)
-    assert books(crm, ident) == {"considered": 3, "sent": 3}
+    assert books(crm, ident) == {"considered": 4, "sent": 4}
     with crm.db.read() as session:
-        refs = list(session.scalars(sa.select(Delivery.carrier_ref).order_by(Delivery.id)))
-        ids = list(session.scalars(sa.select(Delivery.id).order_by(Delivery.id)))
-    assert len(set(refs)) == 3
-    assert refs[0] == kept_ref(f"{ident}-{ids[0]} {ref}")
-    assert delivery_reports.receive(crm, "books", f"{ident}-{ids[0]} {ref}", "failed_permanent", ref)
-    assert books(crm, ident) == {"considered": 3, "sent": 2, "failed_permanent": 1}
+        rows = sa.select(Delivery.id, Delivery.carrier_ref).order_by(Delivery.person_id)
+        found = [tuple(row) for row in session.execute(rows)]
+    for (id, kept), ref in zip(found[:3], REFS, strict=False):
+        assert kept == kept_ref(f"{ident}-{id} {ref}")
+        assert delivery_reports.receive(crm, "books", f"{ident}-{id} {ref}", "failed_permanent", ref)
+    assert books(crm, ident) == {"considered": 4, "sent": 1, "failed_permanent": 3}
+
+
+def _odd(message: Message, ref: str) -> Receipt:
+    found = receipt(message, reason=ref, words=ref)
+    found.ref = f"{message.key} {ref}"
+    return found
 
 
 def test_a_click_with_a_nul_in_its_agent_is_counted(database: Database, tmp_path: Path) -> None:
@@ -82,6 +83,7 @@ def nested(depth: int) -> dict[str, Any]:
     return tree
 
 
+@SQLITE
 def test_a_query_nested_nine_deep_ends_no_burst(database: Database, tmp_path: Path) -> None:
     crm = world(database, tmp_path, people=3)
     for depth in (9, 12):
