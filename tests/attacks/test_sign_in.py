@@ -16,6 +16,7 @@ from crm_plugin.demo import accounts as school_accounts
 from crm_plugin.demo.models import db as school_db
 from crm_plugin.kernel import passwords
 from crm_plugin.kernel.db.engine import Database
+from crm_plugin.serve import sign_in_limits
 from crm_plugin.serve.known_browser import COOKIE
 from crm_plugin.serve.sign_in import Turns
 from crm_plugin.serve.sign_in_limits import (
@@ -25,7 +26,6 @@ from crm_plugin.serve.sign_in_limits import (
     FREE_THEN,
     GUESSED_AT,
     LONGEST_WAIT,
-    REMEMBERED,
     Caller,
     Limits,
 )
@@ -69,7 +69,7 @@ def hasher(monkeypatch: pytest.MonkeyPatch) -> Hasher:
 
 @pytest.fixture
 def shell(database: Database, tmp_path: Path, hasher: Hasher) -> Shell:
-    made = open_shell(database, tmp_path)
+    made = open_shell(database, tmp_path, read=False)
     made.add("admin", PASSWORD, "crm.admin")
     return made
 
@@ -261,13 +261,14 @@ def test_neighbours_in_one_ipv6_network_share_a_count() -> None:
     assert limits.wait("ann", Caller("::ffff:203.0.113.5"), NOW) > 0
 
 
-def test_memory_has_an_end() -> None:
+def test_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_limits, "REMEMBERED", 50)
     limits = Limits()
-    for number in range(REMEMBERED + 100):
+    for number in range(70):
         limits.wrong(f"name{number}", Caller(f"address {number}"), NOW)
         limits.right(f"name{number}", Caller(f"address {number}"))
     counts = (limits._callers, limits._names, limits._pairs)
-    assert max(len(limits._homes), *(len(one._kept) for one in counts)) == REMEMBERED
+    assert max(len(limits._homes), *(len(one._kept) for one in counts)) == 50
 
 
 def test_known_people_go_first_and_not_all_strangers_wait() -> None:
@@ -309,7 +310,7 @@ def test_the_reference_school_hashes_outside_of_transactions_too(
             return make(*words)
 
         monkeypatch.setattr(school_accounts, name, noted)
-    with opened(f"sqlite:///{tmp_path / 'school.db'}") as app:
+    with opened(f"sqlite:///{tmp_path / 'school.db'}", people=0) as app:
         wen = Visitor(app)
         form = {"username": "wen", "display_name": "Wen", "email": "wen@example.com"}
         assert wen.post("/register", **form, password="correct horse").location == "/courses"
