@@ -7,6 +7,7 @@ answers of carriers, messages, conditions. Who may see contacts finds it; the ot
 import base64
 import io
 import logging
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -222,7 +223,7 @@ def found_by(world: World, actor: r.Actor, every: int = 1) -> tuple[dict[str, li
 def test_a_canary_is_found_by_who_may_see_it_and_by_nobody_else(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.INFO):
         everywhere, _ = found_by(world, BOSS, every=3)
         assert len(everywhere) > 15, "a canary that nobody can find proves nothing"
         for every, actor in enumerate((NO_CONTACTS, LIMITED), 1):
@@ -231,11 +232,17 @@ def test_a_canary_is_found_by_who_may_see_it_and_by_nobody_else(
     assert [one for one in CANARIES if one in caplog.text] == []
 
 
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_no_other_road_leads_to_them(world: World) -> None:
     no_condition_and_no_order_reveals_them_letter_by_letter(world)
     a_test_send_takes_none_along(world)
     what_somebody_cannot_read_they_cannot_write_over(world)
     what_workers_count_for_somebody_is_what_they_may_ask(world)
+
+
+@pytest.mark.long
+def test_no_condition_reveals_them_on_any_database(world: World) -> None:
+    no_condition_and_no_order_reveals_them_letter_by_letter(world)
 
 
 ORACLES = [
@@ -374,6 +381,13 @@ def what_somebody_cannot_read_they_cannot_write_over(world: World) -> None:
 def test_the_rule_is_about_the_value(text: str, seen: str) -> None:
     assert masking.mask_contacts(text) == seen
     assert masking.mask_contacts(seen) == seen
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "a@" * 100_000, "1-" * 100_000, "1 23456 " * 25_000])
+def test_no_text_takes_long_to_mask(text: str) -> None:
+    started = time.process_time()
+    assert "13887654321" not in masking.mask_contacts(f"{text} 13887654321")
+    assert time.process_time() - started < 1
 
 
 def test_every_database_finds_the_same_texts(database: Database) -> None:

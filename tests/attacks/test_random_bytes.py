@@ -115,7 +115,7 @@ def stand_up_to(crm: Crm, requests: int) -> None:
 
 @SQLITE
 def test_a_thousand_random_bytes_at_each_public_route(crm: Crm) -> None:
-    stand_up_to(crm, 80)
+    stand_up_to(crm, 40)
 
 
 @pytest.mark.long

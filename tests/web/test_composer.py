@@ -293,6 +293,18 @@ def test_links_are_looked_at_in_the_background(school: School, monkeypatch: pyte
 
 
 @on_sqlite
+def test_a_link_to_another_port_is_sent_unchecked_and_marked_so(school: School) -> None:
+    link = {"link": "https://school.example:8443/page", "text": "{{ link }}", "purpose": "service"}
+    ident = draft(school, **link)
+    school.get(f"/campaigns/{ident}/check")
+    draft_link_check.look(school.crm)
+    text = school.get(f"/campaigns/{ident}/check/found").text
+    assert "https://school.example:8443/page is sent unchecked: we open ports 80 and 443 only" in text
+    school.post(f"/campaigns/{ident}/launch", {"confirm": str(PEOPLE)})
+    assert queries.get(school.crm, ident).state == "freezing"
+
+
+@on_sqlite
 def test_people_with_one_address_are_told_before(school: School) -> None:
     school.host.put(r.Person("p99", display_name="Twin", email="p1@example.com"))
     sync(school.crm, full=True)
