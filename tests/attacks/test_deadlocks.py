@@ -32,7 +32,9 @@ OWN_WAYS = {
     "host/readonly.py": "ends what a driver began, on the school's database, which is only read",
 }
 """Files that begin or end a transaction themselves, and why they may."""
-BEGINNING = re.compile(r"\.(begin|begin_nested|commit)\(\)")
+BEGINNING = re.compile(
+    r"(db|database|engine|session|connection|raw|writer|self)\.(begin|begin_nested|commit)\(\)"
+)
 
 
 def test_there_is_one_way_to_write() -> None:
