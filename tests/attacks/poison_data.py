@@ -10,14 +10,15 @@ from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.facts import compute
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.models.streams import HostEventRow, Quarantined
+from crm_plugin.profiles.store.mapping import spelled
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
-from crm_plugin.profiles.sync import daily, host_checks, named_rows, service, write_page
+from crm_plugin.profiles.sync import daily, host_checks, named_rows, respelling, service, write_page
 from crm_plugin.profiles.sync.events import Sink
 from crm_plugin.segments import queries
 from crm_plugin.segments.bulk import bulk_tagging, exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.saved import home_pins, quick_queries
-from tests.attacks.poison import asked, failing, in_job, kept
+from tests.attacks.poison import Bad, asked, failing, in_job, kept
 from tests.campaigns.fixtures import EVERYBODY
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL, staff
@@ -54,6 +55,24 @@ def a_stream_that_fails(here: Here) -> None:
     do(school.crm, "crm_plugin.profiles.jobs.sync_changes")
     assert one(school.crm, sa.select(Person.id).where(Person.host_id == "good"))
     assert kept(school.crm) == {"profiles.streams": [("courses", "Bad")]}
+
+
+@in_job("profiles.jobs.sync_changes")
+def a_stored_row_that_cannot_be_spelled(here: Here) -> None:
+    crm = open_school(here.database, here.folder).crm
+    bad, good = _person(crm, "p2"), _person(crm, "p4")
+
+    def spell(row: Any, region: str | None) -> dict[str, Any]:
+        if row.id == bad:
+            raise Bad
+        return {**spelled(row, region), "display_name": "respelled"}
+
+    here.monkeypatch.setattr(respelling, "RULES", respelling.RULES + 1)
+    here.monkeypatch.setattr(respelling, "STEPS", (respelling.Step(Person, "id", spell),))
+    do(crm, "crm_plugin.profiles.jobs.sync_changes")
+    with crm.db.read() as session:
+        names = dict(session.execute(sa.select(Person.id, Person.display_name)).all())
+    assert (names[bad] == "respelled", names[good]) == (False, "respelled")
 
 
 @in_job("profiles.jobs.daily")

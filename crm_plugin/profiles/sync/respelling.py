@@ -140,7 +140,7 @@ def _next(session: Session, by: str | None) -> tuple[int, bool]:
 
 def _write(session: Session, step: Step, rows: Sequence[Any], by: str | None) -> int:
     """Write those rows that come out otherwise; return how many."""
-    made = [(row, step.spell(row, by)) for row in rows if getattr(row, "status", "") != "erased"]
+    made = [(row, _spelled(step, row, by)) for row in rows if getattr(row, "status", "") != "erased"]
     if step.model is m.Person:
         international_email.withhold(session, [new for _, new in made if new])
     changed = [(row, new) for row, new in made if new is None or _differs(row, new)]
@@ -159,6 +159,15 @@ def _write(session: Session, step: Step, rows: Sequence[Any], by: str | None) ->
     ids = {row._mapping[owner] for row, _ in changed if owner in row._mapping}
     touch(session, {id for id in ids if id is not None})
     return len(changed)
+
+
+def _spelled(step: Step, row: Any, by: str | None) -> Columns | None:
+    """Make columns of a row; one that this fails with stays as it is until the school changes it."""
+    try:
+        return step.spell(row, by)
+    except Exception:
+        log.warning("a row of %s cannot be spelled", step.model.__tablename__, exc_info=True)
+        return {}
 
 
 def _differs(row: Any, new: Columns) -> bool:

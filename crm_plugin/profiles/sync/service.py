@@ -77,8 +77,9 @@ def sync(
     started = time.monotonic()
     until = None if seconds is None else started + seconds
     result = SyncResult()
-    respelling.proceed(crm, until if seconds is None else started + SPELLING_SECONDS)
     round_ = crm.round("profiles.streams")
+    spelling_until = until if seconds is None else started + SPELLING_SECONDS
+    round_.one("spelling", partial(respelling.proceed, crm, spelling_until))
     for stream in _streams(crm):
         visit = partial(_visit, crm, stream, full, until, progress, result)
         (result.states[stream],) = round_.one(stream, visit) or ["failing"]
