@@ -6,6 +6,7 @@ own processes.
 """
 
 import os
+import secrets
 import shutil
 import stat
 from contextlib import suppress
@@ -59,6 +60,22 @@ def make_file(path: Path) -> Path:
     """Return a file; make it first, empty, where it is not there."""
     os.close(opened(path, os.O_WRONLY))
     return path
+
+
+def make_unopened(path: Path) -> None:
+    """Make an empty file where none is, without opening it under its name.
+
+    Closing a file takes away the locks that SQLite, in this process, has on it.
+    """
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    make_file(draft)
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def exposed(folder: Path) -> list[str]:

@@ -6,14 +6,16 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from crm_plugin.cli.doctor import examine
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostEvent
 from crm_plugin.kernel import embedded_valkey
-from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.private_files import make_folder
 from crm_plugin.kernel.queue import Queue
@@ -68,6 +70,27 @@ def test_nobody_else_reads_what_an_installation_keeps(tmp_path: Path, umask: int
     open_to_others = {name: oct(mode) for name, mode in found.items() if mode & 0o077}
     assert open_to_others == {}
     assert {"instance/crm.db", "instance/secret_key", "instance/exports"} <= found.keys()
+
+
+def test_a_database_is_never_opened_beside_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing a second descriptor would take SQLite's locks away."""
+    paths: list[str] = []
+    real = os.open
+
+    def noted(path: Any, *more: Any) -> int:
+        paths.append(str(path))
+        return real(path, *more)
+
+    monkeypatch.setattr(os, "open", noted)
+    file = tmp_path / "crm.db"
+    for _ in range(2):
+        database = connect(f"sqlite:///{file}")
+        database.run(lambda session: session.execute(sa.text("SELECT 1")))
+        database.close()
+    assert len(paths) > 2
+    assert str(file) not in paths
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crm.db", "crm.db-turn"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def a_group() -> int:

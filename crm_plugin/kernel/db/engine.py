@@ -21,7 +21,7 @@ from crm_plugin.kernel.db.pooler import mind_poolers
 from crm_plugin.kernel.db.statement_limit import BUSY_SECONDS, busy_seconds, keep_limits, too_slow
 from crm_plugin.kernel.db.turnstile import Turnstile
 from crm_plugin.kernel.errors import Unavailable
-from crm_plugin.kernel.private_files import make_file
+from crm_plugin.kernel.private_files import make_unopened
 from crm_plugin.kernel.process import forget_after_fork
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def _make_private(file: Path, *_places: Any) -> None:
     """Make a new database's file before SQLite does: all may read what it makes."""
     if file.parent.is_dir():
         with suppress(OSError):
-            make_file(file)
+            make_unopened(file)
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
