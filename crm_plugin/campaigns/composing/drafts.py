@@ -92,10 +92,6 @@ def usual_topic(crm: Crm, actor: Actor) -> dict[str, Any]:
     return {"topic": last} if last in known else {}
 
 
-ASKED = ("audience", "policy")
-"""Columns with conditions: they are decided as who wrote them last may see people."""
-
-
 @dataclass(frozen=True, slots=True)
 class Form:
     """An open form that a draft is written in."""
@@ -131,8 +127,7 @@ def _update(
         return campaign.revision
     if form is not None and form.seen != campaign.revision and form.writer != campaign.writer:
         raise Conflict("campaign.changed")
-    if any(name in ASKED and getattr(campaign, name) != value for name, value in columns.items()):
-        campaign.contacts = may_see_contacts(actor)
+    campaign.contacts = _sees_contacts(campaign, actor, columns)
     for name, value in columns.items():
         setattr(campaign, name, value)
     campaign.revision += 1
@@ -140,6 +135,17 @@ def _update(
     campaign.updated_at = crm.clock()
     record(session, crm.clock(), actor.id, "campaign.update", ("campaign", campaign_id))
     return campaign.revision
+
+
+def _sees_contacts(campaign: Campaign, actor: Actor, columns: dict[str, Any]) -> bool:
+    """Return whether its conditions may see contacts: all of them are of people who may."""
+    goal = columns["policy"].get("goal")
+    changed = [goal != campaign.policy.get("goal")]
+    if "audience" in columns:
+        changed.append(columns["audience"] != campaign.audience)
+    if not any(changed):
+        return campaign.contacts
+    return may_see_contacts(actor) and (campaign.contacts or all(changed) or goal is None)
 
 
 def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
