@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from crm_plugin.kernel.process import forget_after_fork
+
 BEAT = 0.2
 """Seconds between two looks at the deadlines."""
 _IDLE = 25
@@ -25,6 +27,11 @@ class CutOff:
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        forget_after_fork(self, "_forget")
+
+    def _forget(self) -> None:
+        # A child has copies of its parent's sockets, and must not cut what its parent says on them.
+        self._lines, self._thread, self._lock = {}, None, threading.Lock()
 
     @contextmanager
     def at(self, deadline: float, line: Any) -> Iterator[None]:
@@ -39,11 +46,10 @@ class CutOff:
         try:
             yield
         finally:
-            del self._lines[number]
+            self._lines.pop(number, None)
 
     def _start(self) -> None:
         with self._lock:
-            # A child of this process has none.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._watch, name="cut off", daemon=True)
                 self._thread.start()

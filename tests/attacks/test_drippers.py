@@ -1,5 +1,6 @@
 """Servers of carriers that give their answers letter by letter: a call has one deadline."""
 
+import os
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from crm_plugin.channels.email.smtp import connection as smtp
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.sms.carriers.http_call import InDoubt, Wire
+from crm_plugin.kernel.cut_off import CutOff
 from tests.channels.email.test_smtp import Owner, mail
 
 DRIPS = ("greeting", "EHLO", "MAIL", "DATA", "text", "RSET")
@@ -113,3 +115,14 @@ def _gateway(listening: socket.socket, where: str) -> None:
             while True:
                 line.sendall(b"x")
                 time.sleep(0.05)
+
+
+def test_a_child_cuts_no_line_of_its_parent() -> None:
+    cut_off = CutOff()
+    with cut_off.at(time.monotonic() + 60, None):
+        child = os.fork()
+        if not child:
+            with cut_off.at(time.monotonic() + 60, None):
+                os._exit(len(cut_off._lines))
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
