@@ -20,6 +20,8 @@ CONNECTIONS = 2048
 """Connections that are taken at the same time; those that ask nothing for half a minute are closed."""
 GRACE = 5.0
 """Seconds that requests under way have when the process is to end."""
+_HASHING = ("/login", "/register")
+"""Where `crm serve`, and the school of `crm demo`, hash a password before they know somebody."""
 _PAUSE = 1.0
 """Seconds before a refused sign-in is answered: a flood costs no more than its connections."""
 _SWITCH = 0.0002
@@ -40,7 +42,7 @@ class Lanes:
         """Return the lane of a request; None for one that is answered from memory."""
         if self._front.is_public(environ):
             return None if self._front.is_in_memory(environ) else self._public
-        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/login":
+        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in _HASHING:
             return self._sign_in
         return self._pages
 

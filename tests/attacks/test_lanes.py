@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from crm_plugin.cli.asgi_bridge import Bridge
 from crm_plugin.cli.web_process import Lanes
@@ -26,13 +27,17 @@ class Application:
 
     def __init__(self, crm: Crm) -> None:
         self.free = threading.Event()
+        self._database = crm.db
         self.wsgi_app = PublicApp(crm, self._page)
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         return self.wsgi_app(environ, start)
 
     def _page(self, _environ: dict[str, Any], start: Any) -> list[bytes]:
-        self.free.wait(10)
+        with self._database.read() as one, self._database.read() as other:  # as some pages do
+            one.execute(sa.text("SELECT 1"))
+            other.execute(sa.text("SELECT 1"))
+            self.free.wait(10)
         start("200 OK", [])
         return [b"a page"]
 

@@ -104,6 +104,7 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed, options))
+        options = {"max_overflow": MORE_CONNECTIONS, **options}
         engine = sa.create_engine(parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options)
         mind_poolers(engine)
         durability.keep_commits(engine)
@@ -115,6 +116,11 @@ def connect(url: str | sa.URL, **options: Any) -> Database:
         raise unusable(error) from None
 
 
+MORE_CONNECTIONS = 50
+"""Connections beyond the five that are kept, while all are taken, so that no thread waits for another.
+
+A thread holds two at most. With SQLAlchemy's ten, eight slow pages kept an opt-out waiting.
+"""
 IDLE_SECONDS = 1.0
 """How long a connection may lie in the pool before it is asked whether it still lives."""
 
@@ -140,10 +146,13 @@ def _ping_the_idle(engine: Engine) -> None:
 
 
 def _sqlite(url: sa.URL, options: dict[str, Any]) -> Engine:
-    engine = sa.create_engine(url, hide_parameters=True, **options)
     file = None if url.database in (None, "", ":memory:") else Path(str(url.database))
-    if file is not None and not str(file).startswith("file:"):
-        event.listen(engine, "do_connect", partial(_make_private, file))
+    plain = None if file is None or str(file).startswith("file:") else file
+    if plain is not None:
+        options = {"max_overflow": MORE_CONNECTIONS, **options}
+    engine = sa.create_engine(url, hide_parameters=True, **options)
+    if plain is not None:
+        event.listen(engine, "do_connect", partial(_make_private, plain))
     event.listen(engine, "connect", _sqlite_connected)
     keep_limits(engine)
     keep_words_in(engine)
