@@ -98,7 +98,7 @@ def set_up(school: School, how: Callable[[Flask, Callable[[], None]], None]) -> 
 
 
 @pytest.mark.parametrize("how", SETUPS)
-def test_no_change_is_made_without_the_token_of_the_session(
+def test_no_change_is_made_without_the_token_of_the_session_and_a_program_needs_none(
     empty: School, how: Callable[[Flask, Callable[[], None]], None]
 ) -> None:
     set_up(empty, how)
@@ -111,11 +111,4 @@ def test_no_change_is_made_without_the_token_of_the_session(
         answer = empty.client.open(path_of(route), method=route.methods[0], data=sent)
         assert (answer.status_code, "out of date" in answer.text) == (400, True), (route, sent)
     assert empty.client.post("/admin/crm/campaigns/new", data={name: mine}).status_code == 302
-
-
-@pytest.mark.parametrize("how", SETUPS)
-def test_a_program_needs_no_token_of_forms(
-    empty: School, how: Callable[[Flask, Callable[[], None]], None]
-) -> None:
-    set_up(empty, how)
     assert Program(empty).post("/segments/count", {"combinator": "and", "rules": []})["count"] == 0
