@@ -67,6 +67,8 @@ KEPT: dict[tuple[str, str], str] = {
     ("crm_topic_opt_out", "erase"): "the same",
     ("crm_consent_record", "erase"): "the same",
     ("crm_outbox", "merge"): "what was written down stays under the id that it had",
+    ("crm_audit", "erase"): "what staff did stays on record: a number is nobody then",
+    ("crm_audit", "export"): "what staff wrote is told by its own table; the rest is about staff",
     ("crm_hit", "erase"): "numbers stay: the person is nobody then, and a network is a keyed hash",
 }
 

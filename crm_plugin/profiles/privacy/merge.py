@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.profiles.consent import ledger, topic_consent
 from crm_plugin.profiles.consent.channels import address, channels, own_channels
@@ -26,7 +27,7 @@ from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import purchase_intent, tags
 from crm_plugin.profiles.store.batch import WriteBatch
 
-_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp, FollowUpChange)
+_MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp, FollowUpChange, AuditRow)
 
 
 def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -> None:

@@ -128,6 +128,6 @@ def _set_to(value: object) -> str:
     """What a setting is set to, in words; empty where it is not set at all."""
     if value == "(set)":
         return say("set, not shown")
-    if isinstance(value, bool):
-        return say("yes") if value else say("no")
+    if value in ("yes", "no"):
+        return say("yes") if value == "yes" else say("no")
     return str(value) if value or value == 0 else ""
