@@ -18,14 +18,15 @@ from crm_plugin.host.context import Crm, current, installed
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.jobs import Jobs
-from crm_plugin.kernel import daily, embedded_valkey, failed_items
 from crm_plugin.kernel.clock import Clock, system_clock
+from crm_plugin.kernel.credentials.secret import kept_secret
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput, Unavailable
+from crm_plugin.kernel.jobs import daily, failed_items
 from crm_plugin.kernel.migrate import upgrade
 from crm_plugin.kernel.private_files import make_folder
-from crm_plugin.kernel.queue import Queue, resolve
-from crm_plugin.kernel.secret import kept_secret
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue, resolve
 from crm_plugin.kernel.settings import Settings, load
 from crm_plugin.links.capability import LINKS
 from crm_plugin.profiles.capability import PROFILES

@@ -2,13 +2,13 @@
 
 import crm_plugin.campaigns.models
 import crm_plugin.channels.models
-import crm_plugin.kernel.accounts
 import crm_plugin.kernel.audit
-import crm_plugin.kernel.daily
-import crm_plugin.kernel.failed_items
+import crm_plugin.kernel.credentials.accounts
+import crm_plugin.kernel.credentials.sessions
+import crm_plugin.kernel.credentials.tokens
+import crm_plugin.kernel.jobs.daily
+import crm_plugin.kernel.jobs.failed_items
 import crm_plugin.kernel.key_value
-import crm_plugin.kernel.sessions
-import crm_plugin.kernel.tokens
 import crm_plugin.links.models
 import crm_plugin.profiles.models.school
 import crm_plugin.profiles.models.staff

@@ -1,7 +1,7 @@
 """The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones.
 
 Words, options and exit codes; what a command does is a verb of a capability. One module for each group of
-commands.
+commands. Two rooms: ``doctor``, and ``server``, the web server of ``crm serve``.
 """
 
 import errno
@@ -19,13 +19,13 @@ from crm_plugin.cli import (
     campaigns,
     clicks,
     demo,
-    doctor_commands,
     segments,
     serve,
     sms_templates,
     sync,
     worker,
 )
+from crm_plugin.cli.doctor import commands as doctor_commands
 from crm_plugin.kernel.db.faults import words_of
 from crm_plugin.kernel.errors import BadInput, CrmError, Unavailable
 

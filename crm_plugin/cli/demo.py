@@ -13,20 +13,21 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
-from crm_plugin.cli import demo_searches, demo_topics, wsgi_server
+from crm_plugin.cli import demo_searches, demo_topics
 from crm_plugin.cli.base import PORT
 from crm_plugin.cli.progress import Bars
+from crm_plugin.cli.server import wsgi_server
 from crm_plugin.demo.app import create_app
 from crm_plugin.demo.generate import LEAST_PEOPLE, demo_accounts, fill
 from crm_plugin.demo.i18n import LOCALES
 from crm_plugin.demo.models import User, db
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded_valkey
+from crm_plugin.kernel.credentials.secret import kept_secret
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.private_files import make_file, make_folder
 from crm_plugin.kernel.process import die_with_parent
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.secret import kept_secret
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import init_app, load_host, prepare
 from crm_plugin.profiles.sync.service import sync

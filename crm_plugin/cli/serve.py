@@ -5,12 +5,13 @@ import secrets
 import click
 from sqlalchemy.orm import Session
 
-from crm_plugin.cli import wsgi_server
 from crm_plugin.cli.base import PORT, with_crm
+from crm_plugin.cli.server import wsgi_server
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import OPERATOR
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, audit, passwords, sessions, tokens
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.credentials import accounts, passwords, sessions, tokens
 from crm_plugin.kernel.errors import BadInput, NotFound
 from crm_plugin.plugin import load_host
 from crm_plugin.serve.app import create_app

@@ -9,8 +9,8 @@ import click
 from crm_plugin.cli.base import as_json, find_crm, show, with_crm
 from crm_plugin.cli.progress import Bars
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.daily import failing as failing_jobs
 from crm_plugin.kernel.errors import BadInput, Unavailable
+from crm_plugin.kernel.jobs.daily import failing as failing_jobs
 from crm_plugin.plugin import prepare, run_daily
 from crm_plugin.profiles.store.host_info_cache import school_today
 from crm_plugin.profiles.sync import health

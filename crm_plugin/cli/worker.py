@@ -7,11 +7,11 @@ import click
 from crm_plugin.campaigns import jobs as campaigns
 from crm_plugin.cli.base import with_crm
 from crm_plugin.host.context import Crm, install
-from crm_plugin.kernel import embedded_valkey
+from crm_plugin.kernel.jobs.worker import Supervisor
+from crm_plugin.kernel.jobs.worker import burst as run_burst
 from crm_plugin.kernel.process import stopping
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.worker import Supervisor
-from crm_plugin.kernel.worker import burst as run_burst
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.plugin import burst_rounds, periodic_jobs, upkeep_jobs
 
 _LOOK = 0.5

@@ -11,9 +11,9 @@ from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.jobs.failed_items import Round
 from crm_plugin.kernel.private_files import make_folder
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 
 T = TypeVar("T")

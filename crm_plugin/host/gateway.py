@@ -24,8 +24,8 @@ from crm_plugin.host.registration import registered
 from crm_plugin.host.row_checks import Bad, check_rows, shown_id
 from crm_plugin.kernel.clock import Clock, system_clock
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.network.web_address import is_address, is_path
 from crm_plugin.kernel.storable import cleaned
-from crm_plugin.kernel.web_address import is_address, is_path
 
 READ_AGAIN = 60.0
 """Seconds after which a process of pages looks for newer facts of the host."""

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.kernel import audit, tokens
+from crm_plugin.kernel import audit
+from crm_plugin.kernel.credentials import tokens
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
-from crm_plugin.kernel.tokens import Grant
 
 LONGEST_NAME = 120
 

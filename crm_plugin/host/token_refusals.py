@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel import audit
-from crm_plugin.kernel.sign_in_log import TOGETHER, VISITOR
+from crm_plugin.kernel.credentials.sign_in_log import TOGETHER, VISITOR
 
 
 class Refusals:

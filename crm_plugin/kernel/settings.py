@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm_plugin.kernel.client_address import networks
+from crm_plugin.kernel.credentials.secret import check_key
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.network.client_address import networks
+from crm_plugin.kernel.network.web_address import parse
 from crm_plugin.kernel.rates import RATE_FORM, check_rate
-from crm_plugin.kernel.secret import check_key
-from crm_plugin.kernel.web_address import parse
 
 CONNECTIONS = 10
 """Connections that a worker keeps to a carrier at most, where the settings do not say."""

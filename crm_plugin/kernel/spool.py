@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.jobs.failed_items import Round
 from crm_plugin.kernel.private_files import make_file, make_folder, opened
 
 SUFFIX = ".spool"

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import Clause
 from crm_plugin.kernel.key_value import keep, kept
-from crm_plugin.kernel.public_fetch import NotFetched, fetch
+from crm_plugin.kernel.network.public_fetch import NotFetched, fetch
+from crm_plugin.kernel.network.web_address import follow, parse
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.kernel.web_address import follow, parse
 
 FRESH = timedelta(hours=1)
 """So long an answer is taken for the present one."""

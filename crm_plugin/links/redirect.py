@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.network.web_address import parse
 from crm_plugin.kernel.rare_warnings import RareWarnings
 from crm_plugin.kernel.spool import Spool
-from crm_plugin.kernel.web_address import parse
 from crm_plugin.links.click_line import FOLDER, LONGEST_AGENT, Click, dump, dump_lost, marks_of, network_of
 from crm_plugin.links.codes import TOKEN_MAC, Signer, key_of
 from crm_plugin.links.target_cache import Targets

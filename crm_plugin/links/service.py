@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.network.web_address import parse
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.kernel.web_address import parse
 from crm_plugin.links.codes import Signer
 from crm_plugin.links.models import Link, LinkKey
 

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response
 
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
-from crm_plugin.kernel import accounts, sign_in_log
-from crm_plugin.kernel.accounts import Account
+from crm_plugin.kernel.credentials import accounts, sign_in_log
+from crm_plugin.kernel.credentials.accounts import Account
 from crm_plugin.kernel.i18n import choose, translate
+from crm_plugin.kernel.network.web_address import is_path
 from crm_plugin.kernel.resources import folder
-from crm_plugin.kernel.web_address import is_path
 from crm_plugin.plugin import mount
 from crm_plugin.serve.host import OWN, ShellHost
 from crm_plugin.serve.known_browser import KnownBrowsers

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import accounts, sessions
-from crm_plugin.kernel.sessions import Limits
+from crm_plugin.kernel.credentials import accounts, sessions
+from crm_plugin.kernel.credentials.sessions import Limits
 from crm_plugin.kernel.settings import Settings
 
 SIGNED_IN = "crm_session_id"

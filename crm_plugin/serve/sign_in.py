@@ -11,8 +11,8 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import accounts, passwords, sign_in_log
-from crm_plugin.kernel.accounts import Account
+from crm_plugin.kernel.credentials import accounts, passwords, sign_in_log
+from crm_plugin.kernel.credentials.accounts import Account
 from crm_plugin.serve.sign_in_limits import Caller, Limits
 
 WAITING = 16

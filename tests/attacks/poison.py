@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.failed_items import FailedItem
+from crm_plugin.kernel.jobs.failed_items import FailedItem
 from crm_plugin.web.admin.words import TABLES
 from tests.jobs.test_effects import Here
 

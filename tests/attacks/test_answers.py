@@ -9,7 +9,7 @@ from flask import Flask
 
 from crm_plugin.demo.accounts import back
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.web_address import is_path
+from crm_plugin.kernel.network.web_address import is_path
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from tests.web.fixtures import School, open_school

@@ -8,10 +8,10 @@ import requests
 import responses
 from werkzeug.test import Client
 
-from crm_plugin.cli.doctor_address import client_address_line
-from crm_plugin.kernel.client_address import seen
+from crm_plugin.cli.doctor.address import client_address_line
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.network.client_address import seen
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.web.public import PublicApp
 from tests.fakes.crm import make_crm

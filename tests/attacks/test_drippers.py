@@ -14,7 +14,7 @@ import pytest
 from crm_plugin.channels.email.smtp import connection as smtp
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.sms.carriers.http_call import InDoubt, Wire
-from crm_plugin.kernel.cut_off import CutOff
+from crm_plugin.kernel.network.cut_off import CutOff
 from tests.channels.email.test_smtp import Owner, mail
 
 DRIPS = ("greeting", "EHLO", "MAIL", "DATA", "text", "RSET")

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.kernel.db import durability
 from crm_plugin.kernel.db.engine import Database, connect
 from tests.conftest import absent

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import HostEvent
-from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.private_files import make_folder
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.links.redirect import Redirector
 from crm_plugin.links.service import signer

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.cli.asgi_bridge import Bridge
-from crm_plugin.cli.web_process import Lanes
+from crm_plugin.cli.server.asgi_bridge import Bridge
+from crm_plugin.cli.server.web_process import Lanes
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links.service import make_links, signer

@@ -12,13 +12,13 @@ from crm_plugin.campaigns.feedback import delivery_reports
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.channels.handing_over import kept_ref
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import failed_items
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.failed_items import FailedItem
-from crm_plugin.kernel.worker import burst
+from crm_plugin.kernel.jobs import failed_items
+from crm_plugin.kernel.jobs.failed_items import FailedItem
+from crm_plugin.kernel.jobs.worker import burst
 from crm_plugin.links.ingest import classify_new, drain_clicks
 from crm_plugin.links.models import Hit
 from crm_plugin.links.redirect import Redirector

@@ -20,9 +20,9 @@ from crm_plugin.host import token_actors
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.credentials.tokens import Grant, Token
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, Refused
-from crm_plugin.kernel.tokens import Grant, Token
 from crm_plugin.profiles.extension import Window
 from crm_plugin.profiles.people.queries import person_id_of
 from crm_plugin.profiles.people.timeline import timeline

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from crm_plugin.cli import flask_group
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
+from crm_plugin.kernel.credentials.secret import SHORTEST_KEY, kept_secret
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.secret import SHORTEST_KEY, kept_secret
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import open_crm
 from tests.fakes.crm import make_crm

@@ -9,11 +9,11 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, passwords
 from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.credentials import accounts, passwords
+from crm_plugin.kernel.credentials.sessions import ShellSession
+from crm_plugin.kernel.credentials.sign_in_log import VISITOR
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.sessions import ShellSession
-from crm_plugin.kernel.sign_in_log import VISITOR
 from crm_plugin.serve.sign_in_limits import FREE
 from tests.serve.test_shell import ADMIN, Shell, open_shell
 from tests.web.forms import posted

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from crm_plugin.demo import accounts as school_accounts
 from crm_plugin.demo.models import db as school_db
-from crm_plugin.kernel import passwords
+from crm_plugin.kernel.credentials import passwords
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.serve import sign_in_limits
 from crm_plugin.serve.known_browser import COOKIE
@@ -132,7 +132,7 @@ def test_accounts_are_written_with_a_hash_that_was_made_before(
     shell: Shell, transactions: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from crm_plugin.cli.serve import _save
-    from crm_plugin.kernel.accounts import Grant
+    from crm_plugin.kernel.credentials.accounts import Grant
 
     inside: list[bool] = []
     make = passwords.hashed

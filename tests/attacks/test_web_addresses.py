@@ -15,11 +15,11 @@ import pytest
 from urllib3.util import parse_url
 
 import crm_plugin
-from crm_plugin.kernel import public_fetch
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.public_fetch import NotAsked, NotFetched, fetch
-from crm_plugin.kernel.web_address import parse
+from crm_plugin.kernel.network import public_fetch
+from crm_plugin.kernel.network.public_fetch import NotAsked, NotFetched, fetch
+from crm_plugin.kernel.network.web_address import parse
 from crm_plugin.links import draft_link_check
 from crm_plugin.links.service import check_target
 from tests.fakes.crm import make_crm
@@ -380,4 +380,4 @@ def test_there_is_one_place_for_what_others_chose() -> None:
     found = {str(one.relative_to(package)) for one in files}
     # Carriers and the doctor's question lead where the operator said.
     set_by_operator = {one for one in found if one.startswith(("channels/sms/carriers/", "cli/doctor_"))}
-    assert found - set_by_operator == {"kernel/public_fetch.py"}
+    assert found - set_by_operator == {"kernel/network/public_fetch.py"}

@@ -155,7 +155,7 @@ def test_the_shell_says_so_too_and_blames_no_hook_of_the_school(database: Databa
 def test_an_answer_of_redis_is_cut_before_what_was_sent_to_it() -> None:
     import redis
 
-    from crm_plugin.kernel.queue_faults import fault_of as queue_fault
+    from crm_plugin.kernel.queue.queue_faults import fault_of as queue_fault
 
     fault = queue_fault(redis.ResponseError(f"unknown command 'X', with args beginning with: '{CANARY}'"))
     assert fault.words == "it says: unknown command"

@@ -23,10 +23,10 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.host.records import STREAMS
-from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import CAPABILITIES
 from crm_plugin.profiles.models.school import Consent, Course, Person, PersonTag

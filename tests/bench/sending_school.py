@@ -23,7 +23,7 @@ from crm_plugin.host.context import Crm, install
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database, connect
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import CAPABILITIES
 from tests.bench.rig import cpu_seconds, peak_memory, say

@@ -19,7 +19,7 @@ from crm_plugin.channels.rates.window import Limit
 from crm_plugin.host.context import install
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import connect
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.campaigns.fixtures import BOOKS, keep_books
 from tests.fakes.carrier import BookCarrier
 from tests.fakes.crm import make_crm

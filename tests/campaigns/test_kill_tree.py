@@ -17,9 +17,9 @@ import pytest
 
 from crm_plugin.campaigns.ledger import states
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.process import die_with_parent
+from crm_plugin.kernel.queue import embedded_valkey
 from tests.campaigns.fixtures import BOOKS, add_people, launched, sent, state, world
 from tests.campaigns.kill_worker import LEASE_SECONDS
 from tests.campaigns.test_kill import IN_FLIGHT, PEOPLE, check

@@ -15,10 +15,10 @@ from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.ledger import states
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.errors import Conflict
+from crm_plugin.kernel.queue import embedded_valkey
 from tests.campaigns.fixtures import (
     add_people,
     books_of,

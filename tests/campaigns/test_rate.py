@@ -14,7 +14,7 @@ import redis
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import system_clock
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.campaigns.fixtures import books, ready, world
 
 N = 200

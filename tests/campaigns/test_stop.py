@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crm_plugin.campaigns import service
-from crm_plugin.kernel import embedded_valkey
 from crm_plugin.kernel.db.engine import Database
+from crm_plugin.kernel.queue import embedded_valkey
 from tests.campaigns.fixtures import add_people, books, launched, ready, sent, state, world
 from tests.campaigns.test_kill_tree import tree
 from tests.campaigns.test_rate import read, workers

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from crm_plugin.channels.rates.throttle import SETTLE, Throttle
 from crm_plugin.channels.rates.window import Limit, State, granted, seeded, wait_for
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.fakes.crm import make_crm
 
 MINUTE = Limit("x", 10, 60)
@@ -191,7 +191,7 @@ from pathlib import Path
 from crm_plugin.channels.rates.throttle import Throttle
 from crm_plugin.channels.rates.window import Limit
 from crm_plugin.kernel.db.engine import connect
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.fakes.crm import make_crm
 crm = make_crm(connect(sys.argv[1])); crm.queue = Queue(sys.argv[2])
 throttle, limit, end = Throttle(crm), Limit("real", 100, 1), time.monotonic() + 3

@@ -8,7 +8,7 @@ from crm_plugin.channels.rates.window import Limit
 from crm_plugin.channels.rates.window_lua import KEY
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.channels.test_throttle import MINUTE, Simulated
 from tests.fakes.crm import make_crm
 from tests.fakes.redis_server import Server

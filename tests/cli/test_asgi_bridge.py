@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.cli import asgi_bridge
-from crm_plugin.cli.asgi_bridge import IN_MEMORY, LONGEST_BODY, PIECE, Bridge
-from crm_plugin.cli.lanes import Lane
+from crm_plugin.cli.server import asgi_bridge
+from crm_plugin.cli.server.asgi_bridge import IN_MEMORY, LONGEST_BODY, PIECE, Bridge
+from crm_plugin.cli.server.lanes import Lane
 from tests.cli.asgi_calls import Call
 
 WIDE = Lane("test", 8, 100)

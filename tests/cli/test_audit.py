@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.kernel import tokens
 from crm_plugin.kernel.clock import system_clock
+from crm_plugin.kernel.credentials import tokens
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.db.engine import connect
-from crm_plugin.kernel.tokens import Grant
 from tests.road import Road
 
 

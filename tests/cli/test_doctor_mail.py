@@ -8,7 +8,7 @@ import pytest
 from crm_plugin.channels.email.feedback.providers import proofs
 from crm_plugin.channels.email.smtp.carrier import SmtpCarrier
 from crm_plugin.channels.email.smtp.trial import Trial
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
 

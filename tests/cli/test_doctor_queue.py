@@ -2,10 +2,10 @@
 
 import pytest
 
-from crm_plugin.cli.doctor import Line, examine
+from crm_plugin.cli.doctor.checks import Line, examine
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.fakes.crm import make_crm
 from tests.fakes.redis_server import Server
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.kernel.db.engine import Database
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost

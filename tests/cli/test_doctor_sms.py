@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.cli.doctor import Line, examine
+from crm_plugin.cli.doctor.checks import Line, examine
 from crm_plugin.kernel.db.engine import Database
 from tests.channels.sms.carriers.world import SECRET, line
 from tests.fakes.crm import make_crm

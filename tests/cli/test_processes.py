@@ -17,7 +17,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.cli import wsgi_server
+from crm_plugin.cli.server import wsgi_server
 from tests.cli.test_demo import all_gone, free_port
 from tests.road import Road
 

@@ -6,7 +6,7 @@ from typing import Any
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.plugin import CAPABILITIES
 from tests.fakes.clock import FixedClock

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from crm_plugin.kernel.public_fetch import Fetched, NotAsked, NotFetched
-from crm_plugin.kernel.web_address import WebAddress
+from crm_plugin.kernel.network.public_fetch import Fetched, NotAsked, NotFetched
+from crm_plugin.kernel.network.web_address import WebAddress
 
 WHERE = (
     "crm_plugin.links.draft_link_check.fetch",

@@ -20,9 +20,9 @@ from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm, installed
 from crm_plugin.host.jobs import Jobs
-from crm_plugin.kernel.daily import DailyRun
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import resolve
+from crm_plugin.kernel.jobs.daily import DailyRun
+from crm_plugin.kernel.queue.queue import resolve
 from crm_plugin.links import draft_link_check
 from crm_plugin.links.measures import tally
 from crm_plugin.links.models import Hit

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
-from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.jobs.failed_items import Round
 from crm_plugin.kernel.spool import SUFFIX
 
 T = TypeVar("T")

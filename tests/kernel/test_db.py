@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel import daily
 from crm_plugin.kernel.db import statement_limit
 from crm_plugin.kernel.db.engine import Database, connect
 from crm_plugin.kernel.db.writes import insert_missing, upsert
 from crm_plugin.kernel.errors import Unavailable
+from crm_plugin.kernel.jobs import daily
 from crm_plugin.kernel.migrate import VERSION_TABLE, check, is_migrated, upgrade
 from crm_plugin.profiles.models.school import Course, Suppression
 

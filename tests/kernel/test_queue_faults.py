@@ -20,8 +20,8 @@ from crm_plugin.channels.rates.throttle import Throttle
 from crm_plugin.channels.rates.window import Limit
 from crm_plugin.kernel.db.engine import connect
 from crm_plugin.kernel.migrate import upgrade
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.queue_faults import fault_of
+from crm_plugin.kernel.queue.queue import Queue
+from crm_plugin.kernel.queue.queue_faults import fault_of
 from tests.fakes.certificate import self_signed
 from tests.fakes.crm import make_crm
 from tests.fakes.redis_server import Server
@@ -32,7 +32,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from crm_plugin.kernel import worker
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 worker._REST = worker._TRIAL = 1.0
 worker.Supervisor(Queue(sys.argv[1], Path(sys.argv[2])), [("tests.kernel.worker_jobs.beat", 1)], 1).run()
 """

@@ -7,9 +7,9 @@ import sys
 import pytest
 from rq import Queue as RqQueue
 
-from crm_plugin.kernel import worker
-from crm_plugin.kernel.queue import JOB_SECONDS, LONG_SECONDS, NAME, TICK_SECONDS, Queue
-from crm_plugin.kernel.worker import Supervisor
+from crm_plugin.kernel.jobs import worker
+from crm_plugin.kernel.jobs.worker import Supervisor
+from crm_plugin.kernel.queue.queue import JOB_SECONDS, LONG_SECONDS, NAME, TICK_SECONDS, Queue
 
 RAN: list[str] = []
 HOUR, NOBODY = 3600, "tests.kernel.worker_jobs.tick"

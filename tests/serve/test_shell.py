@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from crm_plugin.cli import flask_group
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS
-from crm_plugin.kernel import accounts, passwords
+from crm_plugin.kernel.credentials import accounts, passwords
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.sync.service import sync

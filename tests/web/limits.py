@@ -18,8 +18,8 @@ from crm_plugin.channels import suppressions
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.host.token_actors import create
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.plugin import prepare
 from crm_plugin.profiles.consent import topics
 from crm_plugin.profiles.people.queries import person_id_of

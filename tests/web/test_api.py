@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from crm_plugin.campaigns import jobs
 from crm_plugin.host import token_actors
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel.tokens import Grant, Token
+from crm_plugin.kernel.credentials.tokens import Grant, Token
 from crm_plugin.segments.bulk import exports
 from crm_plugin.web.api.openapi import endpoints_of
 from crm_plugin.web.blueprint import pages

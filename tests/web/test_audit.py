@@ -22,8 +22,8 @@ from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.host import token_actors
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import follow_ups
 from crm_plugin.profiles.staff.follow_ups import Entry

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 import crm_plugin
 from crm_plugin.host import token_actors
-from crm_plugin.kernel import accounts, audit
+from crm_plugin.kernel import audit
 from crm_plugin.kernel.audit import AuditRow
-from crm_plugin.kernel.tokens import Grant
+from crm_plugin.kernel.credentials import accounts
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.privacy.requests import forget
 from crm_plugin.web.admin.audit_words import TABLES

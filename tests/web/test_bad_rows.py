@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import pytest
 
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.host import records as r
 from crm_plugin.kernel.spool import Spool
 from crm_plugin.links.ingest import lost_clicks

@@ -20,7 +20,7 @@ from crm_plugin.channels.email.feedback.providers.registry import PROVIDERS
 from crm_plugin.channels.models import Bounce
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database, connect
-from crm_plugin.kernel.public_fetch import Fetched
+from crm_plugin.kernel.network.public_fetch import Fetched
 from crm_plugin.profiles.consent import ledger
 from crm_plugin.profiles.models.school import Consent, ConsentRecord, Suppression
 from crm_plugin.web.public import PublicApp

@@ -16,8 +16,8 @@ from crm_plugin.channels.sms_templates import editing
 from crm_plugin.channels.sms_templates.editing import Written
 from crm_plugin.host import token_actors
 from crm_plugin.host.records import PERMISSIONS, Actor
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.errors import Refused
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.consent import staff_entry
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.staff import follow_ups, purchase_intent

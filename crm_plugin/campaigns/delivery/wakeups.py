@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel.queue import LONG_SECONDS
+from crm_plugin.kernel.queue.queue import LONG_SECONDS
 
 MOST_CHAINS = 8
 ROWS_PER_CHAIN = 2000

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.kernel.db.types import UtcDateTime
-from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.jobs.failed_items import Round
 from crm_plugin.kernel.key_value import Kept
 from crm_plugin.profiles.extension import PersonExtension
 from crm_plugin.profiles.facts import interests

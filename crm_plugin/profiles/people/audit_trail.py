@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need, need_whole
 from crm_plugin.host.records import Actor
-from crm_plugin.kernel import audit, tokens
-from crm_plugin.kernel.accounts import Account
+from crm_plugin.kernel import audit
 from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.credentials import tokens
+from crm_plugin.kernel.credentials.accounts import Account
+from crm_plugin.kernel.credentials.tokens import Token
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.tokens import Token
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.email_addresses import email_key
 from crm_plugin.profiles.store.host_info_cache import region_of

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import STREAMS, HostEvent
 from crm_plugin.kernel.db.bulk import insert_many
-from crm_plugin.kernel.failed_items import Round
+from crm_plugin.kernel.jobs.failed_items import Round
 from crm_plugin.kernel.spool import Ends, Records, Spool, drain, unread
 from crm_plugin.kernel.storable import cleaned
 from crm_plugin.profiles.models.streams import HostEventRow

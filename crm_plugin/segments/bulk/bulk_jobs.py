@@ -22,7 +22,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.engine import is_outage
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.process import stopping
-from crm_plugin.kernel.queue import LONG_SECONDS
+from crm_plugin.kernel.queue.queue import LONG_SECONDS
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Asked
 

@@ -19,7 +19,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.db.writes import insert_missing
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.kernel.queue import LONG_SECONDS
+from crm_plugin.kernel.queue.queue import LONG_SECONDS
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.staff import tags, undo
 from crm_plugin.profiles.staff.tags import MOST, Tag, Tagged

@@ -21,7 +21,7 @@ from crm_plugin.host.records import Actor
 from crm_plugin.kernel import audit
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, Refused, one_of
 from crm_plugin.kernel.private_files import make_file, make_folder
-from crm_plugin.kernel.queue import LONG_SECONDS
+from crm_plugin.kernel.queue.queue import LONG_SECONDS
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.profiles.store.host_info_cache import school_zone

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.channels.email.feedback.bounces import SHOWN_DAYS, figures
 from crm_plugin.channels.suppressions import REASONS
-from crm_plugin.kernel import daily, failed_items
+from crm_plugin.kernel.jobs import daily, failed_items
 from crm_plugin.kernel.settings import TABLE
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.sync.host_checks import Check, last

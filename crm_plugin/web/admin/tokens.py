@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.host import token_actors
 from crm_plugin.host.records import PERMISSIONS
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.people.queries import courses_by_host_id
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone

@@ -7,8 +7,8 @@ from marshmallow import Schema, fields
 from crm_plugin.host import token_actors
 from crm_plugin.host.permissions import need_whole
 from crm_plugin.host.token_actors import Program
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.settings import TABLE
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.sync import admin
 from crm_plugin.profiles.sync.health import BadRow, StreamHealth, bad_rows, streams_for
 from crm_plugin.profiles.sync.host_checks import Check, last

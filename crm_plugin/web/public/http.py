@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from crm_plugin.kernel import client_address
+from crm_plugin.kernel.network import client_address
 from crm_plugin.kernel.settings import Settings
 
 Environ = dict[str, Any]

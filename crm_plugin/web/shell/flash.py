@@ -10,7 +10,7 @@ from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import CrmError
-from crm_plugin.kernel.web_address import is_path
+from crm_plugin.kernel.network.web_address import is_path
 from crm_plugin.profiles.staff import undo
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, say

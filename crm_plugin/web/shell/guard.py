@@ -16,9 +16,10 @@ from werkzeug.exceptions import HTTPException, NotFound
 from crm_plugin.host import permissions, token_actors, token_refusals
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor, RequestFacts
-from crm_plugin.kernel import client_address, storable
+from crm_plugin.kernel import storable
 from crm_plugin.kernel.db.statement_limit import statements_within
 from crm_plugin.kernel.errors import BadInput, SignedOut
+from crm_plugin.kernel.network import client_address
 from crm_plugin.profiles.store import host_info_cache
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])

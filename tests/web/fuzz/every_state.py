@@ -16,8 +16,8 @@ from crm_plugin.channels.sms.templates import load_stock
 from crm_plugin.channels.sms_templates import editing
 from crm_plugin.host import records as r
 from crm_plugin.host.token_actors import create
+from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.db.engine import Database
-from crm_plugin.kernel.tokens import Grant
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging, exports

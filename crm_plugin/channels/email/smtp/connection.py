@@ -22,8 +22,8 @@ from crm_plugin.channels.email.smtp.replies import LONGEST, cause_of, said
 from crm_plugin.channels.email.smtp.reply_phrases import Cause
 from crm_plugin.channels.email.smtp.server import NotSafe, Server
 from crm_plugin.channels.email.smtp.trial import Refused, Trial
-from crm_plugin.kernel.cut_off import CUT_OFF
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.network.cut_off import CUT_OFF
 from crm_plugin.kernel.rare_warnings import RareWarnings
 
 SECONDS = 30.0

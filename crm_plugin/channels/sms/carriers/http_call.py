@@ -20,10 +20,10 @@ from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, Missin
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from crm_plugin.channels.sms.carriers import noted_lines
-from crm_plugin.kernel.cut_off import CUT_OFF
 from crm_plugin.kernel.errors import BadInput
+from crm_plugin.kernel.network.cut_off import CUT_OFF
+from crm_plugin.kernel.network.web_address import parse
 from crm_plugin.kernel.rare_warnings import RareWarnings
-from crm_plugin.kernel.web_address import parse
 
 log = logging.getLogger(__name__)
 

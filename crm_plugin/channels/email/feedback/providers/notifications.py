@@ -21,8 +21,8 @@ from crm_plugin.channels.email.feedback.providers.proofs import (
     rsa_signed,
 )
 from crm_plugin.kernel.clock import parse_instant
-from crm_plugin.kernel.public_fetch import NotFetched, fetch
-from crm_plugin.kernel.web_address import parse
+from crm_plugin.kernel.network.public_fetch import NotFetched, fetch
+from crm_plugin.kernel.network.web_address import parse
 
 _HTTPS = 443
 _SECONDS = 5.0

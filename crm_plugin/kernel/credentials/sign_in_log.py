@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.kernel import accounts, audit
+from crm_plugin.kernel import audit
 from crm_plugin.kernel.audit import AuditRow
+from crm_plugin.kernel.credentials import accounts
 
 VISITOR = "visitor"
 """The actor of a sign-in that was refused: somebody who may be anybody."""

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import requests
 
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import client_address
+from crm_plugin.kernel.network import client_address
 from crm_plugin.web.public.own_address import NAME
 
 SECONDS = 3.0

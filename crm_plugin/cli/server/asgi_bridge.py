@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from crm_plugin.cli.lanes import Lane
+from crm_plugin.cli.server.lanes import Lane
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The worker: a supervisor with the processes that work under it, each started again when it dies.
 
-One does the upkeep (:mod:`crm_plugin.kernel.upkeep`), the others are RQ workers: some that send first, and
-one that never sends, so that an export does not stand behind a campaign. Our own command instead of
+One does the upkeep (:mod:`crm_plugin.kernel.jobs.upkeep`), the others are RQ workers: some that send first,
+and one that never sends, so that an export does not stand behind a campaign. Our own command instead of
 ``rq worker``: with RQ's defaults a dead worker is noticed after 7 to 17 minutes. A tick is a wake-up that
 expires when nobody takes it in time, so that ticks never pile up; without a queue the supervisor does the
 same work itself. So it does with a queue that takes wake-ups and whose workers cannot live with it: one that
@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from crm_plugin.kernel import queue_worker, upkeep
+from crm_plugin.kernel.jobs import upkeep
+from crm_plugin.kernel.jobs.upkeep import Periodic
 from crm_plugin.kernel.process import fork, request_stop, stopping
-from crm_plugin.kernel.queue import NAME, SENDS, Queue
-from crm_plugin.kernel.upkeep import Periodic
+from crm_plugin.kernel.queue import queue_worker
+from crm_plugin.kernel.queue.queue import NAME, SENDS, Queue
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from crm_plugin.cli.asgi_bridge import Bridge, Environ
-from crm_plugin.cli.lanes import Lane
+from crm_plugin.cli.server.asgi_bridge import Bridge, Environ
+from crm_plugin.cli.server.lanes import Lane
 
 CONNECTIONS = 2048
 """Connections that are taken at the same time; those that ask nothing for half a minute are closed."""

@@ -16,7 +16,7 @@ from rq.exceptions import DuplicateJobError
 
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.process import forget_after_fork
-from crm_plugin.kernel.queue_faults import Fault, fault_of
+from crm_plugin.kernel.queue.queue_faults import Fault, fault_of
 from crm_plugin.kernel.rare_warnings import RareWarnings
 
 log = logging.getLogger(__name__)

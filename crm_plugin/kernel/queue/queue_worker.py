@@ -9,7 +9,7 @@ import redis
 from rq import Worker as RqWorker
 
 from crm_plugin.kernel.process import request_stop
-from crm_plugin.kernel.queue import Queue
+from crm_plugin.kernel.queue.queue import Queue
 
 # Short times, so that the job of a killed worker is taken up within about a minute.
 _RQ_TIMES: Any = {"worker_ttl": 30, "job_monitoring_interval": 5, "maintenance_interval": 30}

@@ -5,7 +5,7 @@ import sys
 import click
 
 from crm_plugin.cli.base import as_json, find_crm, show
-from crm_plugin.cli.doctor import examine
+from crm_plugin.cli.doctor.checks import examine
 from crm_plugin.hostkit import run
 from crm_plugin.hostkit.target import load_host
 from crm_plugin.kernel.errors import BadInput

@@ -56,7 +56,7 @@ def run(app: Any, host: str, port: int) -> None:
     The application is served by a process of its own, which is started again when it dies.
     """
     if importlib.util.find_spec("granian"):
-        from crm_plugin.cli import web_process
+        from crm_plugin.cli.server import web_process
 
         _keep(partial(web_process.serve, app, host, port))
         return

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from crm_plugin.kernel.process import stopping
-from crm_plugin.kernel.queue import resolve
+from crm_plugin.kernel.queue.queue import resolve
 
 log = logging.getLogger(__name__)
 

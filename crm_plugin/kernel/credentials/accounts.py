@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from crm_plugin.kernel import sessions
+from crm_plugin.kernel.credentials import sessions
 from crm_plugin.kernel.db.types import Base, Json, Key, Text, UtcDateTime
 from crm_plugin.kernel.db.writes import upsert
 
@@ -52,7 +52,7 @@ def has_any(session: Session) -> bool:
 def save(session: Session, login: str, password_hash: str, grant: Grant, name: str = "") -> None:
     """Make an account, or give an existing one a new password and new rights; its sessions end.
 
-    :param password_hash: made by :mod:`~crm_plugin.kernel.passwords` before the transaction began.
+    :param password_hash: made by :mod:`~crm_plugin.kernel.credentials.passwords` before the transaction.
     """
     sessions.end_all(session, login)
     row = {

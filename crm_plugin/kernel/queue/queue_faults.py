@@ -9,7 +9,7 @@ import redis
 from redis import exceptions as r
 
 from crm_plugin.kernel.i18n import Text
-from crm_plugin.kernel.tls_faults import certificate_fault, is_plain
+from crm_plugin.kernel.network.tls_faults import certificate_fault, is_plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from functools import cache
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from crm_plugin.kernel.web_address import WebAddress
+from crm_plugin.kernel.network.web_address import WebAddress
 
 PORTS = (80, 443)
 """Other ports are doors of programs that no visitor of a page means."""

@@ -13,15 +13,15 @@ from crm_plugin.channels.email.smtp.probe import probe
 from crm_plugin.channels.registry import carrier_for, push_of
 from crm_plugin.channels.sms.carriers.outcomes import Refusal
 from crm_plugin.channels.sms.carriers.pushes import SHORTEST_SECRET, callback_url, has_secret
-from crm_plugin.cli.doctor_address import client_address_line
+from crm_plugin.cli.doctor.address import client_address_line
 from crm_plugin.host.context import Crm
-from crm_plugin.kernel import failed_items
 from crm_plugin.kernel.db.durability import weaknesses
 from crm_plugin.kernel.db.faults import words_of
 from crm_plugin.kernel.errors import CrmError, Unavailable
+from crm_plugin.kernel.jobs import failed_items
 from crm_plugin.kernel.migrate import is_migrated
 from crm_plugin.kernel.private_files import exposed
-from crm_plugin.kernel.queue import Memory
+from crm_plugin.kernel.queue.queue import Memory
 from crm_plugin.links.ingest import lost_clicks
 from crm_plugin.profiles.store.host_info_cache import contradicted
 from crm_plugin.profiles.sync.health import streams
