@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -342,11 +343,11 @@ def test_a_server_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None
             line.sendall(b"X: y\r\n")
             time.sleep(0.05)
 
-    def body(line: socket.socket) -> None:
-        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    def body(line: socket.socket, more: bytes = b"") -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + more + b"\r\n")
         drip(line)
 
-    for answer in (drip, body):
+    for answer in (drip, body, partial(body, more=b"Connection: close\r\n")):
         with server(monkeypatch, answer):
             started = time.monotonic()
             with pytest.raises(NotFetched, match="time"):
@@ -379,5 +380,5 @@ def test_there_is_one_place_for_what_others_chose() -> None:
     files = [one for one in package.rglob("*.py") if callers.search(one.read_text())]
     found = {str(one.relative_to(package)) for one in files}
     # Carriers and the doctor's question lead where the operator said.
-    set_by_operator = {one for one in found if one.startswith(("channels/sms/carriers/", "cli/doctor_"))}
+    set_by_operator = {one for one in found if one.startswith(("channels/sms/carriers/", "cli/doctor/"))}
     assert found - set_by_operator == {"kernel/network/public_fetch.py"}

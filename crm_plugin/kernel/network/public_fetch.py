@@ -9,15 +9,15 @@ import http.client
 import ipaddress
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from crm_plugin.kernel.network.cut_off import CUT_OFF
 from crm_plugin.kernel.network.web_address import WebAddress
 
 PORTS = (80, 443)
@@ -109,6 +109,13 @@ def _looked_up(address: WebAddress, own: bool) -> list[str]:
     return numbers[:_TRIED]
 
 
+@dataclass(slots=True)
+class _Plug:
+    """What is pulled at the deadline; the connection itself forgets its socket before the body is read."""
+
+    sock: socket.socket | None = None
+
+
 class _Line(http.client.HTTPConnection):
     """A connection to a number that was checked; the name goes into the head and the certificate only."""
 
@@ -116,20 +123,18 @@ class _Line(http.client.HTTPConnection):
         super().__init__(address.host, address.port, timeout=seconds)
         self._number, self._seconds = number, seconds
         self._safe = address.scheme == "https"
+        self.plug = _Plug()
 
     def connect(self) -> None:
         """Connect to the number."""
         self.sock = socket.create_connection((self._number, self.port), min(self._seconds, _CONNECT_SECONDS))
+        self.plug.sock = self.sock
         self.sock.settimeout(self._seconds)
         if self._safe:
             name = self.host
             self.sock = _trust().wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False)
+            self.plug.sock = self.sock
             self.sock.do_handshake()
-
-    def cut(self) -> None:
-        """End it from another thread: the reading one gets an error."""
-        with suppress(OSError, AttributeError):
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -137,10 +142,7 @@ def _connected(address: WebAddress, numbers: list[str], deadline: float) -> Iter
     """Connect to the first number that answers, until the deadline: a server that drips bytes is cut off."""
     for left, number in enumerate(numbers, 1 - len(numbers)):
         line = _Line(address, number, max(deadline - time.monotonic(), 0.01))
-        end = threading.Timer(max(deadline - time.monotonic(), 0.0), line.cut)
-        end.daemon = True
-        end.start()
-        try:
+        with closing(line), CUT_OFF.at(deadline, line.plug):
             try:
                 line.connect()
             except ssl.SSLError:
@@ -151,9 +153,6 @@ def _connected(address: WebAddress, numbers: list[str], deadline: float) -> Iter
                 continue
             yield line
             return
-        finally:
-            end.cancel()
-            line.close()
 
 
 @cache
