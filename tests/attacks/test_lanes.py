@@ -16,7 +16,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links.service import make_links, signer
 from crm_plugin.web.public import PublicApp
-from tests.cli.asgi_calls import Call
+from tests.cli.asgi_calls import Call, finished
 from tests.fakes.crm import make_crm
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
@@ -77,7 +77,7 @@ def test_redirects_opt_outs_and_callbacks_wait_for_no_page(crm: Crm) -> None:
         Call("POST", b"/c/bounce", [(b"content-length", b"2")], [b"{}"]),
         Call("POST", b"/c/twilio/nosuch"),
     ]
-    slowest = asyncio.run(beside_a_full_server(Application(crm), calls))
+    slowest = finished(beside_a_full_server(Application(crm), calls))
     assert [call.status for call in calls] == [302] * 20 + [404, 200, 403, 403]
     assert slowest < 2
 

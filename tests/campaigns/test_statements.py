@@ -89,7 +89,7 @@ def test_nothing_to_do_costs_little(database: Database, tmp_path: Path) -> None:
     run(crm)
     with counted(database) as count:
         assert not jobs.burst(crm)
-    assert len(count) <= 12
+    assert len(count) <= 13, "\n".join(count.texts)
 
 
 def test_the_cost_of_a_message_does_not_grow_with_the_campaign(database: Database, tmp_path: Path) -> None:

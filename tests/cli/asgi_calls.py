@@ -1,11 +1,19 @@
 """Requests to an ASGI application without a server, as granian hands them over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Asgi = Callable[..., Awaitable[None]]
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Return what some work returns, from a loop of its own: Playwright may keep one in the test's thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass

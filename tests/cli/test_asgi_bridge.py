@@ -11,7 +11,7 @@ import pytest
 from crm_plugin.cli.server import asgi_bridge
 from crm_plugin.cli.server.asgi_bridge import IN_MEMORY, LONGEST_BODY, PIECE, Bridge
 from crm_plugin.cli.server.lanes import Lane
-from tests.cli.asgi_calls import Call
+from tests.cli.asgi_calls import Call, finished
 
 WIDE = Lane("test", 8, 100)
 
@@ -29,7 +29,7 @@ def through(app: Any, *calls: Call, lane: Lane | None = WIDE) -> list[Call]:
         bridge = Bridge(app, lambda _: lane)
         return list(await asyncio.gather(*(call.to(bridge) for call in calls)))
 
-    return asyncio.run(all_of_them())
+    return finished(all_of_them())
 
 
 @pytest.mark.parametrize("lane", [WIDE, None])
@@ -137,7 +137,7 @@ def test_a_full_lane_sends_away_and_holds_no_other_up() -> None:
         free.set()
         return list(await asyncio.gather(*slow)), quick, took
 
-    slow, quick, took = asyncio.run(run())
+    slow, quick, took = finished(run())
     assert [call.status for call in quick] == [200, 200, 503]
     assert quick[2].answered["retry-after"] == "1"
     assert [call.status for call in slow] == [200, 200, 200]

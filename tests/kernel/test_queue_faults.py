@@ -31,7 +31,7 @@ JOB = "tests.kernel.worker_jobs.tick"
 PROGRAM = """
 import sys
 from pathlib import Path
-from crm_plugin.kernel import worker
+from crm_plugin.kernel.jobs import worker
 from crm_plugin.kernel.queue.queue import Queue
 worker._REST = worker._TRIAL = 1.0
 worker.Supervisor(Queue(sys.argv[1], Path(sys.argv[2])), [("tests.kernel.worker_jobs.beat", 1)], 1).run()
