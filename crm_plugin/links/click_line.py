@@ -1,7 +1,6 @@
 """One click as the spool keeps it: a line of JSON with the code as it came."""
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from crm_plugin.kernel.network.client_address import customer
+
 FOLDER = "clicks"
 """Name of the spools' folder below the installation's own."""
 LONGEST_AGENT = 400
+_VISITOR_BITS = 64
+"""Of an address of IPv6: one visitor has that whole network."""
 
 _MARKS = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 
@@ -74,20 +77,7 @@ def marks_of(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def network_of(address: str, secret: bytes | None) -> str:
-    """Return a keyed hash that separates visitors' addresses and names none.
-
-    IPv6 by its /64, because one visitor has that whole network.
-    """
+    """Return a keyed hash that separates visitors' addresses and names none."""
     if not address or secret is None:
         return ""
-    return hashlib.blake2b(_site(address).encode(), key=secret, digest_size=12).hexdigest()
-
-
-def _site(address: str) -> str:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return hashlib.blake2b(customer(address, _VISITOR_BITS).encode(), key=secret, digest_size=12).hexdigest()

@@ -6,11 +6,12 @@ counted there. All other addresses share their tries over all names. A name that
 closed to those of them who guessed a few times, never to an address that did not.
 """
 
-import ipaddress
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from crm_plugin.kernel.network.client_address import customer
 
 FREE = 10
 """Wrong passwords of one caller before it has to wait; each further one doubles the wait."""
@@ -24,6 +25,8 @@ GUESSED_AT = 50
 """Wrong passwords of strangers for one name from which on it counts as guessed at."""
 FREE_THEN = 3
 """Wrong passwords for such a name that one stranger's address may still send within the time above."""
+CUSTOMER_BITS = 56
+"""Of an address of IPv6: the network that providers give one customer."""
 REMEMBERED = 10_000
 """Callers, names and pairs of both that are remembered at most, each."""
 
@@ -50,13 +53,13 @@ class Limits:
 
     def knows(self, login: str, caller: Caller) -> bool:
         """Return whether this name signed in from there before."""
-        return bool(caller.browser) or (login, network(caller.address)) in self._homes
+        return bool(caller.browser) or (login, customer(caller.address, CUSTOMER_BITS)) in self._homes
 
     def wait(self, login: str, caller: Caller, now: datetime) -> float:
         """Return the seconds until this caller may try again; 0 or less when it may."""
         with self._guard:
             until = self._callers.until(*self._who(login, caller), now)
-            pair = (login, network(caller.address))
+            pair = (login, customer(caller.address, CUSTOMER_BITS))
             if self._is_guessed_at(login, caller, now) and self._pairs.number(pair, now) >= FREE_THEN:
                 until = max(until, self._pairs.last(pair) + FORGOTTEN)
             return (until - now).total_seconds()
@@ -67,14 +70,14 @@ class Limits:
             self._callers.add(self._who(login, caller)[0], now)
             if not self.knows(login, caller):
                 self._names.add((login,), now)
-                self._pairs.add((login, network(caller.address)), now)
+                self._pairs.add((login, customer(caller.address, CUSTOMER_BITS)), now)
 
     def right(self, login: str, caller: Caller) -> None:
         """Note that a name signed in from there; what was counted against a known place is forgotten."""
         with self._guard:
             if self.knows(login, caller):
                 self._callers.forget(self._who(login, caller)[0])
-            pair = (login, network(caller.address))
+            pair = (login, customer(caller.address, CUSTOMER_BITS))
             self._pairs.forget(pair)
             self._homes[pair] = None
             self._homes.move_to_end(pair)
@@ -86,7 +89,7 @@ class Limits:
 
     def _who(self, login: str, caller: Caller) -> tuple[tuple[str, ...], timedelta]:
         """Return the name of a count, and the longest wait that it leads to."""
-        site = network(caller.address)
+        site = customer(caller.address, CUSTOMER_BITS)
         if caller.browser:
             return ("browser", caller.browser, login), LONGEST_WAIT
         if (login, site) in self._homes:
@@ -127,15 +130,3 @@ class Counts:
     def forget(self, key: tuple[str, ...]) -> None:
         """Count from nought again."""
         self._kept.pop(key, None)
-
-
-def network(address: str) -> str:
-    """Return what stands for an address: itself, of IPv6 the /56 that providers give one customer."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    mapped = found.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.ip_network((int(found) >> 72 << 72, 56)))

@@ -57,3 +57,16 @@ def parsed(text: str) -> Address | None:
         return None
     mapped = found.ipv4_mapped if found.version == 6 else None
     return mapped or found
+
+
+def customer(text: str, bits: int) -> str:
+    """Return what stands for one customer of a provider: an address of IPv4 itself, of IPv6 its network.
+
+    :param bits: of IPv6 that are the customer's name; one customer has all addresses behind them.
+    """
+    found = parsed(text)
+    if found is None:
+        return text
+    if found.version == 4:
+        return str(found)
+    return str(ipaddress.ip_network((found, bits), strict=False))
