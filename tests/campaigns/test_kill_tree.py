@@ -161,6 +161,11 @@ def wait_for_queue(crm: Crm, grown: Tree) -> None:
         grown.sample(0.1)
 
 
+@pytest.mark.parametrize(
+    "db_kind",
+    ["postgresql", *(pytest.param(one, marks=pytest.mark.long) for one in ("sqlite", "mariadb"))],
+    indirect=True,
+)
 def test_everything_of_a_worker_dies(database: Database, tmp_path: Path) -> None:
     killed(database, tmp_path, ["job", "worker", "supervisor", "job", "queue"])
 

@@ -79,6 +79,9 @@ def has_table(url: str) -> bool:
 
 
 @pytest.mark.parametrize("people", [2000])
+@pytest.mark.parametrize(
+    "db_kind", ["sqlite", "postgresql", pytest.param("mariadb", marks=pytest.mark.long)], indirect=True
+)
 def test_an_init_that_is_killed_goes_on_where_it_was(
     beside: Beside, db_url: str, people: int, tmp_path: Path
 ) -> None:
