@@ -19,6 +19,7 @@ from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.profiles.models.topics import Topic
 from crm_plugin.serve.app import create_app
 from crm_plugin.serve.sessions import SIGNED_IN
+from tests.conftest import absent
 from tests.fakes.crm import make_crm
 from tests.fakes.host import FakeHost
 from tests.servers.run import Unavailable as Absent
@@ -96,8 +97,8 @@ def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
 def test_who_is_not_let_in_is_not_named(kind: str) -> None:
     try:
         server = sa.make_url(url_of(kind))
-    except Absent:
-        pytest.skip(f"not on this machine: {kind}")
+    except Absent as reason:
+        absent(str(reason))
     engine = connect(server.set(username="boss", password="hunter2")).engine
     told = said(fault_of(engine.connect))
     assert [word for word in ("boss", "hunter2") if word in told] == []
