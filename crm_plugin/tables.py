@@ -1,5 +1,6 @@
 """One metadata of all tables, for migrations."""
 
+import crm_plugin.automations.models
 import crm_plugin.campaigns.models
 import crm_plugin.channels.models
 import crm_plugin.kernel.audit

@@ -44,7 +44,7 @@ def test_the_message_of_an_error_stands_in_its_row_or_below() -> None:
             assert not (used & set(CODES)) - known, path
 
 
-ROWS = ("kernel", "host", "profiles", "channels", "links", "boards", "segments", "campaigns")
+ROWS = ("kernel", "host", "profiles", "channels", "links", "boards", "segments", "campaigns", "automations")
 
 
 def table_of(row: str) -> dict[str, str]:

@@ -1,0 +1,10 @@
+"""Figures of courses and classes, and which courses were touched."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
