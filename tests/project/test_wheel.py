@@ -74,7 +74,15 @@ def test_the_road_runs_on_it_from_another_folder(python: Path, tmp_path: Path) -
     _run([*_pytest(python), "--db", "sqlite", "tests/test_flow.py"], tmp_path)
 
 
-def test_the_road_runs_on_the_oldest_libraries_allowed(wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "tests",
+    [
+        ["tests/kernel/test_worker.py"],
+        pytest.param(["tests/kernel"], marks=pytest.mark.long),
+    ],
+    ids=["short", "kernel"],
+)
+def test_the_road_runs_on_the_oldest_libraries_allowed(wheel: Path, tmp_path: Path, tests: list[str]) -> None:
     """RQ 2.12, SQLAlchemy 2.0 and marshmallow 3 among them: what a host may have pinned."""
     options = ["--quiet", "--resolution", "lowest-direct", "--extra", "all", "--no-header", "--no-annotate"]
     resolved = _run([_program("uv"), "pip", "compile", *options, ROOT / "pyproject.toml"], tmp_path)
@@ -83,7 +91,7 @@ def test_the_road_runs_on_the_oldest_libraries_allowed(wheel: Path, tmp_path: Pa
     assert _run([python, "-c", "import rq; print(rq.VERSION)"], tmp_path).strip() == "2.12.0"
     # Old libraries warn of themselves (redis 5.0 forgets a socket); only the newest must be silent.
     forgiving = ["-W", "default", "--db", "sqlite"]
-    _run([*_pytest(python), *forgiving, "tests/kernel", "tests/test_flow.py"], tmp_path)
+    _run([*_pytest(python), *forgiving, *tests, "tests/test_flow.py"], tmp_path)
 
 
 def _copy_tests(folder: Path) -> None:

@@ -241,7 +241,7 @@ def test_each_failure_has_its_outcome_and_the_next_message_goes(
 
 @pytest.mark.parametrize(("verb", "kind"), [("RCPT", "hard"), ("DATA", "refused"), ("TEXT", "refused")])
 def test_who_reads_the_words_later_knows_that_the_text_was_refused(verb: str, kind: str) -> None:
-    with server({verb: "550 5.1.1 user unknown " + "x" * 300}, {}) as (_, carrier):
+    with server({verb: "550 5.1.1 user unknown " + "x" * 300}) as (_, carrier):
         (found,) = send(carrier, mail(1))
     assert found.status == "rejected"
     assert len(found.words) <= 255
