@@ -5,7 +5,8 @@ No SQL and no rule of a capability belong here. Rooms, from the ground up; each 
 - ``shell``: what each page stands in.
 - ``segments``: the builder of a segment. ``admin``: pages of administrators. ``sms``: SMS templates.
 - ``campaigns``: campaigns and their composer.
-- ``people``: the list of people. ``person``: the page of one.
+- ``listing``: what every list of people shares.
+- ``people``: the list of people. ``person``: the page of one. ``boards``: courses and classes.
 - ``home``, and ``api``: the JSON API.
 - ``menu``: its entries. ``pages``: the list of all. ``blueprint``: their mount, and the menu of the school.
 - ``public``: short links and opt-out pages. It stands apart, in front of the school.

@@ -7,7 +7,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput
-from crm_plugin.web.people.selection import MOST, Selection
+from crm_plugin.web.listing.selection import MOST, Selection
 
 EVERYBODY: dict[str, Any] = {"combinator": "and", "rules": []}
 MEMBER = {"field": "is_member", "operator": "=", "value": True}

@@ -11,7 +11,7 @@ from crm_plugin.segments.listing.columns import COLUMNS, DEFAULT
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.api import schemas
 from crm_plugin.web.api.route import Endpoints, Given, Shape
-from crm_plugin.web.people.exports import TYPES
+from crm_plugin.web.listing.export_file import TYPES
 from crm_plugin.web.shell.guard import actor, crm
 
 ROUTES = Endpoints()

@@ -7,25 +7,20 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.kernel.errors import BadInput, Clause
-from crm_plugin.segments.bulk import bulk_tagging
 from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.campaigns.list_page import start_draft
-from crm_plugin.web.people.exports import export
+from crm_plugin.web.listing.chosen_columns import keep
+from crm_plugin.web.listing.export_file import export
+from crm_plugin.web.listing.selection import Selection, host_ids
+from crm_plugin.web.listing.tagging import NOTES, tag
 from crm_plugin.web.people.list_page import listed
 from crm_plugin.web.people.list_state import Place
-from crm_plugin.web.people.results import keep
-from crm_plugin.web.people.selection import Selection, host_ids
 from crm_plugin.web.segments import links
-from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.formatting import number
-from crm_plugin.web.shell.guard import Routes, actor, crm, need
-from crm_plugin.web.shell.i18n import explain, say
+from crm_plugin.web.shell.guard import Routes, need
 
 ROUTES = Routes()
 
-NOTES = "#c-notes"
-"""Where a page says what was done: else a browser keeps the place that the form named."""
 Change = Callable[[Place, Selection], ResponseReturnValue]
 
 
@@ -83,17 +78,7 @@ def _reach(place: Place, selection: Selection) -> ResponseReturnValue:
 def _tag(put: bool) -> Change:
     def change(place: Place, selection: Selection) -> ResponseReturnValue:
         need("crm.edit")
-        text = request.form.get("tag", "")
-        try:
-            done = bulk_tagging.request(crm(), actor(), _part(place, selection), text, put=put)
-        except BadInput as error:
-            tell(explain(error), "bad")
-            return redirect(place.address() + NOTES)
-        if isinstance(done, int):
-            tell(say("It runs in the background; see the progress here."), "note")
-            return redirect(url_for("crm.people_taggings"))
-        tell(_tagged(put, done.count, " ".join(text.split())), "good" if done.count else "note", done.undo)
-        return redirect(place.address() + NOTES)
+        return tag(_part(place, selection), put, place.address() + NOTES)
 
     return change
 
@@ -103,12 +88,6 @@ def _entered(place: Place, selection: Selection) -> ResponseReturnValue:
     if request.form.get("tag", "").strip():
         return _tag(True)(place, selection)
     return _next(place, selection) if request.form.get("next") else _first(place, selection)
-
-
-def _tagged(put: bool, count: int, tag: str) -> str:
-    if put:
-        return say("Newly tagged “%(tag)s”: %(shown)s people.", tag=tag, shown=number(count))
-    return say("“%(tag)s” removed: %(shown)s people.", tag=tag, shown=number(count))
 
 
 def _export(format: str) -> Change:

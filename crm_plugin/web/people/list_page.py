@@ -15,10 +15,10 @@ from crm_plugin.segments.saved import quick_queries
 from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.describe import said
 from crm_plugin.web.campaigns.list_page import aim, start_draft
+from crm_plugin.web.listing.selection import Selection
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.people.reach import NOT_ASKED, Step, shown
 from crm_plugin.web.people.results import Results, found
-from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.builder.fields import catalogue, menus, value_word
 from crm_plugin.web.segments.builder.form import Tree, act, begun, finished, read

@@ -3,24 +3,20 @@
 import json
 from dataclasses import dataclass
 
-from flask import Response, request
-
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
 from crm_plugin.segments import service
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.columns import Column
 from crm_plugin.segments.listing.paging import SORTS
+from crm_plugin.web.listing.chosen_columns import chosen
+from crm_plugin.web.listing.selection import Selection
 from crm_plugin.web.people.list_state import Place
-from crm_plugin.web.people.selection import Selection
 from crm_plugin.web.segments.builder.fields import catalogue
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale
 
 PAGE = 50
-COOKIE = "crm_columns"
-"""Keeps the reader's columns; names of columns and nothing else."""
-_YEAR = 365 * 86_400
 _RIGHT = ("number", "money")
 
 
@@ -99,28 +95,6 @@ def found(place: Place, selection: Selection | None = None) -> Results:
         selection or Selection(),
         next=page.next or "",
         first=place.address(after=None) if place.after else "",
-    )
-
-
-def chosen(offered: list[Column]) -> list[Column]:
-    """Return the columns that the reader chose; the name always stands first."""
-    kept = request.cookies.get(COOKIE, "").split(".")
-    keys = kept if any(one.key in kept for one in offered) else list(table.DEFAULT)
-    return [one for one in offered if one == table.NAME or one.key in keys]
-
-
-def keep(response: Response, keys: list[str]) -> None:
-    """Keep the reader's columns in their browser; with none, the usual ones come back."""
-    known = [one.key for one in table.COLUMNS if one.key in keys]
-    secure, path = request.is_secure, request.script_root + "/"
-    response.set_cookie(
-        COOKIE,
-        ".".join(known),
-        _YEAR if known else 0,
-        secure=secure,
-        httponly=True,
-        samesite="Lax",
-        path=path,
     )
 
 
