@@ -52,13 +52,14 @@ def _own_language() -> str:
     show_default="that of this terminal",
     help="Of the generated school: its courses, its quick queries, its staff's pages.",
 )
-def demo(people: int, port: int | None, instance: str, language: str) -> None:
+@click.option("--hostile", is_flag=True, help="Give some people names made to break pages.")
+def demo(people: int, port: int | None, instance: str, language: str, hostile: bool) -> None:
     """Start the reference school with the CRM in it."""
     chosen = wsgi_server.port_of(port)
     wsgi_server.need_free(LOCALHOST, chosen)
     settings = _settings(Path(instance), chosen)
     with _alone_in(Path(instance)):
-        _fill(settings.host_url, people, language)
+        _fill(settings.host_url, people, language, hostile)
         app, crm = _compose(settings)
         with Bars() as bars:
             sync(crm, full=not _is_read(crm), progress=bars.show)
@@ -117,7 +118,7 @@ def _settings(folder: Path, port: int) -> Settings:
     )
 
 
-def _fill(url: str, people: int, language: str) -> None:
+def _fill(url: str, people: int, language: str, hostile: bool) -> None:
     if people < LEAST_PEOPLE:
         raise BadInput("input.bad", reason=f"--people: at least {LEAST_PEOPLE}, to have one of each kind")
     engine = create_engine(url)
@@ -127,7 +128,7 @@ def _fill(url: str, people: int, language: str) -> None:
             if there and connection.execute(select(User.id).limit(1)).first() is not None:
                 return
         click.echo(f"Filling a school with {people:,} people …", err=True)
-        fill(engine, people, language=language)
+        fill(engine, people, language=language, hostile=hostile)
     finally:
         engine.dispose()
 

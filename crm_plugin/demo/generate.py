@@ -47,6 +47,7 @@ def fill(
     seed: int = 20260901,
     now: int | None = None,
     language: str = "en",
+    hostile: bool = False,
 ) -> dict[str, int]:
     """Make the tables and fill them; return the number of rows by table.
 
@@ -54,6 +55,7 @@ def fill(
     :param now: the present in seconds since 1970; the year ends there
     :param language: of the school, ``en`` or ``zh``: of the titles of its courses, levels and lessons, and of
         its staff's pages
+    :param hostile: give some people names made to break pages
     :raises ValueError: for fewer people
     """
     if people < LEAST_PEOPLE:
@@ -63,7 +65,7 @@ def fill(
     _staff(ledger)
     _catalogue(ledger, data)
     _offers(ledger)
-    Lives(ledger, data).populate(people)
+    Lives(ledger, data).populate(people, hostile)
     if language == "zh":
         _in_chinese(ledger)
     Base.metadata.create_all(engine)
@@ -130,14 +132,8 @@ def _catalogue(ledger: Ledger, data: dict[str, Any]) -> None:
         texts = (title, title_zh, "Free, for everybody who is curious.", "免费，欢迎每一位好奇的人。")
         row = _course(ledger, shelves[slug], texts, 0, tags=tags, kind="open")
         _lessons(ledger, row["id"], data["lessons"][slug][:3])
-    for title, title_zh, price, parts, blurb, blurb_zh in data["classes"]:
-        first = ledger.rows["school_courses"][parts[0] - 1]
-        row = _course(
-            ledger, first["category_id"], (title, title_zh, blurb, blurb_zh), price, tags=first["tags"],
-            kind="class", capacity=60, starts_at=ledger.now - 60 * DAY, ends_at=ledger.now + 60 * DAY,
-        )  # fmt: skip
-        for part in parts:
-            ledger.rows["school_class_courses"].append({"class_id": row["id"], "course_id": part})
+    for one in data["classes"]:
+        _class(ledger, one)
     _oddities(ledger, data)
 
 
@@ -155,6 +151,32 @@ def _lessons(ledger: Ledger, course_id: int, titles: list[list[str]]) -> None:
             "school_lessons", course_id=course_id, position=position, title=title, title_zh=title_zh,
             minutes=12 + (course_id * 7 + position * 5) % 25, free=position == 1,
         )  # fmt: skip
+
+
+def _class(ledger: Ledger, row: list[Any]) -> None:
+    """Add a class with its courses, or with copies of them that are taught in it alone."""
+    title, title_zh, price, parts, blurb, blurb_zh, starts, ends, copied = row
+    courses = ledger.rows["school_courses"]
+    first = courses[parts[0] - 1]
+    made = _course(
+        ledger, first["category_id"], (title, title_zh, blurb, blurb_zh), price, tags=first["tags"],
+        kind="class", capacity=60, starts_at=ledger.now + starts * DAY, ends_at=ledger.now + ends * DAY,
+    )  # fmt: skip
+    for part in parts:
+        number = _copy(ledger, courses[part - 1], title.rpartition(", ")[2], title_zh) if copied else part
+        ledger.rows["school_class_courses"].append({"class_id": made["id"], "course_id": number})
+
+
+def _copy(ledger: Ledger, old: dict[str, Any], group: str, class_zh: str) -> int:
+    """Add the copy of a course that is taught in one class only; return its number."""
+    titles = f"{old['title']} ({group})", f"{old['title_zh']}（{class_zh}）"
+    texts = (*titles, old["blurb"], old["blurb_zh"])
+    # Nobody buys it by itself.
+    row = _course(ledger, old["category_id"], texts, old["price"], tags=old["tags"], parent_id=old["id"],
+                  status="closed")  # fmt: skip
+    for lesson in [one for one in ledger.rows["school_lessons"] if one["course_id"] == old["id"]]:
+        ledger.add("school_lessons", **{**lesson, "course_id": row["id"]})
+    return int(row["id"])
 
 
 def _oddities(ledger: Ledger, data: dict[str, Any]) -> None:
@@ -179,6 +201,11 @@ def _offers(ledger: Ledger) -> None:
               ("Evergreen lantern", "长明灯会员", 129900, 365))  # fmt: skip
     for rank, (name, name_zh, price, days) in enumerate(levels, 1):
         ledger.add("school_levels", name=name, name_zh=name_zh, rank=rank, price=price, days=days)
-    for code, percent, until in (("WELCOME10", 10, None), ("AUTUMN20", 20, 60), ("MOON15", 15, -30)):
+    for code, percent, until in (
+        ("WELCOME10", 10, None),
+        ("AUTUMN20", 20, 60),
+        ("MOON15", 15, -30),
+        ("TEAM100", 100, None),
+    ):
         ends = None if until is None else ledger.now + until * DAY
         ledger.add("school_coupons", code=code, percent=percent, until=ends)

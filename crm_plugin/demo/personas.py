@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm_plugin.demo.acts import Acts
 from crm_plugin.demo.bulk_rows import DAY, Ledger
+from crm_plugin.demo.special_people import twist
 
 Row = dict[str, Any]
 # Share of each kind of life among a hundred people.
@@ -12,33 +14,38 @@ KINDS = {
     "dormant": 20, "buyer": 20, "loyal": 12, "refunder": 5, "cart": 9, "member": 10, "lapsed": 4,
     "trial": 8, "free": 6, "never": 6,
 }  # fmt: skip
+_LONG_AGO = {
+    "dormant": (200, 200),
+    "lapsed": (200, 200),
+    "loyal": (60, 360),
+    "member": (50, 300),
+    "refunder": (40, 360),
+}
+"""Kind of life → between how many days ago somebody must have come at the latest."""
 _PREFIXES = ("130", "135", "138", "139", "150", "158", "176", "186", "189", "199")
 _SPELLINGS = ("{0}{1}{2}", "{0} {1} {2}", "{0}-{1}-{2}", "+86 {0}{1}{2}", "0086{0}{1}{2}")
-_LESSONS_A_WEEK = 2
-_COUPONS = (("WELCOME10", 10), ("AUTUMN20", 20))
+_INTEREST = (("favourite", 0.35), ("question", 0.1), ("coupon", 0.06))
+_CLASS_INTEREST = (("view", 1.0), ("trial", 0.3), ("favourite", 0.2), ("coupon", 0.05))
+"""(kind of signal, share of the people who look that give it)."""
+_CLASS_SOLD = (60, 14)
+"""Days before and after its first day in which a class is looked at and bought."""
 
 
 class Lives:
     """Adds people and what they did to a ledger whose catalogue is there."""
 
     def __init__(self, ledger: Ledger, data: dict[str, Any]) -> None:
-        self.ledger, self.dice, self.data = ledger, ledger.dice, data
-        self.now = ledger.now
+        self.ledger, self.dice, self.data, self.now = ledger, ledger.dice, data, ledger.now
+        self.acts = Acts(ledger, data)
         courses = ledger.rows["school_courses"]
-        self.courses = {row["id"]: row for row in courses}
+        self.courses = self.acts.courses
         self.sold = [row["id"] for row in courses if row["kind"] == "course" and row["status"] == "published"]
-        self.classes = [row["id"] for row in courses if row["kind"] == "class"]
+        self.classes = [row for row in courses if row["kind"] == "class"]
         self.open = [row["id"] for row in courses if row["kind"] == "open"]
         # Few courses sell much, many sell little.
         self.weights = [1 / (1 + place) ** 0.6 for place in range(len(self.sold))]
-        self.parts: dict[int, list[int]] = {}
-        for pair in ledger.rows["school_class_courses"]:
-            self.parts.setdefault(pair["class_id"], []).append(pair["course_id"])
-        self.lessons: dict[int, int] = {}
-        for lesson in ledger.rows["school_lessons"]:
-            self.lessons[lesson["course_id"]] = lesson["position"]
 
-    def populate(self, people: int) -> None:
+    def populate(self, people: int, hostile: bool) -> None:
         """Add people until there are this many accounts; the first of them are the special cases."""
         self._teachers()
         users = self.ledger.rows["school_users"]
@@ -49,7 +56,7 @@ class Lives:
             number = len(users) - first
             kind = kinds[number % len(kinds)] if number < 50 else self._any_kind(kinds)
             self.live(self._person(kind), kind)
-        self._special(users[first:])
+        twist(self.ledger, users[first:], self.data["hostile"] if hostile else [])
 
     def _any_kind(self, kinds: list[str]) -> str:
         return self.dice.choices(kinds, weights=list(KINDS.values()))[0]
@@ -64,8 +71,8 @@ class Lives:
     def _person(self, kind: str) -> Row:
         number = len(self.ledger.rows["school_users"]) + 1
         registered = self.now - int(365 * DAY * self.dice.random() ** 1.2) - 3600
-        if kind in ("dormant", "lapsed"):
-            registered = min(registered, self.now - 200 * DAY)
+        if kind in _LONG_AGO:
+            registered = min(registered, self.now - int(self.dice.uniform(*_LONG_AGO[kind]) * DAY))
         name, username = self._name(number)
         row = self.ledger.add(
             "school_users", username=username, display_name=name, tags=self._tags(),
@@ -134,213 +141,113 @@ class Lives:
         quiet = self.ledger.between(end - 40 * DAY, end) if end == self.now else end
         last = max(start, quiet)
         for at in {start, last, *(self.ledger.between(start, last) for _ in range(self.dice.randint(0, 4)))}:
-            self._did(person, "login", None, at)
+            self.acts.did(person, "login", None, at)
         for course in self._pick(self.dice.randint(1, 5)):
-            self._did(person, "view", course, self.ledger.between(start, last), self.dice.randint(1, 6))
-        for kind, share in (("favourite", 0.35), ("question", 0.1), ("coupon", 0.06)):
+            self.acts.did(person, "view", course, self.ledger.between(start, last), self.dice.randint(1, 6))
+        for kind, share in _INTEREST:
             if self.ledger.chance(share):
-                self._did(person, kind, self._pick(1)[0], self.ledger.between(start, last))
+                self.acts.did(person, kind, self._pick(1)[0], self.ledger.between(start, last))
+        if self.ledger.chance(0.2):
+            self.acts.did(person, "view", self.dice.choice(self.open), self.ledger.between(start, last))
+        if self.ledger.chance(0.3):
+            self._look_at_class(person, start, last)
         seen = max(last, person.get("last_active_at") or 0)
         self.ledger.touch(
             person, last_login_at=max(last, person.get("last_login_at") or 0), last_active_at=seen
         )
 
-    def _did(self, person: Row, kind: str, course: int | None, at: int, count: int = 1) -> None:
-        text = self.dice.choice(self.data[f"{kind}s"]) if kind in ("question", "review") else None
-        self.ledger.add(
-            "school_activities",
-            user_id=person["id"],
-            kind=kind,
-            course_id=course,
-            at=at,
-            count=count,
-            text=text,
-        )
-
     def _pick(self, number: int) -> list[int]:
         return list(dict.fromkeys(self.dice.choices(self.sold, weights=self.weights, k=number)))
 
+    def _class(self, start: int, end: int) -> tuple[int, int, int] | None:
+        """Return a class that was on offer between two times, and from when to when in them; None of none."""
+        before, after = (days * DAY for days in _CLASS_SOLD)
+        found = []
+        for row in self.classes:
+            since, until = max(start, row["starts_at"] - before), min(end, row["starts_at"] + after)
+            if since < until:
+                found.append((row["id"], since, until))
+        return self.dice.choice(found) if found else None
+
+    def _look_at_class(self, person: Row, start: int, end: int) -> None:
+        seen = self._class(start, end)
+        for kind, share in _CLASS_INTEREST if seen else ():
+            if seen and self.ledger.chance(share):
+                self.acts.did(person, kind, seen[0], self.ledger.between(*seen[1:]), self.dice.randint(1, 4))
+
+    def _order_class(
+        self, person: Row, start: int, end: int, share: float, state: str = "paid"
+    ) -> Row | None:
+        """Let this share of people order a class that was on offer in their time; return the order."""
+        found = self._class(start, end) if self.ledger.chance(share) else None
+        if found is None:
+            return None
+        at = self.ledger.between(*found[1:])
+        if state == "paid":
+            return self.acts.buy(person, found[0], at)
+        return self.acts.order(person, found[0], at, state)
+
     def _dormant(self, person: Row, start: int, end: int) -> None:
         if self.ledger.chance(0.4):
-            self.buy(person, self._pick(1)[0], self.ledger.between(start, end))
+            self.acts.buy(person, self._pick(1)[0], self.ledger.between(start, end))
 
     def _buyer(self, person: Row, start: int, end: int) -> None:
         for course in self._pick(self.dice.randint(1, 2)):
-            self.buy(person, course, self.ledger.between(start, end))
+            self.acts.buy(person, course, self.ledger.between(start, end))
+        self._order_class(person, start, end, 0.2)
 
     def _loyal(self, person: Row, start: int, end: int) -> None:
         for course in self._pick(self.dice.randint(4, 8)):
-            self.buy(person, course, self.ledger.between(start, end))
-        if self.ledger.chance(0.4):
-            self.buy(person, self.dice.choice(self.classes), self.ledger.between(start, end))
+            self.acts.buy(person, course, self.ledger.between(start, end))
+        self._order_class(person, start, end, 0.5)
 
     def _refunder(self, person: Row, start: int, end: int) -> None:
-        for course in self._pick(2):
-            at = self.ledger.between(start, end)
-            order = self.buy(person, course, at)
-            self._refund(order, self.ledger.between(at, at + 14 * DAY))
-
-    def _refund(self, order: Row, at: int) -> None:
-        """Refund in full, in part, or only ask for it."""
-        reason, amount = self.dice.choice(self.data["reasons"]), order["amount"]
-        roll = self.dice.random()
-        if roll < 0.2:
-            self.ledger.touch(order, state="refunding", refund_requested=amount, refund_reason=reason)
-            return
-        given = amount if roll < 0.75 else amount // 2
-        self.ledger.touch(
-            order, state="refunded" if given == amount else "partly_refunded", refunded=given,
-            refunded_at=at, refund_reason=reason,
-        )  # fmt: skip
-        order["line"]["refunded"] = given
-        for seat in order["seats"] if given == amount else []:
-            self.ledger.touch(seat, state="ended", ended_at=at, end_kind="refund", end_reason=reason)
+        orders = [self.acts.buy(person, course, self.ledger.between(start, end)) for course in self._pick(2)]
+        orders += filter(None, [self._order_class(person, start, end, 0.5)])
+        for order in orders:
+            if order["amount"]:
+                at = order["paid_at"]
+                self.acts.refund(order, self.ledger.between(at, at + 14 * DAY))
 
     def _cart(self, person: Row, start: int, end: int) -> None:
         for course in self._pick(self.dice.randint(1, 2)):
             fresh = self.ledger.chance(0.4)
             at = max(start, self.ledger.ago(0, 0.9) if fresh else self.ledger.between(start, end - 2 * DAY))
-            self._order(person, course, at, state="pending")
+            self.acts.order(person, course, at, state="pending")
+        recent = max(start, self.now - DAY) if self.ledger.chance(0.2) else start
+        self._order_class(person, recent, end, 0.6, "pending")
 
     def _member(self, person: Row, start: int, end: int) -> None:
-        level = self.dice.choice(self.ledger.rows["school_levels"])
-        at = max(start, self.now - self.dice.randint(1, level["days"] - 5) * DAY)
-        self._join(person, level, at)
+        levels, soon = self.ledger.rows["school_levels"], self.ledger.chance(0.2)
+        level = levels[0] if soon else self.dice.choice(levels)
+        left = self.dice.randint(1, 13) if soon else self.dice.randint(14, level["days"] - 1)
+        at = max(start, self.now - (level["days"] - left) * DAY)
+        self.acts.join(person, level, at)
         for course in self._pick(self.dice.randint(1, 3)):
-            self._seat(
-                person, course, "membership", self.ledger.between(at, self.now), at + level["days"] * DAY
-            )
+            given = self.ledger.between(at, self.now)
+            self.acts.seat(person, course, "membership", (given, given, at + level["days"] * DAY))
+        self._order_class(person, start, end, 0.15)
 
     def _lapsed(self, person: Row, start: int, end: int) -> None:
         level = self.ledger.rows["school_levels"][0]
-        self._join(person, level, start)
-        self._seat(person, self._pick(1)[0], "membership", start, start + level["days"] * DAY)
-
-    def _join(self, person: Row, level: Row, at: int) -> None:
-        order = self._money(person, ("membership", level["id"], level["name"], level["price"]), at)
-        self.ledger.touch(
-            person, level_id=level["id"], member_since=at, member_until=at + level["days"] * DAY,
-            joined_at=order["paid_at"],
-        )  # fmt: skip
+        self.acts.join(person, level, start)
+        times = start, start, start + level["days"] * DAY
+        self.acts.seat(person, self._pick(1)[0], "membership", times)
 
     def _trial(self, person: Row, start: int, end: int) -> None:
-        self._did(
+        self.acts.did(
             person, "trial", self._pick(1)[0], self.ledger.between(max(start, self.now - 60 * DAY), end)
         )
 
     def _free(self, person: Row, start: int, end: int) -> None:
-        seat = self._seat(person, self.dice.choice(self.open), "free", self.ledger.between(start, end), None)
-        if self.ledger.chance(0.2):
-            at = self.ledger.between(seat["enrolled_at"], end)
+        given = self.ledger.between(start, end)
+        seat = self.acts.seat(person, self.dice.choice(self.open), "free", (given, given, None))
+        if seat.get("state") is None and self.ledger.chance(0.2):
+            at = self.ledger.between(given, end)
             self.ledger.touch(seat, state="ended", ended_at=at, end_kind="left")
 
     def _never(self, person: Row, start: int, end: int) -> None:
         """Imported by the office and never seen."""
         if self.ledger.chance(0.5):
-            self._seat(person, self._pick(1)[0], "import", start, start + 180 * DAY)
-
-    def buy(self, person: Row, course: int, at: int) -> Row:
-        """Add a paid order, its seats, some learning and perhaps a review."""
-        order = self._order(person, course, at)
-        expires = at + self.dice.choice([90, 180, 365, 365]) * DAY
-        order["seats"] = [self._seat(person, course, "purchase", at, expires, order)]
-        for part in self.parts.get(course, []):
-            order["seats"].append(self._seat(person, part, "class", at, expires, order))
-        if self.ledger.chance(0.2):
-            self._did(person, "review", course, self.ledger.between(at, at + 30 * DAY))
-        return order
-
-    def _order(self, person: Row, course: int, at: int, state: str = "paid") -> Row:
-        item = self.courses[course]
-        return self._money(person, (item["kind"], course, item["title"], item["price"]), at, state)
-
-    def _money(self, person: Row, item: tuple[str, int, str, int], at: int, state: str = "paid") -> Row:
-        kind, number, title, price = item
-        code, percent = self.dice.choice(_COUPONS) if self.ledger.chance(0.12) else (None, 0)
-        amount = price * (100 - percent) // 100
-        closes = at + DAY
-        if state == "pending" and closes <= self.now:
-            state = "closed"
-        paid = min(at + self.dice.randint(30, 900), self.now) if state == "paid" else None
-        order = self.ledger.add(
-            "school_orders", user_id=person["id"], state=state, amount=amount, created_at=at,
-            closes_at=closes, paid_at=paid, closed_at=closes if state == "closed" else None, coupon=code,
-            source="offline" if paid and self.ledger.chance(0.05) else "web",
-        )  # fmt: skip
-        self.ledger.touch(person, last_active_at=max(at, person.get("last_active_at") or 0))
-        order["line"] = self.ledger.add(
-            "school_order_lines", order_id=order["id"], kind=kind, item_id=number, title=title, amount=amount
-        )
-        return order
-
-    def _seat(self, person: Row, course: int, source: str, at: int, expires: int | None,
-              order: Row | None = None) -> Row:  # fmt: skip
-        seat = self.ledger.add(
-            "school_enrolments", user_id=person["id"], course_id=course, source=source, enrolled_at=at,
-            starts_at=at, expires_at=expires, order_id=order["id"] if order else None,
-        )  # fmt: skip
-        if source == "import" or self.ledger.chance(0.15):
-            return seat
-        self._learn(person, seat, min(expires or self.now, self.now))
-        if expires and expires < self.now and self.ledger.chance(0.5):
-            self.ledger.touch(seat, state="ended", ended_at=expires, end_kind="expired")
-        elif self.ledger.chance(0.02):
-            gone = self.ledger.between(at, self.now)
-            self.ledger.touch(seat, state="ended", ended_at=gone, end_kind="removed", end_reason="by staff")
-        elif self.ledger.chance(0.02):
-            self.ledger.touch(seat, state="suspended")
-        return seat
-
-    def _learn(self, person: Row, seat: Row, until: int) -> None:
-        """Finish some lessons, at a human pace, not after the person was last seen."""
-        until = min(until, person.get("last_active_at") or seat["enrolled_at"])
-        total = self.lessons.get(seat["course_id"], 0)
-        weeks = max(0, until - seat["enrolled_at"]) / (7 * DAY)
-        done = min(total, int(weeks * _LESSONS_A_WEEK * self.dice.random()))
-        if not done:
-            return
-        last = self.ledger.between(seat["enrolled_at"] + int(weeks * 0.5) * 7 * DAY, until)
-        self.ledger.touch(
-            seat, done=",".join(str(position) for position in range(1, done + 1)),
-            progress=round(done / total, 4), last_learned_at=last,
-            completed_at=last if done == total else None,
-        )  # fmt: skip
-        self._did(person, "learn", seat["course_id"], last, done)
-
-    def _special(self, people: list[Row]) -> None:
-        """Turn the first people into the cases that break careless software."""
-        names = [*self.data["hostile"], "长" * 100 + "L" * 100]
-        for person, name in zip(people, names, strict=False):
-            self.ledger.touch(person, display_name=name, real_name=name)
-        rest = iter(people[len(names) :])
-        twins, child, parent = (next(rest), next(rest)), next(rest), next(rest)
-        for twin in twins:
-            self.ledger.touch(twin, phone="13912345678")
-        self.ledger.touch(parent, email="Jose@Example.com", display_name="José Wang (parent)")
-        self.ledger.touch(child, email="jose@example.com", display_name="Mei Wang (child)")
-        for phone in ("12345", "call me", "021-62345678", "+1 555 0100", ""):
-            self.ledger.touch(next(rest), phone=phone)
-        for email in ("not-an-address", "student@localhost", "no@@example.com"):
-            self.ledger.touch(next(rest), email=email)
-        self.ledger.touch(next(rest), email=None, phone=None)
-        for status in ("suspended", "suspended", "unconfirmed"):
-            self.ledger.touch(next(rest), status=status)
-        self.ledger.touch(next(rest), merged_into_id=next(rest)["id"], status="suspended")
-        gone = next(rest)
-        empty = dict.fromkeys(
-            ("real_name", "email", "phone", "gender", "birthday", "city", "company", "locale")
-        )
-        self.ledger.touch(
-            gone,
-            status="erased",
-            username=f"erased-{gone['id']}",
-            display_name=f"#{gone['id']}",
-            **empty,
-            tags="",
-        )
-        for person in people[::25]:
-            self.ledger.add(
-                "school_messages", user_id=person["id"], sender="Lantern Academy", subject="Welcome · 欢迎",
-                body="Your lamp is lit: every course has a free lesson.\n灯已点亮，从一节免费课开始吧。",
-                sent_at=person["registered_at"],
-            )  # fmt: skip
+            times = start, start, start + 180 * DAY
+            self.acts.seat(person, self._pick(1)[0], "import", times)

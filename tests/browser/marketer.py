@@ -158,7 +158,7 @@ class Marketer:
             self.page.keyboard.press("Control+End")
 
     def _fill_in_as(self) -> None:
-        """Choose whose names the preview shows: the demo's first people have names made to break pages."""
+        """Choose whose names the preview shows: those of somebody with a short one."""
         self.page.locator("#f-as + .ts-wrapper input").click()
         self.page.keyboard.type({"en": "Amelia", "zh": "李"}[self.language])
         self.page.locator("#f-as + .ts-wrapper .option.active").wait_for()

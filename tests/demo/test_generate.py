@@ -14,6 +14,7 @@ from crm_plugin.demo import demo_accounts, fill
 from crm_plugin.demo.models import (
     Activity,
     Base,
+    ClassCourse,
     Consent,
     Course,
     Enrolment,
@@ -28,7 +29,7 @@ NOW = 1_795_300_000
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('year') / 'school.db'}")
-    fill(engine, people=600, now=NOW)
+    fill(engine, people=600, now=NOW, hostile=True)
     yield engine
     engine.dispose()
 
@@ -126,10 +127,53 @@ def test_the_accounts_open(year: Engine) -> None:
         *(pytest.param((Activity.kind == kind,), id=f"signal {kind}")
           for kind in ("login", "view", "trial", "favourite", "question", "review", "coupon", "learn")),
         pytest.param((Course.parent_id.is_not(None),), id="copy of a course"),
+        pytest.param((Enrolment.starts_at > NOW, Enrolment.state == "active"), id="seat that begins later"),
+        pytest.param((Enrolment.end_kind == "left", Enrolment.end_reason.is_not(None)), id="left, with why"),
+        pytest.param((User.member_until.between(NOW, NOW + 14 * 86_400),), id="membership ends soon"),
+        pytest.param((Order.state == "paid", Order.amount == 0), id="paid nothing"),
     ],
 )  # fmt: skip
 def test_there_is_somebody_of_each_kind(year: Engine, where: tuple[Any, ...]) -> None:
     assert _count(year, *where) > 0
+
+
+def test_each_class_lives(year: Engine) -> None:
+    """Somebody looks, buys, does not pay, learns or is about to, and leaves; a copy is taught in it alone."""
+    with year.connect() as connection:
+        classes = connection.scalars(select(Course.id).where(Course.kind == "class")).all()
+    assert len(classes) == 6
+    for one in classes:
+        interested = (Activity.course_id == one, Activity.kind.in_(["view", "trial", "favourite", "coupon"]))
+        assert _count(year, *interested) > 5, one
+        ordered = (OrderLine.kind == "class", OrderLine.item_id == one, OrderLine.order_id == Order.id)
+        assert _count(year, *ordered, Order.state == "paid") > 2, one
+        assert _count(year, Enrolment.course_id == one, Enrolment.state == "active") > 2, one
+    unpaid = (OrderLine.kind == "class", OrderLine.order_id == Order.id)
+    assert _count(year, *unpaid, Order.state == "pending") > 0
+    assert _count(year, *unpaid, Order.state == "closed") > 0
+    assert _count(year, Enrolment.course_id.in_(classes), Enrolment.state == "ended") > 3
+    copies = (ClassCourse.course_id == Course.id, Course.parent_id.is_not(None))
+    assert _count(year, *copies) == 6
+
+
+def test_names_are_hostile_only_when_asked(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'school.db'}")
+    fill(engine, people=60, now=NOW)
+    assert _count(engine, User.display_name.contains("<")) == 0
+    engine.dispose()
+
+
+def test_a_school_in_chinese_says_why_people_left_in_chinese(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'school.db'}")
+    fill(engine, people=200, now=NOW, language="zh")
+    with engine.connect() as connection:
+        said = {
+            *connection.scalars(select(Enrolment.end_reason)),
+            *connection.scalars(select(Order.refund_reason)),
+        }
+    assert len(said) > 3
+    assert [one for one in said if one and one.isascii()] == []
+    engine.dispose()
 
 
 def test_some_share_a_telephone_or_an_address(year: Engine) -> None:
