@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from crm_plugin.boards.capability import BOARDS
 from crm_plugin.campaigns.capability import CAMPAIGNS
 from crm_plugin.channels import installation
 from crm_plugin.channels.capability import CHANNELS
@@ -48,6 +49,7 @@ HOSTS = "crm_plugin.hosts"
 CAPABILITIES: tuple[Capability, ...] = (
     PROFILES,
     SEGMENTS,
+    BOARDS,
     CAMPAIGNS,
     CHANNELS,
     LINKS,

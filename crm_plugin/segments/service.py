@@ -124,7 +124,8 @@ def present(
         )
         raise BadInput("input.bad", reason=reason)
     dialect = DIALECTS[crm.db.dialect]
-    return Present(as_of, school_zone(crm), scope, own_currency(crm), dialect, reader, contacts)
+    days = crm.settings.interest_days
+    return Present(as_of, school_zone(crm), scope, own_currency(crm), dialect, reader, contacts, days)
 
 
 def understood(

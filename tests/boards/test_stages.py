@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.stages import CIRCLES, people_of, recognise
+from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, people_of, recognise
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
+from crm_plugin.segments.language.documents import all_of, rule
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost
 
@@ -21,6 +22,9 @@ LATER = NOW + timedelta(days=30)
 NAMES = ("viewer", "stale", "seated", "copy", "paused", "owing", "given_up", "gone", "back", "expired", "fan")
 DATED = ("ran_out", "held_out", "tomorrow", "renewed", "second")
 """People with seats that the school calls active or suspended, told apart by their dates alone."""
+
+SINCE = ("turned", "vague")
+"""People who left at their last act of interest, or nobody knows when."""
 
 
 def _order(who: str, state: str, at: Any) -> r.Order:
@@ -37,8 +41,11 @@ def _school() -> FakeHost:
     courses = [r.Course("c1", "Piano"), r.Course("plan:2", "Piano, second plan", parent_id="c1")]
     seats = [
         *(_seat("seated", "active"), _seat("copy", "active", "plan:2"), _seat("paused", "suspended")),
-        *(_seat("gone", "ended", end_kind="refund"), _seat("expired", "ended", end_kind="expired")),
+        _seat("gone", "ended", end_kind="refund", ended_at=LONG_AGO),
+        _seat("expired", "ended", end_kind="expired"),
         *(_seat("back", "ended", end_kind="left"), _seat("back", "active")),
+        _seat("turned", "ended", end_kind="removed", ended_at=LATELY),
+        _seat("vague", "ended", end_kind="left"),
         _seat("ran_out", "active", expires_at=NOW),
         _seat("held_out", "suspended", expires_at=NOW - timedelta(days=1)),
         _seat("tomorrow", "active", starts_at=NOW + timedelta(days=1)),
@@ -51,12 +58,11 @@ def _school() -> FakeHost:
         _order("stale", "closed", LONG_AGO),
     ]
     looks = (("viewer", LATELY), ("seated", LATELY), ("owing", LATELY), ("stale", LONG_AGO), ("gone", LATELY))
-    dated = ((who, LATELY) for who in DATED)
+    dated = ((who, LATELY) for who in (*DATED, *SINCE))
     signals = [r.Signal(f"s-{who}", who, "view", course_id="c1", at=at) for who, at in (*looks, *dated)]
     signals.append(r.Signal("s-fan", "fan", "login", at=LATELY))
-    return FakeHost(
-        *courses, *(r.Person(name, display_name=name) for name in (*NAMES, *DATED)), *seats, *orders, *signals
-    )
+    people = (r.Person(name, display_name=name) for name in (*NAMES, *DATED, *SINCE))
+    return FakeHost(*courses, *people, *seats, *orders, *signals)
 
 
 EXPECTED = {
@@ -64,52 +70,42 @@ EXPECTED = {
     "pending": {"owing"},
     "upcoming": {"tomorrow", "second"},
     "learners": {"seated", "copy", "paused", "back", "renewed"},
-    "left": {"gone"},
+    "left": {"gone", "turned", "vague"},
+    "expired": {"expired", "ran_out", "held_out"},
+    "closed_unpaid": {"given_up", "stale"},
 }
+
+
+def everybody_in(crm: Any, at: datetime | None = None) -> dict[str, set[str]]:
+    return {one: set(service.ids(crm, people_of(one, "c1"), at=at)) for one in (*STAGES, *AUDIENCES)}
 
 
 def test_everybody_is_where_they_belong(database: Database, tmp_path: Path) -> None:
     crm = make_crm(database, _school(), host_region="CN", instance=str(tmp_path))
     sync(crm, full=True)
-    knows = service.catalogue(crm).knows
-    found = {
-        circle: set(service.ids(crm, people_of(circle, "c1", days=180, knows=knows))) for circle in CIRCLES
-    }
-    assert found == EXPECTED
+    assert everybody_in(crm) == EXPECTED
 
 
 def test_the_clock_alone_moves_people_on(database: Database, tmp_path: Path) -> None:
     crm = make_crm(database, _school(), host_region="CN", instance=str(tmp_path))
     sync(crm, full=True)
-    knows = service.catalogue(crm).knows
-
-    def of(circle: str, at: datetime) -> set[str]:
-        return set(service.ids(crm, people_of(circle, "c1", days=180, knows=knows), at=at))
-
-    before = NOW - timedelta(seconds=1)
-    assert of("learners", before) == EXPECTED["learners"] | {"ran_out"}
-    assert of("learners", NOW + timedelta(days=1)) == EXPECTED["learners"] | {"tomorrow"}
-    assert of("learners", LATER) == EXPECTED["learners"] - {"renewed"} | {"tomorrow", "second"}
-    assert of("upcoming", LATER) == set()
+    assert everybody_in(crm, NOW - timedelta(seconds=1))["learners"] == EXPECTED["learners"] | {"ran_out"}
+    tomorrow = everybody_in(crm, NOW + timedelta(days=1))
+    assert tomorrow["learners"] == EXPECTED["learners"] | {"tomorrow"}
+    later = everybody_in(crm, LATER)
+    assert later["learners"] == EXPECTED["learners"] - {"renewed"} | {"tomorrow", "second"}
+    assert later["upcoming"] == set()
 
 
-def test_without_signals_given_up_orders_are_left() -> None:
-    tree = people_of(
-        "potential", "c1", days=180, knows=lambda stream, field: stream == "orders" and not field
-    )
-    assert [rule["field"] for rule in tree["rules"][0]["rules"]] == ["orders"]
-    assert tree["rules"][0]["rules"][0]["value"]["rules"][-1]["field"] == "created_at"
-
-
-@pytest.mark.parametrize("circle", CIRCLES)
-def test_a_stage_is_known_again(circle: str) -> None:
-    rules: dict[str, Any] = {"days": 180, "knows": lambda _stream, _field: True}
-    tree = people_of(circle, "c1", **rules)
-    assert recognise(tree, **rules) == (circle, "c1")
-    assert recognise({**tree, "not": True}, **rules) is None
-    assert recognise({"combinator": "and", "rules": []}, **rules) is None
+@pytest.mark.parametrize("stage", [*STAGES, *AUDIENCES])
+def test_a_stage_is_known_again(stage: str) -> None:
+    tree = people_of(stage, "c1")
+    assert recognise(tree) == (stage, "c1")
+    assert recognise(all_of(rule(FIELD + stage, "in", ["c1"]))) == (stage, "c1")
+    assert recognise({**tree, "not": True}) is None
+    assert recognise(all_of()) is None
 
 
 def test_there_is_no_other_stage() -> None:
     with pytest.raises(BadInput, match="expected one of"):
-        people_of("everybody", "c1", days=180, knows=lambda _stream, _field: True)
+        people_of("everybody", "c1")

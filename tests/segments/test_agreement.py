@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.boards.stage_fields import FIELDS as STAGES
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.dialects import DIALECTS
@@ -89,7 +90,13 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def catalogue_at(present: Present) -> Catalogue:
-    return Catalogue(zone=present.zone, attributes=("faculty", "house"), query=lambda _id: SAVED)
+    brought = {one.name: one for one in STAGES}
+    return Catalogue(
+        zone=present.zone,
+        attributes=("faculty", "house"),
+        query=lambda _id: SAVED,
+        more_fields=lambda: brought,
+    )
 
 
 def trees(number: int, examples: int, dialect: str) -> Iterator[tuple[dict[str, Any], Tree, Present]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.stages import people_of
+from crm_plugin.boards.stages import AUDIENCES, STAGES, people_of
 from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document.goals import goal_of
@@ -17,7 +17,6 @@ from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.links import draft_link_check
 from crm_plugin.profiles.sync.service import sync
-from crm_plugin.segments import service as segments
 from crm_plugin.web.segments.presets import PRESETS
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
@@ -56,12 +55,11 @@ def test_the_audience_comes_from_where_it_is_said(school: School) -> None:
         saved(school, ident, "audience", source="preset", preset=preset.key)
         assert audience(school, ident) == preset.tree
         assert form_of(school, ident, "audience")["preset"] == preset.key
-    knows = segments.catalogue(school.crm).knows
-    for circle in ("potential", "pending", "learners", "left"):
-        saved(school, ident, "audience", source="course", circle=circle, course="c1")
-        assert audience(school, ident) == people_of(circle, "c1", days=180, knows=knows)
+    for stage in (*STAGES, *AUDIENCES):
+        saved(school, ident, "audience", source="course", stage=stage, course="c1")
+        assert audience(school, ident) == people_of(stage, "c1")
         form = form_of(school, ident, "audience")
-        assert (form["source"], form["circle"], form["course"]) == ("course", circle, "c1")
+        assert (form["source"], form["stage"], form["course"]) == ("course", stage, "c1")
     saved(school, ident, "audience", source="person", person="p3")
     assert audience(school, ident)["rules"] == [{"field": "id", "operator": "=", "value": "p3"}]
     assert "Person 03" in school.get(f"/campaigns/{ident}/audience").text

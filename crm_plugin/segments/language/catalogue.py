@@ -49,13 +49,11 @@ class Catalogue:
 
     def field(self, name: str) -> Field | None:
         """Return a field of a person by its name, offered or not."""
-        family, dot, rest = name.partition(".")
-        if not dot:
+        family, _dot, rest = name.partition(".")
+        maker = FAMILIES.get(family) if rest else None
+        if maker is None:
             return FIELDS.get(name) or self.more_fields().get(name)
-        maker = FAMILIES.get(family)
-        if maker is None or (family == "attributes" and rest not in self.attributes):
-            return None
-        return maker(rest)
+        return None if family == "attributes" and rest not in self.attributes else maker(rest)
 
     def relation(self, name: str) -> Relation | None:
         """Return related rows by their name, offered or not."""

@@ -255,7 +255,7 @@ def ever_bought(_present: Present) -> tuple[Select, Any]:
     return pairs.where(line.person_id.is_not(None), line.root_id.is_not(None)), line
 
 
-def _found(rows: Select, wanted: bool, present: Present) -> Condition:
+def found_in(rows: Select, wanted: bool, present: Present) -> Condition:
     """Return that a correlated select has a row, or that it has none."""
     if present.dialect.exists_as_scalar:
         first = rows.with_only_columns(sa.literal_column("1")).limit(1).scalar_subquery()
@@ -282,7 +282,7 @@ class Pair:
             pairs, table = self.pairs(present)
             there = pairs.where(table.person_id == at.person_id, table.root_id == at.root_id)
             there = there.correlate_except(table)
-            return sa.and_(at.root_id.is_not(None), _found(there, wanted, present))
+            return sa.and_(at.root_id.is_not(None), found_in(there, wanted, present))
 
         return self.reach.holds(row, fits, present)
 

@@ -40,6 +40,7 @@ class Present:
     :param dialect: chooses between forms of SQL that mean the same.
     :param reader: the school's id of the actor, who with a scope sees their own campaigns only.
     :param contacts: whether conditions see telephones and addresses; else texts that hold one are unknown.
+    :param interest_days: how long an act of interest in a course counts.
     """
 
     as_of: datetime
@@ -49,6 +50,7 @@ class Present:
     dialect: Dialect = PLAIN
     reader: str = ""
     contacts: bool = True
+    interest_days: int = 180
 
     @property
     def today(self) -> date:

@@ -28,6 +28,7 @@ class Field:
     :param values: all values there are, for enumerations.
     :param picker: what a page offers to choose from: ``course category tag crm_tag campaign`` or nothing.
     :param private: a condition on it needs the permission ``crm.contacts``.
+    :param says: sentences with ``{value}`` for it holds, and for it does not; else words of its kind.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     values: tuple[str, ...] = ()
     picker: str = ""
     private: bool = False
+    says: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)

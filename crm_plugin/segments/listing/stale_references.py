@@ -1,6 +1,6 @@
 """What a quick query names that the school no longer has."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,11 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.people.queries import CourseRow, courses_by_host_id
 from crm_plugin.profiles.store.course_scope import Scope
+from crm_plugin.segments.extension import brought_fields
+from crm_plugin.segments.language.value_types import KEYS
 
 COURSE = "course_id"
+"""The field of related rows; higher capabilities bring fields of a person whose values are courses too."""
 
 
 def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
@@ -21,7 +24,7 @@ def check_courses(crm: Crm, document: Any, scope: Scope = None) -> None:
     :param scope: courses that the reader is limited to; others are named by their ids only.
     :raises BadInput: ``segment.gone_course``, with the titles of those courses.
     """
-    named = courses_in(document)
+    named = courses_in(crm, document)
     if named:
         look_up(crm, named, scope).check(named)
 
@@ -53,20 +56,21 @@ def look_up(crm: Crm, named: Iterable[str], scope: Scope = None) -> Courses:
         return Courses(known, known if scope is None else courses_by_host_id(session, ids, scope))
 
 
-def courses_in(document: Any) -> set[str]:
+def courses_in(crm: Crm, document: Any) -> set[str]:
     """Return the school's ids of the courses that a document itself names."""
-    return set(_courses(document))
+    brought = (name for name, field in brought_fields(crm).items() if field.kind is KEYS)
+    return set(_courses(document, {COURSE, *brought}))
 
 
-def _courses(document: Any) -> Iterator[str]:
+def _courses(document: Any, fields: Set[str]) -> Iterator[str]:
     if isinstance(document, list):
         for one in document:
-            yield from _courses(one)
+            yield from _courses(one, fields)
     if not isinstance(document, dict):
         return
-    value = document.get("value")
-    if document.get("field") == COURSE:
+    value, is_course = document.get("value"), document.get("field") in fields
+    if is_course:
         yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
     for key in ("rules", "value", "where"):
-        if document.get("field") != COURSE or key != "value":
-            yield from _courses(document.get(key))
+        if not is_course or key != "value":
+            yield from _courses(document.get(key), fields)

@@ -14,7 +14,7 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.explain.evaluate import Explanation
 from crm_plugin.segments.language.fields import Relation
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
-from crm_plugin.segments.language.value_types import KEYS, KNOWN, TEXT, Kind
+from crm_plugin.segments.language.value_types import ABSENT, KEYS, KNOWN, TEXT, Kind
 from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.phrase_templates import Shape, recognised
 from crm_plugin.segments.wording.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
@@ -187,12 +187,22 @@ class Speaker:
         if isinstance(node, Group):
             return self.group(node)
         if isinstance(node, Rule):
+            if node.field.says:
+                return self.place(node)
             label = node.field.label.of(self.locale)
             name = partial(self.namer, self.relation, node.field.name) if node.field.values else None
             return self.compared(label, node.field.kind, node.operator, node.value, name)
         if isinstance(node, Related):
             return self.related(node)
         return self.aggregate(node) if isinstance(node, Aggregate) else self.reference(node)
+
+    def place(self, rule: Rule) -> str:
+        """Return a condition on the courses of a person in a sentence of its own."""
+        holds, fails = rule.field.says
+        values = [] if rule.operator in KNOWN else _list(rule.value)
+        named = self.of(PHRASES["or"]).join(self.one(one, KEYS, None) for one in values)
+        said = fails if rule.operator in (*ABSENT, "null") else holds
+        return self.of(said).format(value=named or self.phrase("any_course"))
 
     def decided(self, node: Node, found: Explanation, depth: int) -> list[Decision]:
         """Return the decisions of a node and all below it; groups say only how they join."""

@@ -22,6 +22,7 @@ PHRASES: dict[str, Text] = {
     "span": Text("{n} {unit}", "condition"),
     "yes": Text("{field}", "condition"),
     "no": Text("{field}: no"),
+    "any_course": Text("any course", "condition"),
     "in_segment": Text("is in “{name}”"),
     "not_in_segment": Text("is not in “{name}”"),
 }

@@ -134,12 +134,12 @@ class Spoken:
 def spoken(rows: list[queries.QueryRow]) -> list[Spoken]:
     """Return quick queries in words; what they name is looked up for all of them at once."""
     trees = {row.id: row.tree for row in saved()}
-    named = set().union(*(courses_in(tree) for tree in [*trees.values(), *(row.tree for row in rows)]))
+    named = set().union(*(courses_in(crm(), tree) for tree in [*trees.values(), *(row.tree for row in rows)]))
     courses = look_up(crm(), named, actor().scope) if named else Courses({}, {})
 
     def document(ident: int) -> Tree | None:
         tree = trees.get(ident)
-        courses.check(courses_in(tree))
+        courses.check(courses_in(crm(), tree))
         return tree
 
     known = replace(catalogue(), query=document)
@@ -155,7 +155,7 @@ def _spoken(tree: Tree, known: Catalogue, names: Names, courses: Courses) -> Spo
     except CrmError as error:
         return Spoken(*[explain(error, placed=False)] * 2)
     try:
-        courses.check(courses_in(tree))
+        courses.check(courses_in(crm(), tree))
     except CrmError as error:
         return Spoken(sentence, explain(error, placed=False))
     return Spoken(sentence)

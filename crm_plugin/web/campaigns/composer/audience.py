@@ -15,7 +15,6 @@ from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.kernel.storable import is_whole
-from crm_plugin.segments import service
 from crm_plugin.segments.language import mentions
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.web.campaigns.composer.steps import answer, draft_of, onward, save, show
@@ -36,12 +35,14 @@ NOTES = {
     "email": Text("HTML and plain text, with an opt-out link."),
     "message": Text("A message in the school's own inbox."),
 }
-CIRCLES = {
+STAGES = {
     "potential": Text("Interested, not enrolled"),
     "pending": Text("With an unpaid order"),
     "upcoming": Text("Enrolled, begins later"),
     "learners": Text("Enrolled now"),
     "left": Text("Refunded, removed or left"),
+    "expired": Text("Access ran out"),
+    "closed_unpaid": Text("Order closed unpaid"),
 }
 MANY = 200_000
 """People up to which the reach of every channel is worked out, and not only of the chosen one."""
@@ -55,7 +56,7 @@ class Source:
     """``preset query course person search``."""
     preset: str = ""
     query: int | None = None
-    circle: str = "potential"
+    stage: str = "potential"
     course: tuple[str, str] | None = None
     person: tuple[str, str] | None = None
     """(the school's id, name)."""
@@ -72,9 +73,9 @@ def source_of(tree: Mapping[str, Any]) -> Source:
         return Source("query", query=int(only["value"]))
     if only.get("field") == "id" and only.get("operator") == "=":
         return Source("person", person=person_named(str(only["value"])))
-    found = stages.recognise(dict(tree), **_circle_rules())
+    found = stages.recognise(tree)
     if found is not None:
-        return Source("course", circle=found[0], course=course_named(found[1]))
+        return Source("course", stage=found[0], course=course_named(found[1]))
     return Source("search")
 
 
@@ -88,8 +89,10 @@ def presets_known() -> list[Preset]:
     ]
 
 
-def _circle_rules() -> dict[str, Any]:
-    return {"days": crm().settings.interest_days, "knows": service.catalogue(crm()).knows}
+def _stages_known() -> dict[str, Text]:
+    """Return the stages that the school's data allow, with their words."""
+    offered = menus()
+    return {stage: label for stage, label in STAGES.items() if offered.find(stages.FIELD + stage)}
 
 
 def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
@@ -102,7 +105,7 @@ def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
     if source == "person" and form.get("person"):
         return all_of(rule("id", "=", form["person"]))
     if source == "course" and form.get("course"):
-        return stages.people_of(form.get("circle", "potential"), form["course"], **_circle_rules())
+        return stages.people_of(form.get("stage", "potential"), form["course"])
     return before
 
 
@@ -134,7 +137,7 @@ def _page(draft: CampaignRow, problem: CrmError | None = None) -> Response:
         presets=presets_known(),
         queries=links.saved(),
         source=source_of(draft.audience),
-        circles=CIRCLES,
+        stages=_stages_known(),
         edit_href=links.address(mentions.as_seen(actor(), draft.audience), draft=draft.id),
         new_href=links.address(EVERYBODY, draft=draft.id),
         oob=False,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import g
 
+from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments import service
@@ -13,6 +14,7 @@ from crm_plugin.segments.language.fields import Field, Relation
 from crm_plugin.segments.language.parse import FUNCTIONS, REFERENCE
 from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.wording.phrase_templates import SHAPES, Shape
+from crm_plugin.segments.wording.phrases import PHRASES
 from crm_plugin.web.segments.builder.words import AGGREGATES, OPERATORS, REFUSED
 from crm_plugin.web.shell.guard import actor, crm
 from crm_plugin.web.shell.i18n import locale, say
@@ -28,6 +30,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         Text("Purchases"),
         ("paid_count", "paid_total", "last_paid_at", "first_paid_at", "unpaid_count", "refunded_total"),
     ),
+    (Text("Stage in a course or class"), tuple(FIELD + stage for stage in (*STAGES, *AUDIENCES))),
     (Text("Membership"), ("is_member", "member_level", "member_rank", "member_since", "member_until")),
     (
         Text("Contact and consent"),
@@ -109,7 +112,7 @@ class Offered:
 
     def says(self, operator: str) -> str:
         """Return what the menu calls an operator."""
-        if self.words:
+        if self.words and operator in self.operators:
             return self.words[self.operators.index(operator)]
         known = OPERATORS[self.type].get(operator) or REFUSED.get(operator)
         return say(known) if known else operator
@@ -213,8 +216,18 @@ class Fields:
             field.values,
             field.picker or None,
             rows=relation,
+            words=self._words(field),
             takes=field.kind.operators,
         )
+
+    def _words(self, field: Field) -> tuple[str, ...]:
+        """Return the words of a field's operators, where it has sentences of its own, up to the value."""
+        if not field.says:
+            return ()
+        holds, fails = (text.of(self._locale) for text in field.says)
+        any_course = PHRASES["any_course"].of(self._locale)
+        begun = [text.partition("{value}")[0].strip() for text in (holds, fails)]
+        return (*begun, *(text.format(value=any_course) for text in (holds, fails)))
 
     def _rows(self, relation: Relation) -> Offered:
         return Offered(relation.name, lambda: self._label(relation), "rows", relation=relation.name)

@@ -19,6 +19,8 @@ from crm_plugin.web.segments.builder.words import COUNTED, LONG_UNITS, UNITS
 
 PICKED = ("=", "!=")
 """Comparisons of a number that stands for something with a name."""
+_AS_SEVERAL = {"=": "in", "!=": "notIn"}
+"""Comparisons with one course, and those of the menu that mean the same of several."""
 Names = Mapping[tuple[str, str], str]
 """(picker, id) → what a person calls it."""
 
@@ -163,7 +165,10 @@ def _rule(rule: Tree, path: str, fields: Fields, names: Names, relation: str | N
     if "aggregate" in rule:
         token = f"{token}|{rule['aggregate']}"
     offered = fields.find(token, relation)
-    made = RuleView(path, token, offered, relation, operator=str(rule.get("operator", "=")))
+    operator = str(rule.get("operator", "="))
+    if offered is not None and offered.type == "keys":
+        operator = _AS_SEVERAL.get(operator, operator)
+    made = RuleView(path, token, offered, relation, operator=operator)
     if offered is None:
         made.values = _named(_listed(rule.get("value")), "", names)
         return made
