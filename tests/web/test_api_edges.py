@@ -44,11 +44,10 @@ def test_a_number_or_text_in_the_address_that_no_database_keeps_is_refused(schoo
     assert program.call("GET", "/campaigns?after=9223372036854775807").status_code == 200
 
 
+VALUES = (b'"a\\u0000b"', b'"\\ud83d"', b"9223372036854775808", b"1e400", b"-1e999", b"NaN", b"Infinity")
+
+
 @on_sqlite
-@pytest.mark.parametrize(
-    "value",
-    [b'"a\\u0000b"', b'"\\ud83d"', b"9223372036854775808", b"1e400", b"-1e999", b"NaN", b"Infinity"],
-)
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -61,13 +60,14 @@ def test_a_number_or_text_in_the_address_that_no_database_keeps_is_refused(schoo
     ],
 )
 def test_a_value_of_a_body_that_no_database_keeps_is_refused(
-    school: School, method: str, path: str, body: bytes, value: bytes
+    school: School, method: str, path: str, body: bytes
 ) -> None:
     headers = {"Authorization": f"Bearer {Program(school).token}"}
     client = school.app.test_client()
-    answer = client.open(f"/admin/crm{PREFIX}{path}", method=method, data=body % value, headers=headers)
-    assert (answer.status_code, answer.is_json) == (400, True), answer.text
-    assert answer.get_json()["error"] in ("input.bad", "input.not_json")
+    for value in VALUES:
+        answer = client.open(f"/admin/crm{PREFIX}{path}", method=method, data=body % value, headers=headers)
+        assert (answer.status_code, answer.is_json) == (400, True), (value, answer.text)
+        assert answer.get_json()["error"] in ("input.bad", "input.not_json"), value
 
 
 @on_sqlite

@@ -61,13 +61,12 @@ def test_a_path_that_no_row_can_be_named_by_is_no_page(school: School) -> None:
             assert (answer.status_code, "There is no such page." in answer.text) == (404, True), route
 
 
-@pytest.mark.parametrize(("path", "field", "more"), FORMS)
-def test_a_nul_in_a_form_is_refused_with_its_field(
-    school: School, path: str, field: str, more: dict[str, str]
-) -> None:
-    answer = school.post(path, {**more, field: NUL})
-    assert (answer.status_code, REFUSED[1:] in answer.text) == (400, True)  # alone, it begins like a sentence
-    assert (field in answer.text) == (field != "no\0 field")
+def test_a_nul_in_a_form_is_refused_with_its_field(school: School) -> None:
+    for path, field, more in FORMS:
+        answer = school.post(path, {**more, field: NUL})
+        refused = REFUSED[1:] in answer.text  # alone, it begins like a sentence
+        assert (answer.status_code, refused) == (400, True), path
+        assert (field in answer.text) == (field != "no\0 field"), path
 
 
 def test_a_nul_in_an_address_is_refused(school: School) -> None:
