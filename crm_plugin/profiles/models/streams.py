@@ -105,3 +105,12 @@ class Touched(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     person_id: Mapped[int] = mapped_column(Id, index=True)
+
+
+class TouchedCourse(Base):
+    """A root course whose figures are to be computed again; only added to, as :class:`Touched`."""
+
+    __tablename__ = "crm_touched_course"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    root_id: Mapped[int] = mapped_column(Id, index=True)

@@ -27,6 +27,7 @@ from crm_plugin.profiles.models.staff import CrmTag, FollowUp, FollowUpChange, I
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import person_columns
+from crm_plugin.profiles.store.touched_courses import roots_of_people
 
 _EMPTY = {
     **person_columns(r.Person("", "erased", roles=()), None),
@@ -48,6 +49,7 @@ def erase(batch: WriteBatch, ids: Sequence[int], *, forget: bool = False) -> Non
         they prove, and keep, what the person asked for.
     """
     for part in chunks(_with_merged(batch, ids) if forget else ids):
+        batch.roots |= roots_of_people(batch.session, part)
         for extension in batch.crm.contributed(PersonExtension):
             for erase_theirs in extension.erase:
                 erase_theirs(batch.session, part)

@@ -26,6 +26,7 @@ from crm_plugin.profiles.models.staff import FollowUp, FollowUpChange
 from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.profiles.staff import purchase_intent, tags
 from crm_plugin.profiles.store.batch import WriteBatch
+from crm_plugin.profiles.store.touched_courses import roots_of_people
 
 _MOVED: tuple[Any, ...] = (Enrolment, Signal, Order, OrderLine, FollowUp, FollowUpChange, AuditRow)
 
@@ -39,6 +40,7 @@ def merge(batch: WriteBatch, source: tuple[int, str], target: tuple[int, str]) -
     :param target: (our id, host id).
     """
     refused = topic_consent.denied(batch.session, source[0])
+    batch.roots |= roots_of_people(batch.session, [source[0]])
     for model in _MOVED:
         moved(model)(batch.session, source[0], target[0])
     # The school's answers stay behind: it gives its own for the target.

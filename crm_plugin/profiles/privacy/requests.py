@@ -35,6 +35,7 @@ from crm_plugin.profiles.privacy.erase import erase
 from crm_plugin.profiles.staff import purchase_intent
 from crm_plugin.profiles.store import tombstones
 from crm_plugin.profiles.store.batch import WriteBatch
+from crm_plugin.profiles.store.touched_courses import touch_courses
 
 _HELD: dict[str, Any] = {
     "tags": PersonTag,
@@ -69,8 +70,10 @@ def forget(crm: Crm, person_id: int, actor_id: str = SYSTEM.id) -> None:
             is None
         ):
             raise NotFound("object.missing", kind=Clause("person"), id=person_id)
-        erase(WriteBatch(crm, session, None, secret), [person_id], forget=True)
+        erasure = WriteBatch(crm, session, None, secret)
+        erase(erasure, [person_id], forget=True)
         compute.touch(session, [person_id])
+        touch_courses(session, erasure.roots)
         audit.record(session, crm.clock(), actor_id, "person.forget", ("person", person_id), count=1)
 
     crm.db.run(batch)

@@ -34,6 +34,8 @@ class WriteBatch:
     key: bytes
     touched: set[int] = field(default_factory=set)
     """Persons whose facts are to be computed again."""
+    roots: set[int] = field(default_factory=set)
+    """Root courses whose figures are to be computed again."""
     parked: set[tuple[str, str]] = field(default_factory=set)
     """(stream, host id) of the rows that were parked."""
     arrived: dict[Target, set[str]] = field(default_factory=lambda: defaultdict(set))

@@ -13,6 +13,7 @@ from crm_plugin.profiles.models.streams import Parked, Quarantined, Seen, Stream
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready, make_ready
 from crm_plugin.profiles.store.recompute_queue import touch, touch_all
+from crm_plugin.profiles.store.touched_courses import touch_all_courses, touch_courses
 from crm_plugin.profiles.sync import stored_events
 from crm_plugin.profiles.sync.analyze import analyse
 from crm_plugin.profiles.sync.read_ahead import Ahead
@@ -146,7 +147,7 @@ def end(visit: StreamVisit, *, confirmed: bool = False) -> None:
         _check_gone(visit, row, confirmed)
         _remove_unseen(visit, row)
     else:
-        visit.write(lambda batch: touch_all(batch.session))
+        visit.write(_touch_all)
     visit.write(
         lambda batch: _forget_seen(batch, visit.stream),
         state="current",
@@ -157,6 +158,11 @@ def end(visit: StreamVisit, *, confirmed: bool = False) -> None:
         ok_at=row.scan_started_at,
         **HEALTHY,
     )
+
+
+def _touch_all(batch: WriteBatch) -> None:
+    touch_all(batch.session)
+    touch_all_courses(batch.session)
 
 
 def _unseen(stream: str, number: int) -> sa.ColumnElement[bool]:
@@ -195,6 +201,7 @@ def _remove(batch: WriteBatch, stream: str, gone: list[str]) -> None:
     for part in chunks(gone):
         KINDS[stream].remove(batch, part)
     touch(batch.session, batch.touched)
+    touch_courses(batch.session, batch.roots)
 
 
 def _forget_seen(batch: WriteBatch, stream: str) -> None:

@@ -14,6 +14,7 @@ from crm_plugin.profiles.models.streams import Quarantined, Seen, Stream
 from crm_plugin.profiles.store.batch import WriteBatch
 from crm_plugin.profiles.store.mapping import Ready
 from crm_plugin.profiles.store.recompute_queue import touch
+from crm_plugin.profiles.store.touched_courses import touch_courses
 from crm_plugin.profiles.sync import deferred
 from crm_plugin.profiles.sync.lease import LeaseLost
 from crm_plugin.profiles.sync.stream_visit import StreamVisit
@@ -49,9 +50,10 @@ def apply(
     _quarantine(batch, stream, handled, bad)
     _release(batch)
     first = _note_seen(batch, stream, [*(row.id for row in rows), *(one.id for one in bad)])
-    # The first scan of a stream touches everybody at its end, by one statement.
+    # The first scan of a stream touches everybody and all courses at its end, by one statement each.
     if not first:
         touch(batch.session, batch.touched)
+        touch_courses(batch.session, batch.roots)
 
 
 def write(

@@ -11,6 +11,7 @@ from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Enrolment, Signal
 from crm_plugin.profiles.store.batch import Fresh, Target, WriteBatch, write_rows
 from crm_plugin.profiles.store.mapping import Columns
+from crm_plugin.profiles.store.touched_courses import WITHOUT_INTEREST
 from crm_plugin.profiles.sync.deferred import park
 
 
@@ -45,7 +46,7 @@ def _save(batch: WriteBatch, stream: str, model: Any, rows: Sequence[Any]) -> No
             of_ours = {"person_id": person, "course_id": course, "root_id": root}
             columns.append(fresh.columns(row) | of_ours)
             batch.touched.add(person)
-    _touch_former_owners(batch, model, fresh)
+    _touch_former(batch, model, fresh, columns)
     changed = {row.id for row in fresh.rows}
     stale = (changed & fresh.ids.keys()) - {column["host_id"] for column in columns}
     _drop(batch, model, [fresh.ids[host_id] for host_id in stale])
@@ -54,10 +55,34 @@ def _save(batch: WriteBatch, stream: str, model: Any, rows: Sequence[Any]) -> No
     batch.changed += len(columns)
 
 
-def _touch_former_owners(batch: WriteBatch, model: Any, fresh: Fresh) -> None:
+_COUNTED: dict[Any, tuple[str, ...]] = {
+    Enrolment: (
+        *("person_id", "root_id", "role", "state", "enrolled_at", "starts_at"),
+        *("expires_at", "ended_at", "end_kind", "completed_at"),
+    ),
+    Signal: ("person_id", "root_id", "kind", "at"),
+}
+"""Columns from which figures of courses follow; most changes are of others, such as progress."""
+
+
+def _touch_former(batch: WriteBatch, model: Any, fresh: Fresh, columns: Sequence[Columns]) -> None:
+    """Touch the persons of these rows before, and the roots before and now where a figure changes."""
+    names, before = _COUNTED[model], {}
+    table = model.__table__.c
     for part in chunks(fresh.held()):
-        rows = among(batch.session, model.id, part)
-        batch.touched.update(batch.session.scalars(sa.select(model.person_id).where(rows)))
+        rows = sa.select(table.host_id, *(table[name] for name in names))
+        for host_id, *values in batch.session.execute(rows.where(among(batch.session, table.id, part))):
+            before[host_id] = values
+            batch.touched.add(values[0])
+    now = {row["host_id"]: [row[name] for name in names] for row in columns}
+    for host_id in before.keys() | now.keys():
+        pair = before.get(host_id), now.get(host_id)
+        if pair[0] != pair[1]:
+            batch.roots.update(values[1] for values in pair if values and _counts(model, values))
+
+
+def _counts(model: Any, values: Sequence[Any]) -> bool:
+    return values[1] is not None and not (model is Signal and values[2] in WITHOUT_INTEREST)
 
 
 def _drop(batch: WriteBatch, model: Any, ids: list[int]) -> None:
@@ -76,7 +101,7 @@ def end_enrolments(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     }
     for part in chunks(host_ids):
         there = (among(batch.session, Enrolment.host_id, part), Enrolment.state != "ended")
-        batch.touched.update(batch.session.scalars(sa.select(Enrolment.person_id).where(*there)))
+        _touch(batch, sa.select(Enrolment.person_id, Enrolment.root_id).where(*there))
         ending = sa.update(Enrolment).where(*there).execution_options(synchronize_session=False)
         # Without its hash a seat that comes back is written again.
         result: Any = batch.session.execute(ending.values(state="ended", row_hash="", **end))
@@ -87,7 +112,15 @@ def delete_signals(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     """Delete signals that the school no longer has."""
     for part in chunks(host_ids):
         these = among(batch.session, Signal.host_id, part)
-        batch.touched.update(batch.session.scalars(sa.select(Signal.person_id).where(these)))
+        _touch(batch, sa.select(Signal.person_id, Signal.root_id).where(these))
         gone = sa.delete(Signal).where(these)
         result: Any = batch.session.execute(gone, execution_options={"synchronize_session": False})
         batch.changed += result.rowcount
+
+
+def _touch(batch: WriteBatch, rows: Any) -> None:
+    """Touch the persons and root courses that a query returns."""
+    for person, root in batch.session.execute(rows):
+        batch.touched.add(person)
+        if root is not None:
+            batch.roots.add(root)

@@ -1,6 +1,6 @@
 """Courses as they arrive: labels, links, and the root at the top of copies and plans."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +29,7 @@ def save(batch: WriteBatch, rows: Sequence[r.Course]) -> None:
     new = [row.id for row in fresh.rows if row.id not in fresh.ids]
     batch.touched.update(_touched_by(batch.session, fresh.held()))
     resolve_roots(batch)
+    _touch_roots(batch, ids.values())
     _fill_lines(batch, new)
     batch.arrived["courses"].update(new)
     batch.changed += len(fresh.rows)
@@ -39,8 +40,14 @@ def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
     for part in chunks(host_ids):
         # Without its hash a course that comes back is written again.
         gone = sa.update(Course).where(Course.host_id.in_(part), Course.gone.is_(False))
+        _touch_roots(batch, batch.ids(Course, part).values())
         result: Any = batch.session.execute(gone.values(gone=True, row_hash=""))
         batch.changed += result.rowcount
+
+
+def _touch_roots(batch: WriteBatch, ids: Collection[int]) -> None:
+    for part in chunks(ids):
+        batch.roots.update(batch.session.scalars(sa.select(Course.root_id).where(Course.id.in_(part))))
 
 
 def _write_parts(batch: WriteBatch, rows: list[r.Course], ids: dict[str, int], held: list[int]) -> None:
@@ -116,6 +123,7 @@ def root_of(host_id: str, parents: dict[str, str | None]) -> str:
 
 def _carry_over(batch: WriteBatch, moved: list[tuple[int, int, int]]) -> None:
     for course_id, old, root in moved:
+        batch.roots.update((old, root))
         for model in (Enrolment, Signal, OrderLine):
             # By the old root too: it is what these tables are indexed by.
             rows = (model.root_id == old, model.course_id == course_id)

@@ -31,7 +31,9 @@ def save(batch: WriteBatch, rows: Sequence[r.Order]) -> None:
     _touch_owners(batch, held)
     batch.touched.update(people.ids[row.person_id] for row in known if row.person_id in people.ids)
     write_rows(batch, Order, columns, fresh)
-    replace_parts(batch.session, OrderLine, OrderLine.order_id, held, _lines(batch, known, people.ids))
+    lines = _lines(batch, known, people.ids)
+    batch.roots.update(line["root_id"] for line in lines if line["root_id"] is not None)
+    replace_parts(batch.session, OrderLine, OrderLine.order_id, held, lines)
     _delete(batch, [fresh.ids[row.id] for row, _, _ in parked if row.id in fresh.ids])
     park(batch, "orders", parked)
     batch.changed += len(columns)
@@ -64,7 +66,11 @@ def _lines(batch: WriteBatch, orders: Sequence[r.Order], people: dict[str, int])
 
 
 def _touch_owners(batch: WriteBatch, ids: list[int]) -> None:
+    """Touch the persons and the root courses of orders as they are before they change."""
     for part in chunks(ids):
+        lines = among(batch.session, OrderLine.order_id, part)
+        roots = sa.select(OrderLine.root_id).where(lines, OrderLine.root_id.is_not(None)).distinct()
+        batch.roots.update(id for id in batch.session.scalars(roots) if id is not None)
         these = among(batch.session, Order.id, part)
         owners = sa.select(Order.person_id).where(these, Order.person_id.is_not(None))
         batch.touched.update(id for id in batch.session.scalars(owners) if id is not None)

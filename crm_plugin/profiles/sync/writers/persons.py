@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm_plugin.host import records as r
-from crm_plugin.kernel.db.bulk import chunks
+from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.profiles.consent import host_import
 from crm_plugin.profiles.consent.channels import OWN_ADDRESS
 from crm_plugin.profiles.models.school import Person, PersonAttribute, PersonTag
@@ -17,6 +17,7 @@ from crm_plugin.profiles.store import international_email, tombstones
 from crm_plugin.profiles.store.batch import Fresh, WriteBatch, replace_parts, write_rows
 from crm_plugin.profiles.store.mapping import Columns, is_merged, known, spelled_value
 from crm_plugin.profiles.store.normalise import fold
+from crm_plugin.profiles.store.touched_courses import roots_of_people
 from crm_plugin.profiles.sync.deferred import park
 
 KEY = 191
@@ -34,6 +35,7 @@ def save(batch: WriteBatch, rows: Sequence[r.Person]) -> None:
     left = addresses(batch.session, going)
     columns = [fresh.columns(row) for row in fresh.rows]
     international_email.withhold(batch.session, columns)
+    _touch_courses(batch, columns, fresh.held())
     write_rows(batch, Person, columns, fresh)
     ids = batch.ids(Person, [row.id for row in fresh.rows])
     living = [row for row in fresh.rows if not is_merged(row)]
@@ -45,6 +47,21 @@ def save(batch: WriteBatch, rows: Sequence[r.Person]) -> None:
     batch.arrived["persons"].update(row.id for row in fresh.rows if row.id not in fresh.ids)
     batch.changed += len(fresh.rows)
     _merge(batch, [row for row in fresh.rows if is_merged(row)], ids, left)
+
+
+_STANDING = ("status", "merged_into", "is_staff")
+"""Columns that decide whether somebody counts among the people of a course at all."""
+
+
+def _touch_courses(batch: WriteBatch, columns: Sequence[Columns], held: Sequence[int]) -> None:
+    now = {row["host_id"]: tuple(row[name] for name in _STANDING) for row in columns}
+    table, moved = Person.__table__.c, set()
+    for part in chunks(held):
+        rows = sa.select(table.id, table.host_id, *(table[name] for name in _STANDING))
+        for id, host_id, *before in batch.session.execute(rows.where(among(batch.session, table.id, part))):
+            if tuple(before) != now[host_id]:
+                moved.add(id)
+    batch.roots |= roots_of_people(batch.session, moved)
 
 
 def remove(batch: WriteBatch, host_ids: Sequence[str]) -> None:
