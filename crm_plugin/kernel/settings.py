@@ -140,6 +140,12 @@ TABLE = (
     Setting("connections", dict, {}, "Connections that a worker keeps to a carrier, such as smtp = 5."),
     Setting("rate_limits", dict, {}, "Limits by channel, carrier or domain, such as carrier:aliyun = 100/s."),
     Setting("interest_days", int, 180, "How long a signal of interest counts."),
+    Setting(
+        "offsite_sources",
+        str,
+        "offline, off-site, outside",
+        "Sources of orders that were paid elsewhere, with commas between; their money is shown apart.",
+    ),
     Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),
     Setting(
         "page_statement_seconds", int, 15, "Seconds that a page may wait for one statement; 0: without end."
@@ -220,6 +226,7 @@ class Settings:
     connections: dict[str, str]
     rate_limits: dict[str, str]
     interest_days: int
+    offsite_sources: str
     tests_per_day: int
     page_statement_seconds: int
     confirm_above: int
