@@ -1,7 +1,8 @@
 """The commands: ``crm …`` on its own, ``flask crm …`` inside a Flask host; the same ones.
 
 Words, options and exit codes; what a command does is a verb of a capability. One module for each group of
-commands. Two rooms: ``doctor``, and ``server``, the web server of ``crm serve``.
+commands. Three rooms: ``doctor``; ``server``, the web server of ``crm serve``; and ``demo_contents``, what a
+new demo shows.
 """
 
 import errno

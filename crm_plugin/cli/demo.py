@@ -13,8 +13,8 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select
 
-from crm_plugin.cli import demo_searches, demo_topics
 from crm_plugin.cli.base import PORT
+from crm_plugin.cli.demo_contents import begin
 from crm_plugin.cli.progress import Bars
 from crm_plugin.cli.server import wsgi_server
 from crm_plugin.demo.app import create_app
@@ -63,8 +63,7 @@ def demo(people: int, port: int | None, instance: str, language: str, hostile: b
         app, crm = _compose(settings)
         with Bars() as bars:
             sync(crm, full=not _is_read(crm), progress=bars.show)
-        demo_searches.seed(crm, language)
-        demo_topics.seed(crm)
+        begin.seed(crm, language)
         _run(app, crm, chosen)
 
 

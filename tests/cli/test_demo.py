@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -18,7 +19,9 @@ import pytest
 import sqlalchemy as sa
 
 from crm_plugin.cli.demo import as_variables
-from crm_plugin.cli.demo_searches import SEARCHES
+from crm_plugin.cli.demo_contents.notes import NOTES
+from crm_plugin.cli.demo_contents.searches import SEARCHES
+from crm_plugin.cli.demo_contents.stories import DRAFT, STORIES
 from crm_plugin.kernel.settings import Settings, load
 
 PEOPLE = "150"
@@ -126,6 +129,7 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     assert before["courses in Chinese"] == 1
     assert before["counted"] == len(SEARCHES)
     assert before["on the school's home"] == len(SEARCHES)
+    staff_have_worked(before)
 
     forget(folder, SEARCHES[0][0]["zh"])
     demo = start(ends, folder, port)
@@ -134,7 +138,31 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     assert all_gone(below), "children outlive a killed parent"
     after = look(folder)
     assert after["people"] == before["people"] > 100
+    assert after["campaigns"] == before["campaigns"], "nothing is sent twice"
     assert after["pinned"] == [names["zh"] for names, _ in SEARCHES[1:]], "what was deleted stays deleted"
+
+
+def by_state(connection: sa.Connection) -> dict[str, list[str]]:
+    found = defaultdict(list)
+    for state, name in connection.execute(sa.text("SELECT state, name FROM crm_campaign ORDER BY id")):
+        found[state].append(name)
+    return found
+
+
+def staff_have_worked(found: dict[str, Any]) -> None:
+    sent = [story.name["zh"] for story in STORIES if story.days > 0]
+    planned, written = STORIES[-1].name["zh"], DRAFT.name["zh"]
+    assert len(sent) >= 12
+    assert found["campaigns"] == {"finished": sent, "scheduled": [planned], "draft": [written]}
+    assert found["carriers"] == ["host", "outbox"], "nothing leaves the demo"
+    assert found["reached nobody"] == 0
+    assert min(found["human"], found["scanner"], found["returned"], found["replies"]) > 0
+    assert found["notes"] == len(NOTES)
+
+
+_CARRIERS = "SELECT DISTINCT carrier FROM crm_delivery WHERE carrier IS NOT NULL ORDER BY carrier"
+_REACHED_NOBODY = """SELECT COUNT(*) FROM crm_campaign c WHERE state = 'finished' AND NOT EXISTS
+    (SELECT 1 FROM crm_delivery d WHERE d.campaign_id = c.id AND d.state = 'sent')"""
 
 
 def look(folder: Path) -> dict[str, Any]:
@@ -151,6 +179,14 @@ def look(folder: Path) -> dict[str, Any]:
             "counted": one("SELECT COUNT(*) FROM crm_query WHERE count > 0"),
             "courses in Chinese": one("SELECT COUNT(*) FROM crm_course WHERE title = 'Python 零基础'"),
             "on the school's home": one("SELECT COUNT(*) FROM school_pins WHERE count > 0"),
+            "carriers": list(connection.execute(sa.text(_CARRIERS)).scalars()),
+            "reached nobody": one(_REACHED_NOBODY),
+            "human": one("SELECT COUNT(*) FROM crm_hit WHERE kind = 'human'"),
+            "scanner": one("SELECT COUNT(*) FROM crm_hit WHERE kind = 'scanner'"),
+            "returned": one("SELECT COUNT(*) FROM crm_bounce"),
+            "replies": one("SELECT COUNT(*) FROM crm_reply WHERE wish = ''"),
+            "notes": one("SELECT COUNT(*) FROM crm_follow_up"),
+            "campaigns": by_state(connection),
         }
     engine.dispose()
     return found

@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
-from crm_plugin.demo.generate import demo_accounts
-from crm_plugin.demo.models import User
+from crm_plugin.cli.demo_contents.staff import administrator
 from crm_plugin.host.context import Crm
-from crm_plugin.host.records import PERMISSIONS, Actor
-from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.segments.presets import PRESETS
 
-_KEPT = "demo.searches"
 _LOYAL = all_of(rule("paid_count", ">=", 5))
 _TREES = {preset.key: preset.tree for preset in PRESETS}
 SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
@@ -27,17 +21,11 @@ SEARCHES: tuple[tuple[dict[str, str], dict[str, Any]], ...] = (
 
 
 def seed(crm: Crm, language: str) -> None:
-    """Save, share and pin the quick queries, once: a deleted one does not come back.
+    """Save, share and pin the quick queries.
 
     :param language: of the school, ``en`` or ``zh``: searches are named in it.
     """
-    with crm.db.read() as session:
-        if kept(session, _KEPT):
-            return
-        login = demo_accounts()[0].username
-        ident = session.scalar(select(User.id).where(User.username == login))
-    admin = Actor(str(ident), login, frozenset(PERMISSIONS))
+    admin = administrator(crm)
     for names, tree in SEARCHES:
         quick_queries.save(crm, admin, names[language], tree, shared=True, pinned=True)
-    crm.db.run(lambda session: keep(session, _KEPT, True))
     quick_queries.refresh_counts(crm, everything=True)

@@ -1,0 +1,26 @@
+"""Fills the CRM of a new demo, each step once."""
+
+from collections.abc import Callable
+
+from crm_plugin.cli.demo_contents import campaigns, notes, searches, topics
+from crm_plugin.cli.demo_contents.staff import done, note_done
+from crm_plugin.host.context import Crm
+
+STEPS: tuple[tuple[str, Callable[[Crm, str], None]], ...] = (
+    ("topics", topics.seed),
+    ("campaigns", campaigns.seed),
+    ("notes", notes.seed),
+    ("searches", searches.seed),
+)
+"""(name, what is made in the language of the school), in their order."""
+
+
+def seed(crm: Crm, language: str) -> None:
+    """Make what was not made before; what somebody deleted does not come back.
+
+    :param language: of the school, ``en`` or ``zh``: what staff have written is in it.
+    """
+    for name, step in STEPS:
+        if not done(crm, name):
+            step(crm, language)
+            note_done(crm, name)
