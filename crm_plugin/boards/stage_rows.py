@@ -5,6 +5,7 @@ depend on the instant; states are the school's word (:mod:`crm_plugin.profiles.s
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.boards.acts import acts, closing
 from crm_plugin.boards.questions import Asked, Select, is_anybody, same, same_orders
+from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.value_types import Condition
 
@@ -19,6 +21,8 @@ LEFT = ("refund", "removed", "left")
 """Kinds of end that make somebody one who left; access that ran out is none."""
 HELD = ("active", "suspended")
 """States of a learner's seat that lasts: access has begun, or begins later."""
+
+_LONG_AGO, _FOREVER = (sa.literal(datetime(year, 1, 1, tzinfo=UTC), UtcDateTime) for year in (1001, 9998))
 
 
 def pairs(stage: str, asked: Asked) -> Select:
@@ -31,30 +35,52 @@ def pairs(stage: str, asked: Asked) -> Select:
 
 def rows(stage: str, asked: Asked) -> Select:
     """Return ``SELECT person_id, root_id`` of everybody in a stage; a pair may come more than once."""
-    person, found = aliased(m.Person), _STAGES[stage](asked)
-    owner = found.selected_columns[0]
-    return found.join(person, person.id == owner).where(*is_anybody(person))
+    person, found = aliased(m.Person), _STAGES[stage](asked).subquery(stage).c
+    chosen = sa.select(found.person_id, found.root_id).join(person, person.id == found.person_id)
+    return chosen.where(*is_anybody(person))
 
 
 def _potential(asked: Asked) -> Select:
-    act = acts(asked).c
-    seat, gone = aliased(m.Enrolment), aliased(m.Enrolment)
-    newer = sa.or_(gone.ended_at.is_(None), gone.ended_at >= act.at)
-    return sa.select(act.person_id, act.root_id).where(
-        asked.without(same(seat, act, *_held(seat, asked))),
-        asked.without(_pending_orders(act)),
-        asked.without(same(gone, act, *_left(gone), newer)),
-        asked.without(_refunds_since(act)),
-    )
+    """Return the people whose latest act is newer than all that ends an interest, in one pass over both.
+
+    Looked up act by act it took four times as long where a course has many people.
+    """
+    act = acts(asked)
+    latest = sa.select(act.c.person_id, act.c.root_id, act.c.at, sa.null().label("over")).select_from(act)
+    ends = (_held_until(asked), _pending_until(asked), _left_at(asked), _refunded_at(asked))
+    whole = sa.union_all(latest, *ends).subquery("interest").c
+    newer = sa.func.max(whole.at) > sa.func.coalesce(sa.func.max(whole.over), _LONG_AGO)
+    return sa.select(whole.person_id, whole.root_id).group_by(whole.person_id, whole.root_id).having(newer)
 
 
-def _refunds_since(act: Any) -> Select:
-    """Return the refunds of a course that an act is not newer than; one of an unknown day is one of them."""
+def _over(found: Select, at: Any) -> Select:
+    """Return pairs with an instant up to which acts of interest do not count."""
+    return found.add_columns(sa.null().label("at"), at.label("over"))
+
+
+def _held_until(asked: Asked) -> Select:
+    seat = aliased(m.Enrolment)
+    return _over(asked.pairs(seat), _FOREVER).where(*_held(seat, asked))
+
+
+def _pending_until(asked: Asked) -> Select:
+    return _over(_pending(asked), _FOREVER)
+
+
+def _left_at(asked: Asked) -> Select:
+    """Return when people left; of an unknown day nothing is newer."""
+    seat = aliased(m.Enrolment)
+    return _over(asked.pairs(seat), sa.func.coalesce(seat.ended_at, _FOREVER)).where(*_left(seat))
+
+
+def _refunded_at(asked: Asked) -> Select:
+    """Return when orders of a course were refunded; of an unknown day nothing is newer."""
     line, order = aliased(m.OrderLine), aliased(m.Order)
     whole = sa.and_(line.refunded > 0, line.refunded >= line.amount)
-    given_back = sa.or_(order.state == "refunded", whole)
-    since = sa.or_(order.refunded_at.is_(None), order.refunded_at >= act.at)
-    return same_orders(line, order, act, line.held_money == sa.true(), given_back, since)
+    found = asked.pairs(line).join(order, order.id == line.order_id)
+    back = sa.or_(order.state == "refunded", whole)
+    until = sa.func.coalesce(order.refunded_at, _FOREVER)
+    return _over(found, until).where(line.held_money == sa.true(), back)
 
 
 def _pending(asked: Asked) -> Select:
