@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
+from crm_plugin.boards.stage_fields import FIELDS as STAGES
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.records import Actor
@@ -44,6 +45,7 @@ def rule(field: str, operator: str, value: Any) -> Tree:
     return {"field": field, "operator": operator, "value": value}
 
 
+KNOWN = Catalogue(more_fields=lambda: {one.name: one for one in STAGES})
 MESSAGE = {"name": "Hello", "channel": "message", "purpose": "service", "text": "Hello"}
 ADA = Actor("admin", "Ada Admin", ALL)
 
@@ -54,6 +56,7 @@ TREES = [
     group(rule("registered_at", "between", ["2026-01-01", "2026-02-01"]), rule("email", "null", None)),
     group(rule("is_member", "=", False), rule("status", "=", "active"), rule("roles", "in", ["learner"])),
     group(rule("paid_total", ">=", "500.00"), rule("interest_tags", "contains", "piano")),
+    group(rule("stage.potential", "in", ["c1"]), rule("stage.learners", "notIn", ["c1", "c2"])),
     group(group(rule("city", "=", "A"), group(rule("age", "<", 18)), combinator="or"), rule("age", ">", 8)),
     group(
         {
@@ -88,7 +91,7 @@ def menus() -> Any:
     app.config["SECRET_KEY"] = "k"
     with app.test_request_context():
         g.crm, g.crm_locale = PagesAlone(), "en"
-        yield Fields(Catalogue(), "en")
+        yield Fields(KNOWN, "en")
 
 
 def html_of(tree: Tree, menus: Fields) -> str:
@@ -107,13 +110,13 @@ def html_of(tree: Tree, menus: Fields) -> str:
 
 @pytest.mark.parametrize("tree", TREES)
 def test_what_is_shown_posts_the_same_tree(tree: Tree, menus: Fields) -> None:
-    parse(tree, Catalogue())
+    parse(tree, KNOWN)
     assert finished(read(posted(html_of(tree, menus)), menus))[0] == tree
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.key)
 def test_presets_are_understood_and_survive_the_builder(preset: Any, menus: Fields) -> None:
-    parse(preset.tree, Catalogue())
+    parse(preset.tree, KNOWN)
     assert finished(read(posted(html_of(preset.tree, menus)), menus))[0] == preset.tree
 
 
@@ -128,7 +131,7 @@ def test_every_field_on_offer_makes_a_rule_that_the_language_takes(menus: Fields
                     made["operator"] = operator
                 made["value"] = example(one, operator) if "match" not in made else None
                 if one.type != "segment":
-                    parse(group(made), Catalogue())
+                    parse(group(made), KNOWN)
 
 
 def example(offered: Any, operator: str) -> Any:
@@ -181,7 +184,7 @@ def test_a_phrase_is_one_line_of_the_builder_and_the_same_tree(
     shape: Shape, operator: str, value: Any, menus: Fields
 ) -> None:
     tree = group(shape.make(operator, value))
-    parse(tree, Catalogue())
+    parse(tree, KNOWN)
     html = html_of(tree, menus)
     assert f'<option value="{shape.name}" selected>' in html
     assert "r.0.w" not in html
@@ -245,11 +248,11 @@ def test_contacts_are_offered_only_to_who_may_see_them(locale: str) -> None:
         g.crm, g.crm_locale = PagesAlone(), locale
         blind = Actor("ann", "Ann", frozenset({"crm.view"}))
         assert Fields(Catalogue(actor=blind), locale).find("phone") is None
-        assert Fields(Catalogue(), locale).find("phone") is not None
+        assert Fields(KNOWN, locale).find("phone") is not None
 
 
 def test_a_name_finds_what_the_menu_offers_under_it(menus: Fields) -> None:
-    relations = [None, *(one.name for one in Catalogue().relations())]
+    relations = [None, *(one.name for one in KNOWN.relations())]
     for relation in relations:
         for _label, offered in menus.groups(relation):
             for one in offered:
