@@ -34,7 +34,9 @@ from crm_plugin.host.hookspecs import hookimpl
 from crm_plugin.host.readonly import read_only_engine
 from crm_plugin.host.sql import SqlHost
 from crm_plugin.kernel.db.faults import keep_words_in, words_of
+from crm_plugin.kernel.i18n import translate
 from crm_plugin.kernel.settings import Settings
+from crm_plugin.segments.stock_queries import CONTEXT
 
 PREFIX = "/admin/crm"
 MAX_CHARS = 5_000
@@ -296,9 +298,15 @@ class _Panel:
 
     @school_hook
     def school_admin_home_cards(self, user: User) -> list[HomeCard]:
-        """Return the pins as they were last pushed; nothing is counted here."""
+        """Return the pins as they were last pushed; nothing is counted here.
+
+        Names of the CRM's stock are said in the reader's language.
+        """
         mine = sa.select(Pin).where(Pin.actor_id == str(user.id)).order_by(Pin.position)
-        pins = [Figure(pin.label, pin.count, pin.url, pin.as_of) for pin in db.session.scalars(mine)]
+        pins = [
+            Figure(translate(pin.label, i18n.locale(), CONTEXT), pin.count, pin.url, pin.as_of)
+            for pin in db.session.scalars(mine)
+        ]
         return [HomeCard({"en": "Pinned in the CRM", "zh": "CRM 置顶查询"}, pins)] if pins else []
 
 

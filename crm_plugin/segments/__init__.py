@@ -4,7 +4,7 @@ Rooms, from the ground up; each imports those below it:
 
 - ``dialects``: where one database is given other SQL than the rest.
 - ``models``: the tables. ``language``: fields, relations, values, and the tree that a filter is.
-- ``extension``: what higher capabilities may add.
+- ``extension``: what higher capabilities may add. ``stock_queries``: quick queries to begin with.
 - ``sql``: the meaning of a tree in SQL. ``queries``: saved ones as plain values.
 - ``explain``: the same meaning for one person, with reasons. ``listing``: columns, order and pages of a list.
 - ``service``: the verbs: count, list, explain.

@@ -14,12 +14,14 @@ from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.store.masking import may_see_contacts
 from crm_plugin.segments.language import mentions
 from crm_plugin.segments.models import QuickQuery
+from crm_plugin.segments.stock_queries import shown_name
 
 
 @dataclass(frozen=True)
 class QueryRow:
     """A quick query.
 
+    :param name: one of the stock has its name in the actor's language.
     :param count: people at ``counted_at``; None before the first count, and for who is limited to other
         courses than its owner, or sees contacts otherwise, as it is not the number of their people.
     :param mine: the actor owns it, or may change everything.
@@ -53,8 +55,10 @@ def document(crm: Crm, ident: int, actor: Actor | None = None) -> Mapping[str, A
 
 def names(session: Session, ids: Collection[int], actor: Actor | None = None) -> dict[int, str]:
     """Return the names of quick queries by their ids, of those that an actor sees."""
-    chosen = sa.select(QuickQuery.id, QuickQuery.name).where(QuickQuery.id.in_(ids), visible(actor))
-    return {row.id: row.name for row in session.execute(chosen)}
+    columns = sa.select(QuickQuery.id, QuickQuery.name, QuickQuery.tree)
+    found = session.execute(columns.where(QuickQuery.id.in_(ids), visible(actor)))
+    locale = actor.locale if actor else None
+    return {row.id: shown_name(row.name, row.tree, locale) for row in found}
 
 
 def list_for(crm: Crm, actor: Actor) -> list[QueryRow]:
@@ -113,7 +117,7 @@ def row_for(query: QuickQuery, actor: Actor) -> QueryRow:
         counted = counted and not mentions.asks_written(query.tree)
     return QueryRow(
         query.id,
-        query.name,
+        shown_name(query.name, query.tree, actor.locale),
         query.tree,
         query.owner,
         query.shared,

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 
 from crm_plugin.cli.demo import as_variables
 from crm_plugin.cli.demo_contents.notes import NOTES
-from crm_plugin.cli.demo_contents.searches import SEARCHES
 from crm_plugin.cli.demo_contents.stories import DRAFT, STORIES
 from crm_plugin.kernel.settings import Settings, load
+from crm_plugin.segments.stock_queries import STOCK
 
 PEOPLE = "150"
 
@@ -125,13 +125,13 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     assert f"http://127.0.0.1:{port}/" in output
     assert len(re.findall(r" / \S+", output)) >= 2
     before = look(folder)
-    assert before["pinned"] == [names["zh"] for names, _ in SEARCHES]
+    assert before["pinned"] == [one.name for one in STOCK]
     assert before["courses in Chinese"] == 1
-    assert before["counted"] == len(SEARCHES)
-    assert before["on the school's home"] == len(SEARCHES)
+    assert before["counted"] == len(STOCK)
+    assert before["on the school's home"] == len(STOCK)
     staff_have_worked(before)
 
-    forget(folder, SEARCHES[0][0]["zh"])
+    forget(folder, STOCK[0].name)
     demo = start(ends, folder, port)
     below = demo.ready()
     demo.end(signal.SIGKILL, group=False)
@@ -139,7 +139,7 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
     after = look(folder)
     assert after["people"] == before["people"] > 100
     assert after["campaigns"] == before["campaigns"], "nothing is sent twice"
-    assert after["pinned"] == [names["zh"] for names, _ in SEARCHES[1:]], "what was deleted stays deleted"
+    assert after["pinned"] == [one.name for one in STOCK[1:]], "what was deleted stays deleted"
 
 
 def by_state(connection: sa.Connection) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """Quick queries on their page: order, sharing, and searches that name something which is gone."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from crm_plugin.profiles.staff.undo import undo
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import queries, service
 from crm_plugin.segments.saved import quick_queries
+from crm_plugin.segments.stock_queries import STOCK
 from tests.fakes.host import ALL
 from tests.web.fixtures import School
 from tests.web.test_pages import BUYERS, on_sqlite
@@ -38,6 +40,27 @@ def order(school: School) -> list[str]:
 
 def saved(school: School, ident: int) -> queries.QueryRow:
     return queries.get(school.crm, ident, ANN)
+
+
+@on_sqlite
+def test_stock_queries_are_named_in_the_readers_language_until_somebody_makes_them_their_own(
+    school: School,
+) -> None:
+    zoe = replace(ANN, locale="zh")
+    idents = [quick_queries.save(school.crm, ANN, one.name, one.tree) for one in STOCK]
+    other = quick_queries.save(school.crm, ANN, STOCK[0].name, BUYERS)
+
+    def names(reader: r.Actor) -> list[str]:
+        return [row.name for row in queries.list_for(school.crm, reader)]
+
+    assert names(ANN) == [*(one.name for one in STOCK), "Members"]
+    assert names(zoe) == ["会员", "沉睡 60 天", "试听过但未购买", "有未支付订单", "忠实买家", "Members"]
+    with school.crm.db.read() as session:
+        assert queries.names(session, [idents[0], other], zoe) == {idents[0]: "会员", other: "Members"}
+    quick_queries.rename(school.crm, zoe, idents[0], "我的会员")
+    quick_queries.change(school.crm, zoe, idents[1], BUYERS)
+    assert names(zoe)[:2] == ["我的会员", "Dormant for 60 days"]
+    assert names(ANN)[:2] == ["我的会员", "Dormant for 60 days"]
 
 
 @on_sqlite
