@@ -10,7 +10,7 @@ from crm_plugin.demo import order_flow
 from crm_plugin.demo.accounts import signed_in
 from crm_plugin.demo.activity import find, record
 from crm_plugin.demo.change_events import now
-from crm_plugin.demo.models import Activity, Course, Enrolment, Lesson, Message, db, split
+from crm_plugin.demo.models import Activity, ClassCourse, Course, Enrolment, Lesson, Message, User, db, split
 
 pages = Blueprint("learning", __name__)
 
@@ -84,8 +84,21 @@ def finish(number: int, position: int) -> Response:
     if len(done) == total and held.completed_at is None:
         held.completed_at = now()
     record(g.user, "learn", number)
+    _carry_to_classes(g.user, number)
     db.session.commit()
     return redirect(url_for("learning.lesson", number=number, position=min(position + 1, total)))
+
+
+def _carry_to_classes(user: User, number: int) -> None:
+    """Let seats in classes that teach a course be as far as the seats in all of their courses."""
+    teaches = (ClassCourse.class_id == Enrolment.course_id, ClassCourse.course_id == number)
+    mine = (Enrolment.user_id == user.id, Enrolment.state == "active")
+    for own in db.session.scalars(select(Enrolment).where(*mine, *teaches)):
+        seats = [order_flow.seat(user, part.id) for part in own.course.parts]
+        own.progress = round(sum(one.progress for one in seats if one) / len(seats), 4)
+        own.last_learned_at = now()
+        if own.progress == 1 and own.completed_at is None:
+            own.completed_at = now()
 
 
 def unread() -> int:

@@ -92,6 +92,13 @@ def test_a_class_brings_seats_in_its_courses(small: Flask) -> None:
         seats = db.session.scalars(select(Enrolment).where(Enrolment.order_id == order)).all()
         assert {seat.course_id for seat in seats} == {number, *parts}
         assert {seat.source for seat in seats if seat.course_id in parts} == {"class"}
+        lessons = len(db.session.get_one(Course, min(parts)).lessons)
+    wen.post(f"/learn/{min(parts)}/1/done")
+    with small.app_context():
+        seats = db.session.scalars(select(Enrolment).where(Enrolment.order_id == order)).all()
+        learned = {seat.course_id: seat.progress for seat in seats if seat.last_learned_at}
+        expected = {min(parts): 1 / lessons, number: 1 / lessons / len(parts)}
+        assert learned == pytest.approx(expected, abs=0.001)
 
 
 def test_membership_runs_from_the_payment_and_is_prolonged(small: Flask) -> None:

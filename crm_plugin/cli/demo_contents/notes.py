@@ -1,4 +1,4 @@
-"""What the consultant of a demo wrote down about people: calls and notes, intentions, a tag."""
+"""What staff of a demo wrote down about people: calls and notes, intentions, a tag."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_plugin.cli.demo_contents.past import Past
-from crm_plugin.cli.demo_contents.staff import consultant
+from crm_plugin.cli.demo_contents.staff import administrator, consultant
 from crm_plugin.host.context import Crm
 from crm_plugin.profiles.models.school import Course, Person, Signal
 from crm_plugin.profiles.staff import follow_ups, purchase_intent, tags
@@ -49,18 +49,19 @@ NOTES = (
 
 def seed(crm: Crm, language: str) -> None:
     """Write notes about people who looked at something lately, one each."""
-    past, actor = Past(crm), consultant(crm)
+    past, authors = Past(crm), (administrator(crm), consultant(crm))
     today = crm.clock().astimezone(school_zone(crm)).date()
     with crm.db.read() as session:
         people = _interested(session, len(NOTES))
-    for (person, course), (days, kind, due, text, level) in zip(people, NOTES, strict=False):
+    for place, ((person, course), note) in enumerate(zip(people, NOTES, strict=False)):
+        (days, kind, due, text, level), actor = note, authors[place % 2]
         then = past.at(past.present - timedelta(days=days))
         due_on = None if due is None else today + timedelta(days=due)
         follow_ups.add(then, actor, person, follow_ups.Entry(kind, text[language], due_on))
         if level:
             purchase_intent.put(then, actor, person, course, level)
     chosen = select(Person.id).where(Person.id.in_([person for person, _ in people[::3]]))
-    tags.put(crm, actor, chosen, _TAG[language])
+    tags.put(crm, authors[0], chosen, _TAG[language])
 
 
 def _interested(session: Session, count: int) -> list[tuple[int, str]]:

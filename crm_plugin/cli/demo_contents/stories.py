@@ -124,7 +124,7 @@ STORIES = (
     ),
     Story(
         6, "message", {"en": "Open class on Friday", "zh": "周五公开课"},
-        all_of(rule("last_login_at", "inLast", {"n": 30, "unit": "day"}), rule("city", "=", "上海")),
+        all_of(rule("last_login_at", "inLast", {"n": 14, "unit": "day"}), rule("city", "=", "上海")),
         text={"en": "Hello {{ display_name }}, there is an open class in Shanghai on Friday: {{ link }}",
               "zh": "{{ display_name }}您好，周五在上海有一场线下公开课，期待见面：{{ link }}"},
         more={"topic": 4}, path="courses?kind=open", clicks=0.25,
