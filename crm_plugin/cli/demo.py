@@ -114,6 +114,7 @@ def _settings(folder: Path, port: int) -> Settings:
         public_url=f"http://{LOCALHOST}:{port}",
         host_base_url=f"http://{LOCALHOST}:{port}",
         instance=str(folder.resolve()),
+        sms_price="0.045 CNY",
     )
 
 

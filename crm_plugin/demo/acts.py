@@ -98,7 +98,7 @@ class Acts:
 
     def join(self, person: Row, level: Row, at: int) -> None:
         """Let a person buy a membership."""
-        order = self._money(person, ("membership", level["id"], level["name"], level["price"]), at)
+        order = self._money(person, ("membership", level, "name"), at)
         self.ledger.touch(
             person, level_id=level["id"], member_since=at, member_until=at + level["days"] * DAY,
             joined_at=order["paid_at"],
@@ -107,15 +107,15 @@ class Acts:
     def order(self, person: Row, course: int, at: int, state: str = "paid") -> Row:
         """Add an order of a course or class: paid, or pending until its day is over."""
         item = self.courses[course]
-        order = self._money(person, (item["kind"], course, item["title"], item["price"]), at, state)
+        order = self._money(person, (item["kind"], item, "title"), at, state)
         if order["coupon"]:
             self.did(person, "coupon", course, at)
         return order
 
-    def _money(self, person: Row, item: tuple[str, int, str, int], at: int, state: str = "paid") -> Row:
-        kind, number, title, price = item
+    def _money(self, person: Row, bought: tuple[str, Row, str], at: int, state: str = "paid") -> Row:
+        kind, item, name = bought
         code, percent = self.dice.choice(_COUPONS) if self.ledger.chance(0.12) else (None, 0)
-        amount = price * (100 - percent) // 100
+        amount = item["price"] * (100 - percent) // 100
         closes = at + DAY
         if state == "pending" and closes <= self.now:
             state = "closed"
@@ -126,9 +126,8 @@ class Acts:
             source="offline" if paid and self.ledger.chance(0.05) else "web",
         )  # fmt: skip
         self.ledger.touch(person, last_active_at=max(at, person.get("last_active_at") or 0))
-        order["line"] = self.ledger.add(
-            "school_order_lines", order_id=order["id"], kind=kind, item_id=number, title=title, amount=amount
-        )
+        line = {"kind": kind, "item_id": item["id"], "title": item[name], "title_zh": item[f"{name}_zh"]}
+        order["line"] = self.ledger.add("school_order_lines", order_id=order["id"], amount=amount, **line)
         return order
 
     def seat(self, person: Row, course: int, source: str, times: tuple[int, int, int | None],

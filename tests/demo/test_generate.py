@@ -163,7 +163,7 @@ def test_names_are_hostile_only_when_asked(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_school_in_chinese_says_why_people_left_in_chinese(tmp_path: Path) -> None:
+def test_a_school_in_chinese_says_in_chinese_what_was_bought_and_why_people_left(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'school.db'}")
     fill(engine, people=200, now=NOW, language="zh")
     with engine.connect() as connection:
@@ -171,6 +171,8 @@ def test_a_school_in_chinese_says_why_people_left_in_chinese(tmp_path: Path) -> 
             *connection.scalars(select(Enrolment.end_reason)),
             *connection.scalars(select(Order.refund_reason)),
         }
+        titles = {*connection.scalars(select(OrderLine.title))} & {*connection.scalars(select(Course.title))}
+    assert len(titles) > 20
     assert len(said) > 3
     assert [one for one in said if one and one.isascii()] == []
     engine.dispose()
