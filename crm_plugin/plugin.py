@@ -15,6 +15,7 @@ from crm_plugin.campaigns.capability import CAMPAIGNS
 from crm_plugin.channels import installation
 from crm_plugin.channels.capability import CHANNELS
 from crm_plugin.channels.sms.templates import load_stock
+from crm_plugin.dashboard.capability import DASHBOARD
 from crm_plugin.host.context import Crm, current, installed
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.gateway import Gateway
@@ -53,6 +54,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     CAMPAIGNS,
     CHANNELS,
     LINKS,
+    DASHBOARD,
     WEB,
 )
 """What an application consists of, in the order in which the data flow."""

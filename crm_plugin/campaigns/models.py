@@ -1,6 +1,6 @@
 """Tables of campaigns and of the ledger; only this capability reads and writes them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -137,6 +137,27 @@ class Delivery(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     words: Mapped[str | None] = mapped_column(Key(255))
     """What the carrier said when it refused the message, without addresses."""
+    parts: Mapped[int | None]
+    """Billed parts of an SMS, as it was handed over; None for other channels."""
+
+
+class SentDay(Base):
+    """Messages of one campaign that were handed over on one day; made of the ledger, which has the truth."""
+
+    __tablename__ = "crm_sent_day"
+
+    campaign_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    """In the school's zone."""
+    messages: Mapped[int]
+    """Sending, sent, delivered or unknown."""
+    received: Mapped[int]
+    """Sent or delivered: what click rates go by."""
+    parts: Mapped[int]
+    """Billed parts of the SMS among them."""
+    measured: Mapped[int]
+    """Messages whose parts are known: those before parts were counted are not."""
+    __table_args__ = (sa.Index("ix_crm_sent_day_day", "day", "campaign_id"),)
 
 
 class EarlyReport(Base):

@@ -14,7 +14,8 @@ from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy.campaign_policy import Policy, Rules
 from crm_plugin.channels import service as channel_service
 from crm_plugin.channels.base import Carrier, Compiled, Made, Message, Recipient
-from crm_plugin.channels.registry import carrier_for
+from crm_plugin.channels.registry import capabilities_of, carrier_for
+from crm_plugin.channels.sms.cost import billed_parts
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.kernel.settings import Settings
@@ -75,6 +76,13 @@ class Running:
             values["link"], *short = short
         names = (key(self.id, row.id), row.person, row.address)
         return self.compiled.render(Recipient(*names, values, short, self.id, self._return_path(row)))
+
+    def parts(self, messages: Mapping[int, Message]) -> dict[int, int]:
+        """Return row → billed parts of its SMS; nothing for other channels."""
+        if self.rules.channel != "sms":
+            return {}
+        by_place = capabilities_of(self.settings.sms_carrier).mainland_parts
+        return {row: billed_parts(message, by_place) for row, message in messages.items()}
 
     def _return_path(self, row: Row) -> str:
         if self.rules.channel != "email" or not self.settings.bounce_domain:

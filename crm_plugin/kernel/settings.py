@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin.kernel.bands import BANDS_FORM, read_bands
 from crm_plugin.kernel.credentials.secret import check_key
 from crm_plugin.kernel.errors import BadInput
 from crm_plugin.kernel.network.client_address import networks
@@ -146,6 +147,14 @@ TABLE = (
         "offline, off-site, outside",
         "Sources of orders that were paid elsewhere, with commas between; their money is shown apart.",
     ),
+    Setting(
+        "home_days", str, "7 30 90 180", "Days by which Home sorts people by last sign-in and by activity."
+    ),
+    Setting("home_purchases", str, "1 2 3 6", "Numbers of purchases at which Home begins a group of people."),
+    Setting(
+        "home_spend", str, "100 500 1000", "Amounts spent, in the school's currency, at which one begins."
+    ),
+    Setting("home_progress", str, "25 50 75", "Percent of a course at which one begins; 100 is a group too."),
     Setting("tests_per_day", int, 50, "Tests that one person may send within 24 hours; 0 = any number."),
     Setting(
         "page_statement_seconds", int, 15, "Seconds that a page may wait for one statement; 0: without end."
@@ -227,6 +236,10 @@ class Settings:
     rate_limits: dict[str, str]
     interest_days: int
     offsite_sources: str
+    home_days: str
+    home_purchases: str
+    home_spend: str
+    home_progress: str
     tests_per_day: int
     page_statement_seconds: int
     confirm_above: int
@@ -319,6 +332,9 @@ _TIMES = {"page_statement_seconds": 86_400, "session_idle_minutes": 525_600, "se
 """Settings that are times → the longest; 0 = without end."""
 
 
+_LARGEST_BAND = {"home_days": 36_500, "home_progress": 99}
+
+
 def _check(settings: Settings) -> None:
     if settings.secret_key:
         check_key("secret_key", settings.secret_key)
@@ -328,6 +344,8 @@ def _check(settings: Settings) -> None:
             raise BadInput(
                 "settings.bad_value", name=name, value=value, expected=f"a number from 0 to {most}"
             )
+    for name in ("home_days", "home_purchases", "home_spend", "home_progress"):
+        _check_bands(name, getattr(settings, name))
     if settings.smtp_plain_login not in ("yes", "no"):
         facts = {"name": "smtp_plain_login", "value": settings.smtp_plain_login}
         raise BadInput("settings.bad_value", **facts, expected="yes or no")
@@ -351,6 +369,17 @@ def _check(settings: Settings) -> None:
             value=settings.host_timezone,
             expected="a time zone such as Europe/London",
         ) from None
+
+
+def _check_bands(name: str, value: str) -> None:
+    most = _LARGEST_BAND.get(name)
+    try:
+        last = read_bands(value)[-1]
+    except ValueError:
+        raise BadInput("settings.bad_value", name=name, value=value, expected=BANDS_FORM) from None
+    if most is not None and last > most:
+        expected = f"numbers up to {most}"
+        raise BadInput("settings.bad_value", name=name, value=value, expected=expected)
 
 
 def _check_address(name: str, value: str) -> None:

@@ -1,7 +1,7 @@
 """The list of the CRM's own pages: each module with its routes, and the cards of the overview."""
 
 from crm_plugin.host.contributions import Capability
-from crm_plugin.web import api, home
+from crm_plugin.web import api
 from crm_plugin.web.admin import audit_log, health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
 from crm_plugin.web.campaigns import list_page as campaign_list
@@ -10,6 +10,8 @@ from crm_plugin.web.campaigns import people as campaign_people
 from crm_plugin.web.campaigns import report as campaign_report
 from crm_plugin.web.campaigns import words as campaign_words
 from crm_plugin.web.campaigns.composer import audience, check, content, policy, steps
+from crm_plugin.web.home_page import page as home
+from crm_plugin.web.home_page import words as home_words
 from crm_plugin.web.menu import ENTRIES
 from crm_plugin.web.people import bulk_actions, exports, quick_queries, taggings
 from crm_plugin.web.people import list_page as people_list
@@ -32,7 +34,16 @@ _PAGES = (
     audit_log,
 )
 
-_WORDS = (vocabulary, segment_words, admin_words, sms_words, campaign_words, people_words, person_words)
+_WORDS = (
+    vocabulary,
+    segment_words,
+    admin_words,
+    sms_words,
+    campaign_words,
+    people_words,
+    person_words,
+    home_words,
+)
 
 _OURS = WebExtension(
     (*(one.ROUTES for one in _PAGES), *api.ROUTES), ENTRIES, (replies.replies_card, notes.due_card)

@@ -1,10 +1,10 @@
-"""Figures of courses and classes, and which courses were touched."""
+"""Figures of courses and classes, which courses were touched, and what was handed over by day."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from crm_plugin.kernel.db import types as db
-from crm_plugin.kernel.migration_steps import create_index, create_table
+from crm_plugin.kernel.migration_steps import add_column, create_index, create_table
 
 revision = "0006"
 down_revision = "0005"
@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("at_risk", db.Money(), nullable=False),
     )
     _touch_all()
+    _sent_days()
 
 
 def _touch_all() -> None:
@@ -50,3 +51,16 @@ def _touch_all() -> None:
     course, touched = (sa.table(name, sa.column("root_id")) for name in ("crm_course", "crm_touched_course"))
     roots = sa.select(course.c.root_id).where(course.c.root_id > 0).distinct()
     op.execute(touched.insert().from_select(["root_id"], roots))
+
+
+def _sent_days() -> None:
+    """What campaigns handed over on each day, and the billed parts of an SMS."""
+    add_column("crm_delivery", sa.Column("parts", sa.Integer()))
+    create_table(
+        "crm_sent_day",
+        sa.Column("campaign_id", db.Id(), primary_key=True, autoincrement=False),
+        sa.Column("day", sa.Date(), primary_key=True),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("messages", "received")),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("parts", "measured")),
+    )
+    create_index("ix_crm_sent_day_day", "crm_sent_day", ["day", "campaign_id"])

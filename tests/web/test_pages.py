@@ -9,6 +9,7 @@ import pytest
 
 from crm_plugin.campaigns import jobs, queries, service
 from crm_plugin.campaigns.composing import drafts
+from crm_plugin.dashboard.jobs import burst
 from crm_plugin.host.context import install
 from crm_plugin.host.permissions import OPERATOR
 from tests.fakes.host import staff
@@ -290,14 +291,13 @@ def test_shown_mail_can_neither_run_nor_fetch(school: School) -> None:
 
 
 def test_the_overview_has_the_same_figures_as_the_searches_behind_them(school: School) -> None:
+    burst(school.crm)
     page = school.get("/").text
     figures = dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(?:<a[^>]*>)?([^<]*)", page))
     assert (figures["People"], figures["Ever bought"]) == (str(PEOPLE), "6")
     assert figures["With unpaid orders"] == "0"
     assert figures["Newly registered"] == str(PEOPLE)
     assert figures["Paid, refunds taken off"] == "CN¥594"
-    assert "Revenue in the last 30 days: CN¥594" in page
-    assert "New people in the last 30 days: 12" in page
 
 
 def test_pickers_answer_with_names(school: School) -> None:

@@ -228,7 +228,7 @@ def _send(
     # The sending lease is the settings' time and one carrier time-out: the deadline is before the latter.
     work.deadline = time.monotonic() + work.crm.settings.lease_seconds
     seconds = work.crm.settings.lease_seconds + int(carrier.call_seconds) + 1
-    ask = mark.Ask(token, rows, broken, seconds, work.before)
+    ask = mark.Ask(token, rows, broken, seconds, work.before, parts=work.running.parts(messages))
     marked = _mark(work, ask)
     step("marked")
     work.watch.failing = marked.failing

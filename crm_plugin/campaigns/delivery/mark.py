@@ -6,7 +6,7 @@ them), and settles the micro-batch before. Only rows that it marked may be hande
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -48,6 +48,8 @@ class Ask:
     before: settle.Outcome | None = None
     events: int = stored_events.ANY
     """The last event of the school that has to be read before."""
+    parts: Mapping[int, int] = field(default_factory=dict)
+    """Row → billed parts of its SMS; empty for other channels."""
 
 
 @dataclass(slots=True)
@@ -151,8 +153,12 @@ def _mark_rows(session: Session, ask: Ask, ids: list[int], at: datetime) -> froz
     if not ids:
         return frozenset()
     dialect = session.get_bind().dialect.name
-    statement = _marking(dialect, ask.sending_seconds, numbered_list.size(dialect, len(ids)))
-    count = take(session, statement, {"held": ask.token, "at": at, **numbered_list.given(dialect, ids)})
+    size = numbered_list.size(dialect, len(ids))
+    statement = _marking(dialect, ask.sending_seconds, size, measured=bool(ask.parts))
+    values = {"held": ask.token, "at": at, **numbered_list.given(dialect, ids)}
+    if ask.parts:
+        values |= numbered_list.given(dialect, (ask.parts[id] for id in ids), "part")
+    count = take(session, statement, values)
     return frozenset(ids) if count == len(ids) else _marked(session, ask)
 
 
@@ -163,8 +169,10 @@ def _lock(dialect: str, people: int) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _marking(dialect: str, seconds: int, rows: int) -> sa.Update:
+def _marking(dialect: str, seconds: int, rows: int, *, measured: bool) -> sa.Update:
     held = Delivery.token == sa.bindparam("held")
+    parts = (dialect, Delivery.id, Delivery.parts, "part", rows)
+    more: dict[str, Any] = {"parts": numbered_list.belonging(*parts)} if measured else {}
     live = Delivery.lease_until > db_now_of(dialect)
     return edge(
         *("mark", ["leased"], "sending", numbered_list.among(dialect, Delivery.id, rows), held, live),
@@ -172,6 +180,7 @@ def _marking(dialect: str, seconds: int, rows: int) -> sa.Update:
         handed_at=sa.bindparam("at", type_=Delivery.handed_at.type),
         tries=Delivery.tries + 1,
         reason=None,
+        **more,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from crm_plugin.channels.base import Message
 from crm_plugin.channels.sms.channel import CompiledSms
 from crm_plugin.channels.sms.message_parts import measure
 from crm_plugin.kernel.errors import BadInput
@@ -52,6 +53,14 @@ def price_of(settings: Settings) -> Price | None:
 
 MAINLAND = "+86"
 """How numbers of mainland China begin."""
+
+
+def billed_parts(message: Message, by_place: bool) -> int:
+    """Return how many parts of an SMS a carrier bills.
+
+    :param by_place: the carrier counts otherwise in mainland China.
+    """
+    return measure(message.text, by_place and message.address.startswith(MAINLAND)).segments
 
 
 def count(compiled: CompiledSms, people: Iterable[tuple[Mapping[str, str | None], bool]]) -> Tally:

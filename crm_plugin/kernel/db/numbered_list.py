@@ -44,8 +44,9 @@ def belonging(dialect: str, ids: Any, column: Any, name: str, count: int) -> sa.
     """Return the value of a second list that belongs to the id of a row."""
     if dialect == _POSTGRESQL:
         place = sa.func.array_position(sa.bindparam("ids", type_=_Numbers()), ids, type_=sa.Integer())
+        kind = _Numbers() if isinstance(column.type, sa.Integer) else postgresql.ARRAY(sa.Text())
         # In brackets of its own: the cast that the driver needs would otherwise take the place for its own.
-        return Grouping(sa.bindparam(f"{name}s", type_=postgresql.ARRAY(sa.Text())))[place]
+        return Grouping(sa.bindparam(f"{name}s", type_=kind))[place]
     pairs = zip(_numbers("id", ids, count), _numbers(name, column, count), strict=True)
     return sa.case(*((ids == id, value) for id, value in pairs))
 
