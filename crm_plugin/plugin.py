@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from crm_plugin.automations.capability import AUTOMATIONS
 from crm_plugin.boards.capability import BOARDS
 from crm_plugin.campaigns.capability import CAMPAIGNS
 from crm_plugin.channels import installation
@@ -52,6 +53,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     SEGMENTS,
     BOARDS,
     CAMPAIGNS,
+    AUTOMATIONS,
     CHANNELS,
     LINKS,
     DASHBOARD,

@@ -13,12 +13,17 @@ class Campaign(Base):
     """An audience, a channel, a content, a purpose and a policy."""
 
     __tablename__ = "crm_campaign"
+    __table_args__ = (sa.Index("ix_crm_campaign_parent", "parent_id", "kind"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(Key())
     kind: Mapped[str] = mapped_column(Key(16), default="campaign")
-    """``campaign``, or ``single`` for a one-to-one message (kept off the list)."""
+    """``campaign``; ``single`` for a one-to-one message, ``step`` for one of an automation: both are kept
+    off the list."""
     parent_id: Mapped[int | None] = mapped_column(Id)
+    """The automation or the recurring campaign that made it."""
+    step: Mapped[int | None]
+    """Which step of its automation it is."""
     channel: Mapped[str] = mapped_column(Key(16))
     purpose: Mapped[str] = mapped_column(Key(16), default="marketing")
     topic_id: Mapped[int | None] = mapped_column(Id)

@@ -193,6 +193,7 @@ def rules_of(
         topic=campaign.topic_id,
         required=required,
         stale_hours=crm.settings.stale_data_hours,
+        course=personalisation.course_of(campaign.content),
     )
 
 

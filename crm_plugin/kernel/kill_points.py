@@ -19,7 +19,7 @@ STEPS = (
     "before_settle",
     "settled",
 )
-"""Every step there is, in the order of a campaign's life."""
+"""Every step of a campaign, in the order of its life."""
 
 _wanted, _left = "", 0
 

@@ -69,6 +69,8 @@ KEPT: dict[tuple[str, str], str] = {
     ("crm_outbox", "merge"): "what was written down stays under the id that it had",
     ("crm_audit", "erase"): "what staff did stays on record: a number is nobody then",
     ("crm_audit", "export"): "what staff wrote is told by its own table; the rest is about staff",
+    ("crm_automation_inside", "export"): "who matches a segment now: what that asks is told elsewhere",
+    ("crm_automation_member", "erase"): "numbers stay: the chase is over, and the person is nobody then",
     ("crm_hit", "erase"): "numbers stay: the person is nobody then, and a network is a keyed hash",
 }
 

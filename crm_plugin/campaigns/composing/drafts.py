@@ -68,7 +68,7 @@ def create_single(crm: Crm, actor: Actor, person_host_id: str, document: dict[st
 
 
 def _create(crm: Crm, actor: Actor, document: Any, kind: str) -> int:
-    columns = _columns(crm, document)
+    columns = columns_of(crm, document)
     now = crm.clock()
     scope = None if actor.scope is None else sorted(actor.scope)
     author = {"created_by": actor.id, "created_at": now, "updated_at": now}
@@ -112,7 +112,7 @@ def update(crm: Crm, actor: Actor, campaign_id: int, document: Any, form: Form |
         wrote a newer revision than this one shows.
     """
     access.check_asked(crm, actor, document, access.get(crm, actor, campaign_id, "crm.send"))
-    columns = _columns(crm, document)
+    columns = columns_of(crm, document)
     return crm.db.run(lambda session: _update(crm, session, actor, campaign_id, columns, form))
 
 
@@ -232,7 +232,11 @@ def _locked(session: Session, actor: Actor, campaign_id: int, verb: Clause) -> C
     return campaign
 
 
-def _columns(crm: Crm, document: Any) -> dict[str, Any]:
+def columns_of(crm: Crm, document: Any) -> dict[str, Any]:
+    """Read a campaign file; return the columns of its campaign.
+
+    :raises BadInput: ``campaign.*``, ``segment.*``, with the place.
+    """
     draft = _understood(crm, document)
     columns = {name: getattr(draft, name) for name in Draft.__slots__}
     return columns | {"content": _titled(crm, draft.content)}

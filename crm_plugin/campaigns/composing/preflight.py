@@ -19,6 +19,7 @@ from crm_plugin.campaigns.policy import data_freshness, quiet_hours
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.conditions import lacks
 from crm_plugin.campaigns.policy.rules import DUPLICATE, NO_VALUE
+from crm_plugin.campaigns.policy.word_columns import expression
 from crm_plugin.campaigns.prepared_campaign import (
     audience_of,
     known_to,
@@ -137,11 +138,14 @@ def _content(
         found.add(_links(addresses, content))
         answers, found.unseen = _answers(crm, addresses)
         found.add(answers)
-    columns = personalisation.columns_of(content)
+    course = personalisation.course_of(content)
     if isinstance(compiled, CompiledSms):
+        words = personalisation.columns_of(content)
+        columns = {name: expression(column, course) for name, column in words.items()}
         found.cost = cost_of(crm, session, compiled, decision, found.reach.reached, columns)
     if compiled.required:
-        found.missing = _missing(session, decision, personalisation.required_of(compiled, content))
+        required = personalisation.required_of(compiled, content)
+        found.missing = _missing(session, decision, required, course)
         found.add(_lacking(compiled, content, found.missing))
 
 
@@ -230,13 +234,15 @@ def _old_data(crm: Crm, session: Session, campaign: Campaign, age: timedelta | N
     return [Problem(code, "audience", params, severe=False)]
 
 
-def _missing(session: Session, decision: sa.Subquery, required: personalisation.Columns) -> dict[str, int]:
+def _missing(
+    session: Session, decision: sa.Subquery, required: personalisation.Columns, course: str
+) -> dict[str, int]:
     """Count the people who lack each word, among those who would get the message if they had all."""
     names = sorted(required)
     if not names:
         return {}
     in_play = sa.or_(decision.c.reason.is_(None), decision.c.reason == NO_VALUE.key)
-    lacking = (sa.func.count(sa.case((lacks([required[name]]), 1))) for name in names)
+    lacking = (sa.func.count(sa.case((lacks([required[name]], course), 1))) for name in names)
     people = sa.select(*lacking).select_from(decision).join(Person, Person.id == decision.c.person_id)
     counts = session.execute(people.where(in_play)).one()
     return {name: count for name, count in zip(names, counts, strict=True) if count}

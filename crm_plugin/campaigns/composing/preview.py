@@ -135,7 +135,7 @@ def _first_of_ledger(campaign_id: int) -> sa.Select[Any]:
 def _values(
     crm: Crm, actor: Actor, person: Person | None, content: Mapping[str, Any], compiled: Compiled
 ) -> dict[str, str | None]:
-    values: dict[str, str | None] = personalisation.values_of(actor, person, content) if person else {}
+    values: dict[str, str | None] = _seen(crm, actor, person, content)
     for name in (
         personalisation.required_of(compiled, content) if person else personalisation.columns_of(content)
     ):
@@ -143,3 +143,10 @@ def _values(
     values["link"] = links.short_url(crm.settings, EXAMPLE_CODE) if content.get("link") else None
     values["unsubscribe"] = links.opt_out_url(crm.settings, EXAMPLE_CODE)
     return {name: value for name, value in values.items() if name in compiled.variables}
+
+
+def _seen(crm: Crm, actor: Actor, person: Person | None, content: Mapping[str, Any]) -> dict[str, str | None]:
+    if person is None:
+        return {}
+    with crm.db.read() as session:
+        return personalisation.values_of(crm, session, actor, person, content)

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.campaigns.document.personalisation import Columns
 from crm_plugin.channels.registry import capabilities_of
 from crm_plugin.channels.sms.channel import CompiledSms
 from crm_plugin.channels.sms.cost import LONGEST_CODE, MAINLAND, Price, count, price_of
@@ -16,6 +15,8 @@ from crm_plugin.host.context import Crm
 from crm_plugin.links import service as links
 from crm_plugin.profiles.models.school import Person
 
+Words = Mapping[str, Any]
+"""Word of a text → what it stands for, over :class:`Person`."""
 COUNTED = 20_000
 """The largest audience of which every text is measured; some 0.3 s."""
 SAMPLE = 5_000
@@ -49,13 +50,13 @@ class Cost:
 
 
 def cost_of(
-    crm: Crm, session: Session, compiled: CompiledSms, decision: sa.Subquery, reached: int, columns: Columns
+    crm: Crm, session: Session, compiled: CompiledSms, decision: sa.Subquery, reached: int, columns: Words
 ) -> Cost:
     """Return what a campaign by SMS costs.
 
     :param decision: of its audience (:func:`crm_plugin.campaigns.launch.staging.decided`).
     :param reached: how many people it reaches.
-    :param columns: word of its text → column of the person.
+    :param columns: word of its text → what it stands for, over :class:`Person`.
     :raises BadInput: ``settings.bad_value`` of the price.
     """
     price = price_of(crm.settings)
@@ -117,11 +118,11 @@ def _by_place(crm: Crm, session: Session, decision: sa.Subquery) -> dict[bool, i
 
 
 def _people(
-    crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns, step: int
+    crm: Crm, session: Session, decision: sa.Subquery, wanted: Words, step: int
 ) -> Iterator[tuple[Mapping[str, str | None], bool]]:
     ours = _ours(crm)
     there = sa.case((_mainland(crm), 1), else_=0)
-    query = _reached(decision, there, *(getattr(Person, column) for column in wanted.values()))
+    query = _reached(decision, there, *wanted.values())
     if step > 1:
         query = query.where(Person.id % step == 0)
     for mainland, *row in session.execute(query.execution_options(yield_per=1_000)):
@@ -129,12 +130,11 @@ def _people(
 
 
 def _longest(
-    crm: Crm, session: Session, decision: sa.Subquery, wanted: Columns
+    crm: Crm, session: Session, decision: sa.Subquery, wanted: Words
 ) -> list[tuple[Mapping[str, str | None], bool]]:
     """Return the longest value of each variable, as if one person had them all, in each place there is."""
     found = _ours(crm)
-    for name, named in wanted.items():
-        column = getattr(Person, named)
+    for name, column in wanted.items():
         query = _reached(decision, column).order_by(sa.func.length(column).desc()).limit(1)
         # NULL sorts first on PostgreSQL.
         found[name] = session.scalar(query.where(column.is_not(None)))

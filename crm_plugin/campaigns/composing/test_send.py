@@ -59,7 +59,7 @@ def send_test(
         person = person_for(crm, session, campaign, person_host_id)
         content = _labelled(campaign.content)
         compiled = channels.compile_content(crm, session, campaign.channel, content, campaign.purpose).ready()
-        values = personalisation.values_of(actor, person, content)
+        values = personalisation.values_of(crm, session, actor, person, content)
         # Not a working opt-out: the tester must not end the consent of the person whose data they borrow.
         values["unsubscribe"] = links.opt_out_url(crm.settings, "test")
         values["link"] = content.get("link")

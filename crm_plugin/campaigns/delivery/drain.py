@@ -134,7 +134,8 @@ def _lease(work: Drain) -> Batch:
         batch = lease.take(work.crm, work.running.id, count, closed)
     if batch.rows:
         if work.running.personal:
-            personalisation.fill(work.crm, work.running.personal, batch.rows)
+            course = work.running.rules.course
+            personalisation.fill(work.crm, work.running.personal, batch.rows, course)
         step("leased")
     return batch
 

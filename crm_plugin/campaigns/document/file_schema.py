@@ -82,6 +82,10 @@ def _policy() -> Json:
         "quiet_hours": {"$ref": "#/components/schemas/QuietHours"},
         "goal": _TREE,
         "expires_at": _INSTANT,
+        "open_course": {
+            "type": "boolean",
+            "description": "Nothing leaves once the course or class takes nobody any more.",
+        },
     }
     return {key: known[key] for key in schemas.POLICY}
 

@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from crm_plugin.campaigns.document import order_words
 from crm_plugin.campaigns.ledger.lease import VALUES, Row
 from crm_plugin.campaigns.policy.rules import LACKING
+from crm_plugin.campaigns.policy.word_columns import WORDS
 from crm_plugin.channels.base import Compiled
 from crm_plugin.channels.shared_checks import check_name
 from crm_plugin.host.context import Crm
@@ -22,8 +25,9 @@ from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.store.masking import of_person
 
-COLUMNS = (*VALUES, "city", "company", "member_level")
-"""Columns of the person that a word may stand for; none of them is a way to reach somebody."""
+COLUMNS = (*VALUES, "city", "company", "member_level", *WORDS)
+"""What a word may stand for: columns of the person, none of them a way to reach somebody, and what
+:mod:`crm_plugin.campaigns.policy.word_columns` adds."""
 LONGEST = 200
 """Letters of a text for those who lack a word."""
 
@@ -75,16 +79,36 @@ def leaves_out(content: Mapping[str, Any]) -> bool:
     return content.get("lacking") == LACKING[1]
 
 
-def values_of(actor: Actor, person: Person, content: Mapping[str, Any]) -> dict[str, str | None]:
+def values_of(
+    crm: Crm, session: Session, actor: Actor, person: Person, content: Mapping[str, Any]
+) -> dict[str, str | None]:
     """Return what a person has for each word, as an actor may see it who looks at it or sends a test."""
-    return {name: of_person(actor, person, column) for name, column in columns_of(content).items()}
+    words = columns_of(content)
+    own = {name: column for name, column in words.items() if column in WORDS}
+    found = {name: of_person(actor, person, column) for name, column in words.items() if name not in own}
+    more = order_words.values(crm, session, course_of(content), [person.id], own.values())[person.id]
+    return found | {name: more.get(column) for name, column in own.items()}
 
 
-def fill(crm: Crm, own: Columns, rows: Sequence[Row]) -> None:
-    """Put a campaign's own words into leased rows; the three names are there already."""
-    columns = [getattr(Person, column) for column in own.values()]
+def course_of(content: Mapping[str, Any]) -> str:
+    """Return the school's id of the course or class that a content is about; empty = of none."""
+    return str(content.get("course") or content.get("class") or "")
+
+
+def fill(crm: Crm, own: Columns, rows: Sequence[Row], course: str = "") -> None:
+    """Put a campaign's own words into leased rows; the three names are there already.
+
+    :param course: what the campaign is about.
+    """
+    stored = {name: column for name, column in own.items() if column not in WORDS}
+    more = {name: column for name, column in own.items() if name not in stored}
+    columns = [getattr(Person, column) for column in stored.values()]
+    people = [row.person_id for row in rows]
     with crm.db.read() as session:
-        mine = among(session, Person.id, [row.person_id for row in rows])
+        mine = among(session, Person.id, people)
         found = {id: values for id, *values in session.execute(sa.select(Person.id, *columns).where(mine))}
+        newest = order_words.values(crm, session, course, people, more.values()) if more else {}
     for row in rows:
-        row.values = {**row.values, **dict(zip(own, found.get(row.person_id, ()), strict=False))}
+        row.values = {**row.values, **dict(zip(stored, found.get(row.person_id, ()), strict=False))}
+        if more:
+            row.values |= {name: newest[row.person_id].get(column) for name, column in more.items()}

@@ -26,6 +26,8 @@ class Policy:
     expires_at: datetime | None = None
     rate: tuple[int, ...] | None = None
     """(n, seconds)."""
+    open_course: bool = False
+    """Nothing leaves any more once the campaign's course takes nobody."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Policy":
@@ -37,6 +39,7 @@ class Policy:
             goal=document.get("goal"),
             expires_at=parse_instant(expires) if expires else None,
             rate=RATE.read(document) if RATE.key in document else None,
+            open_course=bool(document.get("open_course")),
         )
 
 
@@ -59,6 +62,8 @@ class Rules:
     """Age of the school's data above which nothing leaves; 0 = any age will do."""
     required: tuple[str, ...] = ()
     """Columns of the person without which they are left out; empty when they would stand in the way."""
+    course: str = ""
+    """The school's id of the course or class that it is about; empty = none."""
     asked: dict[int, tuple[datetime, sa.Select[Any]]] = field(default_factory=dict, compare=False)
     """Number of rows → the question about so many at an instant: building it costs more than asking it."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.campaigns.policy.campaign_policy import Rules
+from crm_plugin.campaigns.policy.word_columns import expression
 from crm_plugin.profiles.consent import channels, eligibility
 from crm_plugin.profiles.models.school import Person, Suppression
 from crm_plugin.segments.language.dates import Present
@@ -104,12 +105,16 @@ def is_expired(rules: Rules, present: Present) -> Condition | None:
 
 def lacks_word(rules: Rules, _present: Present) -> Condition | None:
     """The person has nothing for a word of the text."""
-    return lacks(rules.required) if rules.required else None
+    return lacks(rules.required, rules.course) if rules.required else None
 
 
-def lacks(columns: Iterable[str]) -> Condition:
-    """Return the condition that a person has nothing in at least one of these columns; blanks are nothing."""
-    empty = (sa.func.trim(sa.func.coalesce(getattr(Person, one), "")) == "" for one in sorted(set(columns)))
+def lacks(columns: Iterable[str], course: str = "") -> Condition:
+    """Return the condition that a person has nothing for at least one of these words; blanks are nothing.
+
+    :param course: the school's id of what the campaign is about.
+    """
+    words = (expression(one, course) for one in sorted(set(columns)))
+    empty = (sa.func.trim(sa.func.coalesce(word, "")) == "" for word in words)
     return sa.or_(sa.false(), *empty)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crm_plugin.campaigns.policy import conditions as c
+from crm_plugin.campaigns.policy import course_state
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.fields import MAX_DAYS, Field, Number
 from crm_plugin.kernel.i18n import Text
@@ -156,6 +157,12 @@ REASONS = (
         label=Text("Goal already reached"),
         freeze=c.has_goal,
         marking=(c.has_goal,),
+    ),
+    Reason(
+        key="course",
+        label=Text("Course closed or full"),
+        freeze=course_state.is_closed,
+        marking=(course_state.is_closed,),
     ),
     EXPIRED,
     NO_VALUE,

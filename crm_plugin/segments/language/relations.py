@@ -15,11 +15,13 @@ from crm_plugin.segments.language.definitions import (
     row_field,
 )
 from crm_plugin.segments.language.enrolment_sources import ACTIVE, END_KIND, ENDED_AT, STATE
+from crm_plugin.segments.language.sources import Column
 from crm_plugin.segments.language.value_types import CODE, FLAG, FRACTION, INSTANT, MONEY, NUMBER, TEXT
 
 _ORDER_STATES = ("pending", "paid", "closed", "refunding", "refunded", "partly_refunded")
 add_relation(
     Relation("orders", Text("orders"), m.Order, Registry("field"), ("orders",), Lines(), "currency"),
+    row_field("id", Text("id"), CODE, Column("host_id")),
     row_field("state", Text("state"), CODE, values=_ORDER_STATES),
     row_field("amount", Text("amount"), MONEY),
     row_field("currency", Text("currency"), CODE),

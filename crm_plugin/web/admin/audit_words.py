@@ -5,6 +5,7 @@ from crm_plugin.kernel.i18n import Text
 TABLES: dict[str, dict[str, Text]] = {
     "audit_area": {
         "campaign": Text("Campaigns"),
+        "automation": Text("Automations"),
         "people": Text("Lists of people"),
         "person": Text("Rights of a person"),
         "consent": Text("Consent"),
@@ -40,6 +41,14 @@ TABLES: dict[str, dict[str, Text]] = {
         "campaign.export": Text("Exported people of a campaign"),
         "campaign.bounced_alike": Text("Noticed messages that came back for one reason"),
         "campaign.reported_alike": Text("Noticed messages that failed for one reason"),
+        "automation.create": Text("Created an automation"),
+        "automation.update": Text("Changed an automation"),
+        "automation.switch_on": Text("Switched an automation on"),
+        "automation.pause": Text("Paused an automation"),
+        "automation.resume": Text("Continued an automation"),
+        "automation.end": Text("Ended an automation"),
+        "automation.remove": Text("Deleted an automation"),
+        "automation.restore": Text("Restored an automation"),
         "clicks.reclassify": Text("Judged clicks again"),
         "people.export": Text("Exported people"),
         "people.export_asked": Text("Asked for an export"),
@@ -103,6 +112,7 @@ TABLES: dict[str, dict[str, Text]] = {
     },
     "audit_object": {
         "account": Text("Account"),
+        "automation": Text("Automation"),
         "campaign": Text("Campaign"),
         "channel": Text("Channel"),
         "export": Text("Export"),
@@ -137,6 +147,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "format": Text("Format"),
         "what": Text("List"),
         "decision": Text("Decision"),
+        "older": Text("Older causes too"),
     },
     "audit_decision": {"sent": Text("Treated as sent"), "again": Text("Sent again")},
     "audit_actor": {

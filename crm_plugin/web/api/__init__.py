@@ -6,6 +6,7 @@ are thin: they read what came, ask a service, and hand back what it says.
 
 from crm_plugin.web.api import (
     audit,
+    automations,
     campaigns,
     exports,
     openapi,
@@ -22,7 +23,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(audit, campaigns, openapi, exports, people, person),
+        *(audit, automations, campaigns, openapi, exports, people, person),
         *(queries, replies, school, segments, sms_templates, topics),
     )
 )

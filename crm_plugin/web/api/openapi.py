@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from crm_plugin import __version__
+from crm_plugin.automations import file_schema as automation_files
 from crm_plugin.campaigns.document.file_schema import file_schemas
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.storable import LARGEST
@@ -74,7 +75,8 @@ def made(endpoints: Iterable[Endpoint], base: str) -> dict[str, Any]:
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     assert plugin.converter is not None  # there once the plug-in is part of a document
     plugin.converter.add_attribute_function(_reference)  # type: ignore[no-untyped-call]
-    for name, described in (*document_schema.schemas().items(), *file_schemas().items()):
+    described_elsewhere = (document_schema.schemas(), file_schemas(), automation_files.file_schemas())
+    for name, described in (one for found in described_elsewhere for one in found.items()):
         spec.components.schema(name, described)
     for status, meaning in _MEANINGS.items():
         spec.components.response(f"Refused{status}", {"description": meaning, "content": _json(Error)})

@@ -73,11 +73,15 @@ class CampaignFile(Schema):
     """A campaign file."""
 
 
+class AutomationFile(Schema):
+    """The file of an automation."""
+
+
 class MessageFile(Schema):
     """A campaign file without an audience."""
 
 
-READ_ELSEWHERE = (Tree, CampaignFile, MessageFile)
+READ_ELSEWHERE = (Tree, CampaignFile, MessageFile, AutomationFile)
 """Bodies that a capability reads itself: its messages name the place in its own language."""
 
 

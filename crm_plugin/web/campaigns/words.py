@@ -48,6 +48,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "content.render_failed": Text("The text could not be filled in"),
         "channel.bad_address": Text("The address is not valid"),
         "by_hand": Text("Paused by hand"),
+        "parent": Text("What made it is paused"),
         "lapsed": Text("Sending stopped before the result was known"),
         "bad_number": Text("Not a valid number"),
         "opted_out": Text("Opted out at the carrier"),

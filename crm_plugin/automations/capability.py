@@ -1,0 +1,23 @@
+"""What automations bring to the capabilities below."""
+
+from crm_plugin.automations import jobs, members, queries
+from crm_plugin.channels.sms_templates.editing import TemplateUsers
+from crm_plugin.host.contributions import Capability
+from crm_plugin.host.jobs import Jobs
+from crm_plugin.profiles.extension import PersonExtension
+from crm_plugin.segments.extension import FilterExtension
+
+AUTOMATIONS = Capability(
+    "automations",
+    (
+        Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst),
+        PersonExtension(
+            merge=(members.merge,),
+            erase=(members.erase,),
+            export={"automations": members.held_on},
+            topic_users=(queries.uses_topic,),
+        ),
+        FilterExtension(query_users=(queries.uses_query,)),
+        TemplateUsers(queries.uses_template),
+    ),
+)
