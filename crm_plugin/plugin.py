@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from crm_plugin.automations.capability import AUTOMATIONS
+from crm_plugin.automations.recurring.capability import RECURRING
 from crm_plugin.boards.capability import BOARDS
 from crm_plugin.campaigns.capability import CAMPAIGNS
 from crm_plugin.channels import installation
@@ -54,6 +55,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     BOARDS,
     CAMPAIGNS,
     AUTOMATIONS,
+    RECURRING,
     CHANNELS,
     LINKS,
     DASHBOARD,

@@ -1,6 +1,7 @@
 """One metadata of all tables, for migrations."""
 
 import crm_plugin.automations.models
+import crm_plugin.automations.recurring.models
 import crm_plugin.boards.models
 import crm_plugin.campaigns.models
 import crm_plugin.channels.models

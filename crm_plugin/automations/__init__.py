@@ -1,7 +1,7 @@
 """Automations: campaigns that start by themselves, step by step, for each person who gives cause.
 
 Above campaigns, whose ledger sends every step and whose rules decide about it; below the home page, which
-shows what is under way. Also campaigns that repeat, with one child a period.
+shows what is under way.
 
 Rooms, from the ground up; each imports those below it:
 
@@ -14,6 +14,7 @@ Rooms, from the ground up; each imports those below it:
 - ``dated``, ``stage_people``: people with a cause. ``walk``: step by step. ``messages``: their campaigns.
 - ``entry``: lets people in. ``steps``: carries out what is due. ``members``: what merging and erasing people
   do to them. ``ready_made``: automations to start from.
+- ``recurring``: campaigns that repeat, with one child a period; it stands apart.
 - ``service``: the verbs. ``jobs``: what workers run.
 - ``capability``: what automations bring to the capabilities below.
 """

@@ -59,16 +59,29 @@ def get(crm: Crm, actor: Actor, campaign_id: int, permission: str = "crm.view") 
 
 
 def listing(
-    crm: Crm, actor: Actor, *, states: Sequence[str] = (), before: int | None = None, limit: int = 50
+    crm: Crm,
+    actor: Actor,
+    *,
+    states: Sequence[str] = (),
+    before: int | None = None,
+    limit: int = 50,
+    parent: int | None = None,
 ) -> list[Listed]:
     """Return the campaigns that the actor may see, newest first.
 
     :param before: the id of the last one seen.
+    :param parent: the children of this campaign; None = those that are nobody's children.
     """
     need(actor, "crm.view")
     author = None if actor.scope is None else actor.id
-    found = queries.listing(crm, states=states, before=before, limit=limit, author=author)
+    found = queries.listing(crm, states=states, before=before, limit=limit, author=author, parent=parent)
     return [each for each in found if is_visible(each.campaign, actor)]
+
+
+def several(session: Session, actor: Actor, ids: Sequence[int]) -> dict[int, CampaignRow]:
+    """Return those of some campaigns that the actor may see and nobody deleted, by their ids."""
+    need(actor, "crm.view")
+    return {row.id: row for row in queries.by_ids(session, ids) if is_visible(row, actor)}
 
 
 def named(crm: Crm, actor: Actor, limit: int) -> list[queries.Named]:

@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "campaign.course_over": "{course} has ended by then",
     "campaign.course_full": "{course} is full: {taken} of {capacity} seats are taken",
     "campaign.shared_addresses": "{count} left out: somebody else with the same address gets the message",
+    "campaign.repeats": "this campaign repeats: start it again under Repeat, or send a copy of it",
     "campaign.not_confirmed": "type {count} to confirm the number of people",
     "campaign.too_many_tests": "at most {limit} tests within 24 hours: send a campaign instead",
     "campaign.test_later": "the carrier's limit is reached: try again in {seconds} seconds",

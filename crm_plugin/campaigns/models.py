@@ -18,10 +18,10 @@ class Campaign(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(Key())
     kind: Mapped[str] = mapped_column(Key(16), default="campaign")
-    """``campaign``; ``single`` for a one-to-one message, ``step`` for one of an automation: both are kept
-    off the list."""
+    """``campaign``; ``single`` for a one-to-one message, ``step`` for one of an automation, ``recurring`` for
+    one whose children are sent: the list shows the first only."""
     parent_id: Mapped[int | None] = mapped_column(Id)
-    """The automation or the recurring campaign that made it."""
+    """The automation (of a ``step``) or the recurring campaign (of a ``campaign``) that made it."""
     step: Mapped[int | None]
     """Which step of its automation it is."""
     channel: Mapped[str] = mapped_column(Key(16))

@@ -192,9 +192,17 @@ def rules_of(
         zone=school_zone(crm),
         topic=campaign.topic_id,
         required=required,
+        series=_series(campaign),
         stale_hours=crm.settings.stale_data_hours,
         course=personalisation.course_of(campaign.content),
     )
+
+
+def _series(campaign: Campaign) -> int | None:
+    """Return the campaign that repeats, of it and of its children."""
+    if campaign.kind == "recurring":
+        return campaign.id
+    return campaign.parent_id if campaign.kind == "campaign" else None
 
 
 def unknown_is_no(crm: Crm) -> bool:

@@ -15,7 +15,7 @@ from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.links.measures import Measures, tallies
 
-UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held")
+UNFINISHED = ("draft", "scheduled", "freezing", "sending", "paused", "held", "repeating")
 """States of a campaign that may still ask who its people are, or whether the goal is reached."""
 
 EXPLAINED = ("waiting", "failed_transient", "failed_permanent", "unknown")
@@ -29,6 +29,7 @@ class CampaignRow:
     id: int
     name: str
     kind: str
+    parent_id: int | None
     channel: str
     purpose: str
     topic_id: int | None
@@ -88,6 +89,11 @@ def rows(session: Session, query: sa.Select[Any]) -> list[CampaignRow]:
     return [row_of(campaign) for campaign in session.scalars(query)]
 
 
+def by_ids(session: Session, ids: Sequence[int]) -> list[CampaignRow]:
+    """Return campaigns by their ids, without drafts that were deleted."""
+    return rows(session, sa.select(Campaign).where(Campaign.id.in_(ids), Campaign.removed_at.is_(None)))
+
+
 def get(crm: Crm, campaign_id: int) -> CampaignRow:
     """Return a campaign.
 
@@ -104,14 +110,17 @@ def listing(
     before: int | None = None,
     limit: int = 50,
     author: str | None = None,
+    parent: int | None = None,
 ) -> list[Listed]:
     """Return campaigns with their numbers, newest first; one-to-one messages are not among them.
 
     :param states: only these; empty = all.
     :param before: the id of the last one seen.
     :param author: only what this actor made; None = everybody's.
+    :param parent: the children of this campaign; None = those that are nobody's children.
     """
     query = sa.select(Campaign).where(Campaign.kind == "campaign", Campaign.removed_at.is_(None))
+    query = query.where(Campaign.parent_id.is_(None) if parent is None else Campaign.parent_id == parent)
     query = query.order_by(Campaign.id.desc()).limit(limit)
     if author is not None:
         query = query.where(Campaign.created_by == author)
@@ -142,7 +151,8 @@ def named(crm: Crm, limit: int, author: str | None = None) -> list[Named]:
     :param author: only what this actor made; None = everybody's.
     """
     chosen = sa.select(Campaign.id, Campaign.name, Campaign.scope)
-    chosen = chosen.where(Campaign.kind == "campaign", Campaign.removed_at.is_(None))
+    alone = (Campaign.kind == "campaign", Campaign.parent_id.is_(None), Campaign.removed_at.is_(None))
+    chosen = chosen.where(*alone)
     if author is not None:
         chosen = chosen.where(Campaign.created_by == author)
     with crm.db.read() as session:
@@ -199,3 +209,31 @@ def last_topic(session: Session, author: str) -> int | None:
         Campaign.launched_by == author, Campaign.purpose == "marketing", Campaign.kind == "campaign"
     )
     return session.scalar(query.order_by(Campaign.id.desc()).limit(1))
+
+
+@dataclass(slots=True)
+class Sums:
+    """The numbers of all children of a campaign together."""
+
+    children: int = 0
+    considered: int = 0
+    sent: int = 0
+    """Sent, the delivered ones among them."""
+    people_clicked: int = 0
+    """Of each child: somebody who clicked in two of them counts twice, as they got two messages."""
+
+
+def sums_of_children(session: Session, parents: Sequence[int]) -> dict[int, Sums]:
+    """Return the sums of each campaign that has children; zeros where it has none yet."""
+    found = {parent: Sums() for parent in parents}
+    theirs = sa.select(Campaign.id, Campaign.parent_id).where(Campaign.parent_id.in_(parents))
+    theirs = theirs.where(Campaign.kind == "campaign")
+    family = {ident: parent for ident, parent in session.execute(theirs) if parent is not None}
+    numbers, clicks = books(session, list(family)), tallies(session, list(family))
+    for ident, parent in family.items():
+        sums, states = found[parent], numbers[ident].states
+        sums.children += 1
+        sums.considered += numbers[ident].considered
+        sums.sent += states["sent"] + states["delivered"]
+        sums.people_clicked += clicks[ident].people_clicked
+    return found

@@ -40,11 +40,13 @@ def launch(
     :param as_of: the instant of the check that showed this number; for an hour it may be sent as of then.
     :raises BadInput: the first error of the pre-flight; ``campaign.not_confirmed`` for another number.
     :raises Conflict: ``campaign.bad_state`` unless it is a draft: a second launch changes nothing;
-        ``campaign.changed`` when somebody wrote over it meanwhile.
+        ``campaign.changed`` when somebody wrote over it meanwhile; ``campaign.repeats`` for one that repeats.
     """
     with crm.db.read() as session:
         campaign = access.one(session, actor, campaign_id, "crm.send")
         campaign_states.check_state(campaign.state, ("draft",), LAUNCHED)
+        if campaign.kind == "recurring":
+            raise Conflict("campaign.repeats")
         found = preflight(crm, session, campaign, at=confirmed_instant(crm, as_of))
     if typed is not None and typed != str(found.reach.reached):
         raise BadInput("campaign.not_confirmed", count=found.reach.reached)

@@ -4,12 +4,14 @@ from crm_plugin.host.contributions import Capability
 from crm_plugin.web import api
 from crm_plugin.web.admin import audit_log, health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
+from crm_plugin.web.automations import recurring
+from crm_plugin.web.automations import words as automation_words
 from crm_plugin.web.campaigns import list_page as campaign_list
 from crm_plugin.web.campaigns import page as campaign_page
 from crm_plugin.web.campaigns import people as campaign_people
 from crm_plugin.web.campaigns import report as campaign_report
 from crm_plugin.web.campaigns import words as campaign_words
-from crm_plugin.web.campaigns.composer import audience, check, content, policy, steps
+from crm_plugin.web.campaigns.composer import audience, check, content, policy, repeat, steps
 from crm_plugin.web.home_page import page as home
 from crm_plugin.web.home_page import words as home_words
 from crm_plugin.web.menu import ENTRIES
@@ -31,7 +33,7 @@ _PAGES = (
     *(person_page, explain, message, notes, replies),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
-    audit_log,
+    *(audit_log, repeat, recurring),
 )
 
 _WORDS = (
@@ -43,6 +45,7 @@ _WORDS = (
     people_words,
     person_words,
     home_words,
+    automation_words,
 )
 
 _OURS = WebExtension(

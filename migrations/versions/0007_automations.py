@@ -17,6 +17,7 @@ def upgrade() -> None:
     _members()
     add_column("crm_campaign", sa.Column("step", sa.Integer(), nullable=True))
     create_index("ix_crm_campaign_parent", "crm_campaign", ["parent_id", "kind"])
+    _recurring()
 
 
 def _automations() -> None:
@@ -79,3 +80,28 @@ def _members() -> None:
         sa.Column("look", sa.Integer(), nullable=False),
     )
     create_index("ix_crm_automation_inside_person", "crm_automation_inside", ["person_id"])
+
+
+def _recurring() -> None:
+    create_table(
+        "crm_recurrence",
+        sa.Column("campaign_id", db.Id(), primary_key=True, autoincrement=False),
+        sa.Column("state", db.Key(8), nullable=False),
+        sa.Column("reason", db.Key(64), nullable=True),
+        sa.Column("every", db.Key(8), nullable=False),
+        sa.Column("days", db.Json(), nullable=False),
+        sa.Column("clock", db.Key(5), nullable=False),
+        sa.Column("zone", db.Key(64), nullable=False),
+        sa.Column("next_at", db.UtcDateTime(), nullable=True),
+        sa.Column("changed_by", db.Key(), nullable=False),
+        sa.Column("changed_at", db.UtcDateTime(), nullable=False),
+    )
+    create_table(
+        "crm_recurrence_period",
+        sa.Column("campaign_id", db.Id(), primary_key=True, autoincrement=False),
+        sa.Column("day", db.Key(10), primary_key=True),
+        sa.Column("due_at", db.UtcDateTime(), nullable=False),
+        sa.Column("child_id", db.Id(), nullable=True),
+        sa.Column("reason", db.Key(64), nullable=True),
+        sa.Column("missed", sa.Integer(), nullable=False),
+    )

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.automations.recurring import queries as recurring
+from crm_plugin.automations.recurring import service as service_of_recurring
+from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.delivery import wakeups
 from crm_plugin.campaigns.models import Campaign, Delivery, EarlyReport
 from crm_plugin.channels.sms.carriers.pushes import Report
@@ -40,7 +43,7 @@ from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging, exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export, Tagging
 from crm_plugin.segments.saved import quick_queries
-from tests.campaigns.fixtures import EVERYBODY, books_of, launched, rows, run, state, world
+from tests.campaigns.fixtures import EVERYBODY, books_of, document, launched, rows, run, state, world
 from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
@@ -229,6 +232,17 @@ def what_time_makes_due_begins_and_a_worker_is_woken(here: Here) -> None:
     here.monkeypatch.setattr(wakeups, "wake", lambda _crm, *about: woken.append(about))
     do(crm, "crm_plugin.campaigns.jobs.sweep")
     assert (state(crm, ident), woken) == ("freezing", [(ident, "freezing")])
+
+
+@of("crm_plugin.automations.recurring.jobs.look")
+def a_period_that_has_begun_has_its_child(here: Here) -> None:
+    crm = world(here.database, here.folder, people=3)
+    ident = drafts.create(crm, ANN, document())
+    service_of_recurring.start(crm, ANN, ident, {"every": "day", "at": "13:00", "zone": "UTC"})
+    move(crm, hours=1)
+    do(crm, "crm_plugin.automations.recurring.jobs.look")
+    (period,) = recurring.history(crm, ANN, ident)
+    assert (state(crm, period.child_id or 0), period.due_at) == ("scheduled", NOW + timedelta(hours=1))
 
 
 @of("crm_plugin.campaigns.jobs.attend")

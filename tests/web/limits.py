@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from flask import Flask
 
+from crm_plugin.automations.recurring import service as recurring
 from crm_plugin.campaigns import access, jobs, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
@@ -167,6 +168,9 @@ def _fill(limits: Limits) -> None:
     ids["theirs"], ids["own"] = (_campaign(crm, actor) for actor in (ADMIN, LIMITED))
     ids["draft"] = drafts.create(crm, ADMIN, file_of_campaign())
     ids["own_draft"] = drafts.create(crm, LIMITED, file_of_campaign())
+    for name, actor in (("repeating", ADMIN), ("own_repeating", LIMITED)):
+        ids[name] = drafts.create(crm, actor, file_of_campaign())
+        recurring.start(crm, actor, ids[name], {"every": "day", "at": "09:00"})
     send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
     with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
     ids["export"] = exports.queue(crm, ADMIN, with_part)

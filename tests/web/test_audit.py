@@ -31,6 +31,7 @@ from crm_plugin.segments.bulk.bulk_tagging import put_tag
 from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.shell.guard import Route
 from tests.servers.conflicts import each_first_try_fails
+from tests.web.automation_changes import AUTOMATIONS
 from tests.web.limits import ADMIN, EVERYBODY, Limits, a_reply, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
 from tests.web.text_review import Takes, take_texts
@@ -141,7 +142,8 @@ def _removed(world: Limits) -> int:
 _HTML = {"subject": "x", "html": "<p>x</p>"}
 _UNKNOWN: dict[str, Any] = {"state": "unknown", "tries": 1}
 _FAILED: dict[str, Any] = {"state": "failed_transient", "tries": 5}
-CHANGES: dict[str, Callable[[Limits], Change]] = TOPICS | {
+_OTHERS = TOPICS | AUTOMATIONS
+CHANGES: dict[str, Callable[[Limits], Change]] = _OTHERS | {
     "campaign_new": lambda _w: ("/campaigns/new", {}, "campaign.create"),
     "campaign_copy": _at("/campaigns/{}/copy", _draft, {}, "campaign.create"),
     "campaign_discard": _at("/campaigns/{}/discard", _draft, {}, "campaign.remove"),

@@ -24,6 +24,7 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.shell.guard import Route
+from tests.web.automation_changes import AUTOMATIONS_OUTSIDE, AUTOMATIONS_PLAIN
 from tests.web.limits import (
     ADMIN,
     CLOSED,
@@ -69,6 +70,7 @@ OUTSIDE = {
     f"{API}/stopped/<": "stopped",
     f"{API}/replies/<": "reply",
     **TOPICS_OUTSIDE,
+    **AUTOMATIONS_OUTSIDE,
 }
 BODIES: dict[str, Any] = {
     "api_replace_campaign": {"name": "x"},
@@ -137,6 +139,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_list_stopped_addresses": (f"{API}/stopped", None, 403),
     "api_stop_address": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
     **TOPICS_PLAIN,
+    **AUTOMATIONS_PLAIN,
     **CLOSED,
     "api_list_quick_queries": (f"{API}/queries", None, 200),
     "api_create_quick_query": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),
@@ -253,6 +256,7 @@ def test_plain_routes_tell_nothing_of_who_is_outside(limits: Limits) -> None:
 
 
 INSIDE = {
+    "repeating": ("own_repeating",),
     "theirs": ("own", "own_draft"),
     "out1": ("in1", "in2"),
     "private": ("mine", "shared"),

@@ -158,7 +158,8 @@ def copy(crm: Crm, actor: Actor, campaign_id: int, name: str) -> int:
     access.check_asked(crm, actor, row.document())
     document = {key: value for key, value in row.document().items() if key not in ("at", "zone")}
     document["policy"] = {key: value for key, value in row.policy.items() if key != "expires_at"}
-    return _create(crm, actor, {**document, "name": name}, row.kind)
+    kind = "single" if row.kind == "single" else "campaign"
+    return _create(crm, actor, {**document, "name": name}, kind)
 
 
 def remove(crm: Crm, actor: Actor, campaign_id: int) -> None:

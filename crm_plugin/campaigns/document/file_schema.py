@@ -86,6 +86,7 @@ def _policy() -> Json:
             "type": "boolean",
             "description": "Nothing leaves once the course or class takes nobody any more.",
         },
+        "once": {"type": "boolean", "description": "In a campaign that repeats: nobody gets it twice."},
     }
     return {key: known[key] for key in schemas.POLICY}
 

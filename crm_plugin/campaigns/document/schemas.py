@@ -30,7 +30,7 @@ CONTENT = (
     *("link", "course", "class"),
 )
 NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
-POLICY = (*NUMBERS, "quiet_hours", "goal", "expires_at", "open_course")
+POLICY = (*NUMBERS, "quiet_hours", "goal", "expires_at", "open_course", "once")
 TITLES = {"course": "course_title", "class": "class_title"}
 """Key that names a course or a class → the variable that it fills in."""
 PURPOSES = ("marketing", "service")
@@ -154,7 +154,7 @@ def _policy(policy: Any, checks: Checks) -> dict[str, Any]:
             _instant(value, place)
         elif key == "quiet_hours":
             _quiet(value, place)
-        elif key == "open_course":
+        elif key in ("open_course", "once"):
             if not isinstance(value, bool):
                 raise _bad(place, Clause("expected true or false"))
         else:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.kernel.errors import Clause, Conflict, NotFound
 
-STATES = ("draft", "scheduled", "freezing", "sending", "paused", "finished", "cancelled", "held")
-"""Every state of a campaign."""
+STATES = ("draft", "scheduled", "freezing", "sending", "paused", "finished", "cancelled", "held", "repeating")
+"""Every state of a campaign; one that is *repeating* is never sent itself, but a child of it each period."""
 
 ACTIVE = ("freezing", "sending")
 
@@ -26,6 +26,9 @@ EDGES: dict[str, dict[str, str]] = {
     "resume": {"paused": "sending", "held": "sending"},
     "finish": {"sending": "finished"},
     "reopen": {"finished": "sending"},
+    "repeat": {"draft": "repeating"},
+    "rewrite": {"repeating": "draft"},
+    "end": {"repeating": "finished"},
 }
 """Verb → from → to. What stands in no verb never happens (``plan`` and ``freeze``: resumed before its
 time, and before its freeze is done)."""

@@ -28,6 +28,8 @@ class Policy:
     """(n, seconds)."""
     open_course: bool = False
     """Nothing leaves any more once the campaign's course takes nobody."""
+    once: bool = False
+    """Of a campaign that repeats: nobody gets it in two periods."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Policy":
@@ -40,6 +42,7 @@ class Policy:
             expires_at=parse_instant(expires) if expires else None,
             rate=RATE.read(document) if RATE.key in document else None,
             open_course=bool(document.get("open_course")),
+            once=bool(document.get("once")),
         )
 
 
@@ -58,6 +61,8 @@ class Rules:
     zone: ZoneInfo
     topic: int | None = None
     """What the messages are about: people who opted out of it get none."""
+    series: int | None = None
+    """The campaign that it repeats."""
     stale_hours: int = 0
     """Age of the school's data above which nothing leaves; 0 = any age will do."""
     required: tuple[str, ...] = ()

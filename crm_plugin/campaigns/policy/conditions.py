@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from crm_plugin.campaigns.ledger.states import COUNTED
-from crm_plugin.campaigns.models import Delivery
+from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.word_columns import expression
 from crm_plugin.profiles.consent import channels, eligibility
@@ -77,7 +77,8 @@ def is_topic_refused(rules: Rules, _present: Present) -> Condition | None:
 
 def is_held_out(rules: Rules, _present: Present) -> Condition | None:
     """The lot keeps the person back for comparison."""
-    return held_out(rules.campaign_id, rules.holdout) if rules.holdout > 0 else None
+    # Of a campaign that repeats the same people are held back in each period.
+    return held_out(rules.series or rules.campaign_id, rules.holdout) if rules.holdout > 0 else None
 
 
 def held_out(campaign_id: int, share: float) -> Condition:
@@ -95,6 +96,20 @@ def held_out(campaign_id: int, share: float) -> Condition:
 def has_goal(rules: Rules, present: Present) -> Condition | None:
     """The person fulfils the goal already."""
     return None if rules.goal is None else condition(rules.goal, present)
+
+
+def had_it_before(rules: Rules, _present: Present) -> Condition | None:
+    """The person got an earlier period of a campaign that nobody is to get twice."""
+    if rules.series is None or not rules.policy.once:
+        return None
+    earlier, period = aliased(Delivery), aliased(Campaign)
+    return (
+        sa.exists()
+        .where(earlier.person_id == Person.id, earlier.state.in_(COUNTED))
+        .where(earlier.campaign_id == period.id, period.parent_id == rules.series, period.kind == "campaign")
+        .where(period.id != rules.campaign_id)
+        .correlate(Person)
+    )
 
 
 def is_expired(rules: Rules, present: Present) -> Condition | None:

@@ -135,6 +135,12 @@ REASONS = (
         marketing=True,
     ),
     Reason(
+        key="once",
+        label=Text("Got it in an earlier period"),
+        freeze=c.had_it_before,
+        marking=(c.had_it_before,),
+    ),
+    Reason(
         key="left_out",
         label=Text("Got marketing recently"),
         freeze=is_resting,

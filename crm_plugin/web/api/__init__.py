@@ -13,6 +13,7 @@ from crm_plugin.web.api import (
     people,
     person,
     queries,
+    recurring,
     replies,
     school,
     segments,
@@ -24,7 +25,7 @@ ROUTES = tuple(
     module.ROUTES
     for module in (
         *(audit, automations, campaigns, openapi, exports, people, person),
-        *(queries, replies, school, segments, sms_templates, topics),
+        *(queries, recurring, replies, school, segments, sms_templates, topics),
     )
 )
 """The operations of each module."""

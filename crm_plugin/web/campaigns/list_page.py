@@ -67,6 +67,7 @@ def campaigns() -> ResponseReturnValue:
         "campaigns/list.html",
         title=say("Campaigns"),
         active="campaigns",
+        tab="campaigns",
         rows=rows,
         next=url_for("crm.campaigns", before=rows[-1].id) if len(rows) == PAGE else "",
         first=url_for("crm.campaigns") if before else "",

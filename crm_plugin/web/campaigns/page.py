@@ -78,6 +78,8 @@ def campaign(ident: int) -> ResponseReturnValue:
     row = found.campaign
     if row.state == "draft" and actor().may("crm.send"):
         return redirect(url_for("crm.compose_audience", ident=ident))
+    if row.kind == "recurring":
+        return redirect(url_for("crm.recurring_campaign", ident=ident))
     return render(
         "campaigns/page.html",
         title=row.name,

@@ -15,6 +15,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "finished": Text("Finished"),
         "cancelled": Text("Cancelled"),
         "held": Text("Held"),
+        "repeating": Text("Repeating"),
     },
     "delivery": {
         "considered": Text("Audience size"),

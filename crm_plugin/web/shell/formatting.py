@@ -93,6 +93,11 @@ def moment(value: datetime | None) -> str:
     return str(format_datetime(value.astimezone(zone()), plain(_MOMENT), locale=babel_locale()))
 
 
+def weekdays() -> dict[int, str]:
+    """Return day of the week, from Monday = 0 → its short name."""
+    return dict(sorted(Locale.parse(babel_locale()).days["stand-alone"]["abbreviated"].items()))
+
+
 def country(code: str) -> str:
     """Return a country's name; a code that has none as it is."""
     return str(Locale.parse(babel_locale()).territories.get(code.upper(), code))

@@ -5,6 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crm_plugin.automations.recurring import service as recurring
+from crm_plugin.automations.recurring.models import Recurrence
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.ledger import campaign_states
@@ -59,12 +61,14 @@ def pages_of(school: School) -> list[str]:
         person = session.scalar(sa.select(Person.id).where(Person.host_id == "p2"))
         there = sa.select(Campaign.id, Campaign.channel, Campaign.state).where(Campaign.removed_at.is_(None))
         campaigns = session.execute(there.order_by(Campaign.id)).all()
+        recurrences = session.scalars(sa.select(Recurrence.campaign_id)).all()
         keys = session.scalars(sa.select(SmsTemplate.key).where(SmsTemplate.stock.is_(False))).all()
         queries = session.scalars(sa.select(QuickQuery.id)).all()
     drafts = {row.channel: row.id for row in campaigns if row.state == "draft"}
     steps = [f"/campaigns/{ident}/{step}" for ident in drafts.values() for step in ("content", "check")]
     steps += [f"/campaigns/{drafts['email']}/{step}" for step in ("audience", "policy")]
     begun = [f"/campaigns/{row.id}" for row in campaigns if row.state != "draft"]
+    begun += [f"/recurring/{ident}" for ident in recurrences]
     sent = begun[0]
     return [
         *plain,
@@ -93,6 +97,16 @@ def _campaigns(school: School) -> None:
             there = sa.update(Campaign).where(Campaign.id == made)
             session.execute(there.values(state=state, **begun))
     drafts.remove(crm, ADMIN, _draft(school, "Thrown away", "email"))
+    _recurring(school)
+
+
+def _recurring(school: School) -> None:
+    """Put in a campaign that repeats in each state."""
+    for verb in (None, recurring.pause, recurring.edit, recurring.end):
+        ident = _draft(school, "Repeats", "email", **CONTENTS["email"])
+        recurring.start(school.crm, ADMIN, ident, {"every": "day", "at": "09:00"})
+        if verb is not None:
+            verb(school.crm, ADMIN, ident)
 
 
 def _draft(school: School, name: str, channel: str, **content: Any) -> int:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.composing.check import check
 from crm_plugin.campaigns.composing.preflight import Preflight, preflight
+from crm_plugin.campaigns.composing.repeating import NOBODY
 from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.document.personalisation import leaves_out
 from crm_plugin.campaigns.policy.rules import KEYS, LACKING
@@ -16,6 +17,7 @@ from crm_plugin.campaigns.queries import CampaignRow, row_of
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.errors import CrmError
 from crm_plugin.links import draft_link_check
+from crm_plugin.web.campaigns.composer import repeat_form
 from crm_plugin.web.campaigns.composer.content import is_written, person_asked, shown_preview
 from crm_plugin.web.campaigns.composer.policy import zone_of
 from crm_plugin.web.campaigns.composer.steps import draft_of, drafted, save, show, spoken
@@ -33,6 +35,14 @@ ROUTES = Routes()
 @ROUTES.page("/campaigns/<int:ident>/check", "crm.send")
 def compose_check(ident: int) -> ResponseReturnValue:
     """Show the last step."""
+    return page(ident)
+
+
+def page(ident: int, problem: CrmError | None = None) -> ResponseReturnValue:
+    """Return the page of the last step.
+
+    :param problem: why it does not repeat: the form shows what was typed.
+    """
     checked = check(crm(), actor(), ident, person_asked())
     draft, found = checked.draft, checked.found
     _ask_about_links(found)
@@ -40,6 +50,7 @@ def compose_check(ident: int) -> ResponseReturnValue:
     return show(
         "check",
         draft,
+        problem,
         reach=_reach(found),
         topic=topic_name(draft),
         will_reach=reached,
@@ -47,6 +58,8 @@ def compose_check(ident: int) -> ResponseReturnValue:
         must_type=reached > crm().settings.confirm_above,
         starts=formatting.in_zone(draft.planned_at, zone_of(draft)) if draft.planned_at else "",
         **_found(draft, found),
+        **repeat_form.shown(draft, problem),
+        repeat_blocked=any(one.code != NOBODY for one in found.errors),
         **shown_preview(checked.preview if is_written(draft.content) else None),
     )
 
@@ -136,9 +149,8 @@ def campaign_test(ident: int) -> ResponseReturnValue:
 @ROUTES.page("/campaigns/<int:ident>/launch", "crm.send", post=True)
 def campaign_launch(ident: int) -> ResponseReturnValue:
     """Launch a draft, once the number of people was confirmed. Posted again, it changes nothing."""
-    typed = request.form.get("confirm", "").replace(",", "").replace(" ", "")
     try:
-        state = service.launch(crm(), actor(), ident, typed, _as_of())
+        state = service.launch(crm(), actor(), ident, typed(), as_of())
     except CrmError as error:
         if access.get(crm(), actor(), ident).state != "draft":  # launched before, or a twin was quicker
             return _launched_already(ident)
@@ -148,7 +160,12 @@ def campaign_launch(ident: int) -> ResponseReturnValue:
     return redirect(url_for("crm.campaign", ident=ident))
 
 
-def _as_of() -> datetime | None:
+def typed() -> str:
+    """Return the number of people that the form confirms."""
+    return request.form.get("confirm", "").replace(",", "").replace(" ", "")
+
+
+def as_of() -> datetime | None:
     """Return the instant of the check that the form was filled in at."""
     try:
         return parse_instant(request.form.get("as_of", ""))

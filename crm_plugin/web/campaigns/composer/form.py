@@ -51,6 +51,7 @@ def policy_of(form: MultiDict[str, str], before: Mapping[str, Any], goal: Goal) 
     :raises BadInput: ``campaign.*`` for what is no number, time or zone.
     """
     policy: dict[str, Any] = {}
+    _put(policy, "once", before.get("once"))  # asked at the last step
     _put(policy, "goal", before.get("goal") if form.get("goal", "keep") == "keep" else goal(form["goal"]))
     for field in FIELDS:
         _put(policy, field.key, _numbers(form, field))

@@ -1,0 +1,35 @@
+"""Words of recurring campaigns: their states, why a period has no campaign, when they repeat."""
+
+from babel.lists import format_list
+
+from crm_plugin.automations.recurring.rhythm import Rhythm
+from crm_plugin.kernel.i18n import Text
+from crm_plugin.web.shell import formatting
+from crm_plugin.web.shell.i18n import Words, say
+from crm_plugin.web.shell.vocabulary import inside
+
+TABLES: dict[str, dict[str, Text]] = {
+    "recurring": {
+        "on": Text("Repeating"),
+        "paused": Text("Paused"),
+        "off": Text("Being changed"),
+        "ended": Text("Ended"),
+    },
+    "reason": {
+        "missed": Text("Skipped: nobody was there to send it in time"),
+        "campaign.empty_audience": Text("Nobody was in the audience"),
+    },
+}
+WORDS = Words(TABLES, spoken={("recurring.bad_state", "state"): inside("recurring")})
+"""What this room says."""
+
+
+def rhythm_words(rhythm: Rhythm) -> str:
+    """Return when the periods are, in words."""
+    if rhythm.every == "day":
+        return say("Every day at %(time)s", time=rhythm.at)
+    if rhythm.every == "month":
+        return say("Every month on day %(day)s at %(time)s", day=rhythm.days[0], time=rhythm.at)
+    names = formatting.weekdays()
+    days = format_list([names[day] for day in rhythm.days], locale=formatting.babel_locale())
+    return say("Every week on %(days)s at %(time)s", days=days, time=rhythm.at)
