@@ -1,6 +1,6 @@
 """Sends the campaigns of the last weeks, each with the clock of its day; the outbox takes all of them."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
@@ -17,6 +17,7 @@ from crm_plugin.demo.models import Message
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.clock import system_clock
+from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.store.host_info_cache import school_zone
 
 _POLICY = {"leave_out_days": 4, "cap": {"n": 6, "days": 30}}
@@ -30,30 +31,36 @@ def seed(crm: Crm, language: str) -> None:
     for place, story in enumerate(STORIES):
         at = crm.clock() - timedelta(days=story.days)
         at = at.astimezone(zone).replace(hour=10 + place % 7, minute=place * 13 % 60)
-        if story.days < 0:
-            _plan(crm, authors[0], story, language, at)
-        else:
-            ident = _send(past.at(at), authors[place % 3 == 1], story, language)
+        then, author = past.at(min(at, past.present)), authors[place % 3 == 1]
+        planned = {"at": at.isoformat()} if story.days < 0 else {}
+        ident = _launched(then, author, {**_file(crm, story, language), **planned})
+        if ident is not None and not planned:
+            _send(then, ident, story.channel, int(at.timestamp()))
             reactions.seed(past, ident, story, language)
     drafts.create(crm, authors[1], _file(crm, DRAFT, language))
 
 
-def _plan(crm: Crm, actor: Actor, story: Story, language: str, at: datetime) -> None:
-    ident = drafts.create(crm, actor, {**_file(crm, story, language), "at": at.isoformat()})
-    service.launch(crm, actor, ident)
+def _launched(crm: Crm, actor: Actor, file: dict[str, Any]) -> int | None:
+    """Make a campaign and launch it; None where nobody is in its audience, as in a very small school."""
+    ident = drafts.create(crm, actor, file)
+    try:
+        service.launch(crm, actor, ident)
+    except BadInput as error:
+        if error.code != "campaign.empty_audience":
+            raise
+        drafts.remove(crm, actor, ident)
+        return None
+    return ident
 
 
-def _send(past: Crm, actor: Actor, story: Story, language: str) -> int:
-    at, began = int(past.clock().timestamp()), int(system_clock().timestamp())
-    ident = drafts.create(past, actor, _file(past, story, language))
-    service.launch(past, actor, ident)
+def _send(past: Crm, ident: int, channel: str, at: int) -> None:
+    began = int(system_clock().timestamp())
     freeze(past, ident)
     drain(past, ident, _LONGEST)
-    if story.channel == "message":
+    if channel == "message":
         # The school dates what it takes by its own clock, which nobody can turn back.
         mine = update(Message).where(Message.sent_at >= began)
         past.db.run(lambda session: session.execute(mine.values(sent_at=at)))
-    return ident
 
 
 def _file(crm: Crm, story: Story, language: str) -> dict[str, Any]:
