@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.boards import stage_rows
 from crm_plugin.boards.questions import Asked, Roots
-from crm_plugin.boards.stages import FIELD
+from crm_plugin.boards.stages import FIELD, STALLED
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models import school as m
@@ -122,6 +122,13 @@ FIELDS = (
         "orders",
         Text("let an order for {value} close unpaid"),
         Text("let no order for {value} close unpaid"),
+    ),
+    _field(
+        STALLED,
+        Text("stalled learners of a course"),
+        "enrolments.progress",
+        Text("has fallen behind in {value}"),
+        Text("has not fallen behind in {value}"),
     ),
 )
 """In the order of the builder's menu: ``stage.potential`` and so on."""

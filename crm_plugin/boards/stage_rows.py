@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.boards.acts import acts, closing
 from crm_plugin.boards.questions import Asked, Select, is_anybody, same, same_orders
+from crm_plugin.boards.stalled import stalled
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.value_types import Condition
@@ -28,7 +29,8 @@ _LONG_AGO, _FOREVER = (sa.literal(datetime(year, 1, 1, tzinfo=UTC), UtcDateTime)
 def pairs(stage: str, asked: Asked) -> Select:
     """Return ``SELECT DISTINCT person_id, root_id`` of everybody in a stage of the courses asked for.
 
-    :param stage: of :data:`crm_plugin.boards.stages.STAGES` or :data:`~crm_plugin.boards.stages.AUDIENCES`.
+    :param stage: of :data:`crm_plugin.boards.stages.STAGES` or :data:`~crm_plugin.boards.stages.AUDIENCES`,
+        or ``stalled``.
     """
     return rows(stage, asked).distinct()
 
@@ -106,6 +108,10 @@ def _learners(asked: Asked) -> Select:
     return asked.pairs(seat).where(*_held(seat, asked), _has_begun(seat, asked))
 
 
+def _stalled(asked: Asked) -> Select:
+    return stalled(asked, lambda seat, of: [*_held(seat, of), _has_begun(seat, of)])
+
+
 def _gone(asked: Asked) -> Select:
     seat, held = aliased(m.Enrolment), aliased(m.Enrolment)
     return asked.pairs(seat).where(*_left(seat), asked.without(same(held, seat, *_held(held, asked))))
@@ -167,4 +173,5 @@ _STAGES: Mapping[str, Callable[[Asked], Select]] = {
     "left": _gone,
     "expired": _expired,
     "closed_unpaid": _closed_unpaid,
+    "stalled": _stalled,
 }

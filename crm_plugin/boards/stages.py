@@ -16,6 +16,8 @@ STAGES = ("potential", "pending", "upcoming", "learners", "left")
 """The tabs of a board, in their order."""
 AUDIENCES = ("expired", "closed_unpaid")
 """Groups besides: access ran out; an order was closed unpaid, and nothing came of it."""
+STALLED = "stalled"
+"""Learners who fall behind the median pace: a condition beside the stages, and no tab."""
 FIELD = "stage."
 """What the names of the fields begin with."""
 

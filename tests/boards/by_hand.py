@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,11 @@ Row = dict[str, Any]
 Pairs = set[tuple[int, int]]
 _GONE = ("refund", "removed", "left")
 _ACTS = ("view", "trial", "favourite", "audit", "coupon")
+
+
+def _since(seat: Row) -> datetime | None:
+    since: datetime | None = seat["starts_at"] or seat["enrolled_at"]
+    return since
 
 
 class ByHand:
@@ -37,6 +43,38 @@ class ByHand:
                 for stage in self._of(person, root):
                     found.setdefault(stage, set()).add((person, root))
         return found
+
+    def stalled(self) -> Pairs:
+        """Return the learners under half of the median pace of their course."""
+        found: Pairs = set()
+        for root in set(self.roots.values()):
+            seats = [one for one in self.tables[m.Enrolment] if one["root_id"] == root and self._learns(one)]
+            usual = self._median(seats)
+            for person in {seat["person_id"] for seat in seats} if usual is not None else ():
+                if self._falls_behind([one for one in seats if one["person_id"] == person], usual or 0):
+                    found.add((person, root))
+        nobody = {one["id"] for one in self.tables[m.Person] if not self._counts(one)}
+        return {pair for pair in found if pair[0] not in nobody}
+
+    def _learns(self, seat: Row) -> bool:
+        begun = seat["starts_at"] is None or seat["starts_at"] <= self.at
+        return seat["role"] == "learner" and self._is_held(seat) and begun
+
+    def _median(self, seats: list[Row]) -> float | None:
+        known = [seat for seat in seats if seat["progress"] is not None and _since(seat) is not None]
+        paces = [self._pace(seat["progress"], _since(seat), seat["completed_at"]) for seat in known]
+        return median(paces) if len(paces) >= 5 else None
+
+    def _falls_behind(self, seats: list[Row], usual: float) -> bool:
+        progress = [seat["progress"] for seat in seats if seat["progress"] is not None]
+        since = [_since(seat) for seat in seats if _since(seat) is not None]
+        if not progress or not since or any(seat["completed_at"] for seat in seats):
+            return False
+        return self._pace(max(progress), min(since), None) < usual / 2  # type: ignore[type-var]
+
+    def _pace(self, progress: float, since: datetime | None, until: datetime | None) -> float:
+        assert since is not None
+        return progress / max(((until or self.at) - since) / timedelta(days=1), 1.0)
 
     def _counts(self, person: Row) -> bool:
         merged = person["merged_into"] is not None

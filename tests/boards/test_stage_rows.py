@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from crm_plugin.boards import stage_rows
 from crm_plugin.boards.questions import Asked
-from crm_plugin.boards.stages import AUDIENCES, STAGES
+from crm_plugin.boards.stages import AUDIENCES, STAGES, STALLED
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Course
 from crm_plugin.segments.language.dates import Present
@@ -45,8 +45,9 @@ def found(database: Database, stage: str, asked: Asked) -> Pairs:
 
 
 def by_hand(school: BoardSchool, present: Present) -> dict[str, Pairs]:
-    decided = ByHand(school.tables, present.as_of, present.zone, present.interest_days).stages()
-    return {stage: decided.get(stage, set()) for stage in EVERY}
+    decided = ByHand(school.tables, present.as_of, present.zone, present.interest_days)
+    stages = decided.stages()
+    return {STALLED: decided.stalled(), **{stage: stages.get(stage, set()) for stage in EVERY}}
 
 
 def check(database: Database, number: int) -> None:
@@ -54,7 +55,7 @@ def check(database: Database, number: int) -> None:
     school = BoardSchool(number, present_of(number, database.dialect))
     school.write(database)
     for present in presents(number, database.dialect):
-        by_sql = {stage: found(database, stage, Asked(present)) for stage in EVERY}
+        by_sql = {stage: found(database, stage, Asked(present)) for stage in (*EVERY, STALLED)}
         assert by_sql == by_hand(school, present)
         assert [(one, other) for one, other in APART if by_sql[one] & by_sql[other]] == []
 
@@ -71,7 +72,7 @@ def test_those_schools_have_people_in_every_stage() -> None:
             stages = by_hand(BoardSchool(number, present_of(number, "sqlite")), present)
             seen.update({stage: len(pairs) for stage, pairs in stages.items()})
             seen["back"] += len(stages["potential"] & stages["left"])
-    assert [stage for stage in (*EVERY, "back") if seen[stage] < 3] == []
+    assert [stage for stage in (*EVERY, STALLED, "back") if seen[stage] < 3] == []
 
 
 @pytest.mark.long
@@ -85,7 +86,7 @@ def test_some_courses_and_some_people_are_a_part_of_all(database: Database) -> N
     BoardSchool(0, present).write(database)
     some, people = {1, 5}, range(1, PEOPLE // 2)
     roots = sa.select(Course.root_id).where(Course.root_id.in_(some))
-    for stage in EVERY:
+    for stage in (*EVERY, STALLED):
         whole = found(database, stage, Asked(present))
         of = {pair for pair in whole if pair[1] in some}
         assert found(database, stage, Asked(present, roots)) == of

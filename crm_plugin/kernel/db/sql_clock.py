@@ -1,6 +1,7 @@
-"""The database's own clock inside a statement: leases of all workers are measured by this one clock."""
+"""Time inside a statement: the database's own clock, by which leases of all workers are measured; spans."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -25,3 +26,12 @@ def db_now_of(dialect: str, seconds: int = 0) -> sa.ColumnElement[datetime]:
     """Return the same for a kind of database."""
     form = _FORMS[dialect]
     return sa.literal_column(form.format(seconds=seconds), UtcDateTime())
+
+
+def seconds_between(dialect: str, begin: Any, end: Any) -> Any:
+    """Return the seconds from one instant to another, as an expression with a fraction."""
+    if dialect == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.type_coerce(end, sa.DateTime) - begin), sa.Double)
+    if dialect == "mysql":
+        return sa.func.timestampdiff(sa.literal_column("MICROSECOND"), begin, end) / sa.literal_column("1e6")
+    return (sa.func.julianday(end) - sa.func.julianday(begin)) * sa.literal_column("86400.0")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flask import g
 
-from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES
+from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, STALLED
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments import service
@@ -30,7 +30,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         Text("Purchases"),
         ("paid_count", "paid_total", "last_paid_at", "first_paid_at", "unpaid_count", "refunded_total"),
     ),
-    (Text("Stage in a course or class"), tuple(FIELD + stage for stage in (*STAGES, *AUDIENCES))),
+    (Text("Stage in a course or class"), tuple(FIELD + stage for stage in (*STAGES, *AUDIENCES, STALLED))),
     (Text("Membership"), ("is_member", "member_level", "member_rank", "member_since", "member_until")),
     (
         Text("Contact and consent"),
