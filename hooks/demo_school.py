@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from crm_plugin.demo.models import (
     CURRENCY,
     TIMEZONE,
     Consent,
+    KeyFigure,
     Message,
     Pin,
     User,
@@ -103,6 +105,7 @@ class DemoSchool(SqlHost):
                 "message.idempotent",
                 "layout",
                 "pins",
+                "figures",
                 "consent.write",
             ),
             message_max_chars=MAX_CHARS,
@@ -196,6 +199,25 @@ class DemoSchool(SqlHost):
             connection.execute(sa.delete(Pin).where(Pin.actor_id == actor_id))
             if rows:
                 connection.execute(sa.insert(Pin), rows)
+        return True
+
+    @hookimpl
+    def host_publish_figures(self, figures: list[r.Figure]) -> bool:
+        """Keep these key figures for the admin home, in place of the earlier ones."""
+        now = int(time.time())
+        rows = [
+            {
+                **{"position": place, "updated_at": now, "labels": dict(one.labels), "unit": one.unit},
+                **{"value": None if one.value is None else str(one.value), "url": one.url},
+                **{"as_of": None if one.as_of is None else int(one.as_of.timestamp())},
+                "permission": one.permission,
+            }
+            for place, one in enumerate(figures)
+        ]
+        with self._writing.begin() as connection:
+            connection.execute(sa.delete(KeyFigure))
+            if rows:
+                connection.execute(sa.insert(KeyFigure), rows)
         return True
 
     @hookimpl
@@ -307,7 +329,25 @@ class _Panel:
             Figure(translate(pin.label, i18n.locale(), CONTEXT), pin.count, pin.url, pin.as_of)
             for pin in db.session.scalars(mine)
         ]
-        return [HomeCard({"en": "Pinned in the CRM", "zh": "CRM 置顶查询"}, pins)] if pins else []
+        cards = [HomeCard({"en": "Pinned in the CRM", "zh": "CRM 置顶查询"}, pins)] if pins else []
+        every = db.session.scalars(sa.select(KeyFigure).order_by(KeyFigure.position)).all()
+        figures = [_shown(one) for one in every if _may_see(user, one.permission)]
+        return [*cards, HomeCard({"en": "Marketing", "zh": "营销概况"}, figures)] if figures else cards
+
+
+def _may_see(user: User, permission: str) -> bool:
+    """Return whether an account sees a figure of the whole school; teachers see their courses only."""
+    roles = [role for role in ("admin", "staff") if user.has_role(role)]
+    return any(permission in PERMISSIONS[role] for role in roles)
+
+
+def _shown(one: KeyFigure) -> Figure:
+    label = one.labels.get(i18n.locale(), one.labels["en"])
+    if one.value is None or not one.unit:
+        return Figure(label, None if one.value is None else int(one.value), one.url, one.as_of)
+    if one.unit == "share":
+        return Figure(label, None, one.url, one.as_of, percent=float(one.value) * 100)
+    return Figure(label, None, one.url, one.as_of, cents=int(Decimal(one.value) * 100))
 
 
 _ICONS = {

@@ -1,7 +1,7 @@
 """What workers run for the home page."""
 
 from crm_plugin.campaigns.reporting import sent_days
-from crm_plugin.dashboard import make_up, reached
+from crm_plugin.dashboard import make_up, published_figures, reached
 from crm_plugin.host.context import Crm, current
 
 PERIODIC = (("crm_plugin.dashboard.jobs.refresh", 60),)
@@ -25,4 +25,5 @@ def burst(crm: Crm) -> bool:
     """Do one round of all that is due; True when something was done."""
     changed = sent_days.refresh(crm)
     counted = reached.refresh(crm, moved=bool(changed))
-    return make_up.refresh(crm) or counted or bool(changed)
+    counted = make_up.refresh(crm) or counted
+    return published_figures.publish(crm) or counted or bool(changed)

@@ -8,7 +8,7 @@ the school by (time, id). Rows are ended, never removed.
 from __future__ import annotations
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
 
 CURRENCY = "CNY"
@@ -252,6 +252,20 @@ class Message(Keyed, Base):
     body: Mapped[str] = mapped_column(Text)
     sent_at: Mapped[int]
     read_at: Mapped[int | None]
+
+
+class KeyFigure(Keyed, Base):
+    """A figure that a plug-in shows on the admin home of everybody who may see it."""
+
+    __tablename__ = "school_key_figures"
+    position: Mapped[int]
+    labels: Mapped[dict[str, str]] = mapped_column(JSON)
+    value: Mapped[str | None]
+    unit: Mapped[str]
+    """Empty for a number, ``share`` for one from 0 to 1, else a currency."""
+    url: Mapped[str] = mapped_column(Text)
+    as_of: Mapped[int | None]
+    permission: Mapped[str]
 
 
 class Pin(Keyed, Base):

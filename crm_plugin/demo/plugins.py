@@ -34,12 +34,17 @@ class MenuEntry:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of a home card; ``as_of`` is seconds since 1970, None where the figure is live."""
+    """One figure of a home card; ``as_of`` is seconds since 1970, None where the figure is live.
+
+    ``cents`` is an amount of the school's currency, ``percent`` a share: they stand in place of ``value``.
+    """
 
     label: str
     value: int | None
     url: str
     as_of: int | None = None
+    cents: int | None = None
+    percent: float | None = None
 
 
 @dataclass(frozen=True)

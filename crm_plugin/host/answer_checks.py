@@ -12,7 +12,7 @@ ID_LENGTH = 191
 REQUIRED_STREAMS = ("persons", "courses", "enrolments")
 CAPABILITIES = (
     *(f"changes.{stream}" for stream in r.STREAMS),
-    *("message", "message.idempotent", "layout", "pins", "consent.write", "convert"),
+    *("message", "message.idempotent", "layout", "pins", "figures", "consent.write", "convert"),
 )
 
 

@@ -239,6 +239,10 @@ class Gateway:
         """Show pinned queries on that administrator's home; False when the host has no place for them."""
         return self.can("pins") and self._done("host_publish_pins", actor_id=actor_id, pins=list(pins))
 
+    def publish_figures(self, figures: Sequence[r.Figure]) -> bool:
+        """Show key figures on the school's home; False when the host has no place for them."""
+        return self.can("figures") and self._done("host_publish_figures", figures=list(figures))
+
     def check(self) -> list[tuple[str, bool, str]]:
         """Return (name, ok, detail) lines for the health page: the host's own, and what failed lately."""
         lines: list[tuple[str, bool, str]] = []

@@ -74,6 +74,10 @@ class HostSpec:
         """Show these pinned quick queries on the home of that administrator, instead of earlier ones."""
 
     @hookspec(firstresult=True)
+    def host_publish_figures(self, figures: list[r.Figure]) -> bool | None:
+        """Show these key figures on the admin home instead of earlier ones, each to whom it is for."""
+
+    @hookspec(firstresult=True)
     def host_send_message(self, message: r.MessageRequest) -> r.MessageReceipt:
         """Deliver one private message to one person; never raises for a bad person: ``rejected``."""
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-CONTRACT = "1.0"
+CONTRACT = "1.1"
 """Version of this contract; the major number changes only when a host must change."""
 
 STREAMS = ("courses", "persons", "enrolments", "orders", "signals")
@@ -208,7 +208,7 @@ class HostInfo:
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Stream → the fields that the host knows (attributes as ``attributes.<name>``)."""
     capabilities: Sequence[str] = ()
-    """``changes.<stream> message message.idempotent layout pins consent.write convert``."""
+    """``changes.<stream> message message.idempotent layout pins figures consent.write convert``."""
     lag: Mapping[str, int] = field(default_factory=dict)
     """Stream or ``stream.field`` → seconds until a silent change is seen by a reconcile scan."""
     message_max_chars: int | None = None
@@ -321,6 +321,29 @@ class Pin:
     count: int | None
     url: str
     as_of: datetime | None
+
+
+@dataclass(slots=True)
+class Figure:
+    """A key figure of the CRM as the host's home shows it, to people who may see the whole school.
+
+    :param key: names it for ever: ``bulk messages reached click_rate everybody registered active bought
+        unpaid taken``; there may be others.
+    :param labels: language → what it is called.
+    :param value: None = not known now.
+    :param unit: empty for a number, ``share`` for one from 0 to 1, else the currency of an amount (ISO 4217).
+    :param url: the page of the CRM that explains it.
+    :param as_of: when it was counted.
+    :param permission: only for people who have it.
+    """
+
+    key: str
+    labels: Mapping[str, str]
+    value: Decimal | None
+    unit: str
+    url: str
+    as_of: datetime | None
+    permission: str = "crm.view"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.answer_checks import known_fields
 from crm_plugin.hostkit.survey import Survey, peak_memory
 
-CLAIMS = ("message", "message.idempotent", "layout", "pins", "consent.write", "convert")
+CLAIMS = ("message", "message.idempotent", "layout", "pins", "figures", "consent.write", "convert")
 
 
 @dataclass

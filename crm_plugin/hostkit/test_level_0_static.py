@@ -12,6 +12,7 @@ HOOKS = {
     "message": ("host_send_message",),
     "layout": ("host_layout",),
     "pins": ("host_publish_pins",),
+    "figures": ("host_publish_figures",),
     "consent.write": ("host_push_consent",),
     "convert": ("host_create_person",),
     **{f"changes.{stream}": ("host_mark", "host_changes") for stream in STREAMS},

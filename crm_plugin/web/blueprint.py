@@ -7,6 +7,7 @@ from functools import partial
 
 from flask import Blueprint
 
+from crm_plugin.dashboard.published_figures import FigureAddress
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import MenuEntry
 from crm_plugin.segments.saved.home_pins import PinAddress
@@ -40,6 +41,7 @@ def pages(crm: Crm, prefix: str = PREFIX) -> Blueprint:
     )
 
     crm.state(PinAddress).page = prefix + "/people?query={id}"
+    crm.state(FigureAddress).root = prefix
     for route in routes_of(crm):
         blueprint.add_url_rule(route.rule, route.name, guarded(crm, route), methods=[*route.methods])
     # Flask asks these before any guard of the school, whenever that was set up.

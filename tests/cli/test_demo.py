@@ -184,6 +184,7 @@ def look(folder: Path) -> dict[str, Any]:
             "counted": one("SELECT COUNT(*) FROM crm_query WHERE count > 0"),
             "courses in Chinese": one("SELECT COUNT(*) FROM crm_course WHERE title = 'Python 零基础'"),
             "on the school's home": one("SELECT COUNT(*) FROM school_pins WHERE count > 0"),
+            "figures on the school's home": one("SELECT COUNT(*) FROM school_key_figures"),
             "carriers": list(connection.execute(sa.text(_CARRIERS)).scalars()),
             "human": one("SELECT COUNT(*) FROM crm_hit WHERE kind = 'human'"),
             "scanner": one("SELECT COUNT(*) FROM crm_hit WHERE kind = 'scanner'"),

@@ -27,7 +27,7 @@ EVERYTHING = {
 """The fields of a host that knows all of them; attributes are listed one by one."""
 CAPABILITIES = (
     *(f"changes.{stream}" for stream in r.STREAMS),
-    *("message", "layout", "pins", "consent.write", "convert"),
+    *("message", "layout", "pins", "figures", "consent.write", "convert"),
 )
 
 
@@ -70,6 +70,7 @@ class FakeHost:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.messages: list[r.MessageRequest] = []
         self.pins: dict[str, list[r.Pin]] = {}
+        self.figures: list[r.Figure] = []
         self.pushed: list[tuple[str, str, str, Any, str]] = []
         self.created: dict[str, str] = {}
         self.blocked: set[str] = set()
@@ -183,6 +184,11 @@ class FakeHost:
     def host_publish_pins(self, actor_id: str, pins: list[r.Pin]) -> bool | None:
         self.pins[actor_id] = list(pins)
         return self._answer("host_publish_pins", (actor_id,), lambda: True)
+
+    @hookimpl
+    def host_publish_figures(self, figures: list[r.Figure]) -> bool | None:
+        self.figures = list(figures)
+        return self._answer("host_publish_figures", (), lambda: True)
 
     @hookimpl
     def host_send_message(self, message: r.MessageRequest) -> r.MessageReceipt:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,27 @@ def test_the_panel_shows_our_menu_and_pins_and_wraps_our_pages(school: Flask, ad
     assert 'href="/admin/crm/people" aria-current="page"' in page
     assert "人群" in Visitor(school, "admin").client.get("/admin/", headers={"Accept-Language": "zh"}).text
     assert "/admin/crm/settings" not in Visitor(school, "consultant").get("/admin/").text
+
+
+def test_the_home_shows_key_figures_to_those_they_are_for(school: Flask, adapter: DemoSchool) -> None:
+    _mounted(adapter, school)
+    at, names = datetime(2026, 11, 1, 8, 0, tzinfo=UTC), {"en": "Reached", "zh": "收到消息"}
+    people = r.Figure("reached", names, Decimal(1234), "", "/admin/crm/people?tree=1", at)
+    rate = r.Figure("click_rate", {"en": "Rate"}, Decimal("0.0956"), "share", "/admin/crm/campaigns/1", at)
+    taken = r.Figure("taken", {"en": "Paid by all"}, Decimal("99.50"), "CNY", "/x", at, "crm.money")
+    none = r.Figure("messages", {"en": "Unknown"}, None, "", "/y", None)
+    adapter.host_publish_figures([taken])
+    assert adapter.host_publish_figures([people, rate, taken, none])
+    admin = Visitor(school, "admin")
+    home = admin.get("/admin/").text
+    missing = [one for one in ("Reached", "1,234", "9.6%", "99.50", "2026-11-01 16:00") if one not in home]
+    assert not missing
+    assert home.count("Paid by all") == 1, "in place of earlier ones"
+    assert "收到消息" in admin.client.get("/admin/", headers={"Accept-Language": "zh"}).text
+    staff = Visitor(school, "consultant").get("/admin/").text
+    assert "Reached" in staff
+    assert "99.50" not in staff, "money is for those who may see it"
+    assert "Reached" not in Visitor(school, "teacher").get("/admin/").text
 
 
 def test_who_is_at_the_screen(school: Flask, adapter: DemoSchool) -> None:

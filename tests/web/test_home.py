@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from crm_plugin.dashboard.jobs import burst
+from crm_plugin.dashboard.names import FIGURES
 from crm_plugin.host import records as r
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
@@ -117,6 +118,44 @@ def test_chinese_pages_name_every_slice(school: School) -> None:
     school.sign_in(locale="zh")
     page = school.get("/").text
     assert not [name for name, _href, _people in slices(page) if re.search("[A-Za-z]{2}", name)]
+
+
+def test_the_api_has_the_same_numbers(school: School) -> None:
+    page = filled(school)
+    found = school.get("/api/v1/home?days=7").get_json()
+    points = [one["people"] for chart in found["charts"] for one in chart["slices"]]
+    assert points == [people for _name, _href, people in slices(page)]
+    for chart in found["charts"]:
+        for one in chart["slices"]:
+            assert one["people"] == service.count(school.crm, one["tree"]).count
+    figures = {one["key"]: one["people"] for one in found["figures"]}
+    assert figures["everybody"] == PEOPLE + len(HOURS)
+    assert found["closing"] > 0
+    assert (found["from"], found["to"]) == ("2026-11-09", "2026-11-15")
+    assert school.get("/api/v1/home?from=2026-11-09").status_code == 400
+    assert school.get("/api/v1/home?days=8").status_code == 400
+    school.sign_in("crm.view", scope=frozenset({"c1"}))
+    limited = school.get("/api/v1/home").get_json()
+    assert (limited["sends"], limited["figures"], limited["charts"]) == (None, [], [])
+    school.sign_in("crm.view")
+    found = school.get("/api/v1/home").get_json()
+    assert (found["taken"], found["sends"]["cost"]) == (None, None)
+    assert "spend" not in {chart["key"] for chart in found["charts"]}
+
+
+def test_the_school_is_given_the_same_figures_when_they_change(school: School) -> None:
+    page = filled(school)
+    calls = school.host.called("host_publish_figures")
+    given = {one.key: one for one in school.host.figures}
+    assert set(given) == set(FIGURES) - {"click_rate"}, "no campaign finished yet"
+    assert given["everybody"].value == PEOPLE + len(HOURS)
+    for key in ("everybody", "registered", "active", "bought", "unpaid", "reached"):
+        assert given[key].value == people_behind(school, given[key].url), key
+    assert (given["taken"].unit, given["taken"].permission) == ("CNY", "crm.money")
+    assert f"CN¥{given['taken'].value:.0f}" in page
+    assert given["bulk"].labels == {"en": "Bulk sends", "zh": "群发次数"}
+    assert not burst(school.crm)
+    assert school.host.called("host_publish_figures") == calls, "nothing changed"
 
 
 def test_days_that_cannot_be_are_explained_and_the_usual_ones_shown(school: School) -> None:

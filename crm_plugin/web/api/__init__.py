@@ -9,6 +9,7 @@ from crm_plugin.web.api import (
     automations,
     campaigns,
     exports,
+    home,
     openapi,
     people,
     person,
@@ -24,7 +25,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(audit, automations, campaigns, openapi, exports, people, person),
+        *(audit, automations, campaigns, openapi, exports, home, people, person),
         *(queries, recurring, replies, school, segments, sms_templates, topics),
     )
 )

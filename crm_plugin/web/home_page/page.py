@@ -95,17 +95,14 @@ def _sent(sends: Sends) -> list[dict[str, str]]:
     people = "–" if sends.reached.people is None else formatting.number(sends.reached.people)
     last = sends.last
     rate = formatting.percent(last.people_clicked, last.received) if last else "–"
-    return [
-        _figure(say("Bulk sends"), formatting.number(sends.bulk), "", url_for("crm.campaigns")),
-        _figure(say("Messages handed over"), formatting.number(sends.messages), say("one-to-one ones too")),
-        _figure(say("People reached"), people, "", links.address(sends.reached.tree)),
-        _figure(
-            say("Last click rate"),
-            rate,
-            last.name if last else say("no campaign finished yet"),
-            url_for("crm.campaign", ident=last.id) if last else "",
-        ),
-    ]
+    about = last.name if last else say("no campaign finished yet")
+    shown = (
+        ("bulk", formatting.number(sends.bulk), "", url_for("crm.campaigns")),
+        ("messages", formatting.number(sends.messages), say("one-to-one ones too"), ""),
+        ("reached", people, "", links.address(sends.reached.tree)),
+        ("click_rate", rate, about, url_for("crm.campaign", ident=last.id) if last else ""),
+    )
+    return [_figure(word("home_figure", key), *more) for key, *more in shown]
 
 
 def _figure(label: str, value: str, note: str = "", href: str = "") -> dict[str, str]:
@@ -136,7 +133,7 @@ def _figures(found: Home) -> list[dict[str, str]]:
     if found.taken is not None:
         payers, amount = found.taken
         taken = formatting.whole_money(amount, found.currency)
-        shown.append(_figure(say("Paid, refunds taken off"), taken, last, links.address(payers.tree)))
+        shown.append(_figure(word("home_figure", "taken"), taken, last, links.address(payers.tree)))
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from crm_plugin.dashboard.names import FIGURES
 from crm_plugin.dashboard.slices import Slice
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.shell import formatting
@@ -23,13 +24,7 @@ WORDS = Words(
             "activity": Text("Members, by the day on which they were last active."),
             "completion": Text("Learners with a seat now, by the course that they are furthest in."),
         },
-        "home_figure": {
-            "everybody": Text("People"),
-            "registered": Text("Newly registered"),
-            "active": Text("Recently active"),
-            "bought": Text("Ever bought"),
-            "unpaid": Text("With unpaid orders"),
-        },
+        "home_figure": FIGURES,
     }
 )
 _PLAIN = {
