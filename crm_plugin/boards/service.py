@@ -1,4 +1,4 @@
-"""What is done about the figures of courses: they are computed again where something changed them."""
+"""What is done about the figures of courses: computed again where something changed them, and exported."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,11 @@ import sqlalchemy as sa
 
 from crm_plugin.boards import portions
 from crm_plugin.boards.models import CourseFigures
+from crm_plugin.boards.queries import FiguresRow, Wanted, listing
 from crm_plugin.host.context import Crm
+from crm_plugin.host.permissions import need
+from crm_plugin.host.records import Actor
+from crm_plugin.kernel import audit
 from crm_plugin.profiles.models.streams import TouchedCourse
 
 REST = timedelta(minutes=10)
@@ -52,3 +56,16 @@ def _changed_by_time(now: datetime, left_alone: Sequence[int]) -> sa.Select[Any]
 
 def _refresh(crm: Crm, roots: Sequence[int]) -> int:
     return crm.db.run(partial(portions.write, portions.compute(crm, roots)))
+
+
+def export(crm: Crm, actor: Actor, wanted: Wanted, format: str) -> list[FiguresRow]:
+    """Return a list of courses or classes for a file; the audit log keeps that it was taken.
+
+    :raises Refused: without ``crm.export``; sorted by money, without ``crm.money``.
+    :raises BadInput: ``input.bad``.
+    """
+    need(actor, "crm.export")
+    found = listing(crm, actor, wanted)
+    facts: dict[str, Any] = {"count": found.total, "what": wanted.list, "format": format}
+    crm.db.run(lambda session: audit.record(session, crm.clock(), actor.id, "course.export", **facts))
+    return found.rows

@@ -6,6 +6,8 @@ from crm_plugin.web.shell.menu_entry import Entry
 ENTRIES = (
     Entry("home", Text("Home"), "home", "/"),
     Entry("people", Text("People"), "people", "/people"),
+    Entry("courses", Text("Courses"), "courses", "/courses"),
+    Entry("classes", Text("Classes"), "classes", "/classes"),
     Entry("queries", Text("Quick queries"), "queries", "/queries"),
     Entry("campaigns", Text("Campaigns"), "campaigns", "/campaigns"),
     Entry("templates", Text("SMS templates"), "sms_templates", "/sms-templates", in_host=False),

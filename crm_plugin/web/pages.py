@@ -6,6 +6,9 @@ from crm_plugin.web.admin import audit_log, health, initialisation, outbox, supp
 from crm_plugin.web.admin import words as admin_words
 from crm_plugin.web.automations import recurring
 from crm_plugin.web.automations import words as automation_words
+from crm_plugin.web.boards import list_page as course_list
+from crm_plugin.web.boards import orders_page
+from crm_plugin.web.boards import words as board_words
 from crm_plugin.web.campaigns import list_page as campaign_list
 from crm_plugin.web.campaigns import page as campaign_page
 from crm_plugin.web.campaigns import people as campaign_people
@@ -30,7 +33,7 @@ from crm_plugin.web.sms import words as sms_words
 
 _PAGES = (
     *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash),
-    *(person_page, explain, message, notes, replies),
+    *(person_page, explain, message, notes, replies, course_list, orders_page),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
     *(audit_log, repeat, recurring),
@@ -46,6 +49,7 @@ _WORDS = (
     person_words,
     home_words,
     automation_words,
+    board_words,
 )
 
 _OURS = WebExtension(

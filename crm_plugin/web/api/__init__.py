@@ -8,6 +8,7 @@ from crm_plugin.web.api import (
     audit,
     automations,
     campaigns,
+    courses,
     exports,
     home,
     openapi,
@@ -25,7 +26,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(audit, automations, campaigns, openapi, exports, home, people, person),
+        *(audit, automations, campaigns, courses, openapi, exports, home, people, person),
         *(queries, recurring, replies, school, segments, sms_templates, topics),
     )
 )
