@@ -134,7 +134,8 @@ def _enter_from_segment(crm: Crm, session: Session, row: Automation, now: dateti
         .where(*may_enter(crm, row, person, now))
         .group_by(Inside.person_id)
     )
-    result: Any = session.execute(sa.insert(Member).from_select([*values], query))
+    insert = sa.insert(Member).from_select([*values], query).execution_options(preserve_rowcount=True)
+    result: Any = session.execute(insert)
     return int(result.rowcount)
 
 
