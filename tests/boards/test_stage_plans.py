@@ -27,7 +27,7 @@ def test_no_table_is_read_whole_for_one_course(database: Database) -> None:
         asked = stage_rows.pairs(stage, Asked(present, root_ids(["1"]).limit(1).scalar_subquery()))
         plan = explained(database, asked)
         assert "ix_crm_" in plan
-        assert not re.findall(READ_WHOLE[database.dialect] + r"\b.*", plan), stage
+        assert not re.findall(READ_WHOLE[database.dialect] + r"(_\d+)?\b.*", plan), stage
 
 
 def explained(database: Database, asked: sa.Select[Any]) -> str:
