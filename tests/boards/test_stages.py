@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crm_plugin.boards.acts import SIGNALS
 from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, people_of, recognise
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.engine import Database
@@ -14,6 +15,7 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
 from crm_plugin.segments.language.documents import all_of, rule
+from crm_plugin.segments.wording.phrase_templates import INTEREST
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import FakeHost
 
@@ -104,6 +106,10 @@ def test_a_stage_is_known_again(stage: str) -> None:
     assert recognise(all_of(rule(FIELD + stage, "in", ["c1"]))) == (stage, "c1")
     assert recognise({**tree, "not": True}) is None
     assert recognise(all_of()) is None
+
+
+def test_phrases_of_the_builder_mean_the_same_acts_of_interest() -> None:
+    assert SIGNALS == INTEREST
 
 
 def test_there_is_no_other_stage() -> None:

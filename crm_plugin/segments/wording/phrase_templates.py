@@ -13,8 +13,8 @@ from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models.school import HELD_MONEY
 from crm_plugin.segments.language.documents import Document, all_of, any_of, rule
 
-INTEREST = ("view", "trial", "favourite", "audit", "question", "review", "coupon")
-"""Kinds of activity that show interest in a course."""
+INTEREST = ("view", "trial", "favourite", "audit", "coupon")
+"""Kinds of activity that show interest in a course. Learners write reviews and questions too."""
 ANY, NO_ONE, EVER, NEVER = "in", "notIn", "some", "none"
 BARE = (EVER, NEVER)
 """Operators of shapes that take no value."""
@@ -163,7 +163,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "~interest",
-        Text("Courses looked at, tried or asked about"),
+        Text("Courses looked at or tried"),
         {
             ANY: Text("showed interest in any of {value}"),
             NO_ONE: Text("showed no interest in any of {value}"),
