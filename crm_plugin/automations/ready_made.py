@@ -225,7 +225,7 @@ def document(crm: Crm, key: str, channel: str, locale: str) -> Json:
 def _send(letter: Letter, channel: str, locale: str) -> Json:
     link = {"link": COURSE} if letter.course else {}
     if channel == "sms":
-        return {"channel": channel, "template": letter.template, **link}
+        return {"channel": channel, "template": f"{letter.template}-{locale}", **link}
     found: Json = {"channel": channel, "text": letter.text.of(locale), **link}
     if channel == "email":
         found["subject"] = letter.subject.of(locale)

@@ -144,9 +144,9 @@ def test_from_nothing_to_pages_to_nothing_and_again(ends: ExitStack, tmp_path: P
 
 def by_state(connection: sa.Connection) -> dict[str, list[str]]:
     found = defaultdict(list)
-    for state, name in connection.execute(
-        sa.text("SELECT state, name FROM crm_campaign WHERE removed_at IS NULL ORDER BY id")
-    ):
+    own = "kind = 'campaign' AND parent_id IS NULL AND removed_at IS NULL"
+    kept = sa.text(f"SELECT state, name FROM crm_campaign WHERE {own} ORDER BY id")
+    for state, name in connection.execute(kept):
         found[state].append(name)
     return found
 
@@ -163,10 +163,13 @@ def staff_have_worked(found: dict[str, Any]) -> None:
     assert found["carriers"] == ["host", "outbox"], "nothing leaves the demo"
     assert min(found["human"], found["scanner"], found["returned"], found["replies"]) > 0
     assert found["notes"] == len(NOTES)
+    assert found["chases"] == ["on", "on", "draft"]
+    assert found["periods"] >= 2
     assert found["days"] >= 10, "the home page is counted before the first visit"
     assert found["boards"] > 25
 
 
+_CHASES = "SELECT state FROM crm_automation ORDER BY id"
 _CARRIERS = "SELECT DISTINCT carrier FROM crm_delivery WHERE carrier IS NOT NULL ORDER BY carrier"
 
 
@@ -191,6 +194,11 @@ def look(folder: Path) -> dict[str, Any]:
             "returned": one("SELECT COUNT(*) FROM crm_bounce"),
             "replies": one("SELECT COUNT(*) FROM crm_reply WHERE wish = ''"),
             "notes": one("SELECT COUNT(*) FROM crm_follow_up"),
+            "periods": one(
+                "SELECT COUNT(*) FROM crm_campaign WHERE parent_id = (SELECT MAX(campaign_id) "
+                "FROM crm_recurrence)"
+            ),
+            "chases": list(connection.execute(sa.text(_CHASES)).scalars()),
             "days": one("SELECT COUNT(DISTINCT day) FROM crm_sent_day"),
             "boards": one("SELECT COUNT(*) FROM crm_course_figures"),
             "campaigns": by_state(connection),

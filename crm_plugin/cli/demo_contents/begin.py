@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from crm_plugin.boards import jobs as boards
-from crm_plugin.cli.demo_contents import campaigns, notes, searches, topics
+from crm_plugin.cli.demo_contents import automations, campaigns, notes, searches, topics
 from crm_plugin.cli.demo_contents.staff import done, note_done
 from crm_plugin.dashboard import jobs as dashboard
 from crm_plugin.host.context import Crm
@@ -11,6 +11,7 @@ from crm_plugin.host.context import Crm
 STEPS: tuple[tuple[str, Callable[[Crm, str], None]], ...] = (
     ("topics", topics.seed),
     ("campaigns", campaigns.seed),
+    ("automations", automations.seed),
     ("notes", notes.seed),
     ("searches", searches.seed),
 )

@@ -33,11 +33,11 @@ def seed(crm: Crm, language: str) -> None:
         at = at.astimezone(zone).replace(hour=10 + place % 7, minute=place * 13 % 60)
         then, author = past.at(min(at, past.present)), authors[place % 3 == 1]
         planned = {"at": at.isoformat()} if story.days < 0 else {}
-        ident = _launched(then, author, {**_file(crm, story, language), **planned})
+        ident = _launched(then, author, {**file_of(crm, story, language), **planned})
         if ident is not None and not planned:
             _send(then, ident, story.channel, int(at.timestamp()))
             reactions.seed(past, ident, story, language)
-    drafts.create(crm, authors[1], _file(crm, DRAFT, language))
+    drafts.create(crm, authors[1], file_of(crm, DRAFT, language))
 
 
 def _launched(crm: Crm, actor: Actor, file: dict[str, Any]) -> int | None:
@@ -63,7 +63,7 @@ def _send(past: Crm, ident: int, channel: str, at: int) -> None:
         past.db.run(lambda session: session.execute(mine.values(sent_at=at)))
 
 
-def _file(crm: Crm, story: Story, language: str) -> dict[str, Any]:
+def file_of(crm: Crm, story: Story, language: str) -> dict[str, Any]:
     """Return the campaign file of a story."""
     link = f"{crm.settings.host_base_url}/{story.path}"
     file = {"name": story.name[language], "channel": story.channel, "audience": story.audience, "link": link}

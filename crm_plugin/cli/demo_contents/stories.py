@@ -152,3 +152,12 @@ DRAFT = Story(
     subject={"en": "Long evenings, good courses", "zh": "漫长的冬夜，适合学点什么"},
     text={"en": "Music, languages and a little mathematics.", "zh": "音乐、语言，还有一点数学。"},
 )  # fmt: skip
+TIPS = Story(
+    0, "email", {"en": "Study tips of the week", "zh": "每周学习贴士"},
+    all_of(rows("enrolments", rule("state", "=", "active"), rule("progress", "between", [0.2, 0.6]))),
+    subject={"en": "A small tip for your next lesson", "zh": "给下一节课的小贴士"},
+    text={"en": "Put the book where you drink your tea. Ten minutes a day are seventy a week.",
+          "zh": "把书放在喝茶的地方。一天十分钟，一周就是七十分钟。"},
+    more={"topic": 3, "policy": {"cap": {"n": 6, "days": 30}}}, path="learn", clicks=0.15,
+)  # fmt: skip
+"""Sent again each week."""
