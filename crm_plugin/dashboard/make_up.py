@@ -15,8 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.dashboard import furthest
 from crm_plugin.dashboard.slices import RECENT, Chart, Slice, charts, key_figures
 from crm_plugin.host.context import Crm
+from crm_plugin.kernel.bands import read_bands
 from crm_plugin.kernel.db.types import Money
 from crm_plugin.kernel.key_value import keep, kept
 from crm_plugin.profiles.models.school import HELD_MONEY, Order, Person
@@ -96,7 +98,8 @@ def count(crm: Crm, now: datetime) -> MakeUp:
         taken = session.scalar(_taken(present)) or Decimal(0)
     round_ = crm.round(JOB)
     for key in trees.keys() - facts.keys():
-        done = round_.one(key, partial(_each, crm, present, trees[key]))
+        work = partial(_furthest, crm) if key == "completion" else partial(_each, crm, trees[key])
+        done = round_.one(key, partial(work, present))
         if done:
             counts[key] = done[0]
     return MakeUp(now, present.today, counts, taken)
@@ -114,7 +117,12 @@ def _by_facts(
     return {key: [int(next(found) or 0) for _ in some] for key, some in trees.items()}
 
 
-def _each(crm: Crm, present: Present, trees: Sequence[Tree]) -> list[int]:
+def _furthest(crm: Crm, present: Present) -> list[int]:
+    with crm.db.read() as session:
+        return furthest.numbers(session, present, read_bands(crm.settings.home_progress))
+
+
+def _each(crm: Crm, trees: Sequence[Tree], present: Present) -> list[int]:
     asked = [sa.select(sa.func.count()).select_from(people(tree, present).subquery()) for tree in trees]
     with crm.db.read() as session:
         return [session.scalar(query) or 0 for query in asked]

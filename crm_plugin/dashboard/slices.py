@@ -42,7 +42,7 @@ class Chart:
 
     :param needs: what the school must provide, as conditions name it; else there is no such chart.
     :param money: it says what people paid.
-    :param related: its slices ask for related rows, and are counted one by one.
+    :param related: its slices ask for related rows, and are counted apart.
     """
 
     key: str

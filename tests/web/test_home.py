@@ -14,13 +14,19 @@ from crm_plugin.dashboard.names import FIGURES
 from crm_plugin.host import records as r
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
+from crm_plugin.segments.saved import quick_queries
 from tests.fakes.crm import NOW
 from tests.web.fixtures import PEOPLE, School
+from tests.web.test_pages import on_sqlite
+from tests.web.test_quick_query_opening import ADMIN
+from tests.web.test_statements import asked
 
 HOURS = range(-30, 30, 3)
 """Around the moment thirty days ago."""
 NO_PEOPLE = ("Bulk sends", "Messages handed over", "Last click rate", "Paid, refunds taken off")
 """Figures that are no number of people."""
+STATEMENTS = 16
+"""The most that the page may need."""
 SLICES = 28
 """Of the five charts, by the usual limits."""
 
@@ -120,6 +126,24 @@ def test_chinese_pages_name_every_slice(school: School) -> None:
     assert not [name for name, _href, _people in slices(page) if re.search("[A-Za-z]{2}", name)]
 
 
+@on_sqlite
+def test_the_page_asks_the_database_as_often_whatever_it_shows(school: School) -> None:
+    burst(school.crm)
+    school.get("/")
+    with asked(school) as run:
+        school.get("/")
+    few = len(run)
+    filled(school)
+    for number in range(3):
+        quick_queries.save(
+            school.crm, ADMIN, f"Pinned {number}", {"combinator": "and", "rules": []}, pinned=True
+        )
+    with asked(school) as run:
+        school.get("/?days=365")
+    assert few <= len(run) <= STATEMENTS, "\n".join(run)
+    assert len(run) - few <= 1, "\n".join(run)
+
+
 def test_the_api_has_the_same_numbers(school: School) -> None:
     page = filled(school)
     found = school.get("/api/v1/home?days=7").get_json()
@@ -160,10 +184,10 @@ def test_the_school_is_given_the_same_figures_when_they_change(school: School) -
 
 def test_days_that_cannot_be_are_explained_and_the_usual_ones_shown(school: School) -> None:
     burst(school.crm)
-    for asked in ("days=8", "days=x", "from=2026-11-10&to=2026-11-09", "from=2026-11-10", "from=x&to=y"):
-        answer = school.get(f"/?{asked}")
+    for days in ("days=8", "days=x", "from=2026-11-10&to=2026-11-09", "from=2026-11-10", "from=x&to=y"):
+        answer = school.get(f"/?{days}")
         assert answer.status_code == 200
-        assert 'role="alert"' in answer.text, asked
+        assert 'role="alert"' in answer.text, days
     page = school.get("/?from=2026-11-01&to=2026-11-09").text
     assert "1 Nov 2026 – 9 Nov 2026" in page
     assert 'role="alert"' not in page

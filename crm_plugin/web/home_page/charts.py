@@ -1,6 +1,6 @@
 """What the home page's charts are drawn from, and the tables that say the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -79,53 +79,66 @@ def volume(span: Span, found: Sequence[DayVolume], price: Price | None) -> Volum
 
     :param price: of a billed part, for who may see it.
     """
-    channels = sorted({one.channel for one in found} | {"sms", "email", "message"}, key=_place)
-    by_day: dict[date, dict[str, DayVolume]] = {}
+    names = sorted({one.channel for one in found} | {"sms", "email", "message"}, key=_place)
+    channels = {name: word("channel", name) for name in names}
+    by_day: dict[date, dict[str, DayVolume]] = {day: {} for day in span.days}
     for one in found:
-        by_day.setdefault(one.day, {})[one.channel] = one
-    rows = [_day(day, by_day[day], channels, price) for day in reversed(span.days) if day in by_day]
-    points = [_point(day, by_day.get(day, {}), channels) for day in span.days]
-    series: list[dict[str, Any]] = [
-        {"name": word("channel", name), "values": [_messages(by_day.get(day, {}), name) for day in span.days]}
-        for name in channels
-    ]
-    parts = [by_day[day]["sms"].parts if "sms" in by_day.get(day, {}) else 0 for day in span.days]
+        by_day[one.day][one.channel] = one
+    people = People()
+    sent = [(day, some) for day, some in reversed(by_day.items()) if some]
+    rows = [_day(day, some, channels, price) | {"href": people.of(day)} for day, some in sent]
+    points = [_point(day, some, channels) | {"href": people.of(day)} for day, some in by_day.items()]
+    drawn = {"kind": "days", "points": points, "series": list(_series(list(by_day.values()), channels))}
+    return Volume([_channel(name, label, found) for name, label in channels.items()], rows, drawn)
+
+
+def _series(days: Sequence[dict[str, DayVolume]], channels: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for name, label in channels.items():
+        yield {"name": label, "values": [_messages(some, name) for some in days]}
+    parts = [some["sms"].parts if "sms" in some else 0 for some in days]
     if any(parts):
-        series.append({"name": say("SMS, billed parts"), "values": parts, "line": True})
-    return Volume(
-        [_channel(name, found) for name in channels],
-        rows,
-        {"kind": "days", "points": points, "series": series},
-    )
+        yield {"name": say("SMS, billed parts"), "values": parts, "line": True}
 
 
-def _channel(name: str, found: Sequence[DayVolume]) -> dict[str, Any]:
+def _channel(name: str, label: str, found: Sequence[DayVolume]) -> dict[str, Any]:
     mine = [one for one in found if one.channel == name]
-    return {"key": name, "label": word("channel", name), "messages": sum(one.messages for one in mine)}
+    return {"key": name, "label": label, "messages": sum(one.messages for one in mine)}
 
 
 def _day(
-    day: date, some: dict[str, DayVolume], channels: Sequence[str], price: Price | None
+    day: date, some: dict[str, DayVolume], channels: Mapping[str, str], price: Price | None
 ) -> dict[str, Any]:
-    sms = some.get("sms")
+    parts = some["sms"].parts if "sms" in some else 0
     return {
         "day": formatting.day(day),
-        "href": people_of(day),
-        "messages": [(word("channel", name), _messages(some, name)) for name in channels],
-        "parts": sms.parts if sms else 0,
-        "cost": formatting.money((sms.parts if sms else 0) * price.amount, price.currency) if price else "",
+        "messages": [(label, _messages(some, name)) for name, label in channels.items()],
+        "parts": parts,
+        "cost": formatting.money(parts * price.amount, price.currency) if price else "",
     }
 
 
-def _point(day: date, some: dict[str, DayVolume], channels: Sequence[str]) -> dict[str, Any]:
-    numbers = [f"{word('channel', name)} {formatting.number(_messages(some, name))}" for name in channels]
+def _point(day: date, some: dict[str, DayVolume], channels: Mapping[str, str]) -> dict[str, Any]:
+    numbers = [
+        f"{label} {formatting.number(some[name].messages)}"
+        for name, label in channels.items()
+        if name in some
+    ]
     name = formatting.day(day)
-    return {"name": name, "href": people_of(day), "spoken": f"{name}: {', '.join(numbers)}"}
+    return {"name": name, "spoken": f"{name}: {', '.join(numbers) or '0'}"}
 
 
-def people_of(day: date) -> str:
-    """Return the address of the people who were handed a message on a day."""
-    return links.address(tree_of(between(day, day)))
+_SOME_DAY = date(2000, 1, 1)
+
+
+class People:
+    """Addresses of the people who were handed a message on a day: made once, as a year has many days."""
+
+    def __init__(self) -> None:
+        self._address = links.address(tree_of(between(_SOME_DAY, _SOME_DAY)))
+
+    def of(self, day: date) -> str:
+        """Return the address of a day."""
+        return self._address.replace(_SOME_DAY.isoformat(), day.isoformat())
 
 
 def _messages(some: dict[str, DayVolume], channel: str) -> int:
