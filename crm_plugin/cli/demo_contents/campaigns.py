@@ -21,6 +21,10 @@ from crm_plugin.kernel.errors import BadInput
 from crm_plugin.profiles.store.host_info_cache import school_zone
 
 _POLICY = {"leave_out_days": 4, "cap": {"n": 6, "days": 30}}
+_GREETINGS = {
+    "en": ("Hello {{ display_name }},", "Have a look"),
+    "zh": ("{{ display_name }}，您好：", "点击查看"),
+}
 _LONGEST = 60.0
 """Seconds that sending one of them may take at most."""
 
@@ -81,5 +85,5 @@ def file_of(crm: Crm, story: Story, language: str) -> dict[str, Any]:
 
 
 def _letter(text: str, language: str) -> str:
-    button = {"en": "Have a look", "zh": "点击查看"}[language]
-    return f'<h1>{{{{ display_name }}}}</h1><p>{text}</p><p><a href="{{{{ link }}}}">{button}</a></p>'
+    greeting, button = _GREETINGS[language]
+    return f'<h2>{greeting}</h2><p>{text}</p><p><a href="{{{{ link }}}}">{button}</a></p>'

@@ -106,8 +106,8 @@ STORIES = (
     Story(
         16, "email", {"en": "Letter of the month", "zh": "学堂月报"}, _PRESET["everybody"],
         subject={"en": "What we read, play and build this month", "zh": "这个月，我们一起读、弹、做"},
-        text={"en": "Hello {{ display_name }}, three stories from our classrooms, and one free evening.",
-              "zh": "{{ display_name }}您好：三则课堂小故事，还有一场免费的公开课。"},
+        text={"en": "Three stories from our classrooms, and one free evening for everybody.",
+              "zh": "三则课堂小故事，还有一场免费的公开课。"},
         clicks=0.09,
     ),
     Story(

@@ -56,6 +56,7 @@ def recurring_campaign(ident: int) -> ResponseReturnValue:
         one=one,
         campaign=campaign,
         rhythm=rhythm_words(one.rhythm),
+        zone=formatting.named_zone(ZoneInfo(one.rhythm.zone)),
         next_at=_next(one),
         ends=_ends(one),
         once=bool(campaign.policy.get("once")),

@@ -38,7 +38,12 @@ def zone() -> ZoneInfo:
 
 def zone_name() -> str:
     """Return the zone's name with its present offset, such as ``Asia/Shanghai (GMT+08:00)``."""
-    return _zone_at(crm().clock(), zone())
+    return named_zone(zone())
+
+
+def named_zone(where: ZoneInfo) -> str:
+    """Return what people call a zone: with its present offset, where they have no word of their own."""
+    return _zone_at(crm().clock(), where)
 
 
 _BEIJING = Text("Asia/Shanghai", "time zone")
