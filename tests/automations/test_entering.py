@@ -79,8 +79,8 @@ def sequence(crm: Crm, seed: int, looks: int, number: int = 8) -> None:
     """One random sequence of events and looks: who enters is a full recompute's difference."""
     chance = random.Random(seed)
     for person in range(1, number + 1):
-        active = crm.clock() - timedelta(days=chance.randrange(60))
-        set_person(crm, person, last_active_at=active, paid_count=chance.randrange(5), status="active")
+        visit = crm.clock() - timedelta(days=chance.randrange(60))
+        set_person(crm, person, last_active_at=visit, paid_count=chance.randrange(5), status="active")
     ident = service.create(crm, TESTER, CAME | {"again": 0})
     service.switch_on(crm, TESTER, ident)
     before, expected = people_now(crm, ident), []

@@ -9,8 +9,9 @@ from sqlalchemy.orm import aliased
 
 from crm_plugin.campaigns.ledger.states import COUNTED
 from crm_plugin.campaigns.models import Campaign, Delivery
+from crm_plugin.campaigns.policy import course_state
 from crm_plugin.campaigns.policy.campaign_policy import Rules
-from crm_plugin.campaigns.policy.word_columns import expression
+from crm_plugin.campaigns.policy.word_columns import WORDS, expression
 from crm_plugin.profiles.consent import channels, eligibility
 from crm_plugin.profiles.models.school import Person, Suppression
 from crm_plugin.segments.language.dates import Present
@@ -118,6 +119,13 @@ def is_expired(rules: Rules, present: Present) -> Condition | None:
     return sa.true() if expires is not None and expires <= present.as_of else None
 
 
+def is_course_closed(rules: Rules, present: Present) -> Condition | None:
+    """The campaign's course takes nobody any more."""
+    if not rules.policy.open_course or not rules.course:
+        return None
+    return course_state.is_closed(rules.course, present.as_of)
+
+
 def lacks_word(rules: Rules, _present: Present) -> Condition | None:
     """The person has nothing for a word of the text."""
     return lacks(rules.required, rules.course) if rules.required else None
@@ -128,7 +136,8 @@ def lacks(columns: Iterable[str], course: str = "") -> Condition:
 
     :param course: the school's id of what the campaign is about.
     """
-    words = (expression(one, course) for one in sorted(set(columns)))
+    some = sorted(set(columns))
+    words = (expression(one, course) if one in WORDS else getattr(Person, one) for one in some)
     empty = (sa.func.trim(sa.func.coalesce(word, "")) == "" for word in words)
     return sa.or_(sa.false(), *empty)
 

@@ -5,10 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.profiles.models.school import Course, Enrolment
 from crm_plugin.profiles.store.enrolment_state import SEATED, in_states
-from crm_plugin.segments.language.dates import Present
 
 
 def open_roots(at: datetime) -> sa.Select[Any]:
@@ -28,10 +26,7 @@ def open_roots(at: datetime) -> sa.Select[Any]:
     return sa.select(Course.root_id).where(Course.gone.is_(False), Course.status == "published", lasts, free)
 
 
-def is_closed(rules: Rules, present: Present) -> sa.ColumnElement[bool] | None:
-    """The campaign's course takes nobody any more; None where a campaign does not ask."""
-    if not rules.policy.open_course or not rules.course:
-        return None
-    root = sa.select(Course.root_id).where(Course.host_id == rules.course).scalar_subquery()
-    mine = open_roots(present.as_of).where(Course.root_id == root)
-    return ~mine.correlate(None).exists()
+def is_closed(course: str, at: datetime) -> sa.ColumnElement[bool]:
+    """Return that a course or class, by the school's id, takes nobody any more."""
+    root = sa.select(Course.root_id).where(Course.host_id == course).scalar_subquery()
+    return ~open_roots(at).where(Course.root_id == root).correlate(None).exists()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crm_plugin.campaigns.policy import conditions as c
-from crm_plugin.campaigns.policy import course_state
 from crm_plugin.campaigns.policy.campaign_policy import Rules
 from crm_plugin.campaigns.policy.fields import MAX_DAYS, Field, Number
 from crm_plugin.kernel.i18n import Text
@@ -167,8 +166,8 @@ REASONS = (
     Reason(
         key="course",
         label=Text("Course closed or full"),
-        freeze=course_state.is_closed,
-        marking=(course_state.is_closed,),
+        freeze=c.is_course_closed,
+        marking=(c.is_course_closed,),
     ),
     EXPIRED,
     NO_VALUE,

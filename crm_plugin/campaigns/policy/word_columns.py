@@ -13,7 +13,7 @@ person's newest unpaid order, for that course where the campaign names one."""
 
 
 def expression(column: str, course: str) -> Any:
-    """Return a word, roughly as it reads; NULL for who has nothing there.
+    """Return a word, roughly as it reads; NULL for people who have nothing there.
 
     :param column: of the person, or one of :data:`WORDS`.
     :param course: the school's id of what the campaign is about; empty = nothing in particular.
