@@ -13,7 +13,8 @@ Rooms, from the ground up; each imports those below it:
   ``reporting``: numbers, and exactly the people behind them.
 - ``composing``: verbs on drafts, previews, tests, the check before sending. ``delivery``: from the lease to
   the settled row.
-- ``service``: the verbs that steer a campaign. ``jobs``: what workers run.
+- ``service``: the verbs that steer a campaign. ``jobs``: what workers run. ``ready``: drafts begun from a
+  stage of a course, filled in.
 - ``capability``: what campaigns bring to the capabilities below.
 """
 

@@ -14,6 +14,7 @@ CODES: dict[str, str] = {
     "tag.empty": "give the tag a name",
     "tag.too_long": "a tag has at most {limit} characters",
     "tag.too_many": "at most {limit} people can be tagged at once",
+    "intention.too_many": "the intention of at most {limit} people can be set at once",
     "undo.gone": "this can no longer be undone",
 }
 """Code → English message."""

@@ -27,7 +27,7 @@ from crm_plugin.segments.language.dates import Present
 from crm_plugin.segments.language.parse import parse
 from crm_plugin.segments.language.tree import Tree
 from crm_plugin.segments.listing import paging
-from crm_plugin.segments.listing.paging import DEFAULT_SORT, Found, Page
+from crm_plugin.segments.listing.paging import DEFAULT_SORT, Found, OwnSort, Page
 from crm_plugin.segments.listing.stale_references import check_courses
 from crm_plugin.segments.listing.subsets import Part, chosen
 from crm_plugin.segments.sql.compile import people
@@ -236,20 +236,27 @@ def page(  # noqa: PLR0913 - what, for which actor, as of when, and which page
 
 
 def listed(
-    crm: Crm, search: Search, sort: str = DEFAULT_SORT, after: str | None = None, limit: int = 50
+    crm: Crm,
+    search: Search,
+    sort: str = DEFAULT_SORT,
+    after: str | None = None,
+    limit: int = 50,
+    own: Mapping[str, OwnSort] | None = None,
 ) -> Page:
     """Return one page of the people of a segment.
 
     :param sort: a name of :data:`~crm_plugin.segments.listing.paging.SORTS`; a minus before it reverses.
     :param after: ``next`` of the page before.
     :param limit: rows, at most 500.
+    :param own: orders that only this list has, by their names.
     :raises BadInput: for a bad order or ``after``.
     :raises Refused: for an order by what the segment's actor may not see.
     """
     if search.actor is not None:
         check_order(sort, search.actor)
+    found = replace(search.found, sorts=own or {})
     with crm.db.read() as session:
-        return paging.page(session, search.found, search.present, sort, after, limit)
+        return paging.page(session, found, search.present, sort, after, limit)
 
 
 def explain(

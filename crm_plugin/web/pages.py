@@ -6,8 +6,9 @@ from crm_plugin.web.admin import audit_log, health, initialisation, outbox, supp
 from crm_plugin.web.admin import words as admin_words
 from crm_plugin.web.automations import recurring
 from crm_plugin.web.automations import words as automation_words
+from crm_plugin.web.boards import board_page, bulk, orders_page
+from crm_plugin.web.boards import board_words as one_board_words
 from crm_plugin.web.boards import list_page as course_list
-from crm_plugin.web.boards import orders_page
 from crm_plugin.web.boards import words as board_words
 from crm_plugin.web.campaigns import list_page as campaign_list
 from crm_plugin.web.campaigns import page as campaign_page
@@ -33,7 +34,7 @@ from crm_plugin.web.sms import words as sms_words
 
 _PAGES = (
     *(home, people_list, bulk_actions, exports, taggings, quick_queries, flash),
-    *(person_page, explain, message, notes, replies, course_list, orders_page),
+    *(person_page, explain, message, notes, replies, course_list, orders_page, board_page, bulk),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
     *(audit_log, repeat, recurring),
@@ -50,6 +51,7 @@ _WORDS = (
     home_words,
     automation_words,
     board_words,
+    one_board_words,
 )
 
 _OURS = WebExtension(

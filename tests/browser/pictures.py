@@ -117,7 +117,23 @@ def walk(browser: Browser, language: str) -> None:
     camera.take("report")
     page.goto(f"{ADDRESS}/admin/crm/people/42")
     camera.take("person")
+    boards(page, camera)
     on_a_phone(browser, language, address)
+
+
+BOARDS = (
+    ("board-pending", "1", "pending"),
+    ("board-left", "1", "left"),
+    ("board-learners", "28", "learners"),
+)
+"""Picture → course or class of the demo, and stage."""
+
+
+def boards(page: Page, camera: Camera, pictures: tuple[tuple[str, str, str], ...] = BOARDS) -> None:
+    """Keep tabs of a course and of a class."""
+    for name, course, stage in pictures:
+        page.goto(f"{ADDRESS}/admin/crm/courses/{course}?stage={stage}")
+        camera.take(name)
 
 
 def on_a_phone(browser: Browser, language: str, campaign: str) -> None:
@@ -131,6 +147,7 @@ def on_a_phone(browser: Browser, language: str, campaign: str) -> None:
     camera.take("audience")
     page.goto(campaign)
     camera.take("live")
+    boards(page, camera, BOARDS[:1])
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from crm_plugin.segments.saved import quick_queries
 from crm_plugin.web.shell.guard import Route
 from tests.servers.conflicts import each_first_try_fails
 from tests.web.automation_changes import AUTOMATIONS
+from tests.web.board_changes import BOARD_CHANGES
 from tests.web.limits import ADMIN, EVERYBODY, Limits, a_reply, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
 from tests.web.text_review import Takes, take_texts
@@ -173,11 +174,7 @@ CHANGES: dict[str, Callable[[Limits], Change]] = _OTHERS | {
     "compose_content_save": _at("/campaigns/{}/content/save", _draft, _HTML, "campaign.update"),
     "compose_lacking": _at("/campaigns/{}/lacking", _draft, {"do": "leave_out"}, "campaign.update"),
     "compose_policy_save": _at("/campaigns/{}/policy/save", _draft, {"when": "now"}, "campaign.update"),
-    "people_selected": lambda _w: (
-        "/people/selected",
-        {"do": "csv", "mode": "all", "tree": '{"combinator": "and", "rules": []}'},
-        "people.export",
-    ),
+    **BOARD_CHANGES,
     "person_note": lambda w: (
         f"/people/{w.ids['in1']}/notes",
         {"kind": "note", "text": "x"},

@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
+from crm_plugin.boards.one_course import BoardCourse
+from crm_plugin.boards.tabs import Tab
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.check import check
 from crm_plugin.campaigns.composing.test_send import send_test
 from crm_plugin.campaigns.delivery.retry import retry_failed
+from crm_plugin.campaigns.ready.start import Wanted, start
 from crm_plugin.campaigns.reporting import messages
 from crm_plugin.channels import suppressions
 from crm_plugin.channels.sms_templates import editing
@@ -19,6 +23,7 @@ from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.credentials.tokens import Grant
 from crm_plugin.kernel.errors import Refused
 from crm_plugin.profiles.consent import staff_entry
+from crm_plugin.profiles.models.school import Person
 from crm_plugin.profiles.privacy import requests
 from crm_plugin.profiles.staff import follow_ups, purchase_intent
 from crm_plugin.profiles.staff.follow_ups import Entry
@@ -33,6 +38,7 @@ from tests.web.test_audit import _HTML, ADDRESS, API, TEMPLATE, _newest, _send, 
 __all__ = ["world"]
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 ALL_BUT_ADMIN = frozenset(PERMISSIONS) - {"crm.admin"}
+BAND = BoardCourse(1, "c1", "Piano", "course", "published", None, None, None, None, False)
 SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
     "campaign": ("crm.send", lambda w, a: drafts.create(w.crm, a, file_of_campaign())),
     "single": ("crm.send", lambda w, a: drafts.create_single(w.crm, a, "in1", {"channel": "email", **_HTML})),
@@ -56,6 +62,14 @@ SERVICES: dict[str, tuple[str, Callable[[Limits, Actor], object]]] = {
     ),
     "follow-up": ("crm.edit", lambda w, a: follow_ups.add(w.crm, a, w.ids["in1"], Entry("note", "x"))),
     "intention": ("crm.edit", lambda w, a: purchase_intent.put(w.crm, a, w.ids["in1"], "c1", "high")),
+    "intentions": (
+        "crm.edit",
+        lambda w, a: purchase_intent.put_many(w.crm, a, sa.select(Person.id), "c1", "high"),
+    ),
+    "ready": (
+        "crm.send",
+        lambda w, a: start(w.crm, a, Tab(BAND, "learners"), Wanted("bring_to_finish", "sms")),
+    ),
     "query": ("crm.edit", lambda w, a: quick_queries.save(w.crm, a, "x", EVERYBODY)),
     "consent": ("crm.edit", lambda w, a: staff_entry.set_consent(w.crm, a, w.ids["in1"], "email", False)),
     "block": ("crm.admin", lambda w, a: suppressions.block(w.crm, a, **ADDRESS)),
@@ -102,6 +116,7 @@ def test_each_right_alone_opens_its_routes_and_no_other(world: Limits) -> None:
         others = frozenset(PERMISSIONS) - {route.permission, "crm.admin"}
         world.school.host.actor = Actor("eve", "Eve", others)
         path = re.sub("<int:(note|topic|reply)>", "1", route.rule.replace("<int:ident>", "999999"))
+        path = path.replace("<path:course>", "nothing")
         for place in ("what", "person_id", "kind", "key", "course_id", "channel"):
             path = path.replace(f"<{place}>", "nothing")
         answer = world.school.client.open(f"/admin/crm{path}", method=route.methods[0])

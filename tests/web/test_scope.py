@@ -25,6 +25,7 @@ from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.shell.guard import Route
 from tests.web.automation_changes import AUTOMATIONS_OUTSIDE, AUTOMATIONS_PLAIN
+from tests.web.board_changes import BOARDS_PLAIN
 from tests.web.limits import (
     ADMIN,
     CLOSED,
@@ -114,6 +115,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "people_tags": ("/people/tags", None, 200),
     "people_taggings": ("/people/taggings", None, 200),
     "people_taggings_progress": ("/people/taggings/progress", None, 200),
+    **BOARDS_PLAIN,
     "queries": ("/queries", None, 200),
     "campaigns": ("/campaigns", None, 200),
     "campaign_new": ("/campaigns/new", {}, 302),

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 import pytest
 from flask import Flask, g
 
+from crm_plugin.boards.tabs import TABS
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.channels.content import VARIABLES
@@ -126,10 +127,11 @@ def addresses() -> list[str]:
     for route in ROUTES:
         if route.methods == ("GET",) and "/api/" not in route.rule:
             rule = route.rule.replace("<key>", "win-back-zh").replace("<what>", "course")
+            rule = rule.replace("<path:course>", "1")
             found += [
                 rule.replace("<int:ident>", ident) for ident in ("1", "2")[: 1 + ("<int:ident>" in rule)]
             ]
-    return found
+    return [*found, *(f"/courses/1?stage={stage}" for stage in TABS)]
 
 
 @SQLITE

@@ -36,7 +36,7 @@ def messages() -> ModuleType:
 def said(text: str, context: str | None = None) -> str:
     """Return a text in the language; its blanks, and patterns of dates, as they are."""
     if context == "date pattern":
-        return {"d MMM y": "y年M月d日", "d MMM y, HH:mm": "y年M月d日 HH:mm"}[text]
+        return {"d MMM y": "y年M月d日", "d MMM y, HH:mm": "y年M月d日 HH:mm", "MMM y": "y年M月"}[text]
     pieces = _BLANKS.split(text)
     return "".join(piece if index % 2 else piece.translate(_FULL) for index, piece in enumerate(pieces))
 

@@ -3,12 +3,14 @@
 from typing import Any
 
 from crm_plugin.kernel.errors import BadInput, one_of
-from crm_plugin.segments.language.documents import all_of, rows, rule
+from crm_plugin.segments.language.documents import all_of, any_of, rows, rule
 
-GOALS = ("bought", "seated", "settled", "finished")
+GOALS = ("bought", "seated", "settled", "finished", "learned")
 """About one course or class: ``bought`` an order for it holds money; ``seated`` has a seat in it,
 also one that begins later, and none that ran out;
-``settled`` no order for it waits to be paid; ``finished`` has completed it."""
+``settled`` no order for it waits to be paid; ``finished`` has completed it; ``learned`` has completed it, or
+learned in it in the last :data:`LATELY` days."""
+LATELY = 3
 
 
 def goal_of(name: str, course: str) -> dict[str, Any]:
@@ -28,6 +30,10 @@ def goal_of(name: str, course: str) -> dict[str, Any]:
     if name == "finished":
         done = rule("completed_at", "notNull")
         return _rows("enrolments", course, *seat, done)
+    if name == "learned":
+        lately = rule("last_learned_at", "inLast", {"n": LATELY, "unit": "day"})
+        wanted = any_of(lately, rule("completed_at", "notNull"))
+        return _rows("enrolments", course, *seat, wanted)
     raise BadInput("input.bad", "goal", reason=one_of(GOALS))
 
 

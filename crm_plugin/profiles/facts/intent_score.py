@@ -8,6 +8,7 @@ something was done since.
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,17 +53,53 @@ NOTHING = Suggestion("none", 0.0, ())
 """The suggestion for a course that somebody has nothing to do with."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Whose reasons, and about which courses: conditions on a column of persons and one of root courses."""
+
+    people: Callable[[Any], Any]
+    courses: Callable[[Any], Any]
+    at: datetime
+
+
 def suggest(session: Session, person_id: int, at: datetime, scope: Scope = None) -> dict[int, Suggestion]:
     """Return root course → suggestion, for every course that a person has something to do with.
 
     :param at: the present, from which recency counts.
     :param scope: courses (host ids) that the reader is limited to.
     """
+    asked = _Asked(lambda person: person == person_id, lambda root: of_courses(root, scope), at)
     reasons: dict[int, list[Reason]] = defaultdict(list)
-    each = (_signals(person_id, scope), _orders(person_id, scope), _seats(person_id, at, scope))
-    for root, *facts in session.execute(sa.union_all(*each)):
+    for _person, root, *facts in session.execute(_reasons(asked)):
         reasons[root].append(Reason(*facts))
     return {root: decide(found, at) for root, found in reasons.items()}
+
+
+def suggest_for(
+    session: Session, people: Collection[int], roots: Sequence[int], at: datetime
+) -> dict[int, Suggestion]:
+    """Return person → suggestion for one course or class, for some people at once.
+
+    :param people: our ids.
+    :param roots: the root course first; then those that a class contains, about which only acts count.
+    """
+    asked = _Asked(lambda person: person.in_(people), lambda root: root.in_(roots), at)
+    reasons: dict[int, dict[str, Reason]] = defaultdict(dict)
+    for person, root, *facts in session.execute(_reasons(asked)):
+        one = Reason(*facts)
+        if root == roots[0] or one.kind in WEIGHTS.keys() - {*WON, *LOST}:
+            known = reasons[person].get(one.kind)
+            reasons[person][one.kind] = one if known is None else _joined(known, one)
+    return {person: decide(list(found.values()), at) for person, found in reasons.items()}
+
+
+def _joined(one: Reason, other: Reason) -> Reason:
+    latest = max(filter(None, (one.latest, other.latest)), default=None)
+    return Reason(one.kind, one.count + other.count, latest)
+
+
+def _reasons(asked: _Asked) -> Any:
+    return sa.union_all(_signals(asked), _orders(asked), _seats(asked))
 
 
 def decide(reasons: list[Reason], at: datetime) -> Suggestion:
@@ -91,45 +128,50 @@ def _points(one: Reason, at: datetime) -> float:
     return POINTS.get(one.kind, 0.0) * math.log2(1 + one.count) * recency
 
 
-def _signals(person_id: int, scope: Scope) -> Any:
+def _signals(asked: _Asked) -> Any:
     return (
         sa.select(
+            Signal.person_id,
             Signal.root_id,
             Signal.kind,
             sa.cast(sa.func.sum(Signal.count), sa.Integer),
             sa.func.max(Signal.at),
         )
-        .where(Signal.person_id == person_id, Signal.root_id.is_not(None), Signal.kind.in_(list(WEIGHTS)))
-        .where(of_courses(Signal.root_id, scope))
-        .group_by(Signal.root_id, Signal.kind)
+        .where(asked.people(Signal.person_id), Signal.root_id.is_not(None), Signal.kind.in_(list(WEIGHTS)))
+        .where(asked.courses(Signal.root_id))
+        .group_by(Signal.person_id, Signal.root_id, Signal.kind)
     )
 
 
-def _orders(person_id: int, scope: Scope) -> Any:
+def _orders(asked: _Asked) -> Any:
     kind = sa.case(
         (Order.state.in_(("paid", "refunding", "partly_refunded")), "bought"),
         (Order.state == "refunded", "refunded"),
         else_="ordered",
     )
     at = sa.func.coalesce(Order.refunded_at, Order.paid_at, Order.created_at, type_=UtcDateTime())
+    line = OrderLine
+    columns = (line.person_id, line.root_id, kind, sa.func.count(), sa.func.max(at, type_=UtcDateTime()))
     return (
-        sa.select(OrderLine.root_id, kind, sa.func.count(), sa.func.max(at, type_=UtcDateTime()))
-        .join(Order, Order.id == OrderLine.order_id)
-        .where(OrderLine.person_id == person_id, OrderLine.root_id.is_not(None), Order.state != "closed")
-        .where(of_courses(OrderLine.root_id, scope))
-        .group_by(OrderLine.root_id, kind)
+        sa.select(*columns)
+        .join(Order, Order.id == line.order_id)
+        .where(asked.people(line.person_id), line.root_id.is_not(None), Order.state != "closed")
+        .where(asked.courses(line.root_id))
+        .group_by(line.person_id, line.root_id, kind)
     )
 
 
-def _seats(person_id: int, at: datetime, scope: Scope) -> Any:
-    held = in_states(Enrolment, SEATED, at)
+def _seats(asked: _Asked) -> Any:
+    held = in_states(Enrolment, SEATED, asked.at)
     kind = sa.case((held, "enrolled"), else_="ended")
     since = sa.func.coalesce(Enrolment.ended_at, Enrolment.enrolled_at, type_=UtcDateTime())
     # People who finished or whose access ran out have had the course: that is no loss.
     lost = sa.and_(Enrolment.state == "ended", Enrolment.end_kind.in_(("refund", "removed", "left")))
+    seat = Enrolment
+    columns = (seat.person_id, seat.root_id, kind, sa.func.count(), sa.func.max(since, type_=UtcDateTime()))
     return (
-        sa.select(Enrolment.root_id, kind, sa.func.count(), sa.func.max(since, type_=UtcDateTime()))
-        .where(Enrolment.person_id == person_id, Enrolment.role == "learner", sa.or_(held, lost))
-        .where(of_courses(Enrolment.root_id, scope))
-        .group_by(Enrolment.root_id, kind)
+        sa.select(*columns)
+        .where(asked.people(seat.person_id), seat.role == "learner", sa.or_(held, lost))
+        .where(asked.courses(seat.root_id))
+        .group_by(seat.person_id, seat.root_id, kind)
     )

@@ -2,8 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -53,6 +53,18 @@ class Page:
 
 
 @dataclass(frozen=True)
+class OwnSort:
+    """An order that only one list has: by what its people have there.
+
+    :param keys: ``SELECT person id, key``, at most one row a person.
+    :param number: the key is a number; else it is an instant.
+    """
+
+    keys: Select
+    number: bool = False
+
+
+@dataclass(frozen=True)
 class Found:
     """The people of a list.
 
@@ -65,10 +77,16 @@ class Found:
 
     ids: Select
     ranked: bool = False
+    sorts: Mapping[str, OwnSort] = field(default_factory=dict)
 
-    def rows(self, person: Any, *columns: Any) -> Any:
-        """Return columns of them, as a table of its own; OFFSET keeps the planner from looking through it."""
+    def rows(self, person: Any, *columns: Any, keys: Any = None) -> Any:
+        """Return columns of them, as a table of its own; OFFSET keeps the planner from looking through it.
+
+        :param keys: a table with ``person_id`` that some columns are of.
+        """
         rows = sa.select(*columns).where(person.id.in_(self.ids))
+        if keys is not None:
+            rows = rows.outerjoin(keys, keys.c.person_id == person.id)
         return (rows.offset(0) if self.ranked else rows).subquery("found")
 
 
@@ -78,10 +96,10 @@ class _Order:
     descending: bool
 
     @classmethod
-    def read(cls, sort: str) -> "_Order":
+    def read(cls, sort: str, own: Mapping[str, OwnSort]) -> "_Order":
         name = sort.removeprefix("-")
-        if name not in SORTS:
-            raise BadInput("input.bad", "sort", reason=one_of(SORTS))
+        if name not in SORTS and name not in own:
+            raise BadInput("input.bad", "sort", reason=one_of((*own, *SORTS)))
         return cls(name, sort.startswith("-"))
 
 
@@ -93,16 +111,13 @@ def page(session: Session, found: Found, now: Present, sort: str, after: str | N
     :param after: ``next`` of the page before.
     :raises BadInput: ``input.bad`` for another order, or for an ``after`` that is none of ours.
     """
-    order, limit = _Order.read(sort), max(1, min(limit, LARGEST_PAGE))
-    person = aliased(m.Person)
-    sorted_by = of_person(SORTS[order.name], person, now)
-    if order.name == "display_name" and not now.contacts:
-        sorted_by = without_contacts(sorted_by)
-    people = found.rows(person, person.id, sorted_by.label("key"))
+    order, limit = _Order.read(sort, found.sorts), max(1, min(limit, LARGEST_PAGE))
+    people = _keyed(found, now, order)
     column = people.c.key
     chosen = sa.select(people.c.id, column)
     if after is not None:
-        chosen = chosen.where(_beyond(people.c.id, column, order, *_read_key(after, order)))
+        last = _read_key(after, order, found.sorts)
+        chosen = chosen.where(_beyond(people.c.id, column, order, *last))
     unknown = sa.case((column.is_(None), 1), else_=0)
     ordered = [unknown, column.desc() if order.descending else column.asc(), people.c.id]
     if order.name == "id":
@@ -110,6 +125,18 @@ def page(session: Session, found: Found, now: Present, sort: str, after: str | N
     rows: Sequence[Any] = session.execute(chosen.order_by(*ordered).limit(limit + 1)).all()
     key = _key(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
     return Page([row[0] for row in rows[:limit]], key, sort, now.as_of)
+
+
+def _keyed(found: Found, now: Present, order: _Order) -> Any:
+    """Return the people of a list with what they are sorted by."""
+    person = aliased(m.Person)
+    if order.name in found.sorts:
+        keys = found.sorts[order.name].keys.subquery("keys")
+        return found.rows(person, person.id, keys.c.key.label("key"), keys=keys)
+    sorted_by = of_person(SORTS[order.name], person, now)
+    if order.name == "display_name" and not now.contacts:
+        sorted_by = without_contacts(sorted_by)
+    return found.rows(person, person.id, sorted_by.label("key"))
 
 
 def _beyond(id_column: Any, column: Any, order: _Order, value: Any, ident: int) -> sa.ColumnElement[bool]:
@@ -142,10 +169,16 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _read_key(after: str, order: _Order) -> tuple[Any, int]:
+def _reader(name: str, own: Mapping[str, OwnSort]) -> Callable[[Any], Any]:
+    if name in own:
+        return float if own[name].number else parse_instant
+    return _READERS.get(name, int)
+
+
+def _read_key(after: str, order: _Order, own: Mapping[str, OwnSort]) -> tuple[Any, int]:
     try:
         value, ident = load(base64.urlsafe_b64decode(after.encode()))
-        key = None if value is None else _READERS.get(order.name, int)(value)
+        key = None if value is None else _reader(order.name, own)(value)
         storable.check([key, int(ident)])
         return key, int(ident)
     except (ValueError, TypeError, ArithmeticError, BadInput):

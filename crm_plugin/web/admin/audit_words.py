@@ -74,6 +74,7 @@ TABLES: dict[str, dict[str, Text]] = {
         "follow_up.done": Text("Completed a follow-up"),
         "follow_up.reopen": Text("Reopened a follow-up"),
         "intention.set": Text("Set an intention"),
+        "intention.set_many": Text("Set the intention of many people"),
         "tag.put": Text("Put a tag on people"),
         "tag.take_off": Text("Took a tag off people"),
         "query.save": Text("Saved a quick query"),

@@ -7,6 +7,7 @@ are thin: they read what came, ask a service, and hand back what it says.
 from crm_plugin.web.api import (
     audit,
     automations,
+    boards,
     campaigns,
     courses,
     exports,
@@ -26,7 +27,7 @@ from crm_plugin.web.api import (
 ROUTES = tuple(
     module.ROUTES
     for module in (
-        *(audit, automations, campaigns, courses, openapi, exports, home, people, person),
+        *(audit, automations, boards, campaigns, courses, openapi, exports, home, people, person),
         *(queries, recurring, replies, school, segments, sms_templates, topics),
     )
 )

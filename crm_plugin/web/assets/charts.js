@@ -51,7 +51,25 @@ function days(drawn, look) {
   };
 }
 
-const KINDS = { ring, days };
+// Columns of stacked bars in which each piece is a point of its own.
+function stack(drawn, look) {
+  const text = { color: look.ink };
+  const series = drawn.series.map((name, place) => ({ name, type: "bar", stack: "all", barMaxWidth: 40, color: look.colours[place % BANDS], data: [] }));
+  drawn.points.forEach((point, place) => {
+    Object.assign(point, { seriesIndex: point.row, dataIndex: series[point.row].data.length });
+    series[point.row].data.push({ value: [point.column, point.value], point: place });
+  });
+  return {
+    tooltip: { ...tooltip, formatter: (hit) => drawn.points[hit.data.point].spoken },
+    legend: { type: "scroll", top: 0, left: 0, textStyle: text, itemWidth: 14, itemHeight: 8 },
+    grid: { left: 8, right: 8, top: 36, bottom: 4, containLabel: true },
+    xAxis: { type: "category", data: drawn.columns, axisLabel: text, axisTick: { show: false } },
+    yAxis: { type: "value", minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: look.line } } },
+    series,
+  };
+}
+
+const KINDS = { ring, days, stack };
 
 export function draw(root) {
   for (const element of root.querySelectorAll("[data-crm-chart]")) {
@@ -69,21 +87,22 @@ export function draw(root) {
 function operate(element, chart, points) {
   const heard = element.nextElementSibling;
   let at = -1;
+  const mark = (place) => ({ seriesIndex: points[place].seriesIndex ?? 0, dataIndex: points[place].dataIndex ?? place });
   const leave = () => {
-    if (at >= 0) chart.dispatchAction({ type: "downplay", seriesIndex: 0, dataIndex: at });
+    if (at >= 0) chart.dispatchAction({ type: "downplay", ...mark(at) });
     chart.dispatchAction({ type: "hideTip" });
   };
   const go = (place) => {
     leave();
     at = (place + points.length) % points.length;
-    chart.dispatchAction({ type: "highlight", seriesIndex: 0, dataIndex: at });
-    chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
+    chart.dispatchAction({ type: "highlight", ...mark(at) });
+    chart.dispatchAction({ type: "showTip", ...mark(at) });
     heard.textContent = points[at].spoken;
   };
   const open = (place) => {
     if (points[place]?.href) location.assign(points[place].href);
   };
-  chart.on("click", (hit) => open(hit.dataIndex));
+  chart.on("click", (hit) => open(hit.data?.point ?? hit.dataIndex));
   element.addEventListener("blur", leave);
   element.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

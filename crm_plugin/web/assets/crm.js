@@ -51,7 +51,18 @@ document.addEventListener("change", (event) => {
   const { crmTicks: elsewhere, crmTotal: total, crmNone: none, crmSome: some } = shown.dataset;
   const here = boxes.filter((box) => box.checked !== (total !== "")).length;
   const count = total === "" ? Number(elsewhere) + here : Number(total) - Number(elsewhere) - here;
-  shown.textContent = count || total !== "" ? some.replace("#", count.toLocaleString(document.documentElement.lang || undefined)) : none;
+  const number = count.toLocaleString(document.documentElement.lang || undefined);
+  shown.textContent = count || total !== "" ? some.replace("#", number) : none;
+  // Buttons for those who are ticked say how many, and are there when somebody is.
+  for (const button of list.querySelectorAll("[data-crm-picked]")) {
+    button.textContent = button.dataset.crmPicked.replace("#", number);
+    button.classList.toggle("c-picked--none", !count);
+  }
+});
+
+// A choice that narrows a list does so at once.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-crm-submits]")) event.target.form.requestSubmit();
 });
 
 // One menu is open at a time; Escape and a click elsewhere close it.

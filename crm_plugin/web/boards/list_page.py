@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.boards import queries, service
 from crm_plugin.boards.queries import FiguresRow, MoneyRow, Worth
-from crm_plugin.boards.stages import STAGES, people_of
+from crm_plugin.boards.stages import STAGES
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.boards.list_state import PAGE, ListState
 from crm_plugin.web.listing.export_file import TYPES, table_file
-from crm_plugin.web.segments import links
 from crm_plugin.web.shell import formatting
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import say
@@ -66,7 +65,7 @@ def _page(list: str, title: str) -> ResponseReturnValue:
         found=found,
         columns=[_column(place, name) for name in COLUMNS if name not in MONEY or actor().may("crm.money")],
         stages=STAGES,
-        people=lambda row, stage: links.address(people_of(stage, row.host_id)),
+        people=lambda row, stage: url_for("crm.board", course=row.host_id, stage=stage),
         trend=drawn,
         worth=_worth,
         own=lambda row: own_first(row.money or []),

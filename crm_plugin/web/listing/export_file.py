@@ -11,7 +11,7 @@ from crm_plugin.segments.bulk.exports import Wanted
 from crm_plugin.segments.bulk.spreadsheet import Row, csv_parts, write_xlsx
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.subsets import Part
-from crm_plugin.web.listing.chosen_columns import chosen
+from crm_plugin.web.listing.selection import chosen
 from crm_plugin.web.segments.builder.fields import catalogue
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import zone

@@ -1,4 +1,6 @@
-"""Which people of a list are selected: exactly these, or all but these. Plain checkboxes carry it.
+"""What the reader of a list chose: people (exactly these, or all but these) and columns.
+
+Plain checkboxes carry the people.
 
 What was selected on other pages travels in the form itself, so that nothing is kept between requests and
 everything works without JavaScript.
@@ -9,15 +11,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from flask import Response, request
 from werkzeug.datastructures import MultiDict
 
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.documents import all_of, rule
 from crm_plugin.segments.language.json_input import load
+from crm_plugin.segments.listing import columns as table
+from crm_plugin.segments.listing.columns import Column
 from crm_plugin.web.segments.builder.form import Tree
 
 MOST = 5_000
 """People selected one by one; more than that is a segment."""
+COOKIE = "crm_columns"
+"""Keeps the reader's columns; names of columns and nothing else."""
+_YEAR = 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -85,3 +93,25 @@ def host_ids(text: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise BadInput("input.bad", reason=Clause("the selection is not one of this form"))
     return found
+
+
+def chosen(offered: list[Column]) -> list[Column]:
+    """Return the columns that the reader chose; the name always stands first."""
+    kept = request.cookies.get(COOKIE, "").split(".")
+    keys = kept if any(one.key in kept for one in offered) else list(table.DEFAULT)
+    return [one for one in offered if one == table.NAME or one.key in keys]
+
+
+def keep(response: Response, keys: list[str]) -> None:
+    """Keep the reader's columns in their browser; with none, the usual ones come back."""
+    known = [one.key for one in table.COLUMNS if one.key in keys]
+    secure, path = request.is_secure, request.script_root + "/"
+    response.set_cookie(
+        COOKIE,
+        ".".join(known),
+        _YEAR if known else 0,
+        secure=secure,
+        httponly=True,
+        samesite="Lax",
+        path=path,
+    )

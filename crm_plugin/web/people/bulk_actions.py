@@ -10,9 +10,8 @@ from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.segments.language.json_input import load
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.campaigns.list_page import start_draft
-from crm_plugin.web.listing.chosen_columns import keep
 from crm_plugin.web.listing.export_file import export
-from crm_plugin.web.listing.selection import Selection, host_ids
+from crm_plugin.web.listing.selection import Selection, host_ids, keep
 from crm_plugin.web.listing.tagging import NOTES, tag
 from crm_plugin.web.people.list_page import listed
 from crm_plugin.web.people.list_state import Place

@@ -9,8 +9,7 @@ from crm_plugin.segments import service
 from crm_plugin.segments.listing import columns as table
 from crm_plugin.segments.listing.columns import Column
 from crm_plugin.segments.listing.paging import SORTS
-from crm_plugin.web.listing.chosen_columns import chosen
-from crm_plugin.web.listing.selection import Selection
+from crm_plugin.web.listing.selection import Selection, chosen
 from crm_plugin.web.people.list_state import Place
 from crm_plugin.web.segments.builder.fields import catalogue
 from crm_plugin.web.shell.guard import actor, crm

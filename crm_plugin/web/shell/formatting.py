@@ -127,6 +127,7 @@ def in_zone(value: datetime, where: ZoneInfo) -> str:
 
 _MOMENT = Text("d MMM y, HH:mm", "date pattern")
 _DAY = Text("d MMM y", "date pattern")
+_MONTH = Text("MMM y", "date pattern")
 
 
 def clock_time(value: datetime) -> str:
@@ -141,6 +142,11 @@ def day(value: Any) -> str:
     if isinstance(value, datetime):
         value = value.astimezone(zone())
     return str(format_date(value, plain(_DAY), locale=babel_locale()))
+
+
+def month(value: date) -> str:
+    """Return the month of a date."""
+    return str(format_date(value, plain(_MONTH), locale=babel_locale()))
 
 
 def today() -> date:

@@ -33,6 +33,7 @@ GOAL_WORDS = {
     "seated": Text("People enrolled in %(title)s"),
     "settled": Text("People without an unpaid order for %(title)s"),
     "finished": Text("People who completed %(title)s"),
+    "learned": Text("People who completed %(title)s, or learned in the last 3 days"),
 }
 
 

@@ -1,0 +1,1 @@
+"""The boards of courses and classes over HTTP."""
