@@ -21,6 +21,8 @@ NEWEST = 5_000
 """So many seats of a course count for its median pace."""
 FEWEST = 5
 """With fewer seats there is no median to compare with."""
+HALF = "0.499999"
+"""Half, less what the databases round: exactly half of the pace is no stall on any of them."""
 _ONE: Any = sa.literal_column("1.0")
 _DAY: Any = sa.literal_column("86400.0")
 
@@ -34,7 +36,8 @@ def stalled(asked: Asked, learning: Any) -> Select:
     slow, usual = learners.c, medians.c
     found = sa.select(slow.person_id, slow.root_id).join(medians, usual.root_id == slow.root_id)
     pace = _pace(asked, slow.progress, slow.since, sa.literal(asked.present.as_of, UtcDateTime))
-    return found.where(slow.finished.is_(None), pace < usual.pace / 2)
+    begun = (slow.since.is_not(None), slow.finished.is_(None))
+    return found.where(*begun, pace < usual.pace * sa.literal_column(HALF))
 
 
 def _learners(asked: Asked, learning: Any) -> Any:

@@ -70,7 +70,7 @@ class ByHand:
         since = [_since(seat) for seat in seats if _since(seat) is not None]
         if not progress or not since or any(seat["completed_at"] for seat in seats):
             return False
-        return self._pace(max(progress), min(since), None) < usual / 2  # type: ignore[type-var]
+        return self._pace(max(progress), min(since), None) < usual * 0.499999  # type: ignore[type-var]
 
     def _pace(self, progress: float, since: datetime | None, until: datetime | None) -> float:
         assert since is not None
