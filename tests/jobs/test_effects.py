@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from crm_plugin.automations import service as service_of_automations
+from crm_plugin.automations.models import Automation
 from crm_plugin.automations.recurring import queries as recurring
 from crm_plugin.automations.recurring import service as service_of_recurring
 from crm_plugin.campaigns.composing import drafts
@@ -43,6 +45,8 @@ from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging, exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export, Tagging
 from crm_plugin.segments.saved import quick_queries
+from tests.automations.fixtures import HELLO, add_order, children_of, file, switched_on
+from tests.automations.fixtures import school as school_of_automations
 from tests.campaigns.fixtures import EVERYBODY, books_of, document, launched, rows, run, state, world
 from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
@@ -243,6 +247,25 @@ def a_period_that_has_begun_has_its_child(here: Here) -> None:
     do(crm, "crm_plugin.automations.recurring.jobs.look")
     (period,) = recurring.history(crm, ANN, ident)
     assert (state(crm, period.child_id or 0), period.due_at) == ("scheduled", NOW + timedelta(hours=1))
+
+
+@of("crm_plugin.automations.jobs.carry_on")
+def a_cause_lets_somebody_in_and_their_message_is_made(here: Here) -> None:
+    crm = school_of_automations(here.database, here.folder, people=1)
+    ident = switched_on(crm, steps=[HELLO])
+    add_order(crm, 1, 1)
+    do(crm, "crm_plugin.automations.jobs.carry_on")
+    assert [one.state for one in children_of(crm, ident)] == ["freezing"]
+
+
+@of("crm_plugin.automations.jobs.tidy")
+def an_automation_deleted_long_ago_is_gone(here: Here) -> None:
+    crm = school_of_automations(here.database, here.folder)
+    ident = service_of_automations.create(crm, ANN, file())
+    service_of_automations.remove(crm, ANN, ident)
+    move(crm, days=31)
+    do(crm, "crm_plugin.automations.jobs.tidy")
+    assert one(crm, sa.select(sa.func.count()).select_from(Automation)) == 0
 
 
 @of("crm_plugin.campaigns.jobs.attend")

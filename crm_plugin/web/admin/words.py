@@ -19,6 +19,9 @@ TABLES: dict[str, dict[str, Text]] = {
         "complaint": Text("Marked as spam"),
     },
     "failed_job": {
+        "automations.drafts": Text("Deleted automations"),
+        "automations.look": Text("People who enter automations"),
+        "automations.steps": Text("Steps of automations"),
         "campaigns.bounces": Text("E-mail that came back"),
         "campaigns.doubt": Text("Messages in doubt"),
         "campaigns.drafts": Text("Deleted drafts"),
