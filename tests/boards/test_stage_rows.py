@@ -20,7 +20,7 @@ from tests.boards.random_school import PEOPLE, BoardSchool
 from tests.segments.test_agreement import present_of
 
 EVERY = (*STAGES, *AUDIENCES)
-SCHOOLS, LONG_SCHOOLS = (1, 30), range(2, 62)
+SCHOOLS, LONG_SCHOOLS = (0, 30), range(1, 61)
 LATER = (timedelta(0), timedelta(minutes=-90), timedelta(days=1), timedelta(days=31))
 """The same school at other instants."""
 APART = (
