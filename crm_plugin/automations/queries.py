@@ -15,6 +15,7 @@ from crm_plugin.host.in_use import Users
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
+from crm_plugin.profiles.store.course_scope import in_scope
 from crm_plugin.segments.language.mentions import mentions
 
 STATES = ("draft", "on", "paused", "ended")
@@ -80,6 +81,18 @@ class Counts:
     """(id, state, reason) of its child campaigns that wait for a person; until then it sends nothing more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A person who is in an automation now."""
+
+    id: int
+    person_id: int
+    step: int
+    """The step that they stand before."""
+    entered_at: datetime
+    due_at: datetime
+
+
 def is_visible(row: Automation | AutomationRow, actor: Actor) -> bool:
     """Return whether an actor may see an automation: staff limited to some courses see their own."""
     if actor.scope is None:
@@ -129,6 +142,32 @@ def list_for(crm: Crm, actor: Actor) -> list[tuple[AutomationRow, Counts]]:
         rows = [row_of(each) for each in session.scalars(query)]
         numbers = _members(session, [row.id for row in rows])
         return [(row, numbers[row.id]) for row in rows if is_visible(row, actor)]
+
+
+def removed(crm: Crm, actor: Actor) -> list[AutomationRow]:
+    """Return the deleted automations that the actor may restore, the last deleted first."""
+    need(actor, "crm.send")
+    query = sa.select(Automation).where(Automation.removed_at.is_not(None))
+    with crm.db.read() as session:
+        rows = [
+            row_of(each) for each in session.scalars(query.order_by(Automation.removed_at.desc()).limit(20))
+        ]
+    return [row for row in rows if is_visible(row, actor)]
+
+
+def inside(crm: Crm, actor: Actor, automation_id: int, *, after: int = 0, limit: int = 50) -> list[Inside]:
+    """Return the people who are in an automation now, as far as the actor may see them.
+
+    :param after: the number of the last one seen.
+    """
+    query = sa.select(Member).where(
+        *(Member.automation_id == automation_id, Member.state == "active", Member.id > after),
+        in_scope(Member.person_id, actor.scope),
+    )
+    with crm.db.read() as session:
+        one(session, actor, automation_id)
+        rows = session.scalars(query.order_by(Member.id).limit(limit))
+        return [Inside(row.id, row.person_id, row.step, row.entered_at, row.due_at) for row in rows]
 
 
 def counts(crm: Crm, actor: Actor, automation_id: int) -> Counts:

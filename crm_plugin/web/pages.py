@@ -4,7 +4,9 @@ from crm_plugin.host.contributions import Capability
 from crm_plugin.web import api
 from crm_plugin.web.admin import audit_log, health, initialisation, outbox, suppressions, tokens, topics
 from crm_plugin.web.admin import words as admin_words
-from crm_plugin.web.automations import recurring
+from crm_plugin.web.automations import builder, recurring
+from crm_plugin.web.automations import list_page as automation_list
+from crm_plugin.web.automations import page as automation_page
 from crm_plugin.web.automations import words as automation_words
 from crm_plugin.web.boards import board_page, bulk, orders_page
 from crm_plugin.web.boards import board_words as one_board_words
@@ -37,7 +39,7 @@ _PAGES = (
     *(person_page, explain, message, notes, replies, course_list, orders_page, board_page, bulk),
     *(campaign_list, steps, audience, content, policy, check, pickers, campaign_page, campaign_people),
     *(campaign_report, editor, templates, outbox, initialisation, health, suppressions, tokens, topics),
-    *(audit_log, repeat, recurring),
+    *(audit_log, repeat, recurring, automation_list, automation_page, builder),
 )
 
 _WORDS = (

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from flask import Flask
 
+from crm_plugin.automations import service as automations
 from crm_plugin.automations.recurring import service as recurring
 from crm_plugin.campaigns import access, jobs, service
 from crm_plugin.campaigns.composing import drafts
@@ -170,6 +171,7 @@ def _fill(limits: Limits) -> None:
     ids["own_draft"] = drafts.create(crm, LIMITED, file_of_campaign())
     for name, actor in (("repeating", ADMIN), ("own_repeating", LIMITED)):
         ids[name] = drafts.create(crm, actor, file_of_campaign())
+        ids[name.replace("repeating", "chase")] = automations.create(crm, actor, _CHASE)
         recurring.start(crm, actor, ids[name], {"every": "day", "at": "09:00"})
     send_test(crm, ADMIN, ids["draft"], "tester@example.com", "out1")
     with_part = exports.Wanted(Part(EVERYBODY), ["display_name", "email", "paid_total"], "csv")
@@ -181,6 +183,13 @@ def _fill(limits: Limits) -> None:
     )
     grant = Grant("Program", sorted(ALL), sorted(SCOPE))
     ids["token"], limits.token = create(crm, ADMIN, grant)
+
+
+_CHASE: dict[str, Any] = {
+    "name": "Chase",
+    "trigger": {"on": "date", "date": "registered"},
+    "steps": [{"send": {"channel": "message", "text": "Hello"}}],
+}
 
 
 def file_of_campaign() -> dict[str, Any]:

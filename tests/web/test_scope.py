@@ -24,7 +24,7 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.bulk import exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.shell.guard import Route
-from tests.web.automation_changes import AUTOMATIONS_OUTSIDE, AUTOMATIONS_PLAIN
+from tests.web.automation_changes import AUTOMATION_BODIES, AUTOMATIONS_OUTSIDE, AUTOMATIONS_PLAIN
 from tests.web.board_changes import BOARDS_PLAIN
 from tests.web.limits import (
     ADMIN,
@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "api_set_intention": {"level": "high"},
     "api_set_consent": {"granted": False},
     **TOPIC_BODIES,
+    **AUTOMATION_BODIES,
     "api_create_message": {"name": "x", "channel": "email", "subject": "x", "html": "<p>x</p>"},
     "api_change_quick_query": {"name": "x"},
     "api_explain_person": EVERYBODY,
@@ -259,6 +260,7 @@ def test_plain_routes_tell_nothing_of_who_is_outside(limits: Limits) -> None:
 
 INSIDE = {
     "repeating": ("own_repeating",),
+    "chase": ("own_chase",),
     "theirs": ("own", "own_draft"),
     "out1": ("in1", "in2"),
     "private": ("mine", "shared"),

@@ -15,12 +15,40 @@ TABLES: dict[str, dict[str, Text]] = {
         "off": Text("Being changed"),
         "ended": Text("Ended"),
     },
+    "automation": {
+        "draft": Text("Off"),
+        "on": Text("On"),
+        "paused": Text("Paused"),
+        "ended": Text("Ended"),
+    },
+    "stopped": {
+        "goal": Text("Goal reached"),
+        "paid": Text("Paid"),
+        "closed": Text("The order was closed"),
+        "left": Text("The seat was given back"),
+        "refunded": Text("Refunded"),
+        "moved": Text("The date has changed"),
+        "over": Text("The cause is over"),
+        "course": Text("The course is full, over or not published"),
+        "condition": Text("Did not match the condition"),
+        "opted_out": Text("Opted out"),
+        "status": Text("Account not active"),
+        "staff": Text("Staff of the school"),
+        "merged": Text("Merged with another account"),
+        "ended": Text("The automation was ended"),
+    },
     "reason": {
         "missed": Text("Skipped: nobody was there to send it in time"),
         "campaign.empty_audience": Text("Nobody was in the audience"),
     },
 }
-WORDS = Words(TABLES, spoken={("recurring.bad_state", "state"): inside("recurring")})
+WORDS = Words(
+    TABLES,
+    spoken={
+        ("recurring.bad_state", "state"): inside("recurring"),
+        ("automation.bad_state", "state"): inside("automation"),
+    },
+)
 """What this room says."""
 
 
