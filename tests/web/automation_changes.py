@@ -152,5 +152,7 @@ AUTOMATION_BODIES: dict[str, Any] = {
     "api_replace_automation": CHASE,
     "api_copy_automation": {"name": "x"},
     "automation_build": FORM,
+    "api_switch_automation_on": {},
+    "api_resume_automation": {},
 }
 """Name of a route that names an object → what it takes."""

@@ -105,7 +105,7 @@ def automation_people(ident: int) -> ResponseReturnValue:
 
 @ROUTES.page("/automations/<int:ident>/switch-on", "crm.send")
 def automation_start(ident: int) -> ResponseReturnValue:
-    """Show whom switching on would reach, before it is done."""
+    """Show how many people switching on would reach, before it is done."""
     return _start(ident)
 
 
