@@ -75,7 +75,7 @@ class HostSpec:
 
     @hookspec(firstresult=True)
     def host_publish_figures(self, figures: list[r.Figure]) -> bool | None:
-        """Show these key figures on the admin home instead of earlier ones, each to whom it is for."""
+        """Show these key figures on the admin home instead of earlier ones, to those with the permission."""
 
     @hookspec(firstresult=True)
     def host_send_message(self, message: r.MessageRequest) -> r.MessageReceipt:

@@ -106,6 +106,8 @@ def walk(browser: Browser, language: str) -> None:
     page = window(browser, language, DESK).pages[0]
     marketer = Marketer(page, ADDRESS, language)
     camera = Camera(page, language)
+    page.goto(f"{ADDRESS}/admin/crm/")
+    camera.take("home")
     address = ""
     for story in STORIES:
         address = marketer.walk(story, camera.take)
@@ -140,7 +142,7 @@ def on_a_phone(browser: Browser, language: str, campaign: str) -> None:
     """Keep the builder, a person, the composer and a campaign as a phone shows them."""
     page = window(browser, language, PHONE).pages[0]
     camera = Camera(page, language)
-    for name, path in (("find", "/people"), ("person", "/people/42")):
+    for name, path in (("home", "/"), ("find", "/people"), ("person", "/people/42")):
         page.goto(f"{ADDRESS}/admin/crm{path}")
         camera.take(name)
     Marketer(page, ADDRESS, language).begin(STORIES[0])
