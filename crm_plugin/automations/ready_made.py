@@ -5,6 +5,7 @@ from typing import Any
 
 from crm_plugin.automations.document import COURSE, LEVEL_WORD, UNTIL
 from crm_plugin.campaigns.document.default_policy import proposed
+from crm_plugin.campaigns.document.goals import renewed
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause, NotFound, one_of
 from crm_plugin.kernel.i18n import Text
@@ -66,10 +67,7 @@ _LEARNED = rows("enrolments", *_MINE, rule("last_learned_at", ">", UNTIL))
 _UNSTARTED = rows("enrolments", *_MINE, rule("last_learned_at", "notNull"), mode="none")
 _LATER = any_of(rule("expires_at", "null"), rule("expires_at", ">", UNTIL))
 _PROLONGED = all_of(rows("enrolments", *_MINE, rule("state", "in", list(SEATED)), _LATER))
-RENEWED = all_of(
-    rule("is_member", "=", True),
-    any_of(rule("member_until", "null"), rule("member_until", ">", UNTIL)),
-)
+RENEWED = renewed(UNTIL)
 """The membership lasts longer than the date that started it."""
 
 _ORDER = Text(

@@ -10,9 +10,11 @@ import pytest
 from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document import local_time
+from crm_plugin.campaigns.document.goals import renewed
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput, Conflict, NotFound
-from tests.campaigns.fixtures import document, move_to, preflight, world
+from crm_plugin.segments import service as segments
+from tests.campaigns.fixtures import EVERYBODY, document, move_to, preflight, set_person, world
 from tests.fakes.crm import NOW
 from tests.fakes.host import staff
 
@@ -126,3 +128,32 @@ def test_a_course_fills_in_its_title(database: Database, tmp_path: Path) -> None
     assert (
         queries.get(crm, drafts.create(crm, staff("ann"), other)).content["variables"] == other["variables"]
     )
+
+
+@on_sqlite
+def test_a_named_level_fills_in_its_title(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path)
+    mail = {
+        "name": "x",
+        "channel": "email",
+        "audience": EVERYBODY,
+        "subject": "{{ level_title }}",
+        "text": "-",
+    }
+    first = drafts.create(crm, staff("ann"), {**mail, "level": "Gold"})
+    assert queries.get(crm, first).content["variables"] == {"level_title": "Gold"}
+    own = {"variables": {"level_title": "our golden one"}}
+    second = drafts.create(crm, staff("ann"), {**mail, "level": "Gold", **own})
+    assert queries.get(crm, second).content["variables"] == own["variables"]
+
+
+@on_sqlite
+def test_people_whose_membership_lasts_longer_have_renewed_it(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=4)
+    for number, days, level in ((1, 10, "Gold"), (2, 40, "Gold"), (3, 40, "Silver")):
+        until = NOW + timedelta(days=days)
+        set_person(crm, number, member_level=level, member_level_folded=level.lower(), member_until=until)
+    set_person(crm, 4, member_level="Gold", member_level_folded="gold")  # for ever
+    until = (NOW + timedelta(days=20)).isoformat()
+    assert list(segments.ids(crm, renewed(until))) == ["p2", "p3", "p4"]
+    assert list(segments.ids(crm, renewed(until, "Gold"))) == ["p2", "p4"]

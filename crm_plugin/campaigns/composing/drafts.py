@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns import access, queries
-from crm_plugin.campaigns.document.schemas import CONTENT, KEYS, TITLES, Checks, Draft, read
+from crm_plugin.campaigns.document.schemas import CONTENT, KEYS, LEVEL_TITLE, TITLES, Checks, Draft, read
 from crm_plugin.campaigns.ledger import campaign_states
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.policy.fields import only
@@ -261,8 +261,11 @@ def _understood(crm: Crm, document: Any) -> Draft:
 
 
 def _titled(crm: Crm, content: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the titles of the course and the class that a content names, where it says no others."""
+    """Fill in the titles of course, class and membership level that a content names, if it says no others."""
     variables = dict(content.get("variables", {}))
+    if content.get("level") and not variables.get(LEVEL_TITLE):
+        variables[LEVEL_TITLE] = content["level"]
+        content = {**content, "variables": variables}
     named = {content[key]: name for key, name in TITLES.items() if content.get(key)}
     wanted = [ident for ident, name in named.items() if not variables.get(name)]
     if not wanted:

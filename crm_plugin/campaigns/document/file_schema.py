@@ -66,7 +66,7 @@ def _content() -> Json:
     fallback = {"type": "string", "minLength": 1, "maxLength": personalisation.LONGEST}
     known: Json = {
         **{key: _text(LIMIT) for key in ("template", "subject", "text", "link")},
-        **{key: _text(191) for key in ("course", "class")},
+        **{key: _text(191) for key in ("course", "class", "level")},
         "html": _text(LONGEST),
         "variables": {**texts, "propertyNames": {"pattern": _NAMED}},
         "personal": {"type": "object", "additionalProperties": columns},

@@ -37,6 +37,17 @@ def goal_of(name: str, course: str) -> dict[str, Any]:
     raise BadInput("input.bad", "goal", reason=one_of(GOALS))
 
 
+def renewed(until: str, level: str = "") -> dict[str, Any]:
+    """Return the tree of people whose membership lasts longer than an instant, or for ever.
+
+    :param until: ISO 8601.
+    :param level: of this membership level; empty = of any.
+    """
+    lasts = any_of(rule("member_until", "null"), rule("member_until", ">", until))
+    named = [_is("member_level", level)] if level else []
+    return all_of(rule("is_member", "=", True), *named, lasts)
+
+
 def recognise(tree: object, course: str) -> str | None:
     """Return the name of the goal that a tree is for a course; None of any other tree."""
     return next((name for name in GOALS if goal_of(name, course) == tree), None)

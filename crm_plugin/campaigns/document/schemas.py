@@ -27,12 +27,14 @@ from crm_plugin.links.service import check_target
 KEYS = ("name", "channel", "purpose", "topic", "audience", "policy", "holdout", "at", "zone")
 CONTENT = (
     *("template", "subject", "html", "text", "variables", "personal", "fallbacks", "lacking"),
-    *("link", "course", "class"),
+    *("link", "course", "class", "level"),
 )
 NUMBERS = {one.key: one for one in (*FIELDS, RATE)}
 POLICY = (*NUMBERS, "quiet_hours", "goal", "expires_at", "open_course", "once")
 TITLES = {"course": "course_title", "class": "class_title"}
 """Key that names a course or a class → the variable that it fills in."""
+LEVEL_TITLE = "level_title"
+"""The variable that a named membership level fills in."""
 PURPOSES = ("marketing", "service")
 
 CLOCK = "([01][0-9]|2[0-3]):([0-5][0-9])"
@@ -120,7 +122,7 @@ def _content(document: Mapping[str, Any]) -> dict[str, Any]:
     for key, most in (*((one, LIMIT) for one in ("template", "subject", "text", "link")), ("html", LONGEST)):
         if key in content:
             _text(content, key, most)
-    for key in ("course", "class"):
+    for key in ("course", "class", "level"):
         if key in content:
             _text(content, key, 191)
     if "link" in content:
