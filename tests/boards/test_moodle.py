@@ -1,15 +1,16 @@
-"""The stages of a real Moodle site's courses are what SQL on the site's own tables says."""
+"""Figures and stages of a real Moodle site's courses are what SQL on the site's own tables says."""
 
 import hashlib
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards import stage_rows
-from crm_plugin.boards.questions import Asked
+from crm_plugin.boards import service as boards
+from crm_plugin.boards.models import CourseFigures, CourseMoney
 from crm_plugin.boards.stages import AUDIENCES, STAGES, people_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import parse_instant
@@ -36,13 +37,15 @@ def of_courses(pairs: set[tuple[str, str]]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-def test_every_course_has_the_sites_own_stages(
+def test_every_course_has_the_sites_own_figures(
     database: Database, moodle_folder: Path, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'moodle.db'}"
     moodle_site.load(moodle_folder, url)
     crm = make_crm(database, load_host(moodle_site.settings(url)), parse_instant(AS_OF), **moodle_site.FACTS)
     sync(crm)
+    boards.refresh(crm)
+    assert money(crm) == moodle_stages.revenue(url)
     expected = moodle_stages.stages(url)
     people = of_courses(set().union(*expected.values()))
     assert [stage for stage in ("potential", "learners", "expired") if not expected[stage]] == []
@@ -54,9 +57,17 @@ def test_every_course_has_the_sites_own_stages(
 
 
 def counts(crm: Crm, stage: str) -> Counter[str]:
-    """Return how many people each course has in a stage."""
-    asked = stage_rows.pairs(stage, Asked(service.present(crm, parse_instant(AS_OF)))).subquery()
-    course = sa.select(Course.host_id, sa.func.count()).join(asked, asked.c.root_id == Course.id)
+    """Return how many people each course has in a stage, by its figures."""
+    column = getattr(CourseFigures, stage)
+    figures = sa.select(Course.host_id, column).join(CourseFigures, CourseFigures.root_id == Course.id)
     with crm.db.read() as session:
-        rows: Any = session.execute(course.group_by(Course.host_id))
+        rows: Any = session.execute(figures.where(column > 0))
         return Counter(dict(rows.all()))
+
+
+def money(crm: Crm) -> dict[tuple[str, str], tuple[int, Decimal]]:
+    """Return (course, currency) → how many orders revenue is made of, and the revenue."""
+    figures = sa.select(Course.host_id, CourseMoney).join(CourseMoney, CourseMoney.root_id == Course.id)
+    with crm.db.read() as session:
+        rows: Any = session.execute(figures)
+        return {(course, one.currency): (one.orders, one.revenue) for course, one in rows}
