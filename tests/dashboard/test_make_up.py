@@ -1,6 +1,8 @@
 """The make-up of people: each slice opens as many people as it says, and nobody is in two of a chart."""
 
+import itertools
 import random
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -112,8 +114,9 @@ def test_a_chart_without_its_facts_at_the_school_is_left_out(database: Database)
 
 
 def test_numbers_are_counted_again_when_facts_moved_and_with_time(
-    database: Database,
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(make_up, "SHARE", 0)  # however long it takes here
     crm = crm_of(database)
     assert make_up.refresh(crm)
     assert not make_up.refresh(crm), "nothing moved"
@@ -130,6 +133,18 @@ def test_numbers_are_counted_again_when_facts_moved_and_with_time(
     with database.read() as session:
         assert make_up.current(later, session) is None, "other bands are meant"
     assert make_up.refresh(later)
+
+
+def test_what_takes_long_to_count_stands_longer(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm = crm_of(database)
+    ticks = itertools.count(step=20)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
+    assert make_up.refresh(crm)
+    crm.clock.move(minutes=16)  # type: ignore[attr-defined]
+    crm.db.run(lambda session: note_moved(session, crm.clock()))
+    assert not make_up.refresh(crm), "it took 20 s, and would take a worker for itself"
+    crm.clock.move(minutes=1)  # type: ignore[attr-defined]
+    assert make_up.refresh(crm)
 
 
 @pytest.mark.parametrize("name", ["home_days", "home_purchases", "home_spend", "home_progress"])
