@@ -6,17 +6,17 @@ as on the pages behind the figures.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from crm_plugin.boards import stage_rows
-from crm_plugin.boards.acts import acts
+from crm_plugin.boards.acts import SIGNALS, closing
 from crm_plugin.boards.models import MONEY
 from crm_plugin.boards.order_shares import shares, sums
 from crm_plugin.boards.questions import Asked, is_anybody
@@ -25,11 +25,9 @@ from crm_plugin.boards.weeks import week_starts
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.settings import Settings
-from crm_plugin.profiles.models.school import Course, Enrolment, Person
-from crm_plugin.segments.language.dates import Present
+from crm_plugin.profiles.models.school import Course, CourseLink, Enrolment, Order, OrderLine, Person, Signal
+from crm_plugin.segments.language.dates import Present, shift
 
-AHEAD = 7
-"""Days in which an act that is dated ahead is looked for: clocks of schools differ."""
 Row = dict[str, Any]
 
 
@@ -54,9 +52,9 @@ class Portion:
         """Return the condition that a column names one of the courses."""
         return among(self.session, column, self.roots)
 
-    def asked(self, present: Present | None = None) -> Asked:
+    def asked(self) -> Asked:
         """Return the question for the people of a stage."""
-        return Asked(present or self.present, sa.select(Course.id).where(self.of(Course.id)))
+        return Asked(self.present, sa.select(Course.id).where(self.of(Course.id)))
 
     def all(self, query: Any) -> Sequence[Any]:
         """Return the rows of a query."""
@@ -70,7 +68,7 @@ def computed(portion: Portion) -> Computed:
     roots = portion.session.scalars(heads).all()
     found = Computed({root: {"root_id": root, "as_of": at, **_NOBODY} for root in roots})
     soon: dict[int, list[datetime]] = defaultdict(list)
-    for part in (_stages, _finished, _seats, _acts, _money, _prices):
+    for part in (_stages, _seats, _acts, _money, _prices):
         part(portion, found, soon)
     for root, row in found.figures.items():
         row["next_change"] = min(soon[root], default=None)
@@ -87,23 +85,22 @@ Soon = dict[int, list[datetime]]
 def _stages(portion: Portion, found: Computed, _soon: Soon) -> None:
     for stage in (*STAGES, *AUDIENCES):
         pairs = stage_rows.pairs(stage, portion.asked()).subquery()
-        people = sa.select(pairs.c.root_id, sa.func.count()).group_by(pairs.c.root_id)
-        for root, count in portion.all(people):
+        finishing = stage in _BEGUN
+        query: Any = sa.select(pairs.c.root_id, sa.func.count(), _ZERO)
+        if finishing:
+            both = (Enrolment.person_id == pairs.c.person_id, Enrolment.root_id == pairs.c.root_id)
+            done = (*both, Enrolment.role == "learner", Enrolment.completed_at.is_not(None))
+            people = (pairs.c.person_id.distinct(), Enrolment.person_id.distinct())
+            query = sa.select(pairs.c.root_id, *map(sa.func.count, people))
+            query = query.outerjoin(Enrolment, sa.and_(*done))
+        for root, count, finished in portion.all(query.group_by(pairs.c.root_id)):
             if root in found.figures:
                 found.figures[root][stage] = count
+                found.figures[root]["finished"] += int(finished)
 
 
-def _finished(portion: Portion, found: Computed, _soon: Soon) -> None:
-    both = (stage_rows.pairs(stage, portion.asked()) for stage in ("learners", "expired"))
-    pairs = sa.union_all(*both).subquery()
-    done = (
-        *(Enrolment.person_id == pairs.c.person_id, Enrolment.root_id == pairs.c.root_id),
-        *(Enrolment.role == "learner", Enrolment.completed_at.is_not(None)),
-    )
-    people = sa.select(pairs.c.root_id, sa.func.count(pairs.c.person_id.distinct()))
-    for root, count in portion.all(people.join(Enrolment, sa.and_(*done)).group_by(pairs.c.root_id)):
-        if root in found.figures:
-            found.figures[root]["finished"] = count
+_BEGUN = ("learners", "expired")
+"""Stages of people who may have finished; nobody is in both."""
 
 
 def _seats(portion: Portion, found: Computed, soon: Soon) -> None:
@@ -129,21 +126,63 @@ def _seats(portion: Portion, found: Computed, soon: Soon) -> None:
 _ZERO: Any = sa.literal_column("0")
 
 
-def _acts(portion: Portion, _found: Computed, soon: Soon) -> None:
-    """Note when an act of interest grows too old next, or begins to count."""
-    now = portion.present
-    days = now.interest_days
-    ahead = replace(now, as_of=now.as_of + timedelta(days=AHEAD), interest_days=days + AHEAD)
-    act = acts(portion.asked(ahead)).c
-    oldest, coming = (
-        sa.func.min(sa.case((one, act.at))) for one in (act.at <= now.as_of, act.at > now.as_of)
-    )
-    for root, first, later in portion.all(sa.select(act.root_id, oldest, coming).group_by(act.root_id)):
-        if first is not None:
+def _acts(portion: Portion, found: Computed, soon: Soon) -> None:
+    """Note when an act of interest grows too old next, or begins to count, for a course and its classes."""
+    counts_for: dict[int, set[int]] = {root: {root} for root in found.figures}
+    for part, holder in portion.all(_contained(portion)):
+        counts_for.setdefault(part, set()).add(holder)
+    sources = replace(portion, roots=list(counts_for))
+    for query in (_signals(sources), _closings(sources)):
+        for source, *instants in portion.all(query):
+            for holder in counts_for[source]:
+                soon[holder] += _changes(portion.present, instants)
+
+
+def _contained(portion: Portion) -> sa.Select[Any]:
+    """Return a query of (root of a course, class of the portion that contains it)."""
+    part, holder = aliased(Course), aliased(Course)
+    links: Any = sa.select(part.root_id, holder.root_id).join(CourseLink, CourseLink.host_id == part.host_id)
+    links = links.join(holder, holder.id == CourseLink.course_id)
+    found: sa.Select[Any] = links.where(CourseLink.kind == "contains", portion.of(holder.root_id)).distinct()
+    return found
+
+
+def _signals(portion: Portion) -> Any:
+    """Return a query of each root with the first act of each kind that counts, and that is still to come.
+
+    Each is one step in an index, however many acts there are.
+    """
+    since, now = _lately(portion.present)
+    firsts = []
+    for kind in SIGNALS:
+        mine = sa.select(sa.func.min(Signal.at)).where(Signal.root_id == Course.id, Signal.kind == kind)
+        for after in (mine.where(Signal.at >= since), mine.where(Signal.at > now)):
+            firsts.append(after.correlate(Course).scalar_subquery())
+    return sa.select(Course.id, *firsts).where(portion.of(Course.id))
+
+
+def _closings(portion: Portion) -> Any:
+    """Return the same of orders that were closed unpaid."""
+    at = closing(Order)
+    firsts = (sa.func.min(sa.case((one, at))) for one in map(at.__ge__, _lately(portion.present)))
+    lines = sa.select(OrderLine.root_id, *firsts).join(Order, Order.id == OrderLine.order_id)
+    closed = (OrderLine.held_money == sa.false(), Order.state == "closed", portion.of(OrderLine.root_id))
+    return lines.where(*closed).group_by(OrderLine.root_id)
+
+
+def _lately(present: Present) -> tuple[datetime, datetime]:
+    return shift(present, -present.interest_days, "day"), present.as_of
+
+
+def _changes(present: Present, instants: Iterable[datetime | None]) -> Iterator[datetime]:
+    """Yield when acts at these instants change something: they begin to count, or grow too old."""
+    for at in filter(None, instants):
+        if at > present.as_of:
+            yield at
+        else:
             # By the wall clock, as conditions count days; a microsecond later it counts no more.
-            wall = first.astimezone(now.zone) + timedelta(days=days)
-            soon[root].append(wall.astimezone(now.as_of.tzinfo) + timedelta(microseconds=1))
-        soon[root] += filter(None, [later])
+            wall = at.astimezone(present.zone) + timedelta(days=present.interest_days)
+            yield wall.astimezone(UTC) + timedelta(microseconds=1)
 
 
 def _money(portion: Portion, found: Computed, soon: Soon) -> None:
