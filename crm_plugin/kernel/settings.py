@@ -144,7 +144,7 @@ TABLE = (
     Setting(
         "offsite_sources",
         str,
-        "offline, off-site, outside",
+        "offline,off-site,outside",
         "Sources of orders that were paid elsewhere, with commas between; their money is shown apart.",
     ),
     Setting(

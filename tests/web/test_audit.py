@@ -33,6 +33,7 @@ from crm_plugin.web.shell.guard import Route
 from tests.servers.conflicts import each_first_try_fails
 from tests.web.automation_changes import AUTOMATIONS
 from tests.web.board_changes import BOARD_CHANGES
+from tests.web.course_changes import COURSES
 from tests.web.limits import ADMIN, EVERYBODY, Limits, a_reply, file_of_campaign, open_limits
 from tests.web.routes import ROUTES
 from tests.web.text_review import Takes, take_texts
@@ -143,7 +144,7 @@ def _removed(world: Limits) -> int:
 _HTML = {"subject": "x", "html": "<p>x</p>"}
 _UNKNOWN: dict[str, Any] = {"state": "unknown", "tries": 1}
 _FAILED: dict[str, Any] = {"state": "failed_transient", "tries": 5}
-_OTHERS = TOPICS | AUTOMATIONS
+_OTHERS = TOPICS | AUTOMATIONS | COURSES
 CHANGES: dict[str, Callable[[Limits], Change]] = _OTHERS | {
     "campaign_new": lambda _w: ("/campaigns/new", {}, "campaign.create"),
     "campaign_copy": _at("/campaigns/{}/copy", _draft, {}, "campaign.create"),

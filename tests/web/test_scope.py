@@ -26,6 +26,7 @@ from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.web.shell.guard import Route
 from tests.web.automation_changes import AUTOMATION_BODIES, AUTOMATIONS_OUTSIDE, AUTOMATIONS_PLAIN
 from tests.web.board_changes import BOARDS_PLAIN
+from tests.web.course_changes import COURSES_PLAIN
 from tests.web.limits import (
     ADMIN,
     CLOSED,
@@ -143,6 +144,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "api_stop_address": (f"{API}/stopped", {"channel": "email", "address": "olga@outside.example"}, 403),
     **TOPICS_PLAIN,
     **AUTOMATIONS_PLAIN,
+    **COURSES_PLAIN,
     **CLOSED,
     "api_list_quick_queries": (f"{API}/queries", None, 200),
     "api_create_quick_query": (f"{API}/queries", {"name": "x", "tree": EVERYBODY}, 201),

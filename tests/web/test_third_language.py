@@ -57,6 +57,7 @@ KNOWN = (
         r"smtp://\S+",
     ),
     *(rf"\b{name}\b" for name in (*VARIABLES, "outbox", "UCS-2", "UTC", "SQLite", "send", "ap-guangzhou")),
+    r"\boffline,off-site,outside\b",
 )
 """Addresses, currencies, blanks of a text, values of settings, zones."""
 
