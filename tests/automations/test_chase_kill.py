@@ -115,7 +115,7 @@ def chased(database: Database, folder: Path, people: int, plans: list[list[str]]
                 time.sleep(0.1)
             for pid in healthy:
                 nursery.end(pid)
-    check(crm, ident, folder, people, sum(map(len, plans)))
+    check(crm, ident, folder, people, plans)
 
 
 def entered(crm: Crm) -> int:
@@ -123,7 +123,7 @@ def entered(crm: Crm) -> int:
         return session.scalar(sa.select(sa.func.count()).select_from(Member)) or 0
 
 
-def check(crm: Crm, ident: int, folder: Path, people: int, kills: int) -> None:
+def check(crm: Crm, ident: int, folder: Path, people: int, plans: list[list[str]]) -> None:
     """Each person has one row of each message; the carrier took each once, or it is in doubt."""
     with crm.db.read() as session:
         rows = session.execute(
@@ -132,21 +132,22 @@ def check(crm: Crm, ident: int, folder: Path, people: int, kills: int) -> None:
             .where(Campaign.parent_id == ident)
         ).all()
         fates = set(session.scalars(sa.select(Member.state)))
+    due, kills = MESSAGES[: len(plans)], sum(map(len, plans))
     assert Counter((row.step, row.person_id) for row in rows) == Counter(
-        (step, person) for step in MESSAGES for person in range(1, people + 1)
+        (step, person) for step in due for person in range(1, people + 1)
     )
     assert {row.state for row in rows} <= {"sent", "unknown"}
     unknown = Counter(row.person_id for row in rows if row.state == "unknown")
     assert unknown.total() <= 2 * kills * IN_FLIGHT
     took = Counter(int(address[6:]) for address in taken(folder / "books.txt"))
     for person in range(1, people + 1):
-        assert len(MESSAGES) - unknown[person] <= took[person] <= len(MESSAGES)
-    assert fates == {"done"}
+        assert len(due) - unknown[person] <= took[person] <= len(due)
+    assert fates == {"done" if due == MESSAGES else "active"}
 
 
 @pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
 def test_workers_of_a_chase_die(database: Database, tmp_path: Path) -> None:
-    chased(database, tmp_path, 60, [["chase_planned"], ["chase_moved"], ["marked"]])
+    chased(database, tmp_path, 40, [["chase_planned", "chase_moved"]])
 
 
 @pytest.mark.long

@@ -98,8 +98,8 @@ def causes(crm: Crm) -> dict[int, list[Member]]:
         return found
 
 
-def check(month: Month) -> None:
-    """Hold each message against what the school knew when it left."""
+def check(month: Month) -> set[int]:
+    """Hold each message against what the school knew when it left; return the steps that sent."""
     crm, chases = month.crm, causes(month.crm)
     sent: Counter[tuple[int, int]] = Counter()
     for step, person, at, content in messages(crm):
@@ -111,26 +111,26 @@ def check(month: Month) -> None:
         assert person not in month.opted_out or month.opted_out[person] >= at
         assert mine[-1].root_id not in month.shut or month.shut[mine[-1].root_id] >= at
     assert set(sent.values()) == {1}
-    assert {step for step, _ in sent} == {1, 3, 5}
     rows = [(one.person_id, one.cause) for some in chases.values() for one in some]
     assert len(rows) == len(set(rows))
+    return {step for step, _ in sent}
 
 
-def lived(database: Database, folder: Path, seed: int, hours: int) -> None:
+def lived(database: Database, folder: Path, seed: int, hours: int) -> set[int]:
     crm = school(database, folder, people=12)
     add_course(crm, 3)
     set_person(crm, 12, status="suspended")
     month = Month(crm, 12, seed)
     for _ in range(hours):
         month.hour()
-    check(month)
+    return check(month)
 
 
 def test_some_days_of_a_school(database: Database, tmp_path: Path) -> None:
-    lived(database, tmp_path, 3, 80)
+    assert lived(database, tmp_path, 3, 36) >= {1, 3}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_a_month_of_a_school(database: Database, tmp_path: Path, seed: int) -> None:
-    lived(database, tmp_path, seed, 31 * 24)
+    assert lived(database, tmp_path, seed, 31 * 24) == {1, 3, 5}

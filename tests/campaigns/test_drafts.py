@@ -154,6 +154,6 @@ def test_people_whose_membership_lasts_longer_have_renewed_it(database: Database
         until = NOW + timedelta(days=days)
         set_person(crm, number, member_level=level, member_level_folded=level.lower(), member_until=until)
     set_person(crm, 4, member_level="Gold", member_level_folded="gold")  # for ever
-    until = (NOW + timedelta(days=20)).isoformat()
-    assert list(segments.ids(crm, renewed(until))) == ["p2", "p3", "p4"]
-    assert list(segments.ids(crm, renewed(until, "Gold"))) == ["p2", "p4"]
+    end = (NOW + timedelta(days=20)).isoformat()
+    assert list(segments.ids(crm, renewed(end))) == ["p2", "p3", "p4"]
+    assert list(segments.ids(crm, renewed(end, "Gold"))) == ["p2", "p4"]
