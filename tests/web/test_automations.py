@@ -55,7 +55,7 @@ def test_an_empty_list_offers_what_is_shipped_and_uses_it_switched_off(school: S
     assert queries.get(school.crm, BOSS, newest(school)).state == "draft"
     page = school.client.get(answer.location).text
     assert "Wait 1 hour" in page
-    assert "Stops as soon as: they are enrolled in the course." in page
+    assert "These people stop at once: People enrolled in the course." in page
     assert "@course" not in page
     assert school.get("/automations").text.count("/automations/ready-made/") == len(READY_MADE) - 1
 

@@ -1,5 +1,6 @@
 """An automation as a list of sentences: what starts it, each step, and the goal that ends it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from crm_plugin.campaigns.document.goals import GOALS, goal_of
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.web.campaigns.composer.audience import STAGES
+from crm_plugin.web.campaigns.composer.policy import GOAL_WORDS
+from crm_plugin.web.campaigns.composer.variables import TITLES, sources
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import course_named
 from crm_plugin.web.shell.formatting import babel_locale
@@ -21,30 +24,26 @@ from crm_plugin.web.shell.vocabulary import word
 
 Json = Mapping[str, Any]
 
-_GOAL_WORDS = {
-    "bought": Text("they bought the course"),
-    "seated": Text("they are enrolled in the course"),
-    "settled": Text("no order of theirs for the course is unpaid"),
-    "finished": Text("they completed the course"),
-}
 _SHIPPED = {
-    "unpaid_order": Text("they are enrolled in the course"),
-    "unfinished_course": Text("they learn again or complete the course"),
-    "access_ends": Text("their access is prolonged"),
-    "membership_ends": Text("their membership is renewed"),
+    "unpaid_order": Text("People enrolled in the course"),
+    "unfinished_course": Text("People who learn again or complete the course"),
+    "access_ends": Text("People who prolong their access"),
+    "membership_ends": Text("People who renew their membership"),
 }
 RENEWED = "renewed"
 
 
-def goals(has_course: bool, on_membership: bool) -> dict[str, tuple[Text, dict[str, Any]]]:
+def goals(has_course: bool, on_membership: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return name → (words, tree) of the goals that an automation may choose from.
 
     :param has_course: what starts it is about a course.
     :param on_membership: what starts it is the end of a membership.
     """
-    found = {name: (_GOAL_WORDS[name], goal_of(name, COURSE)) for name in GOALS} if has_course else {}
+    course = say("the course it is about")
+    names = GOALS if has_course else ()
+    found = {name: (say(GOAL_WORDS[name], title=course), goal_of(name, COURSE)) for name in names}
     if on_membership:
-        found[RENEWED] = (_SHIPPED["membership_ends"], ready_made.RENEWED)
+        found[RENEWED] = (plain(_SHIPPED["membership_ends"]), ready_made.RENEWED)
     return found
 
 
@@ -60,14 +59,10 @@ def condition_words(tree: Any) -> str:
 
 
 def goal_words(tree: Any) -> str:
-    """Return when people stop because they have what it is for."""
-    known = dict(_known_goals())
-    return next((plain(text) for text, one in known.values() if one == tree), "") or condition_words(tree)
-
-
-def _known_goals() -> dict[str, tuple[Text, Any]]:
-    shipped = {key: (text, ready_made.READY_MADE[key].goal) for key, text in _SHIPPED.items()}
-    return {**goals(has_course=True, on_membership=True), **shipped}
+    """Return which people stop because they have what it is for."""
+    shipped = {key: (plain(text), ready_made.READY_MADE[key].goal) for key, text in _SHIPPED.items()}
+    known = {**shipped, **goals(has_course=True, on_membership=True)}
+    return next((words for words, one in known.values() if one == tree), "") or condition_words(tree)
 
 
 def trigger_words(trigger: Json) -> str:
@@ -103,7 +98,7 @@ def _date(trigger: Json) -> str:
     date = DATES[trigger["date"]]
     params = {"span": span_words(trigger["n"], trigger["unit"]), "date": plain(date.label)}
     if not trigger["n"]:
-        found = say("At %(date)s", date=params["date"])
+        found = say("From the moment of %(date)s", date=params["date"])
     elif trigger["side"] == "before":
         found = say("%(span)s before %(date)s", **params)
     else:
@@ -145,8 +140,17 @@ def _what(send: Json) -> str:
         with crm().db.read() as session:
             found = sms.find(session, str(send.get("template") or ""), crm().settings.sms_carrier)
         return found.name if found else str(send.get("template") or "…")
-    said = str(send.get("subject") or send.get("text") or "…")
+    said = _BLANK.sub(_blank_words, str(send.get("subject") or send.get("text") or "…"))
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 _LONGEST = 60
+_BLANK = re.compile(r"\{\{ *(\w+)[^}]*\}\}")
+
+
+def _blank_words(found: re.Match[str]) -> str:
+    """Return a blank of a text as its reader calls it."""
+    name = found[1]
+    if name in TITLES:
+        return f"[{plain(TITLES[name])}]"
+    return f"[{dict(sources()).get(name, name)}]"
