@@ -14,8 +14,8 @@ from crm_plugin.automations.models import Automation, Member
 from crm_plugin.campaigns.policy.course_state import open_roots
 from crm_plugin.profiles.models.school import Course, Order, Person
 
-MOST = 10_000
-"""People carried on at once: a condition names so many at most."""
+MOST = 5_000
+"""People carried on at once: a condition may name 10,000 values, and theirs are not the only ones."""
 
 
 @dataclass(slots=True)
