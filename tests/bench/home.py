@@ -20,6 +20,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Person
+from crm_plugin.profiles.models.streams import Stream
 from crm_plugin.web.blueprint import pages
 from tests.bench.rig import say
 from tests.bench.school import PRESENT, School
@@ -58,6 +59,7 @@ def _send(crm: Crm) -> None:
     values |= {"state": sa.literal("sent"), "handed_at": when, "parts": Person.id % 3 + 1}
     values |= {"tries": sa.literal(1), "marketing": sa.true()}
     with crm.db.begin() as session:
+        session.add(Stream(stream="persons", state="current", ok_at=PRESENT))
         session.execute(sa.insert(Campaign), rows)
         session.execute(sa.insert(Delivery).from_select(list(values), sa.select(*values.values())))
 

@@ -11,6 +11,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.dashboard.jobs import burst
 from crm_plugin.segments import service as segments
+from crm_plugin.segments.saved import quick_queries
 from tests.browser.axe import complaints_of
 from tests.browser.test_people import TOO_SMALL
 from tests.fakes.host import staff
@@ -28,6 +29,7 @@ def home(served: School) -> str:
     service.launch(served.crm, staff("ann"), ident)
     while campaigns.burst(served.crm):
         pass
+    quick_queries.save(served.crm, staff("ann"), "Everybody", everybody, pinned=True)
     burst(served.crm)
     return f"{served.crm.settings.public_url}/admin/crm/"
 
