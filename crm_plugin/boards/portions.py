@@ -19,8 +19,10 @@ from crm_plugin.kernel.db.writes import insert_missing, upsert
 from crm_plugin.profiles.models.streams import TouchedCourse
 from crm_plugin.segments.service import present
 
-SIZE = 100
-"""Courses whose figures are computed at once."""
+SIZE = 500
+"""Courses whose figures are computed at once, in one pass of the tables.
+
+Five portions of a hundred took twice the processor time of one."""
 
 
 @dataclass(frozen=True)

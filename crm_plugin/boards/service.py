@@ -19,7 +19,7 @@ from crm_plugin.profiles.models.streams import TouchedCourse
 
 REST = timedelta(minutes=10)
 """How often at most a course is computed that time alone changes: acts of interest grow old all the time."""
-_LOOKED_AT = 1_000
+_LOOKED_AT = 5_000
 """Entries of the list that a portion is chosen from."""
 
 

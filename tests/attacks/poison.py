@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.jobs.failed_items import FailedItem
 from crm_plugin.web.admin.words import TABLES
-from tests.jobs.test_effects import Here
+from tests.jobs.effects import Here
 
 Poison = Callable[[Here], None]
 POISONS: dict[str, list[Poison]] = {}

@@ -7,7 +7,7 @@ from crm_plugin.automations.models import Automation
 from tests.attacks.poison import failing, in_job, kept
 from tests.automations.fixtures import HELLO, TESTER, add_order, file, members, school, switched_on
 from tests.fakes.crm import NOW
-from tests.jobs.test_effects import Here, do, one
+from tests.jobs.effects import Here, do, one
 
 CARRY_ON, TIDY = "crm_plugin.automations.jobs.carry_on", "crm_plugin.automations.jobs.tidy"
 

@@ -22,7 +22,7 @@ from tests.campaigns.fixtures import EVERYBODY, answers, books, books_of, launch
 from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextReview
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import staff
-from tests.jobs.test_effects import Here, do, move, one
+from tests.jobs.effects import Here, do, move, one
 
 MAIL = {"name": "x", "channel": "email", "audience": EVERYBODY, "subject": "x", "text": "x"}
 

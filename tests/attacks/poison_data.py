@@ -22,7 +22,7 @@ from tests.attacks.poison import Bad, asked, failing, in_job, kept
 from tests.campaigns.fixtures import EVERYBODY
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL, staff
-from tests.jobs.test_effects import Here, do, move, one
+from tests.jobs.effects import Here, do, move, one
 from tests.web.fixtures import open_school
 
 ANN = r.Actor("ann", "Ann", ALL)

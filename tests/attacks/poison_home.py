@@ -8,7 +8,7 @@ from crm_plugin.dashboard import make_up, reached
 from crm_plugin.host.context import Crm
 from tests.attacks.poison import failing, in_job, kept
 from tests.campaigns.fixtures import launched, run, world
-from tests.jobs.test_effects import Here, do
+from tests.jobs.effects import Here, do
 from tests.web.fixtures import open_school
 
 REFRESH, RECOUNT = "crm_plugin.dashboard.jobs.refresh", "crm_plugin.dashboard.jobs.recount"

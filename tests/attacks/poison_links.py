@@ -13,7 +13,7 @@ from crm_plugin.links.service import make_links, signer
 from tests.attacks.poison import failing, in_job, kept
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.web import page, pages
-from tests.jobs.test_effects import PHONE, Here, do
+from tests.jobs.effects import PHONE, Here, do
 
 
 @in_job("links.jobs.look")

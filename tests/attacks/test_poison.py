@@ -10,13 +10,20 @@ import pytest
 from crm_plugin.host.jobs import Jobs
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.plugin import periodic_jobs, upkeep_jobs
-from tests.attacks import poison_automations, poison_campaigns, poison_data, poison_home, poison_links
+from tests.attacks import (
+    poison_automations,
+    poison_boards,
+    poison_campaigns,
+    poison_data,
+    poison_home,
+    poison_links,
+)
 from tests.attacks.poison import POISONS, Poison
 from tests.fakes.crm import make_crm
-from tests.jobs.test_effects import Here
+from tests.jobs.effects import Here
 
 SQLITE = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
-PLANTED = (poison_automations, poison_data, poison_campaigns, poison_home, poison_links)
+PLANTED = (poison_automations, poison_boards, poison_data, poison_campaigns, poison_home, poison_links)
 """Each adds its poisons to the list."""
 ONE_STATEMENT = {
     "crm_plugin.links.jobs.confirm",

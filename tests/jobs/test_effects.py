@@ -3,7 +3,6 @@
 A new job is a new function here: ``test_each_job_has_an_effect`` compares the two lists.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,10 @@ from crm_plugin.channels.sms.carriers.receipt_codes import REFUSING
 from crm_plugin.channels.sms.carriers.template_submission import Verdict
 from crm_plugin.channels.sms_templates import approval, editing
 from crm_plugin.host import records as r
-from crm_plugin.host.context import Crm, installed
+from crm_plugin.host.context import Crm
 from crm_plugin.host.jobs import Jobs
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.jobs.daily import DailyRun
-from crm_plugin.kernel.queue.queue import resolve
 from crm_plugin.links import draft_link_check
 from crm_plugin.links.measures import tally
 from crm_plugin.links.models import Hit
@@ -52,47 +50,14 @@ from tests.channels.sms.test_template_approval import EDITOR, KEYS, TEXT, TextRe
 from tests.fakes.crm import NOW, make_crm
 from tests.fakes.host import ALL
 from tests.fakes.web import page, pages
+from tests.jobs import effects_of_figures
+from tests.jobs.effects import EFFECTS, PHONE, Here, do, move, of, one
 from tests.web.fixtures import PEOPLE, open_school
 
+MORE = (effects_of_figures,)
+"""Each adds its effects to the list."""
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 ANN = r.Actor("ann", "Ann", ALL)
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604"
-
-
-class Here:
-    """Where a job works: an empty database and a folder."""
-
-    def __init__(self, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.database, self.folder, self.monkeypatch = database, folder, monkeypatch
-
-
-Effect = Callable[[Here], None]
-EFFECTS: dict[str, Effect] = {}
-
-
-def of(job: str) -> Callable[[Effect], Effect]:
-    """Name the job whose effect a function looks at."""
-
-    def note(effect: Effect) -> Effect:
-        EFFECTS[job] = effect
-        return effect
-
-    return note
-
-
-def do(crm: Crm, job: str, *ids: int) -> None:
-    """Run a job as a worker does."""
-    with installed(crm):
-        resolve(job)(*ids)
-
-
-def move(crm: Crm, **delta: float) -> None:
-    crm.clock.move(**delta)  # type: ignore[attr-defined]
-
-
-def one(crm: Crm, query: Any) -> Any:
-    with crm.db.read() as session:
-        return session.scalar(query)
 
 
 @of("crm_plugin.profiles.jobs.sync_changes")

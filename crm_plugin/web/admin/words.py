@@ -22,6 +22,8 @@ TABLES: dict[str, dict[str, Text]] = {
         "automations.drafts": Text("Deleted automations"),
         "automations.look": Text("People who enter automations"),
         "automations.steps": Text("Steps of automations"),
+        "boards.compare": Text("Comparison of courses' figures"),
+        "boards.figures": Text("Figures of courses"),
         "campaigns.bounces": Text("E-mail that came back"),
         "campaigns.doubt": Text("Messages in doubt"),
         "campaigns.drafts": Text("Deleted drafts"),
