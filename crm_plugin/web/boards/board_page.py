@@ -12,6 +12,7 @@ from crm_plugin.boards.tab_filters import Filter
 from crm_plugin.boards.tabs import TABS, counts, own_sorts
 from crm_plugin.campaigns.ready import actions
 from crm_plugin.channels.registry import CHANNELS
+from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.staff.purchase_intent import LEVELS
 from crm_plugin.segments import service
 from crm_plugin.web.boards import leaving_chart
@@ -28,6 +29,10 @@ from crm_plugin.web.shell.vocabulary import word
 ROUTES = Routes()
 
 PAGE = 50
+_POTENTIAL = Text(
+    "Showed interest in the last %(days)s days: viewed, tried, marked, audited, took a coupon, or "
+    "let an order close. No seat and no unpaid order now. After leaving, only newer interest counts."
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,9 @@ def shown(place: Place, selection: Selection | None = None) -> Response:
 
 
 def _definition(stage: str) -> str:
-    return word("stage_definition", stage).replace("%(days)s", str(crm().settings.interest_days))
+    if stage == "potential":
+        return say(_POTENTIAL, days=crm().settings.interest_days)
+    return word("stage_definition", stage)
 
 
 def _slice_label(place: Place) -> str:

@@ -30,10 +30,6 @@ TABLES: dict[str, dict[str, Text]] = {
         "closed_unpaid": Text("Closed unpaid", "stage"),
     },
     "stage_definition": {
-        "potential": Text(
-            "Showed interest in the last %(days)s days: viewed, tried, marked, audited, took a coupon, or "
-            "let an order close. No seat and no unpaid order now. After leaving, only newer interest counts."
-        ),
         "pending": Text("Has an unpaid order for it that is still open."),
         "upcoming": Text("Has a seat whose access begins later, and none that has begun."),
         "learners": Text(
