@@ -1,13 +1,25 @@
 """Lists of people and boards: how their routes are tried, for the tests that walk all routes."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.web.limits import Limits
+from tests.web.limits import EVERYBODY, Limits
 
 API = "/api/v1"
 
 BOARDS_PLAIN: dict[str, tuple[str, Any, int]] = {
+    "people_count": ("/people/count", {}, 200),
+    "people_sample": ("/people/sample", {}, 200),
+    "people_build": ("/people/build", {"do": ""}, 200),
+    "people_selected": ("/people/selected", {"do": "csv", "mode": "all", "tree": json.dumps(EVERYBODY)}, 200),
+    "people_pick": ("/people/pick/course", None, 200),
+    "people_exports": ("/people/exports", None, 200),
+    "people_exports_progress": ("/people/exports/progress", None, 200),
+    "people_why": ("/people/why", None, 200),
+    "people_tags": ("/people/tags", None, 200),
+    "people_taggings": ("/people/taggings", None, 200),
+    "people_taggings_progress": ("/people/taggings/progress", None, 200),
     "board": ("/courses/c1?stage=learners", None, 200),
     "board_selected": ("/boards/selected", {"course": "c1", "stage": "learners", "do": "csv:all"}, 200),
     "board_intention": ("/boards/intention", {"course": "c1", "person": "999999", "level": "high"}, 302),
