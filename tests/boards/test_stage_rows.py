@@ -81,6 +81,7 @@ def test_each_stage_of_many_schools_is_what_its_definition_says(database: Databa
     check(database, number)
 
 
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_some_courses_and_some_people_are_a_part_of_all(database: Database) -> None:
     present = present_of(0, database.dialect)
     BoardSchool(0, present).write(database)
