@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from babel.units import format_unit
-
 from crm_plugin.automations import ready_made
 from crm_plugin.automations.causes import DATES
 from crm_plugin.automations.document import COURSE, Cause, bound
@@ -17,7 +15,6 @@ from crm_plugin.web.campaigns.composer.policy import GOAL_WORDS
 from crm_plugin.web.campaigns.composer.variables import TITLES, sources
 from crm_plugin.web.segments import links
 from crm_plugin.web.segments.pickers import course_named
-from crm_plugin.web.shell.formatting import babel_locale
 from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import plain, say
 from crm_plugin.web.shell.vocabulary import word
@@ -31,6 +28,13 @@ _SHIPPED = {
     "membership_ends": Text("People who renew their membership"),
 }
 RENEWED = "renewed"
+_SPANS = {
+    "minute": (Text("%(num)s minute"), Text("%(num)s minutes")),
+    "hour": (Text("%(num)s hour"), Text("%(num)s hours")),
+    "day": (Text("%(num)s day"), Text("%(num)s days")),
+    "week": (Text("%(num)s week"), Text("%(num)s weeks")),
+    "month": (Text("%(num)s month"), Text("%(num)s months")),
+}
 
 
 def goals(has_course: bool, on_membership: bool) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -49,7 +53,8 @@ def goals(has_course: bool, on_membership: bool) -> dict[str, tuple[str, dict[st
 
 def span_words(n: int, unit: str) -> str:
     """Return a length of time, such as "14 days"."""
-    return str(format_unit(n, f"duration-{unit}", "long", locale=babel_locale()))
+    one, many = _SPANS[unit]
+    return say(one if n == 1 else many, num=n)
 
 
 def condition_words(tree: Any) -> str:
