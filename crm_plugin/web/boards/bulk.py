@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns.ready.start import Wanted, start
 from crm_plugin.kernel.errors import BadInput, Clause, CrmError
+from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.staff import purchase_intent
 from crm_plugin.segments.language.documents import Document
 from crm_plugin.segments.listing.subsets import Part
@@ -111,11 +112,10 @@ def _save(place: Place, tree: Document) -> ResponseReturnValue:
 def board_intention() -> ResponseReturnValue:
     """Set the intention of one ``person`` for the course, from their row."""
     form = request.form
-    person = form.get("person", "")
+    ident = form.get("person", 0, type=whole)
     place = Place.read(form.get("course", ""), form)
-    level = form.get(f"level-{person}") or None
+    level = form.get(f"level-{ident}") or None
     try:
-        ident = int(person) if person.isascii() and person.isdecimal() else 0
         purchase_intent.put(crm(), actor(), ident, place.tab.course.host_id, level)
     except CrmError as error:
         tell(explain(error, placed=False), "bad")
