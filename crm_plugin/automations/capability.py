@@ -1,6 +1,6 @@
 """What automations bring to the capabilities below."""
 
-from crm_plugin.automations import jobs, members, queries
+from crm_plugin.automations import jobs, merge_and_erase, queries
 from crm_plugin.channels.sms_templates.editing import TemplateUsers
 from crm_plugin.host.contributions import Capability
 from crm_plugin.host.jobs import Jobs
@@ -12,9 +12,9 @@ AUTOMATIONS = Capability(
     (
         Jobs(jobs.PERIODIC, jobs.DAILY, jobs.burst),
         PersonExtension(
-            merge=(members.merge,),
-            erase=(members.erase,),
-            export={"automations": members.held_on},
+            merge=(merge_and_erase.merge,),
+            erase=(merge_and_erase.erase,),
+            export={"automations": merge_and_erase.held_on},
             topic_users=(queries.uses_topic,),
         ),
         FilterExtension(query_users=(queries.uses_query,)),

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations.document import trees_of
+from crm_plugin.automations.language.document import trees_of
 from crm_plugin.automations.models import Automation
 from crm_plugin.automations.queries import AutomationRow
 from crm_plugin.host.context import Crm

@@ -5,8 +5,10 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations import entry, service, steps
+from crm_plugin.automations import service
+from crm_plugin.automations.entering import entry
 from crm_plugin.automations.models import Automation, Member
+from crm_plugin.automations.steps import advance
 from crm_plugin.host.context import Crm, current
 
 PERIODIC = (("crm_plugin.automations.jobs.carry_on", 30),)
@@ -30,7 +32,7 @@ def burst(crm: Crm) -> bool:
     entered = crm.round("automations.look").each(looks, partial(entry.look, crm))
     with crm.db.read() as session:
         due = _ids(session, _somebody_is_due(crm))
-    moved = crm.round("automations.steps").each(due, partial(steps.advance, crm))
+    moved = crm.round("automations.steps").each(due, partial(advance.advance, crm))
     return any(entered) or any(moved)
 
 

@@ -19,7 +19,7 @@ class Automation(Base):
     state: Mapped[str] = mapped_column(Key(16), default="draft")
     """``draft on paused ended``."""
     document: Mapped[dict[str, Any]] = mapped_column(Json)
-    """All the rest of its file (:mod:`crm_plugin.automations.document`)."""
+    """All the rest of its file (:mod:`crm_plugin.automations.language.document`)."""
     searches: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """Quick queries that its conditions stand on, by their ids, as they were when it was switched on."""
     revision: Mapped[int] = mapped_column(default=0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.automations.document import COURSE, LEVEL_WORD, UNTIL
+from crm_plugin.automations.language.document import COURSE, LEVEL_WORD, UNTIL
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.document.goals import renewed
 from crm_plugin.host.context import Crm

@@ -11,13 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations import document as files
-from crm_plugin.automations import entry, reading, ready_made
+from crm_plugin.automations import ready_made
 from crm_plugin.automations.conditions import searches_of
-from crm_plugin.automations.dated import look_back
-from crm_plugin.automations.messages import content_of
+from crm_plugin.automations.entering import entry
+from crm_plugin.automations.entering.dated import look_back
+from crm_plugin.automations.language import document as files
+from crm_plugin.automations.language import reading
 from crm_plugin.automations.models import Automation, Inside, Member
 from crm_plugin.automations.queries import AutomationRow, get, is_visible, locked, one, row_of
+from crm_plugin.automations.steps.messages import content_of
 from crm_plugin.campaigns.composing import children
 from crm_plugin.campaigns.composing.drafts import columns_of
 from crm_plugin.campaigns.delivery.wakeups import wake

@@ -2,8 +2,10 @@
 
 import sqlalchemy as sa
 
-from crm_plugin.automations import entry, messages, service
+from crm_plugin.automations import service
+from crm_plugin.automations.entering import entry
 from crm_plugin.automations.models import Automation
+from crm_plugin.automations.steps import messages
 from tests.attacks.poison import failing, in_job, kept
 from tests.automations.fixtures import HELLO, TESTER, add_order, file, members, school, switched_on
 from tests.fakes.crm import NOW

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.automations import entry, queries, service
+from crm_plugin.automations import queries, service
 from crm_plugin.automations.conditions import present_of, understood
+from crm_plugin.automations.entering import entry
 from crm_plugin.automations.models import Inside, Member
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_plugin.automations import steps
+from crm_plugin.automations.steps import advance
 from crm_plugin.channels.base import Message, Receipt
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
@@ -59,7 +59,7 @@ def paid_during_a_send(crm: Crm, people: int, payments: int) -> None:
     books_of(crm).delay = 0.1
     payer = threading.Thread(target=pay_all)
     payer.start()
-    while payer.is_alive() or steps.advance(crm, ident):
+    while payer.is_alive() or advance.advance(crm, ident):
         work(crm)
     payer.join()
     work(crm)

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.automations import entry, queries, service, steps
+from crm_plugin.automations import queries, service
+from crm_plugin.automations.entering import entry
 from crm_plugin.automations.models import Automation, Inside, Member
 from crm_plugin.automations.ready_made import READY_MADE
+from crm_plugin.automations.steps import advance
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import PERMISSIONS, Actor
 from crm_plugin.kernel.audit import AuditRow
@@ -216,7 +218,7 @@ def test_membership_that_is_renewed_is_left_alone(crm: Crm) -> None:
     service.switch_on(crm, TESTER, ident)
     crm.clock.move(hours=25)  # type: ignore[attr-defined]
     assert entry.look(crm, ident) == 2
-    assert steps.advance(crm, ident) == 2
+    assert advance.advance(crm, ident) == 2
     set_person(crm, 2, member_until=until + timedelta(days=365))
     work(crm)
     (campaign,) = children_of(crm, ident)

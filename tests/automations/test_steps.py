@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.automations import queries, service, steps
-from crm_plugin.automations.document import COURSE
+from crm_plugin.automations import queries, service
+from crm_plugin.automations.language.document import COURSE
+from crm_plugin.automations.steps import advance
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns import service as campaigns
 from crm_plugin.campaigns.ledger import campaign_states
@@ -133,7 +134,7 @@ def test_the_goal_is_asked_before_each_step_and_at_the_last_moment(
     add_seat(crm, 1, 1, course=2)
     add_seat(crm, 2, 2, course=2)  # another course than the order's
     move(crm, hours=2)
-    assert steps.advance(crm, ident) == 3
+    assert advance.advance(crm, ident) == 3
     add_seat(crm, 3, 3, course=2)  # between the making of the campaign and its freeze
     work(crm)
     assert sent(crm) == phones(2)
@@ -157,7 +158,7 @@ def test_an_order_that_is_paid_between_freeze_and_sending_gets_no_message(
     add_order(crm, 9, 1)  # one more of the same person, which stays open: it is not this chase's
     work(crm)
     move(crm, hours=2)
-    steps.advance(crm, ident)
+    advance.advance(crm, ident)
     set_order(crm, 1, state="paid", paid_at=crm.clock())
     work(crm)
     assert sent(crm) == phones(2)
@@ -171,7 +172,7 @@ def test_a_course_that_sells_out_or_closes_stops_its_chase(database: Database, t
     work(crm)
     set_course(crm, 1, status="closed")
     move(crm, hours=2)
-    steps.advance(crm, ident)
+    advance.advance(crm, ident)
     set_course(crm, 2, capacity=1)
     add_seat(crm, 1, 4, course=2)  # the last seat, after the campaign was made
     work(crm)
@@ -238,7 +239,7 @@ def test_a_campaign_that_waits_for_a_person_stops_the_automation(database: Datab
     add_order(crm, 1, 1)
     work(crm)
     move(crm, hours=2)
-    steps.advance(crm, ident)
+    advance.advance(crm, ident)
     (first,) = children_of(crm, ident)
     crm.db.run(lambda session: campaign_states.change(session, first.id, "pause", reason="unavailable"))
     add_order(crm, 2, 2)
@@ -256,7 +257,7 @@ def test_pausing_stops_what_is_under_way_and_ending_cancels_it(database: Databas
     add_order(crm, 1, 1)
     work(crm)
     move(crm, hours=2)
-    steps.advance(crm, ident)
+    advance.advance(crm, ident)
     service.pause(crm, TESTER, ident)
     work(crm)
     assert sent(crm) == []
@@ -282,7 +283,7 @@ def test_each_course_has_its_campaign_with_title_link_price_and_order(
     set_order(crm, 3, amount=Decimal("150.50"))
     work(crm)
     move(crm, hours=2)
-    steps.advance(crm, ident)
+    advance.advance(crm, ident)
     set_course(crm, 2, price=Decimal("99.00"))  # after the campaign was made
     work(crm)
     with crm.db.read() as session:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 
 from crm_plugin import __version__
-from crm_plugin.automations import file_schema as automation_files
+from crm_plugin.automations.language import file_schema as automation_files
 from crm_plugin.campaigns.document.file_schema import file_schemas
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.storable import LARGEST

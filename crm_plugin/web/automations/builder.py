@@ -6,9 +6,9 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.automations import queries, service
-from crm_plugin.automations.causes import DATES
+from crm_plugin.automations.language.causes import DATES
+from crm_plugin.automations.language.reading import MOST_STEPS, UNITS
 from crm_plugin.automations.queries import AutomationRow
-from crm_plugin.automations.reading import MOST_STEPS, UNITS
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.channels.content import VARIABLES
 from crm_plugin.channels.registry import CHANNELS

@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.automations.document import COURSE, DATE, SEGMENT, STAGE
+from crm_plugin.automations.language.document import COURSE, DATE, SEGMENT, STAGE
 from crm_plugin.kernel.errors import BadInput, Clause
 from crm_plugin.kernel.storable import is_whole
 from crm_plugin.segments.language.documents import all_of, rule

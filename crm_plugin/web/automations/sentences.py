@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_plugin.automations import ready_made
-from crm_plugin.automations.causes import DATES
-from crm_plugin.automations.document import COURSE, Cause, bound
+from crm_plugin.automations.language.causes import DATES
+from crm_plugin.automations.language.document import COURSE, Cause, bound
 from crm_plugin.campaigns.document.goals import GOALS, goal_of
 from crm_plugin.channels.sms import templates as sms
 from crm_plugin.kernel.i18n import Text

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from crm_plugin.automations.document import IF, SEND, WAIT, kind_of
-from crm_plugin.automations.standing import Standing
+from crm_plugin.automations.language.document import IF, SEND, WAIT, kind_of
+from crm_plugin.automations.steps.standing import Standing
 from crm_plugin.segments.language.dates import Present, shift
 
 Step = Mapping[str, Any]

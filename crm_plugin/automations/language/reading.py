@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crm_plugin.automations.causes import DATES
-from crm_plugin.automations.document import (
+from crm_plugin.automations.language.causes import DATES
+from crm_plugin.automations.language.document import (
     COURSE,
     DATE,
     EVERYBODY,

@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations.causes import CauseDate
 from crm_plugin.automations.conditions import Row, present_of
-from crm_plugin.automations.document import needs_course
+from crm_plugin.automations.entering.who_may_enter import may_enter
+from crm_plugin.automations.language.causes import CauseDate
+from crm_plugin.automations.language.document import needs_course
 from crm_plugin.automations.models import Member
-from crm_plugin.automations.who_may_enter import may_enter
 from crm_plugin.host.context import Crm
 from crm_plugin.profiles.models.school import Course, Enrolment, Order, OrderLine, Person
 from crm_plugin.segments.language.dates import Present, day_start, shift

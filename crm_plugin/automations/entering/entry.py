@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from crm_plugin.automations import stage_people
 from crm_plugin.automations.conditions import Row, present_of, understood
-from crm_plugin.automations.dated import Candidate, came, look_back
-from crm_plugin.automations.document import SEGMENT, cause_date
+from crm_plugin.automations.entering import stage_people
+from crm_plugin.automations.entering.dated import Candidate, came, look_back
+from crm_plugin.automations.entering.who_may_enter import chase_of, may_enter
+from crm_plugin.automations.language.document import SEGMENT, cause_date
 from crm_plugin.automations.models import Automation, Inside, Member
 from crm_plugin.automations.queries import locked
-from crm_plugin.automations.who_may_enter import chase_of, may_enter
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import chunks, insert_many, unique_violations
 from crm_plugin.kernel.db.types import UtcDateTime

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.automations.causes import DATES, CauseDate
+from crm_plugin.automations.language.causes import DATES, CauseDate
 from crm_plugin.segments.language.documents import all_of
 
 SEGMENT, STAGE, DATE = "segment", "stage", "date"

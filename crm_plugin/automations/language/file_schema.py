@@ -2,8 +2,16 @@
 
 from typing import Any
 
-from crm_plugin.automations.causes import DATES
-from crm_plugin.automations.reading import ELSE, ENTERED_AGAIN, LONGEST, MOST_STEPS, SIDES, TRIGGERS, UNITS
+from crm_plugin.automations.language.causes import DATES
+from crm_plugin.automations.language.reading import (
+    ELSE,
+    ENTERED_AGAIN,
+    LONGEST,
+    MOST_STEPS,
+    SIDES,
+    TRIGGERS,
+    UNITS,
+)
 from crm_plugin.boards.stages import AUDIENCES, STAGES
 from crm_plugin.campaigns.document.file_schema import file_schemas as campaign_schemas
 from crm_plugin.campaigns.document.schemas import CLOCK, CONTENT, PURPOSES

@@ -15,13 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations import messages, standing
 from crm_plugin.automations.conditions import fulfilled, present_of
-from crm_plugin.automations.document import IF, LEVEL, SEND, UNTIL, bound, places_in
+from crm_plugin.automations.language.document import IF, LEVEL, SEND, UNTIL, bound, places_in
 from crm_plugin.automations.models import Automation, Member
 from crm_plugin.automations.queries import locked
-from crm_plugin.automations.standing import Standing
-from crm_plugin.automations.walk import Walk
+from crm_plugin.automations.steps import messages, standing
+from crm_plugin.automations.steps.standing import Standing
+from crm_plugin.automations.steps.walk import Walk
 from crm_plugin.campaigns.composing import children
 from crm_plugin.campaigns.delivery.wakeups import wake
 from crm_plugin.campaigns.reporting import step_books

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from crm_plugin.automations.causes import CauseDate
 from crm_plugin.automations.conditions import Row
-from crm_plugin.automations.document import COURSE, ORDER, SEND, bound, cause_date
-from crm_plugin.automations.standing import Standing, cause_of
+from crm_plugin.automations.language.causes import CauseDate
+from crm_plugin.automations.language.document import COURSE, ORDER, SEND, bound, cause_date
+from crm_plugin.automations.steps.standing import Standing, cause_of
 from crm_plugin.campaigns.composing.children import Child
 from crm_plugin.campaigns.reporting.step_books import KIND
 from crm_plugin.host.context import Crm

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.automations.causes import HELD, CauseDate
-from crm_plugin.automations.document import Cause, cause_date
+from crm_plugin.automations.language.causes import HELD, CauseDate
+from crm_plugin.automations.language.document import Cause, cause_date
 from crm_plugin.automations.models import Automation, Member
 from crm_plugin.campaigns.policy.course_state import open_roots
 from crm_plugin.profiles.models.school import Course, Order, Person
