@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.order_shares import FIGURES, shares
+from crm_plugin.boards.figures.order_shares import FIGURES, shares
 from crm_plugin.boards.queries import root_of
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
@@ -64,7 +64,7 @@ class Behind:
     """Which orders are meant.
 
     :param course: the school's id of a course or class.
-    :param what: of :data:`crm_plugin.boards.order_shares.FIGURES`.
+    :param what: of :data:`crm_plugin.boards.figures.order_shares.FIGURES`.
     :param offset: how many orders come before the page.
     """
 

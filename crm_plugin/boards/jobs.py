@@ -1,6 +1,7 @@
 """What workers run for boards."""
 
-from crm_plugin.boards import comparison, service
+from crm_plugin.boards import service
+from crm_plugin.boards.figures import comparison
 from crm_plugin.host.context import Crm, current
 
 UPKEEP = (("crm_plugin.boards.jobs.refresh_figures", 1),)

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.boards.figures.weeks import moved_on
 from crm_plugin.boards.models import MONEY, CourseFigures, CourseMoney
-from crm_plugin.boards.stages import AUDIENCES, STAGES
-from crm_plugin.boards.weeks import moved_on
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
 from crm_plugin.host.records import Actor

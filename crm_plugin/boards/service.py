@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.boards import portions
+from crm_plugin.boards.figures import portions
 from crm_plugin.boards.models import CourseFigures
 from crm_plugin.boards.queries import FiguresRow, Wanted, listing
 from crm_plugin.host.context import Crm

@@ -1,7 +1,7 @@
 """Quick queries that an installation may begin with; readers see their names in their own language.
 
-A quick query is one of them as long as it has that name and that segment: whoever renames or changes it
-has made it their own.
+A quick query is one of them as long as it has that name and that segment. Renamed or
+changed, it is its owner's own.
 """
 
 from collections.abc import Mapping

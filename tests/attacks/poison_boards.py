@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from crm_plugin.boards import portions, service
+from crm_plugin.boards import service
+from crm_plugin.boards.figures import portions
 from crm_plugin.boards.models import CourseFigures
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.boards import service
 from crm_plugin.boards.models import CourseFigures
-from crm_plugin.boards.stages import STAGES, people_of
+from crm_plugin.boards.stages.stage_trees import STAGES, people_of
 from crm_plugin.dashboard import jobs as home
 from crm_plugin.host.context import Crm, installed
 from crm_plugin.host.records import PERMISSIONS, Actor

@@ -1,8 +1,8 @@
 """Columns, orders and the analysis of a board's tabs on each database."""
 
-from crm_plugin.boards import leaving, one_course
-from crm_plugin.boards.columns.asked import Asked
-from crm_plugin.boards.tabs import SORTS, TABS, Tab, columns_of, counts, own_sorts
+from crm_plugin.boards.board import leaving, one_course
+from crm_plugin.boards.board.columns.asked import Asked
+from crm_plugin.boards.board.tabs import SORTS, TABS, Tab, columns_of, counts, own_sorts
 from crm_plugin.host.records import Actor
 from crm_plugin.profiles.staff import purchase_intent, undo
 from crm_plugin.segments import service

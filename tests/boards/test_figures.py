@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards import comparison, queries, service
+from crm_plugin.boards import queries, service
 from crm_plugin.boards.course_orders import Behind, orders
-from crm_plugin.boards.order_shares import FIGURES
-from crm_plugin.boards.stages import people_of
+from crm_plugin.boards.figures import comparison
+from crm_plugin.boards.figures.order_shares import FIGURES
+from crm_plugin.boards.stages.stage_trees import people_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.streams import TouchedCourse

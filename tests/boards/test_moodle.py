@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from crm_plugin.boards import service as boards
 from crm_plugin.boards.models import CourseFigures, CourseMoney
-from crm_plugin.boards.stages import AUDIENCES, STAGES, people_of
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES, people_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.clock import parse_instant
 from crm_plugin.kernel.db.engine import Database

@@ -17,7 +17,7 @@ from flask import Flask
 
 from crm_plugin.boards import service as boards
 from crm_plugin.boards.models import CourseFigures
-from crm_plugin.boards.stages import people_of
+from crm_plugin.boards.stages.stage_trees import people_of
 from crm_plugin.campaigns import queries
 from crm_plugin.campaigns import service as campaigns
 from crm_plugin.campaigns.composing import drafts

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards import one_course, tabs
 from crm_plugin.boards import service as boards
+from crm_plugin.boards.board import one_course, tabs
 from crm_plugin.boards.models import CourseFigures
-from crm_plugin.boards.stages import people_of
+from crm_plugin.boards.stages.stage_trees import people_of
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import insert_many
 from crm_plugin.kernel.db.engine import Database

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards import comparison, portions, service
+from crm_plugin.boards import service
+from crm_plugin.boards.figures import comparison, portions
+from crm_plugin.boards.figures.weeks import moved_on, week_starts
 from crm_plugin.boards.models import CourseFigures, CourseMoney
-from crm_plugin.boards.weeks import moved_on, week_starts
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database

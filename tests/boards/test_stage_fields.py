@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, STALLED, people_of
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, FIELD, STAGES, STALLED, people_of
 from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database

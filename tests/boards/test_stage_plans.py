@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards import stage_rows
-from crm_plugin.boards.questions import Asked
-from crm_plugin.boards.stages import AUDIENCES, STAGES, STALLED
+from crm_plugin.boards.stages import stage_rows
+from crm_plugin.boards.stages.questions import Asked
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES, STALLED
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.segments.language.course_sources import root_ids
 from tests.boards.random_school import BoardSchool

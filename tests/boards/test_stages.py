@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.acts import SIGNALS
-from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, people_of, recognise
+from crm_plugin.boards.stages.acts import SIGNALS
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, FIELD, STAGES, people_of, recognise
 from crm_plugin.host import records as r
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.kernel.errors import BadInput

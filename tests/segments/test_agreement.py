@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards.stage_fields import FIELDS as STAGES
+from crm_plugin.boards.stages.stage_fields import FIELDS as STAGES
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.models.school import Person
 from crm_plugin.segments.dialects import DIALECTS

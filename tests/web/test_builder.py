@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask, g
 from werkzeug.datastructures import MultiDict
 
-from crm_plugin.boards.stage_fields import FIELDS as STAGES
+from crm_plugin.boards.stages.stage_fields import FIELDS as STAGES
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.host.records import Actor

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin.boards.stages import AUDIENCES, STAGES, people_of
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES, people_of
 from crm_plugin.campaigns import queries, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document.goals import goal_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.tabs import Tab
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.board.tabs import Tab
 from crm_plugin.campaigns import access, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.composing.check import check

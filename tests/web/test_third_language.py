@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 import pytest
 from flask import Flask, g
 
-from crm_plugin.boards.tabs import TABS
+from crm_plugin.boards.board.tabs import TABS
 from crm_plugin.campaigns import jobs, service
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.channels.content import VARIABLES

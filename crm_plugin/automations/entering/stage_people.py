@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.boards.questions import Asked
-from crm_plugin.boards.stage_rows import pairs
+from crm_plugin.boards.stages.questions import Asked
+from crm_plugin.boards.stages.stage_rows import pairs
 from crm_plugin.profiles.models.school import Course
 from crm_plugin.segments.language.dates import Present
 

@@ -12,7 +12,7 @@ from crm_plugin.automations.language.reading import (
     TRIGGERS,
     UNITS,
 )
-from crm_plugin.boards.stages import AUDIENCES, STAGES
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES
 from crm_plugin.campaigns.document.file_schema import file_schemas as campaign_schemas
 from crm_plugin.campaigns.document.schemas import CLOCK, CONTENT, PURPOSES
 

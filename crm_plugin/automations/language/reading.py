@@ -25,7 +25,7 @@ from crm_plugin.automations.language.document import (
     places_in,
     sample,
 )
-from crm_plugin.boards.stages import AUDIENCES, STAGES
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES
 from crm_plugin.campaigns.document.schemas import CLOCK, CONTENT, PURPOSES
 from crm_plugin.campaigns.policy.fields import exactly, only, whole
 from crm_plugin.kernel import storable

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.boards import one_course
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.tabs import Tab
+from crm_plugin.boards.board import one_course
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.board.tabs import Tab
 from crm_plugin.campaigns.composing import drafts
 from crm_plugin.campaigns.document.default_policy import proposed
 from crm_plugin.campaigns.document.goals import goal_of

@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from crm_plugin.boards import leaving, one_course, tab_filters, tabs
-from crm_plugin.boards.tabs import TABS, Tab
+from crm_plugin.boards.board import leaving, one_course, tab_filters, tabs
+from crm_plugin.boards.board.tabs import TABS, Tab
 from crm_plugin.campaigns.ready import actions
 from crm_plugin.campaigns.ready.start import Wanted, start
 from crm_plugin.channels.registry import CHANNELS

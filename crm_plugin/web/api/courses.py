@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from crm_plugin.boards import course_orders, queries
 from crm_plugin.boards.course_orders import Behind, OrderShare
-from crm_plugin.boards.order_shares import FIGURES
+from crm_plugin.boards.figures.order_shares import FIGURES
 from crm_plugin.boards.queries import SORTS, STATES, FiguresRow, Wanted
 from crm_plugin.kernel.storable import LARGEST
 from crm_plugin.web.api import schemas

@@ -7,9 +7,9 @@ from datetime import date
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.boards import tab_filters
-from crm_plugin.boards.tab_filters import Filter
-from crm_plugin.boards.tabs import TABS, counts, own_sorts
+from crm_plugin.boards.board import tab_filters
+from crm_plugin.boards.board.tab_filters import Filter
+from crm_plugin.boards.board.tabs import TABS, counts, own_sorts
 from crm_plugin.campaigns.ready import actions
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from crm_plugin.boards import leaving
-from crm_plugin.boards.leaving import Leaving, Reason
-from crm_plugin.boards.tabs import Tab
+from crm_plugin.boards.board import leaving
+from crm_plugin.boards.board.leaving import Leaving, Reason
+from crm_plugin.boards.board.tabs import Tab
 from crm_plugin.web.boards.place import Place
 from crm_plugin.web.shell.formatting import month, number
 from crm_plugin.web.shell.guard import actor, crm

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.boards import queries, service
 from crm_plugin.boards.queries import FiguresRow, MoneyRow, Worth
-from crm_plugin.boards.stages import STAGES
+from crm_plugin.boards.stages.stage_trees import STAGES
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.profiles.store.host_info_cache import own_currency
 from crm_plugin.web.boards.list_state import PAGE, ListState

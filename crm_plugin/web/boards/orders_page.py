@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from crm_plugin.boards import course_orders, queries
 from crm_plugin.boards.course_orders import Behind, OrderShare
-from crm_plugin.boards.order_shares import FIGURES
+from crm_plugin.boards.figures.order_shares import FIGURES
 from crm_plugin.kernel.errors import BadInput, one_of
 from crm_plugin.kernel.storable import whole
 from crm_plugin.profiles.store.host_info_cache import own_currency

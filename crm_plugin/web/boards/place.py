@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import url_for
 
-from crm_plugin.boards import one_course, tab_filters
-from crm_plugin.boards.tabs import TABS, Tab, sort_of
+from crm_plugin.boards.board import one_course, tab_filters
+from crm_plugin.boards.board.tabs import TABS, Tab, sort_of
 from crm_plugin.segments.listing.paging import SORTS
 from crm_plugin.segments.service import Search
 from crm_plugin.web.segments import links

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crm_plugin.boards.columns.asked import Asked
-from crm_plugin.boards.tabs import columns_of
+from crm_plugin.boards.board.columns.asked import Asked
+from crm_plugin.boards.board.tabs import columns_of
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people import access
 from crm_plugin.profiles.people.queries import PersonRow
@@ -78,7 +78,7 @@ class Heading:
 class Row:
     """A person of a tab.
 
-    :param has: what matters there, such as a :class:`~crm_plugin.boards.columns.seats.Seat`; None = the
+    :param has: what matters there, such as a :class:`~crm_plugin.boards.board.columns.seats.Seat`; None = the
         database has changed meanwhile, and nothing is there any more.
     """
 

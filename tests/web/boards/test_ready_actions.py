@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm_plugin.boards.stages import people_of
+from crm_plugin.boards.stages.stage_trees import people_of
 from crm_plugin.campaigns import access
 from crm_plugin.campaigns.document.goals import goal_of
 from crm_plugin.campaigns.ready.actions import ACTIONS, ReadyAction

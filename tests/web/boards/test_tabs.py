@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from crm_plugin.boards import one_course, tab_filters
-from crm_plugin.boards.tabs import Tab
+from crm_plugin.boards.board import one_course, tab_filters
+from crm_plugin.boards.board.tabs import Tab
 from crm_plugin.segments import service
 from tests.web.boards.stages import PEOPLE
 from tests.web.boards.test_ready_actions import ADMIN

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from crm_plugin.boards import stages
+from crm_plugin.boards.stages import stage_trees
 from crm_plugin.campaigns.launch.reach import funnel
 from crm_plugin.campaigns.policy.rules import REST
 from crm_plugin.campaigns.queries import CampaignRow
@@ -73,7 +73,7 @@ def source_of(tree: Mapping[str, Any]) -> Source:
         return Source("query", query=int(only["value"]))
     if only.get("field") == "id" and only.get("operator") == "=":
         return Source("person", person=person_named(str(only["value"])))
-    found = stages.recognise(tree)
+    found = stage_trees.recognise(tree)
     if found is not None:
         return Source("course", stage=found[0], course=course_named(found[1]))
     return Source("search")
@@ -92,7 +92,7 @@ def presets_known() -> list[Preset]:
 def _stages_known() -> dict[str, Text]:
     """Return the stages that the school's data allow, with their words."""
     offered = menus()
-    return {stage: label for stage, label in STAGES.items() if offered.find(stages.FIELD + stage)}
+    return {stage: label for stage, label in STAGES.items() if offered.find(stage_trees.FIELD + stage)}
 
 
 def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
@@ -105,7 +105,7 @@ def _audience_of(form: Mapping[str, str], before: Tree) -> Tree:
     if source == "person" and form.get("person"):
         return all_of(rule("id", "=", form["person"]))
     if source == "course" and form.get("course"):
-        return stages.people_of(form.get("stage", "potential"), form["course"])
+        return stage_trees.people_of(form.get("stage", "potential"), form["course"])
     return before
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flask import g
 
-from crm_plugin.boards.stages import AUDIENCES, FIELD, STAGES, STALLED
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, FIELD, STAGES, STALLED
 from crm_plugin.channels.registry import CHANNELS
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.segments import service

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.figures import Computed, Portion, computed
+from crm_plugin.boards.figures.compute import Computed, Portion, computed
 from crm_plugin.boards.models import CourseFigures, CourseMoney
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many

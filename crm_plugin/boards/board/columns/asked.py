@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from crm_plugin.boards.one_course import BoardCourse
+from crm_plugin.boards.board.one_course import BoardCourse
 from crm_plugin.kernel.db.types import Money
 from crm_plugin.profiles.models.school import Order, OrderLine
 from crm_plugin.segments.language.dates import Present

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.acts import CLOSED, SIGNALS
-from crm_plugin.boards.columns.asked import Asked, lines
-from crm_plugin.boards.one_course import BoardCourse
+from crm_plugin.boards.board.columns.asked import Asked, lines
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages.acts import CLOSED, SIGNALS
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Order, OrderLine, Signal
 

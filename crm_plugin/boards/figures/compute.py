@@ -1,7 +1,7 @@
 """The figures of root courses, computed for a portion of them at once: some statements, however many.
 
-Stages come from :mod:`~crm_plugin.boards.stage_rows` and money from :mod:`~crm_plugin.boards.order_shares`,
-as on the pages behind the figures.
+Stages come from :mod:`~crm_plugin.boards.stages.stage_rows` and money from
+:mod:`~crm_plugin.boards.figures.order_shares`, as on the pages behind the figures.
 """
 
 import itertools
@@ -15,13 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from crm_plugin.boards import stage_rows
-from crm_plugin.boards.acts import SIGNALS, closing
+from crm_plugin.boards.figures.order_shares import shares, sums
+from crm_plugin.boards.figures.weeks import week_starts
 from crm_plugin.boards.models import MONEY
-from crm_plugin.boards.order_shares import shares, sums
-from crm_plugin.boards.questions import Asked, is_anybody
-from crm_plugin.boards.stages import AUDIENCES, STAGES
-from crm_plugin.boards.weeks import week_starts
+from crm_plugin.boards.stages import stage_rows
+from crm_plugin.boards.stages.acts import SIGNALS, closing
+from crm_plugin.boards.stages.questions import Asked, is_anybody
+from crm_plugin.boards.stages.stage_trees import AUDIENCES, STAGES
 from crm_plugin.kernel.db.bulk import among
 from crm_plugin.kernel.db.types import MONEY_UNIT
 from crm_plugin.kernel.settings import Settings

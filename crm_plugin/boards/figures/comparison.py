@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards import portions
-from crm_plugin.boards.figures import Computed
+from crm_plugin.boards.figures import portions
+from crm_plugin.boards.figures.compute import Computed
+from crm_plugin.boards.figures.weeks import moved_on
 from crm_plugin.boards.models import CourseFigures, CourseMoney
-from crm_plugin.boards.weeks import moved_on
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks
 from crm_plugin.profiles.models.school import Course

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.columns.asked import Amounts, Asked, lines, total
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.stage_rows import LEFT
+from crm_plugin.boards.board.columns.asked import Amounts, Asked, lines, total
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages.stage_rows import LEFT
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Enrolment, Order, OrderLine
 from crm_plugin.profiles.store.enrolment_state import end_kind_at, end_time_at, in_states

@@ -1,7 +1,7 @@
 """The people of one course or class by their stage, as segments.
 
 A course stands for its copies and plans as well. What each stage means stands in
-:mod:`crm_plugin.boards.stage_rows`, and in plain words in ``docs/boards.md``.
+:mod:`crm_plugin.boards.stages.stage_rows`, and in plain words in ``docs/boards.md``.
 """
 
 from collections.abc import Mapping

@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards import stages, tab_filters
-from crm_plugin.boards.columns import acts, interest, left, orders, seats
-from crm_plugin.boards.columns.asked import Asked
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.stage_rows import LEFT
+from crm_plugin.boards.board import tab_filters
+from crm_plugin.boards.board.columns import acts, interest, left, orders, seats
+from crm_plugin.boards.board.columns.asked import Asked
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages import stage_trees
+from crm_plugin.boards.stages.stage_rows import LEFT
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import BadInput, one_of
@@ -20,7 +21,7 @@ from crm_plugin.segments.language.documents import Document
 from crm_plugin.segments.listing.paging import DEFAULT_SORT, OwnSort
 from crm_plugin.segments.service import Search
 
-TABS = (*stages.STAGES, *stages.AUDIENCES)
+TABS = (*stage_trees.STAGES, *stage_trees.AUDIENCES)
 """In the order in which they stand."""
 SORTS = {
     "potential": ("-acted", ("acted",)),
@@ -38,7 +39,7 @@ SORTS = {
 class Tab:
     """A tab of one course's board.
 
-    :param filters: name of a filter of :mod:`crm_plugin.boards.tab_filters` → its value.
+    :param filters: name of a filter of :mod:`crm_plugin.boards.board.tab_filters` → its value.
     """
 
     course: BoardCourse
@@ -52,7 +53,7 @@ class Tab:
     @property
     def tree(self) -> Document:
         """The segment of its people."""
-        found = stages.people_of(self.stage, self.course.host_id)
+        found = stage_trees.people_of(self.stage, self.course.host_id)
         rules = tab_filters.rules(self.stage, self.course, self.filters)
         return {**found, "rules": [*found["rules"], *rules]}
 

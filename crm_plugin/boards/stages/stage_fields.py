@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards import stage_rows
-from crm_plugin.boards.questions import Asked, Roots
-from crm_plugin.boards.stages import FIELD, STALLED
+from crm_plugin.boards.stages import stage_rows
+from crm_plugin.boards.stages.questions import Asked, Roots
+from crm_plugin.boards.stages.stage_trees import FIELD, STALLED
 from crm_plugin.kernel.db.bulk import chunks
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.models import school as m

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from crm_plugin.boards.questions import Asked, Select
+from crm_plugin.boards.stages.questions import Asked, Select
 from crm_plugin.kernel.db.sql_clock import seconds_between
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models import school as m

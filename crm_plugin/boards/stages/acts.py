@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from crm_plugin.boards.questions import Asked, Select
+from crm_plugin.boards.stages.questions import Asked, Select
 from crm_plugin.kernel.db.conditions import equals
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.dates import shift

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.columns import acts
-from crm_plugin.boards.columns.acts import Act
-from crm_plugin.boards.columns.asked import Asked
+from crm_plugin.boards.board.columns import acts
+from crm_plugin.boards.board.columns.acts import Act
+from crm_plugin.boards.board.columns.asked import Asked
 from crm_plugin.profiles.facts.intent_score import NOTHING, Suggestion, suggest_for
 from crm_plugin.profiles.staff.purchase_intent import ByHand, of_course
 

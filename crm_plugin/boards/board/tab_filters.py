@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from crm_plugin.boards.acts import CLOSED, SIGNALS
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.stage_rows import HELD, LEFT
-from crm_plugin.boards.stages import FIELD, STALLED
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages.acts import CLOSED, SIGNALS
+from crm_plugin.boards.stages.stage_rows import HELD, LEFT
+from crm_plugin.boards.stages.stage_trees import FIELD, STALLED
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.errors import BadInput, Clause, one_of
 from crm_plugin.profiles.staff.purchase_intent import LEVELS

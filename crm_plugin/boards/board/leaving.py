@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.columns.left import ends
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.stage_rows import LEFT
+from crm_plugin.boards.board.columns.left import ends
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages.stage_rows import LEFT
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.db.types import UtcDateTime

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from crm_plugin.boards.acts import acts, closing
-from crm_plugin.boards.questions import Asked, Select, is_anybody, same, same_orders
-from crm_plugin.boards.stalled import stalled
+from crm_plugin.boards.stages.acts import acts, closing
+from crm_plugin.boards.stages.questions import Asked, Select, is_anybody, same, same_orders
+from crm_plugin.boards.stages.stalled import stalled
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models import school as m
 from crm_plugin.segments.language.value_types import Condition
@@ -29,8 +29,8 @@ _LONG_AGO, _FOREVER = (sa.literal(datetime(year, 1, 1, tzinfo=UTC), UtcDateTime)
 def pairs(stage: str, asked: Asked) -> Select:
     """Return ``SELECT DISTINCT person_id, root_id`` of everybody in a stage of the courses asked for.
 
-    :param stage: of :data:`crm_plugin.boards.stages.STAGES` or :data:`~crm_plugin.boards.stages.AUDIENCES`,
-        or ``stalled``.
+    :param stage: one of ``STAGES`` or ``AUDIENCES`` of :mod:`crm_plugin.boards.stages.stage_trees`, or
+        ``stalled``.
     """
     return rows(stage, asked).distinct()
 

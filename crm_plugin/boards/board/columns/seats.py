@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from crm_plugin.boards.columns.asked import Asked
-from crm_plugin.boards.one_course import BoardCourse
-from crm_plugin.boards.questions import Asked as Question
-from crm_plugin.boards.stage_rows import HELD, pairs
-from crm_plugin.boards.stages import STALLED
+from crm_plugin.boards.board.columns.asked import Asked
+from crm_plugin.boards.board.one_course import BoardCourse
+from crm_plugin.boards.stages.questions import Asked as Question
+from crm_plugin.boards.stages.stage_rows import HELD, pairs
+from crm_plugin.boards.stages.stage_trees import STALLED
 from crm_plugin.kernel.db.types import UtcDateTime
 from crm_plugin.profiles.models.school import Enrolment
 from crm_plugin.profiles.store.enrolment_state import in_states
