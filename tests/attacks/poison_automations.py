@@ -5,11 +5,15 @@ import sqlalchemy as sa
 from crm_plugin.automations import service
 from crm_plugin.automations.entering import entry
 from crm_plugin.automations.models import Automation
+from crm_plugin.automations.recurring import queries as recurring
+from crm_plugin.automations.recurring import service as service_of_recurring
 from crm_plugin.automations.steps import messages
+from crm_plugin.campaigns.composing import drafts, repeating
 from tests.attacks.poison import failing, in_job, kept
 from tests.automations.fixtures import HELLO, TESTER, add_order, file, members, school, switched_on
+from tests.campaigns.fixtures import document, world
 from tests.fakes.crm import NOW
-from tests.jobs.effects import Here, do, one
+from tests.jobs.effects import Here, do, move, one
 
 CARRY_ON, TIDY = "crm_plugin.automations.jobs.carry_on", "crm_plugin.automations.jobs.tidy"
 
@@ -52,3 +56,16 @@ def an_automation_that_cannot_be_forgotten(here: Here) -> None:
     finally:
         with crm.db.begin() as session:
             session.execute(sa.text("DROP TRIGGER bad"))
+
+
+@in_job("automations.recurring.jobs.look")
+def a_campaign_that_cannot_be_repeated(here: Here) -> None:
+    crm = world(here.database, here.folder, people=1)
+    bad, good = (drafts.create(crm, TESTER, document()) for _ in range(2))
+    for ident in (bad, good):
+        service_of_recurring.start(crm, TESTER, ident, {"every": "day", "at": "13:00", "zone": "UTC"})
+    failing(here, repeating, "make_child", lambda _crm, _session, campaign, *_: campaign == bad)
+    move(crm, hours=1)
+    do(crm, "crm_plugin.automations.recurring.jobs.look")
+    assert [len(recurring.history(crm, TESTER, ident)) for ident in (bad, good)] == [0, 1]
+    assert kept(crm) == {"automations.recurring": [(str(bad), "Bad")]}

@@ -127,7 +127,7 @@ def test_no_file_is_named_without_its_path(document: Path) -> None:
 def test_the_architecture_names_the_rooms() -> None:
     text = (DOCS / "architecture.md").read_text("utf-8").partition("\n## Rooms")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", text, re.M))
-    assert set(rows) == {"profiles", "segments", "channels", "campaigns", "automations", "web"}
+    assert set(rows) == {"profiles", "segments", "channels", "boards", "campaigns", "automations", "web"}
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
         "contracts"
     ]

@@ -314,6 +314,7 @@ CHANGE_NOTHING = {
     "api_count_people": "counts",
     "api_list_person_ids": "reads",
     "api_list_people": "reads",
+    "api_list_stage_people": "reads",
     "api_explain_person": "reads",
     "api_describe_segment": "reads",
     "api_count_reach": "counts",

@@ -113,6 +113,7 @@ PLAIN: dict[str, tuple[str, Any, int]] = {
     "health": ("/health", None, 200),
     "api_get_openapi": (f"{API}/openapi.json", None, 200),
     "api_get_me": (f"{API}/me", None, 200),
+    "api_get_home": (f"{API}/home", None, 200),
     "api_list_campaigns": (f"{API}/campaigns", None, 200),
     "api_create_campaign": (
         f"{API}/campaigns",

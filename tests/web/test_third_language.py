@@ -55,6 +55,7 @@ KNOWN = (
         r"GMT\+?\d*",
         r"/tmp/\S+",
         r"smtp://\S+",
+        r"\b[A-Z]\w+/[A-Z]\w+\b",  # a zone in a sentence
     ),
     *(rf"\b{name}\b" for name in (*VARIABLES, "outbox", "UCS-2", "UTC", "SQLite", "send", "ap-guangzhou")),
     r"\boffline,off-site,outside\b",

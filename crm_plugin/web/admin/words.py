@@ -21,6 +21,7 @@ TABLES: dict[str, dict[str, Text]] = {
     "failed_job": {
         "automations.drafts": Text("Deleted automations"),
         "automations.look": Text("People who enter automations"),
+        "automations.recurring": Text("Recurring campaigns"),
         "automations.steps": Text("Steps of automations"),
         "boards.compare": Text("Comparison of courses' figures"),
         "boards.figures": Text("Figures of courses"),

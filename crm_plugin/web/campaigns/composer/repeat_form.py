@@ -36,7 +36,7 @@ def shown(draft: CampaignRow, problem: CrmError | None = None) -> dict[str, Any]
         "repeat": _typed(problem) if problem else _kept(draft),
         "rhythms": EVERY,
         "weekday_names": formatting.weekdays(),
-        "repeat_zone": zone.key,
+        "repeat_zone": formatting.named_zone(zone),
         "repeats": draft.kind == "recurring",
     }
 
