@@ -12,7 +12,7 @@ from crm_plugin.automations.models import Automation, Member
 from crm_plugin.campaigns.reporting import step_books
 from crm_plugin.host.context import Crm
 from crm_plugin.host.in_use import Users
-from crm_plugin.host.permissions import need
+from crm_plugin.host.permissions import need, sees_work
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.store.course_scope import in_scope
@@ -95,10 +95,7 @@ class Inside:
 
 def is_visible(row: Automation | AutomationRow, actor: Actor) -> bool:
     """Return whether an actor may see an automation: staff limited to some courses see their own."""
-    if actor.scope is None:
-        return True
-    mine = row.created_by == actor.id
-    return mine and row.scope is not None and actor.scope.issuperset(row.scope)
+    return sees_work(actor, row.created_by, row.scope)
 
 
 def one(session: Session, actor: Actor, automation_id: int, permission: str = "crm.view") -> Automation:

@@ -18,7 +18,7 @@ from crm_plugin.campaigns.document.schemas import TITLES
 from crm_plugin.campaigns.models import Campaign
 from crm_plugin.campaigns.queries import CampaignRow, Listed
 from crm_plugin.host.context import Crm
-from crm_plugin.host.permissions import OPERATOR, need
+from crm_plugin.host.permissions import OPERATOR, need, sees_work
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Clause, NotFound
 from crm_plugin.profiles.people.queries import courses_by_host_id, person_id_of
@@ -28,10 +28,7 @@ from crm_plugin.segments import service as segments
 
 def is_visible(campaign: Campaign | CampaignRow, actor: Actor) -> bool:
     """Return whether an actor may see a campaign."""
-    if actor.scope is None:
-        return True
-    mine = campaign.created_by == actor.id
-    return mine and campaign.scope is not None and actor.scope.issuperset(campaign.scope)
+    return sees_work(actor, campaign.created_by, campaign.scope)
 
 
 def one(session: Session, actor: Actor, campaign_id: int, permission: str = "crm.view") -> Campaign:

@@ -1,5 +1,7 @@
 """What an actor may do, checked by the service that does it: a page, the API and a test all meet it."""
 
+from collections.abc import Collection
+
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.errors import Refused
 
@@ -26,3 +28,14 @@ def need_whole(actor: Actor) -> None:
     """
     if actor.scope is not None:
         raise Refused("access.limited")
+
+
+def sees_work(actor: Actor, author: str, scope: Collection[str] | None) -> bool:
+    """Return whether an actor sees a campaign or automation: staff limited to some courses see their own.
+
+    :param author: the school's id of the actor who made it.
+    :param scope: the courses that it was made for, by the school's ids; None = everything.
+    """
+    if actor.scope is None:
+        return True
+    return author == actor.id and scope is not None and actor.scope.issuperset(scope)
