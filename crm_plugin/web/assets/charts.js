@@ -73,14 +73,21 @@ const KINDS = { ring, days, stack };
 
 export function draw(root) {
   for (const element of root.querySelectorAll("[data-crm-chart]")) {
-    const drawn = JSON.parse(document.getElementById(element.dataset.crmChart).textContent);
-    const look = tokens(element);
-    const chart = echarts.init(element, null, { renderer: "svg" });
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    chart.setOption({ ...KINDS[drawn.kind](drawn, look), animation: !calm, textStyle: { fontFamily: look.font } });
-    new ResizeObserver(() => chart.resize()).observe(element);
-    operate(element, chart, drawn.points);
+    const fold = element.closest("details:not([open])");
+    // What is folded away has no size yet.
+    if (fold) fold.addEventListener("toggle", () => drawOne(element), { once: true });
+    else drawOne(element);
   }
+}
+
+function drawOne(element) {
+  const drawn = JSON.parse(document.getElementById(element.dataset.crmChart).textContent);
+  const look = tokens(element);
+  const chart = echarts.init(element, null, { renderer: "svg" });
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  chart.setOption({ ...KINDS[drawn.kind](drawn, look), animation: !calm, textStyle: { fontFamily: look.font } });
+  new ResizeObserver(() => chart.resize()).observe(element);
+  operate(element, chart, drawn.points);
 }
 
 // A point opens its people: by a click, or by the arrow keys and Enter; what it says is read out.

@@ -20,9 +20,12 @@ document.documentElement.classList.add("crm-js");
 // Charts are large and rarely looked at: they come when a page shows one.
 if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ draw }) => draw(document));
 
-// On a phone the menu scrolls sideways: show where one is.
-const here = document.querySelector(".crm .c-nav [aria-current]");
-if (here) here.closest("ul").scrollLeft = here.offsetLeft - (here.closest("ul").clientWidth - here.offsetWidth) / 2;
+// On a phone the menu and tabs scroll sideways: show where one is.
+for (const here of document.querySelectorAll(".crm :is(.c-nav, .c-tabs) [aria-current]")) {
+  const strip = here.closest(".c-tabs") ?? here.closest("ul");
+  const [outer, inner] = [strip.getBoundingClientRect(), here.getBoundingClientRect()];
+  strip.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+}
 
 function enhance(root) {
   if (root.querySelector("[data-crm-pick]")) import("./pickers.js").then((pickers) => pickers.enhance(root));
@@ -69,6 +72,19 @@ document.addEventListener("change", (event) => {
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll(".crm .c-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+// A menu near the lower edge opens upwards where there is room, else the page moves.
+document.addEventListener("toggle", ({ target: menu }) => {
+  if (!menu.matches?.(".crm .c-menu")) return;
+  menu.classList.remove("c-menu--above");
+  const body = menu.querySelector(".c-menu__body");
+  if (!menu.open || getComputedStyle(body).position !== "absolute") return;
+  const bar = document.querySelector(".crm .c-bulk:not(.c-bulk--top)")?.getBoundingClientRect();
+  const edge = Math.min(innerHeight, bar?.top ?? innerHeight);
+  if (body.getBoundingClientRect().bottom <= edge) return;
+  const above = menu.getBoundingClientRect().top > body.offsetHeight;
+  menu.classList.toggle("c-menu--above", above);
+  if (!above) body.scrollIntoView({ block: "nearest" });
+}, true);
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const menu = event.target.closest?.(".c-menu[open]");

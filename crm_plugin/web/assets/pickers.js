@@ -42,6 +42,10 @@ function pick(select) {
       },
     }),
     render: { no_results: () => Object.assign(document.createElement("div"), { className: "no-results", textContent: select.dataset.crmNone || "–" }) },
+    onDropdownOpen: (list) => setTimeout(() => list.scrollIntoView({ block: "nearest" }), 60),
+    onLoad() {
+      if (this.isOpen) this.dropdown.scrollIntoView({ block: "nearest" });
+    },
     onChange: () => select.dispatchEvent(new Event("change", { bubbles: true })),
   });
 }

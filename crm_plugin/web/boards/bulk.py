@@ -20,6 +20,7 @@ from crm_plugin.web.listing.export_file import export
 from crm_plugin.web.listing.selection import Selection, host_ids
 from crm_plugin.web.listing.tagging import NOTES, tag
 from crm_plugin.web.segments import links
+from crm_plugin.web.segments.pickers import course_meant
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.formatting import number
 from crm_plugin.web.shell.guard import Routes, actor, crm, need
@@ -72,7 +73,8 @@ def _write(_place: Place, tree: Document) -> ResponseReturnValue:
 def _ready(place: Place, tree: Document) -> ResponseReturnValue:
     form = request.form
     name = form.get("do", "").partition("/")[2].partition(":")[0]
-    wanted = Wanted(name, form.get(f"by-{name}", ""), form.get(f"to-{name}", "").strip(), locale())
+    target = course_meant(form.get(f"to-{name}", "").strip())
+    wanted = Wanted(name, form.get(f"by-{name}", ""), target, locale())
     ident = start(crm(), actor(), place.tab, wanted, tree)
     return redirect(url_for("crm.compose_content", ident=ident))
 

@@ -6,7 +6,7 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.campaigns import access
-from crm_plugin.kernel.errors import CrmError, NotFound
+from crm_plugin.kernel.errors import BadInput, Clause, CrmError, NotFound
 from crm_plugin.kernel.i18n import Text
 from crm_plugin.profiles.people.queries import courses_by_host_id, labels, people, search_courses
 from crm_plugin.profiles.staff import tags
@@ -104,6 +104,23 @@ def course_named(host_id: str) -> tuple[str, str]:
     with crm().db.read() as session:
         found = courses_by_host_id(session, [host_id], actor().scope)
     return host_id, found[host_id].title if host_id in found else host_id
+
+
+def course_meant(text: str) -> str:
+    """Return the id of the course that somebody typed without a picker, by its id or by words of its title.
+
+    :raises BadInput: ``input.bad`` when several courses have the words, and not one is called exactly so.
+    """
+    with crm().db.read() as session:
+        if not text or text in courses_by_host_id(session, [text], actor().scope):
+            return text
+    found = choices("course", text)
+    exact = [one for one in found if one[1].casefold() == text.casefold()] or found
+    if len(exact) > 1:
+        titles = ", ".join(title for _, title in exact[:5])
+        several = Clause("several courses have these words: {titles}", titles=titles)
+        raise BadInput("input.bad", "target", reason=several)
+    return exact[0][0] if exact else text
 
 
 def person_named(host_id: str) -> tuple[str, str]:

@@ -101,12 +101,23 @@ def test_an_invitation_needs_a_course_of_the_reader(board: School) -> None:
     assert board.post("/boards/selected", {**form, "to-invite_to_next": "n1"}).status_code == 404
 
 
+def test_a_course_is_found_by_words_of_its_title(board: School) -> None:
+    """A browser without JavaScript sends what was typed, not the id that the picker would put."""
+    form = {"course": "b1", "stage": "left", "do": "ready/invite_to_next:all", "by-invite_to_next": "email"}
+    answer = board.post("/boards/selected", {**form, "to-invite_to_next": "rhyt"})
+    draft = access.get(board.crm, ADMIN, int(answer.location.split("/")[-2]))
+    assert draft.policy["goal"] == goal_of("seated", "n1")
+    answer = board.post("/boards/selected", {**form, "to-invite_to_next": "m"})
+    page = board.client.get(answer.location.partition("#")[0]).text
+    assert "several courses have these words: Drums, Rhythm" in page
+
+
 def test_many_intentions_are_set_and_undone(board: School) -> None:
     form = {"course": "b1", "stage": "potential", "do": "level:all", "level-all": "high"}
     answer = board.post("/boards/selected", form)
     page = board.client.get(answer.location.partition("#")[0]).text
     assert "Intention set for 3 people." in page
-    assert page.count("Set by hand") == 3
+    assert page.count(">Set by hand") == 3
     undo = page.partition("/undo/")[2].partition('"')[0]
     board.post(f"/undo/{undo}")
     page = board.get("/courses/b1?stage=potential").text
@@ -120,7 +131,7 @@ def test_one_intention_is_set_in_its_row(board: School) -> None:
     answer = board.post("/boards/intention", {"course": "b1", "person": ident, f"level-{ident}": "medium"})
     assert answer.location.endswith(f"#p{ident}")
     page = board.get("/courses/b1?stage=potential&level=medium").text
-    assert (page.count('name="pick"'), page.count("Set by hand")) == (1, 1)
+    assert (page.count('name="pick"'), page.count(">Set by hand")) == (1, 1)
 
 
 def test_a_tab_is_saved_as_a_quick_query(board: School) -> None:

@@ -60,7 +60,7 @@ def test_potential_people_have_acts_and_an_intention(board: School) -> None:
     assert "Order closed unpaid" in row(page, "closed")
     in_class = board.get("/courses/k1?stage=potential").text
     assert "· Drums" in row(in_class, "viewer")
-    assert "Viewed 5 days ago Marked" in row(in_class, "fan")
+    assert "Viewed 5 days ago , Marked" in row(in_class, "fan")
 
 
 NARROWED = {
