@@ -28,10 +28,10 @@ def test_each_step_once_and_nothing_after_the_payment(database: Database, tmp_pa
     assert set(members(crm, ident)) == {1, 2, 3}
     assert sent(crm) == []
     set_order(crm, 3, state="paid", paid_at=crm.clock())
-    pass_time(crm, 2 * HOUR, HOUR / 2)
+    pass_time(crm, 2 * HOUR, HOUR)
     assert sorted(sent(crm)) == ["+8613800000001", "+8613800000002"]
     set_order(crm, 2, state="closed", closed_at=crm.clock())
-    pass_time(crm, 30 * HOUR, HOUR)
+    pass_time(crm, 30 * HOUR, 6 * HOUR)
     assert sorted(sent(crm)) == ["+8613800000001", "+8613800000001", "+8613800000002"]
     found = members(crm, ident)
     assert [(found[n].state, found[n].reason) for n in (1, 2, 3)] == [

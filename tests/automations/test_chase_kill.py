@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -50,10 +50,10 @@ class Workers:
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
-    def end(self, pid: int, seconds: float = 0.0) -> None:
-        """Wait so long for a worker to die, then kill it."""
+    def end(self, pid: int, seconds: float = 0.0, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Wait so long for a worker to die, or until it has nothing left to do; then kill it."""
         until = time.monotonic() + seconds
-        while _alive(pid) and time.monotonic() < until:
+        while _alive(pid) and time.monotonic() < until and not is_over():
             time.sleep(0.02)
         if _alive(pid):
             os.kill(pid, signal.SIGKILL)
@@ -101,16 +101,20 @@ def chased(database: Database, folder: Path, people: int, plans: list[list[str]]
     for number in range(1, people + 1):
         add_order(crm, number, number)
     chance = random.Random(people)
+
+    def is_over() -> bool:
+        return is_quiet(crm) and entered(crm) == people
+
     with workers(crm, folder) as nursery:
         for message, plan in enumerate(plans):
             move_to(crm, NOW + timedelta(minutes=2 + 70 * message))
             nursery.until = time.monotonic() + PATIENCE + 8 * len(plan)
             for kill_at in plan:
                 pair = nursery.start(crm, kill_at), nursery.start(crm)
-                nursery.end(pair[0], 8.0 if kill_at != "-" else chance.uniform(0.05, 0.4))
+                nursery.end(pair[0], 8.0 if kill_at != "-" else chance.uniform(0.05, 0.4), is_over)
                 nursery.end(pair[1])
             healthy = nursery.start(crm), nursery.start(crm)
-            while not (is_quiet(crm) and entered(crm) == people):
+            while not is_over():
                 assert time.monotonic() < nursery.until
                 time.sleep(0.1)
             for pid in healthy:
@@ -147,7 +151,7 @@ def check(crm: Crm, ident: int, folder: Path, people: int, plans: list[list[str]
 
 @pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
 def test_workers_of_a_chase_die(database: Database, tmp_path: Path) -> None:
-    chased(database, tmp_path, 40, [["chase_planned", "chase_moved"]])
+    chased(database, tmp_path, 20, [["chase_planned", "chase_moved"]])
 
 
 @pytest.mark.long

@@ -105,8 +105,8 @@ def sequence(crm: Crm, seed: int, looks: int, number: int = 8) -> None:
 
 def test_entering_is_the_difference_of_full_recomputes(database: Database, tmp_path: Path) -> None:
     crm = school(database, tmp_path, people=8)
-    for seed in range(4):
-        sequence(crm, seed, 5)
+    for seed in range(2):
+        sequence(crm, seed, 4)
 
 
 @pytest.mark.long

@@ -126,6 +126,7 @@ def lived(database: Database, folder: Path, seed: int, hours: int) -> set[int]:
     return check(month)
 
 
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 def test_some_days_of_a_school(database: Database, tmp_path: Path) -> None:
     assert lived(database, tmp_path, 3, 36) >= {1, 3}
 

@@ -100,7 +100,8 @@ def test_before_a_deadline(database: Database, tmp_path: Path) -> None:
     add_order(crm, 1, 1, closes_at=crm.clock() + 24 * HOUR)
     add_order(crm, 2, 2)  # without a closing: the last message is left out
     add_order(crm, 3, 3, closes_at=crm.clock() + 2.5 * HOUR)  # both are due at once: the last one is sent
-    pass_time(crm, 30 * HOUR, HOUR / 2)
+    pass_time(crm, 3 * HOUR, HOUR / 2)
+    pass_time(crm, 27 * HOUR, HOUR)
     found = [(one.step, sorted(ledger_rows(crm, one.id))) for one in children_of(crm, ident)]
     assert found == [(1, [1, 2]), (3, [3]), (3, [1])]
     with_closing = [one for one in children_of(crm, ident) if one.step == 3]
@@ -224,7 +225,8 @@ def test_what_waits_for_quiet_hours_gives_way_to_the_next_message(database: Data
     policy = {"quiet_hours": {"from": "12:30", "to": "23:30"}}
     ident = switched_on(crm, steps=[wait(1), HELLO, wait(5), HELLO], policy=policy)
     add_order(crm, 1, 1)
-    pass_time(crm, 14 * HOUR, HOUR / 2)
+    pass_time(crm, 2 * HOUR, HOUR / 2)
+    pass_time(crm, 12 * HOUR, HOUR)
     first, second = children_of(crm, ident)
     assert len(sent(crm)) == 1
     assert [books(crm, first.id), books(crm, second.id)] == [
@@ -346,7 +348,7 @@ def test_each_step_is_counted(database: Database, tmp_path: Path) -> None:
     set_order(crm, 1, state="paid")
     pass_time(crm, 2 * HOUR, HOUR)
     set_order(crm, 2, state="closed")
-    pass_time(crm, 24 * HOUR, HOUR)
+    pass_time(crm, 24 * HOUR, 3 * HOUR)
     add_course(crm, 3)
     move(crm, minutes=2)
     add_order(crm, 6, 1, course=3)

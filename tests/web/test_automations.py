@@ -60,16 +60,16 @@ def test_an_empty_list_offers_what_is_shipped_and_uses_it_switched_off(school: S
     assert school.get("/automations").text.count("/automations/ready-made/") == len(READY_MADE) - 1
 
 
-@pytest.mark.parametrize("key", READY_MADE)
-def test_each_shipped_one_is_shown_built_and_saved_without_a_change(school: School, key: str) -> None:
-    ident = service.create_from_ready_made(school.crm, BOSS, key, READY_MADE[key].channels[-1])
-    before = document(school, ident)
-    page = school.get(f"/automations/{ident}").text
-    for machine in ("@course", "@until", "@order", "order_created"):
-        assert machine not in page
-    answer = build(school, ident, form_of(school, f"/automations/{ident}/edit"))
-    assert answer.status_code == 302, answer.text
-    assert document(school, ident) == before
+def test_each_shipped_one_is_shown_built_and_saved_without_a_change(school: School) -> None:
+    for key, shipped in READY_MADE.items():
+        ident = service.create_from_ready_made(school.crm, BOSS, key, shipped.channels[-1])
+        before = document(school, ident)
+        page = school.get(f"/automations/{ident}").text
+        for machine in ("@course", "@until", "@order", "order_created"):
+            assert machine not in page, key
+        answer = build(school, ident, form_of(school, f"/automations/{ident}/edit"))
+        assert answer.status_code == 302, answer.text
+        assert document(school, ident) == before, key
 
 
 def test_one_is_built_step_by_step_without_scripts(school: School) -> None:
@@ -93,29 +93,25 @@ def test_one_is_built_step_by_step_without_scripts(school: School) -> None:
     assert "Leave the next step out for people who do not match: " in page
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ({"name": ""}, "expected a text"),
-        ({"on": "segment", "query": ""}, "choose a quick query"),
-        ({"s0:n": "soon"}, "expected a whole number"),
-        ({"s1:channel": "message", "s1:text": "{{ nonsense"}, ""),
-        ({"goal": "query"}, "choose a quick query"),
-        ({"on": "date", "date": "birthday", "open_course": "1"}, "what starts it has no course"),
-        ({"s0:kind": "wait", "s0:before": "1", "date": "birthday"}, "what starts it has no deadline"),
-    ],
+MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"name": ""}, "expected a text"),
+    ({"on": "segment", "query": ""}, "choose a quick query"),
+    ({"s0:n": "soon"}, "expected a whole number"),
+    ({"goal": "query"}, "choose a quick query"),
+    ({"on": "date", "date": "birthday", "open_course": "1"}, "what starts it has no course"),
+    ({"s0:kind": "wait", "s0:before": "1", "date": "birthday"}, "what starts it has no deadline"),
 )
-def test_a_mistake_stands_at_its_field_and_nothing_typed_is_lost(
-    school: School, typed: dict[str, Any], said: str
-) -> None:
-    form = form_of(school) | {"name": "Kept name", "s1:channel": "message", "s1:text": "Kept text"} | typed
-    answer = build(school, None, form)
-    if said:
+
+
+def test_a_mistake_stands_at_its_field_and_nothing_typed_is_lost(school: School) -> None:
+    form = form_of(school) | {"name": "Kept name", "s1:channel": "message", "s1:text": "Kept text"}
+    for typed, said in MISTAKES:
+        answer = build(school, None, form | typed)
         assert answer.status_code == 400, answer.location
         assert said in answer.text
         assert answer.text.count('role="alert"') == 1
         assert "Kept text" in answer.text
-        assert queries.list_for(school.crm, BOSS) == []
+    assert queries.list_for(school.crm, BOSS) == []
 
 
 def test_switching_on_says_whom_it_would_reach_and_takes_older_ones_only_with_their_number(

@@ -16,9 +16,12 @@ from crm_plugin.host import records as r
 from crm_plugin.kernel.audit import AuditRow
 from crm_plugin.profiles.sync.service import sync
 from tests.fakes.crm import NOW
+from tests.servers.databases import Rows
 from tests.web.fixtures import School
 
 pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+_READ: dict[str, Rows] = {}
+"""What reading the books left in a database, by its address."""
 ROW = re.compile(r"<tr>.*?</tr>", re.DOTALL)
 
 
@@ -53,8 +56,13 @@ def school(school: School) -> School:
         r.Signal("v1", "p9", "view", NOW - timedelta(days=1), "c2"),
         r.Enrolment("e9", "p7", "c2", completed_at=NOW, enrolled_at=NOW),
     )
-    sync(school.crm)
-    service.refresh(school.crm)
+    address = str(school.crm.db.engine.url)
+    if address in _READ:
+        _READ[address].write(school.crm.db.engine)
+    else:
+        sync(school.crm)
+        service.refresh(school.crm)
+        _READ[address] = Rows(school.crm.db.engine)
     return school
 
 
@@ -116,12 +124,12 @@ FILTERED: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.parametrize("asked", FILTERED)
-def test_lists_are_filtered_and_sorted(school: School, asked: str) -> None:
-    page = school.get(f"/courses?{asked}").text.partition("<tbody>")[2]
+def test_lists_are_filtered_and_sorted(school: School) -> None:
     titles = {"Chess &amp; Co": "c2", ">Go<": "c3", "Piano": "c1"}
-    found = sorted((page.find(title), ident) for title, ident in titles.items() if title in page)
-    assert [ident for _, ident in found] == FILTERED[asked]
+    for asked, wanted in FILTERED.items():
+        page = school.get(f"/courses?{asked}").text.partition("<tbody>")[2]
+        found = sorted((page.find(title), ident) for title, ident in titles.items() if title in page)
+        assert [ident for _, ident in found] == wanted, asked
 
 
 def test_the_file_says_what_the_page_says(school: School) -> None:
