@@ -10,6 +10,7 @@ from crm_plugin.campaigns import service
 from crm_plugin.campaigns.delivery import resubmit, sweeper
 from crm_plugin.campaigns.models import Delivery
 from crm_plugin.channels.base import Message, Receipt
+from crm_plugin.channels.models import SmsTemplate
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.consent import ledger
@@ -19,10 +20,12 @@ from tests.campaigns.fixtures import (
     answers,
     books,
     books_of,
+    document,
     move_to,
     ready,
     rows,
     run,
+    set_person,
     state,
     world,
 )
@@ -37,12 +40,14 @@ class OnceCarrier:
     def __init__(self, crm: Crm) -> None:
         self.went: list[str] = []
         self.calls: list[str] = []
+        self.texts: list[str] = []
         self.silent = True
         books_of(crm).idempotent = True
         answers(crm, self)
 
     def __call__(self, message: Message) -> Receipt:
         self.calls.append(message.key)
+        self.texts.append(message.text)
         if message.key not in self.went:
             self.went.append(message.key)
         return receipt(message, "unknown" if self.silent else "accepted")
@@ -74,6 +79,22 @@ def test_it_comes_out_by_itself(database: Database, tmp_path: Path) -> None:
     assert len(carrier.calls) == len(carrier.went) == 3, "the same keys, and each message went once"
     assert rows(crm, campaign)[1].carrier_ref == f"ref-{carrier.went[0]}"
     assert state(crm, campaign) == "finished"
+
+
+def test_it_says_again_what_differs_from_person_to_person(database: Database, tmp_path: Path) -> None:
+    crm = world(database, tmp_path, people=2, pause_after_failures=99)
+    for number, city in ((1, "Leeds"), (2, "York")):
+        set_person(crm, number, city=city)
+    with crm.db.begin() as session:
+        session.execute(sa.update(SmsTemplate).values(text="${display_name} of ${town}"))
+    campaign, carrier = in_doubt(crm, 2, file=document(personal={"town": "city"}))
+    first, carrier.texts = set(carrier.texts), []
+    later(crm)
+    carrier.silent = False
+    assert resubmit.clear(crm) == 2
+    assert set(carrier.texts) == first
+    assert any("Person 1 of Leeds" in text for text in first)
+    assert books(crm, campaign) == {"considered": 2, "sent": 2}
 
 
 def test_no_answer_leaves_it_in_doubt_and_is_not_asked_for_all_the_time(

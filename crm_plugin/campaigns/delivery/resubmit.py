@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from crm_plugin.campaigns.delivery import settle
+from crm_plugin.campaigns.document import personalisation
 from crm_plugin.campaigns.ledger.lease import Row, rows_of
 from crm_plugin.campaigns.models import Campaign, Delivery
 from crm_plugin.campaigns.policy import exclusions, quiet_hours
@@ -109,6 +110,8 @@ def _is_quiet(row: Row, rules: Rules, now: datetime) -> bool:
 
 def _submit(crm: Crm, running: Running, token: str, rows: Sequence[Row]) -> int:
     until = time.monotonic() + crm.settings.lease_seconds
+    if running.personal:
+        personalisation.fill(crm, running.personal, rows, running.rules.course)
     going = [(row, message) for row in rows if (message := _rendered(running, row)) is not None]
     messages = [message for _, message in going]
     receipts = hand_over(running.carrier, messages, lambda: not stopping() and time.monotonic() < until)
