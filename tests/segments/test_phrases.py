@@ -8,7 +8,7 @@ from crm_plugin.host import records as r
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.engine import Database
 from crm_plugin.profiles.sync.service import sync
-from crm_plugin.segments.language.documents import all_of, any_of, rule
+from crm_plugin.segments.language.documents import all_of, any_of, rows, rule
 from crm_plugin.segments.wording.describe import describe
 from crm_plugin.segments.wording.phrase_templates import BARE, SHAPES, Shape, recognised
 from tests.fakes.crm import make_crm
@@ -37,6 +37,16 @@ def test_phrases_are_said_in_both_languages(crm: Crm) -> None:
     assert describe(crm, tree, "zh") == (
         "条件：已有 60 天未活跃（含从未活跃），且没有买过其中任何一个：“Piano”、“Violin”，且试听过课程"
     )
+
+
+@on_sqlite
+def test_progress_is_said_in_percent(crm: Crm) -> None:
+    half = rows("enrolments", rule("progress", "between", [0.2, 0.6]), rule("progress", "!=", 0.125))
+    assert describe(crm, all_of(half), "en").endswith(
+        "progress is between 20% and 60% and progress is not 12.5%"
+    )
+    assert "20%" in describe(crm, all_of(half), "zh")
+    assert "0.2" not in describe(crm, all_of(half), "zh")
 
 
 @on_sqlite

@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from babel.numbers import format_percent
+
 from crm_plugin.host.context import Crm
 from crm_plugin.host.records import Actor
 from crm_plugin.kernel.i18n import Text
@@ -14,7 +16,7 @@ from crm_plugin.segments import queries, service
 from crm_plugin.segments.explain.evaluate import Explanation
 from crm_plugin.segments.language.fields import Relation
 from crm_plugin.segments.language.tree import Aggregate, Group, Node, Reference, Related, Rule, Tree
-from crm_plugin.segments.language.value_types import ABSENT, KEYS, KNOWN, TEXT, Kind
+from crm_plugin.segments.language.value_types import ABSENT, FRACTION, KEYS, KNOWN, TEXT, Kind
 from crm_plugin.segments.service import Search
 from crm_plugin.segments.wording.phrase_templates import Shape, recognised
 from crm_plugin.segments.wording.phrases import AGGREGATES, COMPARISONS, MODES, PHRASES, UNITS
@@ -237,12 +239,15 @@ class Speaker:
             unit = self.of(UNITS[value["unit"]][value["n"] != 1])
             return self.phrase("span", n=value["n"], unit=unit)
         if operator in ("between", "notBetween"):
-            return self.phrase("range", low=value[0], high=value[1])
+            low, high = (self.one(one, kind, name) for one in value)
+            return self.phrase("range", low=low, high=high)
         return self.of(PHRASES["list"]).join(self.one(one, kind, name) for one in _list(value))
 
     def one(self, value: Any, kind: Kind, name: Callable[[str], str] | None) -> str:
         if name is not None:
             return name(value)
+        if kind is FRACTION:
+            return str(format_percent(value, "#,##0.####%", locale=self.locale))
         if kind is KEYS:
             return self.phrase("quoted", text=self.names.titles.get(value, value))
         return (
