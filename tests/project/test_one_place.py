@@ -147,7 +147,7 @@ def test_a_page_is_a_module_a_template_and_two_lines(copy: Path) -> None:
     assert follow(copy, "A page") == files
     assert use(copy, "page_of_prices") == {
         "title": [True, True],
-        "rows": [["Painting", "CN¥120.00"]],
+        "rows": [["Painting", "¥120.00"]],
         "menu": ["/admin/crm/prices", "page"],
         "without money": 403,
     }

@@ -316,7 +316,7 @@ def test_what_sms_cost_is_told_before(school: School) -> None:
     told = {"template": "promotion-en", "link": "https://school.example/"}
     ident = draft(school, channel="sms", text=None, **told, variables={"course_title": "Piano"})
     page = school.get(f"/campaigns/{ident}/check").text
-    assert re.search(r"SMS parts together</dt><dd[^>]*>(12|24) · CN¥(0.60|1.20)<", page)
+    assert re.search(r"SMS parts together</dt><dd[^>]*>(12|24) · ¥(0.60|1.20)<", page)
     assert "total if all were as long" in page
 
 

@@ -9,11 +9,17 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.core import get_global
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_gmt
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.numbers import (
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_symbol,
+)
 from flask import g
 
 from crm_plugin.kernel.i18n import SOURCE, Text
-from crm_plugin.profiles.store.host_info_cache import school_today, school_zone
+from crm_plugin.profiles.store.host_info_cache import own_currency, school_today, school_zone
 from crm_plugin.profiles.store.masking import mask_email, mask_phone
 from crm_plugin.web.shell.guard import crm
 from crm_plugin.web.shell.i18n import locale, plain
@@ -80,15 +86,30 @@ def money(amount: Decimal | None, currency: str | None) -> str:
         return "–"
     if not currency:
         return number(amount)
-    return str(format_currency(amount, currency, locale=babel_locale()))
+    return _own_sign(str(format_currency(amount, currency, locale=babel_locale())), currency)
 
 
 def whole_money(amount: Decimal, currency: str | None) -> str:
     """Return an amount in whole units of its currency, for figures that one glances at."""
-    if not currency:
-        return number(round(amount))
-    pattern = "¤#,##0"
-    return str(format_currency(amount, currency, pattern, locale=babel_locale(), currency_digits=False))
+    return _by_pattern(amount, currency, "¤#,##0") if currency else number(round(amount))
+
+
+def unit_price(amount: Decimal, currency: str) -> str:
+    """Return a price that may cost a part of the smallest coin."""
+    return _by_pattern(amount, currency, "¤#,##0.00##")
+
+
+def _by_pattern(amount: Decimal, currency: str, pattern: str) -> str:
+    text = format_currency(amount, currency, pattern, locale=babel_locale(), currency_digits=False)
+    return _own_sign(str(text), currency)
+
+
+def _own_sign(text: str, currency: str) -> str:
+    """Leave the country before a currency's sign out, where it is the school's own: ¥ instead of CN¥."""
+    sign = str(get_currency_symbol(currency, locale=babel_locale()))
+    short = sign.removeprefix(currency[:2])
+    own = short and not short.isalpha() and currency == own_currency(crm())
+    return text.replace(sign, short) if own else text
 
 
 def moment(value: datetime | None) -> str:

@@ -1,10 +1,8 @@
 """The SMS templates: the list, the page of one, and its way to approval."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import format_currency
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -18,7 +16,7 @@ from crm_plugin.kernel.i18n import Text, locales
 from crm_plugin.links import shared_links
 from crm_plugin.links.service import signer
 from crm_plugin.web.shell.flash import tell
-from crm_plugin.web.shell.formatting import babel_locale, language_name
+from crm_plugin.web.shell.formatting import language_name, unit_price
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import explain, locale, say
 from crm_plugin.web.shell.rendering import render
@@ -120,12 +118,7 @@ def _prices(look: preview.Look) -> list[str]:
     if price is None:
         return []
     counts = sorted({look.length.segments, look.worst.segments})
-    return [_exactly(price.amount * count, price.currency) for count in counts]
-
-
-def _exactly(amount: Decimal, currency: str) -> str:
-    pattern, spoken = "¤#,##0.00##", babel_locale()
-    return str(format_currency(amount, currency, pattern, locale=spoken, currency_digits=False))
+    return [unit_price(price.amount * count, price.currency) for count in counts]
 
 
 def trouble(reason: str | None) -> str:
