@@ -7,6 +7,7 @@ from crm_plugin.cli.demo_contents import automations, campaigns, notes, searches
 from crm_plugin.cli.demo_contents.staff import done, note_done
 from crm_plugin.dashboard import jobs as dashboard
 from crm_plugin.host.context import Crm
+from crm_plugin.segments.saved import home_pins
 
 STEPS: tuple[tuple[str, Callable[[Crm, str], None]], ...] = (
     ("topics", topics.seed),
@@ -28,6 +29,7 @@ def seed(crm: Crm, language: str) -> None:
         step(crm, language)
         note_done(crm, name)
     if missing:
-        # Workers count these within a minute: the first visitor comes sooner.
+        # Workers count and publish these within a minute: the first visitor comes sooner.
         boards.burst(crm)
         dashboard.burst(crm)
+        home_pins.publish(crm)
