@@ -13,7 +13,7 @@ from crm_plugin.campaigns.reporting.sends import CampaignLine, DayVolume
 from crm_plugin.channels.sms.cost import Price, price_of
 from crm_plugin.dashboard import make_up, reached
 from crm_plugin.dashboard.reached import Reached
-from crm_plugin.dashboard.slices import Chart, Slice, closing
+from crm_plugin.dashboard.slices import CLOSES, Chart, Slice, closing
 from crm_plugin.dashboard.spans import Span
 from crm_plugin.host.context import Crm
 from crm_plugin.host.permissions import need
@@ -52,7 +52,8 @@ class Home:
 
     :param counted_at: when the make-up was counted; None = not yet.
     :param figures: name → its segment and number.
-    :param closing: people with an unpaid order that closes today; None = the school does not say.
+    :param closing: people with an unpaid order that closes today; None = not counted.
+    :param uncounted: the school says when orders close, but today's could not be counted.
     """
 
     span: Span
@@ -61,6 +62,7 @@ class Home:
     under_way: list[CampaignLine]
     recent: list[CampaignLine]
     closing: tuple[Slice, int] | None
+    uncounted: bool
     sends: Sends | None = None
     counted_at: datetime | None = None
     figures: dict[str, tuple[Slice, int]] = field(default_factory=dict)
@@ -85,15 +87,16 @@ def home(crm: Crm, actor: Actor, span: Span) -> Home:
         )
         found = make_up.current(crm, session)
     if actor.scope is not None:
-        return Home(*lists, _closing_for(crm, actor))
+        return Home(*lists, *_closing_for(crm, actor))
     sent = _sends(crm, actor, span)
     if found is None:
-        return Home(*lists, None, sent)
+        return Home(*lists, None, _says_when_orders_close(crm), sent)
     money, figures = actor.may("crm.money"), make_up.figures_of(found)
     ends, payers = figures.pop("closing", None), figures.pop("payers", None)
+    ends = ends if found.day == school_today(crm) else None
     return Home(
         *lists,
-        ends if found.day == school_today(crm) else None,
+        *(ends, ends is None and _says_when_orders_close(crm)),
         sent,
         found.as_of,
         figures,
@@ -120,10 +123,19 @@ def _sends(crm: Crm, actor: Actor, span: Span) -> Sends:
     )
 
 
-def _closing_for(crm: Crm, actor: Actor) -> tuple[Slice, int] | None:
-    """Return the people with an unpaid order that closes today, in the courses of a limited actor."""
+def _closing_for(crm: Crm, actor: Actor) -> tuple[tuple[Slice, int] | None, bool]:
+    """Return the people with an unpaid order that closes today, in the courses of a limited actor.
+
+    The second says that they could not be counted.
+    """
     asked = closing(school_today(crm))
     try:
-        return asked, segments.count(crm, asked.tree, actor=actor).count
-    except (BadInput, TooSlow):
-        return None
+        return (asked, segments.count(crm, asked.tree, actor=actor).count), False
+    except BadInput:
+        return None, False
+    except TooSlow:
+        return None, True
+
+
+def _says_when_orders_close(crm: Crm) -> bool:
+    return segments.catalogue(crm).provides(CLOSES)

@@ -52,6 +52,8 @@ class Chart:
     related: bool = False
 
 
+CLOSES = "orders.closes_at"
+"""What the school must say for the orders that close today."""
 _ORDERS, _ACTIVE, _LEVEL = ("orders",), "persons.last_active_at|signals", "persons.member_level"
 _PROGRESS = ("enrolments.progress|enrolments.completed_at",)
 
@@ -79,7 +81,7 @@ def key_figures(today: date) -> tuple[Chart, ...]:
         _figure("bought", rule("paid_count", ">=", 1), needs=_ORDERS),
         _figure("unpaid", rule("unpaid_count", ">=", 1), needs=_ORDERS),
         _figure("payers", rule("last_paid_at", ">=", since), needs=_ORDERS),
-        Chart("closing", (closing(today),), ("orders.closes_at",), related=True),
+        Chart("closing", (closing(today),), (CLOSES,), related=True),
     )
 
 

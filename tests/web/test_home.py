@@ -9,9 +9,12 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from crm_plugin.dashboard.jobs import burst
 from crm_plugin.dashboard.names import FIGURES
 from crm_plugin.host import records as r
+from crm_plugin.kernel.errors import TooSlow
 from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
 from crm_plugin.segments.saved import quick_queries
@@ -92,7 +95,7 @@ def test_each_figure_opens_as_many_people_as_it_says(school: School) -> None:
     assert numbers["With unpaid orders"] == str(len([hour for hour in HOURS if hour % 2 == 0]))
     recent = PEOPLE < int(numbers["Newly registered"]) < PEOPLE + len(HOURS)
     assert recent, "the boundary lies among the people of this test"
-    assert numbers["Paid, refunds taken off"].startswith("CN¥")
+    assert numbers["Paid, refunds taken off"].startswith("¥")
 
 
 def test_each_slice_opens_as_many_people_as_it_says(school: School) -> None:
@@ -126,7 +129,7 @@ def test_money_is_for_who_may_see_it(school: School) -> None:
     school.sign_in("crm.view")
     page = school.get("/").text
     assert "Purchases" in page
-    assert not [words for words in ("Spend", "Paid, refunds", "CN¥", "Cost of SMS") if words in page]
+    assert not [words for words in ("Spend", "Paid, refunds", "¥", "Cost of SMS") if words in page]
 
 
 def test_chinese_pages_name_every_slice(school: School) -> None:
@@ -185,7 +188,7 @@ def test_the_school_is_given_the_same_figures_when_they_change(school: School) -
     for key in ("everybody", "registered", "active", "bought", "unpaid", "reached"):
         assert given[key].value == people_behind(school, given[key].url), key
     assert (given["taken"].unit, given["taken"].permission) == ("CNY", "crm.money")
-    assert f"CN¥{given['taken'].value:.0f}" in page
+    assert f"¥{given['taken'].value:.0f}" in page
     assert given["bulk"].labels == {"en": "Bulk sends", "zh": "群发次数"}
     assert not burst(school.crm)
     assert school.host.called("host_publish_figures") == calls, "nothing changed"
@@ -200,3 +203,37 @@ def test_days_that_cannot_be_are_explained_and_the_usual_ones_shown(school: Scho
     page = school.get("/?from=2026-11-01&to=2026-11-09").text
     assert "1 Nov 2026 – 9 Nov 2026" in page
     assert 'role="alert"' not in page
+
+
+TOO_SLOW = "Unpaid orders that close today could not be counted."
+NONE_CLOSES = "no unpaid order closes today"
+
+
+def test_what_was_too_slow_to_count_is_not_called_none(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(school)
+    school.sign_in(scope=frozenset())
+    assert NONE_CLOSES in school.get("/").text
+
+    def slow(*_any: Any, **_more: Any) -> None:
+        raise TooSlow("database.too_slow", seconds=10)
+
+    monkeypatch.setattr("crm_plugin.dashboard.service.segments.count", slow)
+    page = school.get("/").text
+    assert TOO_SLOW in page
+    assert NONE_CLOSES not in page
+    assert school.get("/api/v1/home").get_json()["closing_uncounted"] is True
+
+
+def test_what_was_counted_yesterday_says_nothing_of_today(school: School) -> None:
+    page = filled(school)
+    assert TOO_SLOW not in page
+    school.crm.clock.move(days=1)  # type: ignore[attr-defined]
+    page = school.get("/").text
+    assert TOO_SLOW in page
+    assert NONE_CLOSES not in page
+    burst(school.crm)
+    page = school.get("/").text
+    assert TOO_SLOW not in page
+    assert NONE_CLOSES in page

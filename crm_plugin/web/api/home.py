@@ -83,6 +83,7 @@ Answer = schemas.answer(
     currency=fields.String(),
     taken=schemas.Amount(allow_none=True),
     closing=fields.Integer(allow_none=True),
+    closing_uncounted=fields.Boolean(),
     sends=fields.Nested(_SENDS, allow_none=True),
     figures=fields.List(_nested("HomeFigure", key=fields.String(), **_slice_fields())),
     charts=fields.List(
@@ -118,6 +119,7 @@ def _answer(found: Home) -> dict[str, Any]:
         "currency": found.currency,
         "taken": found.taken[1] if found.taken else None,
         "closing": found.closing[1] if found.closing else None,
+        "closing_uncounted": found.uncounted,
         "sends": _sends(found),
         "figures": [{"key": key, **_slice(*pair)} for key, pair in found.figures.items()],
         "charts": [
