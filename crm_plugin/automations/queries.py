@@ -1,6 +1,6 @@
 """Reads of automations, for pages, the API and the engine; everything comes back as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from crm_plugin.automations.language.document import WAIT, kind_of
 from crm_plugin.automations.models import Automation, Member
 from crm_plugin.campaigns.reporting import step_books
 from crm_plugin.host.context import Crm
@@ -54,7 +55,7 @@ class StepCount:
     """The people of one step."""
 
     waiting: int = 0
-    """Stand before it now."""
+    """Stand at it now: of a wait, the people whose time is not over."""
     stopped: dict[str, int] = field(default_factory=dict)
     """Reason → people who stopped there."""
     campaigns: int = 0
@@ -171,30 +172,37 @@ def counts(crm: Crm, actor: Actor, automation_id: int) -> Counts:
     """Return the people of an automation: of each step how many wait, got it, and stopped, and why."""
     with crm.db.read() as session:
         row = row_of(one(session, actor, automation_id))
-        return _counts(session, row)
+        return _counts(session, row, crm.clock())
 
 
-def _counts(session: Session, row: AutomationRow) -> Counts:
+def _counts(session: Session, row: AutomationRow, now: datetime) -> Counts:
     found = _members(session, [row.id])[row.id]
-    found.steps = [StepCount() for _ in row.document["steps"]]
+    steps = row.document["steps"]
+    found.steps = [StepCount() for _ in steps]
+    later = sa.case((Member.due_at > now, 1), else_=0).label("later")
     by_step = (
-        sa.select(Member.step, Member.state, Member.reason, sa.func.count())
+        sa.select(Member.step, Member.state, Member.reason, later, sa.func.count())
         .where(Member.automation_id == row.id, Member.state != "done")
-        .group_by(Member.step, Member.state, Member.reason)
+        .group_by(Member.step, Member.state, Member.reason, later)
     )
-    for step, state, reason, number in session.execute(by_step):
-        if step >= len(found.steps):
+    for step, state, reason, is_later, number in session.execute(by_step):
+        if step >= len(steps):
             continue
         if state == "active":
-            found.steps[step].waiting += number
+            found.steps[_stands_at(steps, step) if is_later else step].waiting += number
         else:
-            found.steps[step].stopped[reason or ""] = number
+            found.steps[step].stopped[reason or ""] = number + found.steps[step].stopped.get(reason or "", 0)
     for step, books in step_books.of_parent(session, row.id).items():
         one_step = found.steps[step]
         one_step.campaigns, one_step.states, one_step.excluded = books.campaigns, books.states, books.excluded
         one_step.sent = books.handed_over
     found.stuck = step_books.stuck(session, row.id)
     return found
+
+
+def _stands_at(steps: Sequence[Mapping[str, Any]], step: int) -> int:
+    """Return the wait that people are in whose next step is due later: the one right before that step."""
+    return step - 1 if step and kind_of(steps[step - 1]) == WAIT else step
 
 
 def _members(session: Session, ids: list[int]) -> dict[int, Counts]:

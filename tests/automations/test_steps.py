@@ -345,8 +345,15 @@ def test_each_step_is_counted(database: Database, tmp_path: Path) -> None:
         add_order(crm, number, number)
     set_person(crm, 5, phone_key=None)
     work(crm)
+    assert [one.waiting for one in queries.counts(crm, TESTER, ident).steps] == [5, 0, 0, 0], "in the wait"
     set_order(crm, 1, state="paid")
     pass_time(crm, 2 * HOUR, HOUR)
+    assert [one.waiting for one in queries.counts(crm, TESTER, ident).steps] == [0, 0, 4, 0]
+    move(crm, days=2)
+    assert [one.waiting for one in queries.counts(crm, TESTER, ident).steps] == [0, 0, 0, 4], (
+        "due: at the message"
+    )
+    move(crm, days=-2)
     set_order(crm, 2, state="closed")
     pass_time(crm, 24 * HOUR, 3 * HOUR)
     add_course(crm, 3)
@@ -355,7 +362,7 @@ def test_each_step_is_counted(database: Database, tmp_path: Path) -> None:
     work(crm)
     found = queries.counts(crm, TESTER, ident)
     assert (found.entered, found.active, found.done, found.stopped) == (6, 1, 3, {"paid": 1, "closed": 1})
-    assert [one.waiting for one in found.steps] == [0, 1, 0, 0]
+    assert [one.waiting for one in found.steps] == [1, 0, 0, 0]
     assert [one.sent for one in found.steps] == [0, 3, 0, 2]
     assert [one.stopped for one in found.steps] == [{}, {"paid": 1}, {}, {"closed": 1}]
     assert [one.excluded for one in found.steps] == [{}, {"no_address": 1}, {}, {"no_address": 1}]

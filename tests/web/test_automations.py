@@ -1,5 +1,6 @@
 """Automations on their pages: sentences, the builder, switching on, the people in one."""
 
+import re
 from typing import Any
 
 import pytest
@@ -51,6 +52,14 @@ def test_an_empty_list_offers_what_is_shipped_and_uses_it_switched_off(school: S
     page = school.get("/automations").text
     assert "No automation yet" in page
     assert page.count("/automations/ready-made/") == len(READY_MADE)
+    (card,) = re.findall(r"<h3>Unpaid orders</h3>.*?</details>", page, re.DOTALL)
+    card = " ".join(card.split())
+    assert "From the moment of" in card
+    assert "Sends up to 3 messages." in card
+    assert "These people stop at once: People enrolled in the course." in card
+    assert page.count("Ends after the last message.") == len(
+        [1 for one in READY_MADE.values() if not one.goal]
+    )
     answer = school.post("/automations/ready-made/unpaid_order", {"channel": "email"})
     assert queries.get(school.crm, BOSS, newest(school)).state == "draft"
     page = school.client.get(answer.location).text

@@ -1,12 +1,14 @@
 """The list of automations, those that are shipped to start from, and the verbs that begin or copy one."""
 
+from typing import Any
+
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from crm_plugin.automations import queries, service
 from crm_plugin.automations.queries import AutomationRow, Counts
-from crm_plugin.automations.ready_made import READY_MADE
-from crm_plugin.web.automations.sentences import trigger_words
+from crm_plugin.automations.ready_made import READY_MADE, Letter, ReadyMade
+from crm_plugin.web.automations.sentences import goal_words, trigger_words
 from crm_plugin.web.shell.flash import tell
 from crm_plugin.web.shell.guard import Routes, actor, crm
 from crm_plugin.web.shell.i18n import locale, say
@@ -26,9 +28,19 @@ def automations() -> ResponseReturnValue:
         active="campaigns",
         tab="automations",
         rows=[(row, people, *_line(row, people)) for row, people in rows],
-        offered=[one for one in READY_MADE.values() if one.key not in used],
+        offered=[_offer(one) for one in READY_MADE.values() if one.key not in used],
         removed=queries.removed(crm(), actor()) if actor().may("crm.send") else [],
     )
+
+
+def _offer(one: ReadyMade) -> dict[str, Any]:
+    """Return what a card says of one that is shipped: what starts it, its messages, what ends it."""
+    return {
+        "one": one,
+        "trigger": trigger_words(one.trigger),
+        "messages": sum(isinstance(step, Letter) for step in one.steps),
+        "goal": goal_words(one.goal) if one.goal else "",
+    }
 
 
 def _line(row: AutomationRow, people: Counts) -> tuple[str, int]:
