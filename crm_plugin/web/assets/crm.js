@@ -20,11 +20,10 @@ document.documentElement.classList.add("crm-js");
 // Charts are large and rarely looked at: they come when a page shows one.
 if (document.querySelector("[data-crm-chart]")) import("./charts.js").then(({ draw }) => draw(document));
 
-// On a phone the menu and tabs scroll sideways: show where one is.
-for (const here of document.querySelectorAll(".crm :is(.c-nav, .c-tabs) [aria-current]")) {
-  const strip = here.closest(".c-tabs") ?? here.closest("ul");
-  const [outer, inner] = [strip.getBoundingClientRect(), here.getBoundingClientRect()];
-  strip.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+// On a phone the tabs scroll sideways: show where one is.
+for (const here of document.querySelectorAll(".crm .c-tabs [aria-current]")) {
+  const [outer, inner] = [here.closest(".c-tabs").getBoundingClientRect(), here.getBoundingClientRect()];
+  here.closest(".c-tabs").scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
 }
 
 function enhance(root) {

@@ -20,6 +20,8 @@ class Entry:
     """The school's admin panel gets it too."""
     whole: bool = False
     """It is for who sees the whole school."""
+    setting: bool = False
+    """It stands under Settings, at the end of our menu; the school's admin panel does not get it."""
 
 
 def host_menu(entries: Iterable[Entry], prefix: str) -> list[MenuEntry]:
@@ -30,7 +32,7 @@ def host_menu(entries: Iterable[Entry], prefix: str) -> list[MenuEntry]:
     return [
         MenuEntry(entry.key, _in_all_locales(entry.label), prefix + entry.path, entry.permission)
         for entry in entries
-        if entry.in_host
+        if entry.in_host and not entry.setting
     ]
 
 
