@@ -55,7 +55,7 @@ class Chart:
 CLOSES = "orders.closes_at"
 """What the school must say for the orders that close today."""
 _ORDERS, _ACTIVE, _LEVEL = ("orders",), "persons.last_active_at|signals", "persons.member_level"
-_PROGRESS = ("enrolments.progress|enrolments.completed_at",)
+_PROGRESS = ("enrolments.progress", "enrolments.completed_at")
 
 
 def charts(settings: Settings, today: date) -> tuple[Chart, ...]:

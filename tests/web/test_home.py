@@ -19,7 +19,6 @@ from crm_plugin.profiles.sync.service import sync
 from crm_plugin.segments import service
 from crm_plugin.segments.saved import quick_queries
 from tests.fakes.crm import NOW
-from tests.servers.databases import Rows
 from tests.web.fixtures import PEOPLE, School
 from tests.web.test_pages import on_sqlite
 from tests.web.test_quick_query_opening import ADMIN
@@ -27,8 +26,6 @@ from tests.web.test_statements import asked
 
 pytestmark = on_sqlite
 """That each number opens its people is held on all databases below the pages, in ``tests/dashboard``."""
-_READ: dict[str, Rows] = {}
-"""What filling the school left in a database, by its address."""
 HOURS = range(-30, 30, 3)
 """Around the moment thirty days ago."""
 NO_PEOPLE = ("Bulk sends", "Messages handed over", "Last click rate", "Paid, refunds taken off")
@@ -60,12 +57,7 @@ def filled(school: School) -> str:
     """Return the home page of a school with people at the edges of the bands."""
     school.host.put(*(one for hour in HOURS for one in around(hour)))
     school.host.put(r.Person("gone", status="erased", display_name="", registered_at=NOW))
-    address = str(school.crm.db.engine.url)
-    if address in _READ:
-        _READ[address].write(school.crm.db.engine)
-    else:
-        sync(school.crm, full=True)
-        _READ[address] = Rows(school.crm.db.engine)
+    sync(school.crm, full=True)
     burst(school.crm)
     return school.get("/").text
 

@@ -22,7 +22,7 @@ PUBLIC = "https://crm.school.example"
 OCCASIONS = {
     *("promotion", "renewal", "festival-greeting", "unpaid-order", "course-start", "study-reminder"),
     *("win-back", "open-class", "class-opening", "coupon", "member-offer", "payment-received"),
-    "trial-follow-up",
+    *("trial-follow-up", "interested", "finish-course"),
 }
 
 

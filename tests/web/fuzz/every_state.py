@@ -103,7 +103,7 @@ def _campaigns(school: School) -> None:
 def _recurring(school: School) -> None:
     """Put in a campaign that repeats in each state."""
     for verb in (None, recurring.pause, recurring.edit, recurring.end):
-        ident = _draft(school, "Repeats", "email", **CONTENTS["email"])
+        ident = _draft(school, "Repeats", "message", **CONTENTS["message"])
         recurring.start(school.crm, ADMIN, ident, {"every": "day", "at": "09:00"})
         if verb is not None:
             verb(school.crm, ADMIN, ident)
