@@ -101,6 +101,8 @@ def _period(row: Period) -> PeriodRow:
 
 def _rows(session: Session, actor: Actor, query: sa.Select[Any]) -> list[Recurring]:
     rows: list[Recurrence] = list(session.scalars(query.limit(MOST)))
+    if not rows:
+        return []
     ids = [row.campaign_id for row in rows]
     campaigns, sums = access.several(session, actor, ids), sums_of_children(session, ids)
     return [

@@ -5,6 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crm_plugin.automations import service as automations
+from crm_plugin.automations.models import Automation
 from crm_plugin.automations.recurring import service as recurring
 from crm_plugin.automations.recurring.models import Recurrence
 from crm_plugin.campaigns.composing import drafts
@@ -26,6 +28,7 @@ from crm_plugin.segments.bulk import bulk_jobs, bulk_tagging, exports
 from crm_plugin.segments.listing.subsets import Part
 from crm_plugin.segments.models import Export, QuickQuery, Tagging
 from crm_plugin.segments.saved import quick_queries
+from tests.automations.fixtures import file
 from tests.fakes.crm import NOW
 from tests.fakes.host import ALL
 from tests.web.filled import ADMIN, BOUGHT, Filled, fill
@@ -57,10 +60,12 @@ def open_every_state(database: Database, folder: Path) -> School:
 def pages_of(school: School) -> list[str]:
     """Return addresses of pages on which, together, every form stands."""
     plain = [route.rule for route in PAGES if route.methods == ("GET",) and "<" not in route.rule]
+    plain = [rule for rule in plain if rule != "/orders"]  # it is about a figure of a course
     with school.crm.db.read() as session:
         person = session.scalar(sa.select(Person.id).where(Person.host_id == "p2"))
         there = sa.select(Campaign.id, Campaign.channel, Campaign.state).where(Campaign.removed_at.is_(None))
         campaigns = session.execute(there.order_by(Campaign.id)).all()
+        chases = session.scalars(sa.select(Automation.id).where(Automation.removed_at.is_(None))).all()
         recurrences = session.scalars(sa.select(Recurrence.campaign_id)).all()
         keys = session.scalars(sa.select(SmsTemplate.key).where(SmsTemplate.stock.is_(False))).all()
         queries = session.scalars(sa.select(QuickQuery.id)).all()
@@ -69,6 +74,13 @@ def pages_of(school: School) -> list[str]:
     steps += [f"/campaigns/{drafts['email']}/{step}" for step in ("audience", "policy")]
     begun = [f"/campaigns/{row.id}" for row in campaigns if row.state != "draft"]
     begun += [f"/recurring/{ident}" for ident in recurrences]
+    begun += [f"/automations/{ident}{rest}" for ident in chases for rest in ("", "/people")]
+    begun += [f"/automations/{chases[0]}/edit", f"/automations/{chases[0]}/switch-on"]
+    begun += [
+        *(f"/courses/{course}?stage=potential" for course in ("c1", "c2")),
+        "/courses/c1?stage=learners",
+        "/orders?course=c1&figure=revenue",
+    ]
     sent = begun[0]
     return [
         *plain,
@@ -98,6 +110,16 @@ def _campaigns(school: School) -> None:
             session.execute(there.values(state=state, **begun))
     drafts.remove(crm, ADMIN, _draft(school, "Thrown away", "email"))
     _recurring(school)
+    _automations(school)
+
+
+def _automations(school: School) -> None:
+    """Put in an automation in each state."""
+    steps = [{"send": {"channel": "message", **CONTENTS["message"]}}]
+    for verbs in ((), ("switch_on",), ("switch_on", "pause"), ("switch_on", "end"), ("remove",)):
+        ident = automations.create(school.crm, ADMIN, file(steps=steps))
+        for verb in verbs:
+            getattr(automations, verb)(school.crm, ADMIN, ident)
 
 
 def _recurring(school: School) -> None:
