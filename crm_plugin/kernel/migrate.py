@@ -59,7 +59,9 @@ def _with_connection(database: Database, work: Callable[[Config], Any]) -> None:
     if engine.dialect.name in ("mysql", "mariadb"):
         # MariaDB commits each table by itself, so that a killed migration leaves some of them behind.
         sa.event.listen(engine, "before_execute", _if_not_exists, retval=True)
-    with engine.begin() as connection, _locked(connection):
+    with _alone(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_NUMBER)))
         config.attributes["connection"] = connection
         work(config)
 
@@ -69,18 +71,21 @@ def _scripts() -> str:
 
 
 @contextmanager
-def _locked(connection: Connection) -> Iterator[None]:
-    """Let one process at a time in; on SQLite the transaction itself, begun as a writer, does that."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_NUMBER)))
-    if connection.dialect.name not in ("mysql", "mariadb"):
+def _alone(engine: sa.Engine) -> Iterator[None]:
+    """Let one process at a time in on MariaDB, until its transaction is over.
+
+    The lock belongs to a connection of its own: let go before the commit, the next process would read the
+    version before. PostgreSQL's lock ends with the transaction, and SQLite has one writer.
+    """
+    if engine.dialect.name not in ("mysql", "mariadb"):
         yield
         return
-    connection.execute(sa.select(sa.func.get_lock(_LOCK_NAME, _LOCK_SECONDS)))
-    try:
-        yield
-    finally:
-        connection.execute(sa.select(sa.func.release_lock(_LOCK_NAME)))
+    with engine.connect() as keeper:
+        keeper.execute(sa.select(sa.func.get_lock(_LOCK_NAME, _LOCK_SECONDS)))
+        try:
+            yield
+        finally:
+            keeper.execute(sa.select(sa.func.release_lock(_LOCK_NAME)))
 
 
 def _if_not_exists(
