@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from crm_plugin.kernel.db import statement_limit
 from crm_plugin.kernel.db.engine import Database, connect
-from crm_plugin.kernel.db.plans import plan_each_run
 from crm_plugin.kernel.db.writes import insert_missing, upsert
 from crm_plugin.kernel.errors import Unavailable
 from crm_plugin.kernel.jobs import daily
@@ -247,21 +246,6 @@ def test_reading_keeps_what_the_driver_prepared(database: Database) -> None:
         with database.read() as session:
             found = session.scalar(prepared)
     assert found
-
-
-@pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("each_run", [True, False])
-def test_a_statement_over_many_values_is_planned_for_them(database: Database, each_run: bool) -> None:
-    """Else the server takes a list of any length for ten values, once the statement has run often enough."""
-    many = sa.text("SELECT count(*) FROM pg_class WHERE oid = ANY (CAST(:ids AS bigint[]))")
-    kept = sa.text("SELECT sum(generic_plans) FROM pg_prepared_statements WHERE statement LIKE :like")
-    for _ in range(20):
-        with database.read() as session:
-            if each_run:
-                plan_each_run(session)
-            session.scalar(many, {"ids": list(range(500))})
-            found = session.scalar(kept, {"like": "%pg_class%"})
-    assert bool(found) is not each_run
 
 
 @pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True)

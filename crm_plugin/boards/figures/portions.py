@@ -15,7 +15,6 @@ from crm_plugin.boards.figures.compute import Computed, Portion, computed
 from crm_plugin.boards.models import CourseFigures, CourseMoney
 from crm_plugin.host.context import Crm
 from crm_plugin.kernel.db.bulk import among, chunks, insert_many
-from crm_plugin.kernel.db.plans import plan_each_run
 from crm_plugin.kernel.db.writes import insert_missing, upsert
 from crm_plugin.profiles.models.streams import TouchedCourse
 from crm_plugin.segments.service import present
@@ -48,7 +47,6 @@ def compute(crm: Crm, roots: Sequence[int]) -> Work:
         before = _times(session, roots)
     # A transaction of its own: whatever was noted until now is in what it reads.
     with crm.db.read() as session:
-        plan_each_run(session)
         return Work(roots, taken, before, computed(Portion(session, crm.settings, present(crm), roots)))
 
 
